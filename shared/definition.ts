@@ -1,0 +1,85 @@
+/**
+ * What a version carries (its manifest holds all of it): everything compiled. Speed, serving and verify read only this; the
+ * project's files are input for making a version and nothing else.
+ */
+
+/** One field of a stream. */
+export interface FieldDefinition {
+  readonly name: string;
+  /** Canonical DuckDB type, e.g. "BIGINT", "DECIMAL(18,3)". */
+  readonly type: string;
+  readonly nullable: boolean;
+}
+
+export interface StreamDefinition {
+  readonly name: string;
+  readonly topic: string;
+  /** The project named an existing topic: never created by us. */
+  readonly existing: boolean;
+  readonly fields: readonly FieldDefinition[];
+  /** Field that chooses the partition; null: the id, or round robin. */
+  readonly key: string | null;
+  /** Field with the event time, for people and charts; decides nothing. */
+  readonly time: string | null;
+  readonly id: string | null;
+  readonly partitions: number;
+}
+
+/** A view as the user wrote it. `file` is relative to the project folder. */
+export interface ViewSource {
+  readonly name: string;
+  readonly file: string;
+  readonly sql: string;
+  readonly description: string;
+}
+
+/** One column of the view's rows. `key` names the hidden key column it shows unchanged ("k0"), if it does. */
+export interface ViewColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly key: string | null;
+}
+
+/** One column of a partial. */
+export interface PartialColumn {
+  /** "k0", "k1", … for group keys; "p0", "p1", … for partial aggregates. */
+  readonly name: string;
+  /** Type in files and tables: one that Parquet keeps exactly. */
+  readonly type: string;
+}
+
+/** An aggregate of a view, for `explain`. */
+export interface AggregateUse {
+  readonly sql: string;
+  readonly class: "group" | "semigroup";
+  readonly parts: readonly string[];
+}
+
+/**
+ * A compiled view. The three texts are complete SELECTs over one relation each:
+ * `partial` over the stream's name (typed events), `combine` over `partials`, `finalize` over `merged` (what combine gave).
+ */
+export interface ViewDefinition extends ViewSource {
+  readonly stream: string;
+  /** Hash of all that decides what the partials mean; partials of different identity are never merged. */
+  readonly identity: string;
+  readonly keys: readonly PartialColumn[];
+  readonly parts: readonly PartialColumn[];
+  readonly partial: string;
+  readonly combine: string;
+  readonly finalize: string;
+  readonly columns: readonly ViewColumn[];
+  readonly aggregates: readonly AggregateUse[];
+  /** Partial columns that are sums of doubles: equal only up to rounding. */
+  readonly inexact: readonly string[];
+}
+
+export interface Definition {
+  readonly project: string;
+  readonly streams: readonly StreamDefinition[];
+  readonly views: readonly ViewDefinition[];
+  /** DuckDB's TimeZone in every session that computes with these views. */
+  readonly timezone: string;
+  readonly duckdb: string;
+  readonly shards: number;
+}

@@ -1,0 +1,30 @@
+import type { StreamDefinition, ViewSource } from "../definition.ts";
+
+/** A project folder, read and checked: config and views, with flags and environment already applied. */
+export interface Project {
+  /** Absolute path of the project folder. */
+  readonly dir: string;
+  /** Absolute path of the data folder. */
+  readonly dataDir: string;
+  readonly name: string;
+  readonly streams: readonly StreamDefinition[];
+  readonly views: readonly ViewSource[];
+  readonly log: {
+    /** null: the embedded log. */
+    readonly brokers: readonly string[] | null;
+    /** How long the embedded log keeps what is archived already, ms. */
+    readonly retentionMs: number;
+  };
+  readonly batch: {
+    /** Cron expression of the full recompute. */
+    readonly schedule: string;
+    /** Cron expression of archiving. */
+    readonly archive: string;
+    readonly timezone: string;
+    readonly keepVersions: number;
+    /** DuckDB memory limit of the recompute, e.g. "4GB"; beyond it DuckDB spills to disk. */
+    readonly memoryLimit: string;
+  };
+  readonly speed: { readonly flushMsMax: number; readonly shards: number };
+  readonly serve: { readonly host: string; readonly port: number };
+}
