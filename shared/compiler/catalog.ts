@@ -1,0 +1,54 @@
+import type { Session } from "../duckdb/duck.ts";
+import { isNode, parseSql, visit } from "./ast.ts";
+
+export type FunctionKind = "aggregate" | "scalar" | "volatile";
+
+/**
+ * What DuckDB knows of its functions: aggregates, scalars that are functions of their arguments, and those that are not
+ * (random, now, …). A macro counts as what it is made of.
+ */
+export async function readCatalog(session: Session): Promise<ReadonlyMap<string, FunctionKind>> {
+  const kinds = new Map<string, FunctionKind>();
+  const rows = await session.rows(
+    `SELECT lower(function_name) AS name, function_type AS type, bool_and(coalesce(stability, 'CONSISTENT') = 'CONSISTENT') AS pure, any_value(macro_definition) AS body
+     FROM duckdb_functions() WHERE function_type IN ('scalar', 'aggregate', 'macro') AND function_name NOT LIKE 'tidemark%' GROUP BY ALL`,
+  );
+  const macros = new Map<string, string>();
+  for (const row of rows) {
+    const name = String(row.name);
+    if (row.type === "macro") macros.set(name, String(row.body));
+    else if (row.type === "aggregate") kinds.set(name, "aggregate");
+    else if (!kinds.has(name)) kinds.set(name, row.pure ? "scalar" : "volatile");
+  }
+  const bodies = new Map<string, Set<string> | null>();
+  for (const [name, body] of macros) bodies.set(name, await namesIn(session, body));
+  const kindOf = (name: string, seen: Set<string>): FunctionKind => {
+    const known = kinds.get(name);
+    if (known) return known;
+    const uses = bodies.get(name);
+    if (!uses || seen.has(name)) return "volatile";
+    const inner = [...uses].map((each) => kindOf(each, new Set([...seen, name])));
+    return inner.includes("volatile") ? "volatile" : inner.includes("aggregate") ? "aggregate" : "scalar";
+  };
+  for (const name of macros.keys()) if (!kinds.has(name)) kinds.set(name, kindOf(name, new Set()));
+  return kinds;
+}
+
+/** Functions and clock words that a macro's body uses; null where it is more than an expression. */
+async function namesIn(session: Session, body: string): Promise<Set<string> | null> {
+  const parsed = await parseSql(session, `SELECT ${body}`);
+  const statement = parsed.statements[0];
+  const node = isNode(statement?.node) ? statement.node : null;
+  if (!node || !Array.isArray(node.select_list)) return null;
+  const names = new Set<string>();
+  let plain = true;
+  for (const item of node.select_list) {
+    if (!isNode(item)) return null;
+    visit(item, (each) => {
+      if (each.class === "FUNCTION") names.add(String(each.function_name).toLowerCase());
+      if (each.class === "SUBQUERY" || each.class === "WINDOW") plain = false;
+      if (each.class === "COLUMN_REF" && /^current_/.test(String((each.column_names as string[])[0]))) names.add("now");
+    });
+  }
+  return plain ? names : null;
+}

@@ -1,0 +1,46 @@
+import { TidemarkError } from "../errors.ts";
+
+/** Where in a view's file something stands. */
+export interface SourceText {
+  readonly file: string;
+  readonly sql: string;
+}
+
+/** `file:line:column` of a byte offset, both counted from 1; the file alone where DuckDB knows no place. */
+export function placeOf(source: SourceText, byte: number | null): string {
+  if (byte === null) return source.file;
+  const before = Buffer.from(source.sql).subarray(0, byte).toString();
+  const lines = before.split("\n");
+  return `${source.file}:${lines.length}:${lines.at(-1)!.length + 1}`;
+}
+
+/** A view that can't be compiled: the place, the reason, and what to write instead. */
+export function refuse(source: SourceText, byte: number | null, why: string, instead: string): TidemarkError {
+  return new TidemarkError("VIEW_UNSUPPORTED", `${placeOf(source, byte)}: ${why}`, instead, { place: placeOf(source, byte) });
+}
+
+/** DuckDB's own complaint about a view's SQL, with the place it points at. */
+export function complaint(source: SourceText, message: string, position: number | null): TidemarkError {
+  const [first = "", ...rest] = message.split("\n");
+  let byte = position;
+  const pointer = rest.findIndex((line) => /^LINE \d+: /.test(line));
+  if (byte === null && pointer >= 0) {
+    const line = Number(/^LINE (\d+)/.exec(rest[pointer]!)![1]);
+    const caret = rest[pointer + 1]?.indexOf("^") ?? -1;
+    const label = `LINE ${line}: `.length;
+    const shown = rest[pointer]!.slice(label);
+    const whole = source.sql.split("\n")[line - 1] ?? "";
+    // DuckDB shows a window of a long line: find it again in the file
+    const cut = shown.startsWith("...") ? whole.indexOf(shown.slice(3).replace(/\.\.\.$/, "")) - 3 : 0;
+    if (caret >= label) {
+      const before = source.sql.split("\n").slice(0, line - 1).join("\n");
+      const column = Math.max(0, caret - label + cut);
+      byte = Buffer.byteLength(before) + (line > 1 ? 1 : 0) + Buffer.byteLength(whole.slice(0, column));
+    }
+  }
+  const hints = rest.filter((line, i) => line.trim() && i !== pointer && i !== pointer + 1).join(" ");
+  const text = first.replace(/^(Binder|Catalog|Parser|Syntax|Conversion|Invalid Input|Not implemented) Error: /, "");
+  return new TidemarkError("VIEW_SYNTAX", `${placeOf(source, byte)}: ${text}`, hints.trim() || "correct the view's SQL", {
+    place: placeOf(source, byte),
+  });
+}

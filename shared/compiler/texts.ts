@@ -1,0 +1,32 @@
+/** How a compiled view's three texts are put together with real relations. Nothing here knows what an aggregate is. */
+import type { ViewDefinition } from "../definition.ts";
+import { quoteName } from "../duckdb/duck.ts";
+
+type Texts = Pick<ViewDefinition, "stream" | "partial" | "combine" | "finalize">;
+
+/** Partials of the events in `events`, a SELECT that gives the stream's typed fields. */
+export function partialOf(view: Texts, events: string): string {
+  return `WITH ${quoteName(view.stream)} AS (${events}) ${view.partial}`;
+}
+
+/** Merged partials of `partials`, a SELECT (usually a UNION ALL) of partial rows. */
+export function combineOf(view: Texts, partials: string): string {
+  return `WITH partials AS (${partials}) ${view.combine}`;
+}
+
+/** The view's rows from partial rows. */
+export function rowsOf(view: Texts, partials: string): string {
+  return `WITH partials AS (${partials}), merged AS (${view.combine}) ${view.finalize}`;
+}
+
+/** The columns of a partial, in order, as a SELECT list. */
+export function partialColumns(view: Pick<ViewDefinition, "keys" | "parts">): string {
+  const columns = [...view.keys, ...view.parts].map((column) => column.name);
+  return columns.length > 0 ? columns.join(", ") : "1 AS nothing";
+}
+
+/** A SELECT of no partial rows at all, typed: what a layer without data contributes. */
+export function noPartials(view: Pick<ViewDefinition, "keys" | "parts">): string {
+  const columns = [...view.keys, ...view.parts].map((column) => `CAST(NULL AS ${column.type}) AS ${column.name}`);
+  return `SELECT ${columns.join(", ") || "1 AS nothing"} WHERE false`;
+}

@@ -1,0 +1,173 @@
+/** Record batches in, a table of typed events out. Used by archive, speed and verify alike. */
+import { existsSync } from "node:fs";
+import { rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BIGINT, BLOB, DuckDBBlobValue, DuckDBDataChunk, DuckDBTimestampMillisecondsValue, TIMESTAMP_MS, type DuckDBValue } from "@duckdb/node-api";
+import type { StreamDefinition } from "../definition.ts";
+import { isDecimal } from "../compiler/types.ts";
+import { freshName, quoteName, quoteText, type Session } from "../duckdb/duck.ts";
+import type { RecordBatch } from "../log/log.ts";
+import { fastLines, slowRecord } from "./frame.ts";
+import { pathTo, strictSelect } from "./strict.ts";
+
+/** A record that is no event of its stream. Dead letters are a set keyed by stream, partition and offset. */
+export interface DeadLetter {
+  readonly stream: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly reason: string;
+}
+
+/** Decoded records, in the order of the batches. The caller drops the table. */
+export interface Decoded {
+  /** Table with one row per record: the stream's fields and `fault`. */
+  readonly table: string;
+  /** SELECT of the valid events' typed fields. */
+  readonly events: string;
+  readonly count: number;
+  readonly dead: readonly DeadLetter[];
+  drop(): Promise<void>;
+}
+
+/** Column names of a record's own place, kept beside its fields in the archive. */
+export const placeColumns = ["__offset", "__timestamp", "__key", "__raw"] as const;
+
+/** Memory-backed where the machine has such a place; the lines live there for milliseconds. */
+const scratchFolder = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
+export class Decoder {
+  readonly #session: Session;
+  readonly #stream: StreamDefinition;
+  readonly #decimals: readonly string[];
+  readonly #scratch: string;
+
+  constructor(session: Session, stream: StreamDefinition) {
+    this.#session = session;
+    this.#stream = stream;
+    this.#decimals = stream.fields.filter((field) => isDecimal(field.type)).map((field) => field.name);
+    this.#scratch = join(scratchFolder, `${freshName("tidemark")}.json`);
+  }
+
+  /** The decoded table without any record, for streams that had none. */
+  async decode(batches: readonly RecordBatch[]): Promise<Decoded> {
+    const count = batches.reduce((sum, batch) => sum + batch.count, 0);
+    const table = freshName("decoded");
+    const fast = fastLines(batches, this.#decimals.length > 0);
+    const done = fast !== null && (await this.#fast(table, fast, count));
+    if (!done) await this.#slow(table, batches);
+    const dead = await this.#deadLetters(table, batches);
+    const fields = this.#stream.fields.map((field) => quoteName(field.name)).join(", ");
+    return {
+      table,
+      count,
+      dead,
+      events: `SELECT ${fields} FROM ${table}${dead.length > 0 ? " WHERE fault IS NULL" : ""}`,
+      drop: () => this.#session.run(`DROP TABLE IF EXISTS ${table}`),
+    };
+  }
+
+  /** False where DuckDB's reader objects or does not give one row per line: then the slow way decides. */
+  async #fast(table: string, lines: readonly Buffer[], count: number): Promise<boolean> {
+    const { fields } = this.#stream;
+    if (count === 0) {
+      await this.#session.run(`CREATE TEMP TABLE ${table} AS ${strictSelect(fields, this.#noRecords())}`);
+      return true;
+    }
+    let longest = 0;
+    for (const buffer of lines) longest = Math.max(longest, buffer.length);
+    await writeLines(this.#scratch, lines);
+    const columns = fields.map((field) => `${quoteText(field.name)}: 'JSON'`).join(", ");
+    const reader = readJson(this.#scratch, columns, longest);
+    try {
+      await this.#session.run(`CREATE TEMP TABLE ${table} AS ${strictSelect(fields, `(SELECT *, NULL::VARCHAR AS fault FROM ${reader})`)}`);
+    } catch {
+      return false;
+    } finally {
+      await rm(this.#scratch, { force: true });
+    }
+    if (Number(await this.#session.value(`SELECT count(*) FROM ${table}`)) === count) return true;
+    await this.#session.run(`DROP TABLE ${table}`);
+    return false;
+  }
+
+  async #slow(table: string, batches: readonly RecordBatch[]): Promise<void> {
+    const lines: Buffer[] = [];
+    let longest = 0;
+    for (const batch of batches) {
+      for (const record of batch.records()) {
+        const judged = slowRecord(record.value, this.#decimals);
+        const line = Buffer.from(`${JSON.stringify({ v: judged.text, f: judged.fault })}\n`);
+        longest = Math.max(longest, line.length);
+        lines.push(line);
+      }
+    }
+    await writeLines(this.#scratch, lines);
+    const reader = readJson(this.#scratch, "v: 'VARCHAR', f: 'VARCHAR'", longest);
+    const fields = this.#stream.fields.map((field) => {
+      const value = `json_extract(v, ${quoteText(pathTo(field.name))})`;
+      return `CASE WHEN ${value}::VARCHAR = 'null' THEN NULL ELSE ${value} END AS ${quoteName(field.name)}`;
+    });
+    const judged = `SELECT CASE WHEN f IS NULL AND json_valid(v) THEN v::JSON END AS v, CASE WHEN f IS NULL AND NOT json_valid(v) THEN 'invalid JSON' ELSE f END AS fault FROM ${reader}`;
+    try {
+      await this.#session.run(
+        `CREATE TEMP TABLE ${table} AS ${strictSelect(this.#stream.fields, `(SELECT ${fields.join(", ")}, fault FROM (${judged}))`)}`,
+      );
+    } finally {
+      await rm(this.#scratch, { force: true });
+    }
+  }
+
+  #noRecords(): string {
+    return `(SELECT ${this.#stream.fields.map((field) => `NULL::JSON AS ${quoteName(field.name)}`).join(", ")}, NULL::VARCHAR AS fault WHERE false)`;
+  }
+
+  async #deadLetters(table: string, batches: readonly RecordBatch[]): Promise<DeadLetter[]> {
+    const rows = await this.#session.rows(`SELECT rowid AS n, fault FROM ${table} WHERE fault IS NOT NULL ORDER BY rowid`);
+    const dead: DeadLetter[] = [];
+    let first = 0;
+    let b = 0;
+    for (const row of rows) {
+      const n = Number(row.n);
+      while (n - first >= batches[b]!.count) first += batches[b++]!.count;
+      const batch = batches[b]!;
+      dead.push({ stream: this.#stream.name, partition: batch.partition, offset: batch.offsets[n - first]!, reason: String(row.fault) });
+    }
+    return dead;
+  }
+}
+
+/** A table of the records' own places (offset, timestamp, key, raw bytes of the faulty), row for row beside a decoded table. */
+export async function placeTable(session: Session, batches: readonly RecordBatch[], dead: readonly DeadLetter[]): Promise<string> {
+  const table = freshName("places");
+  await session.run(`CREATE TEMP TABLE ${table} (__offset BIGINT, __timestamp TIMESTAMP_MS, __key BLOB, __raw BLOB)`);
+  const faulty = new Set(dead.map((letter) => `${letter.partition}:${letter.offset}`));
+  const appender = await session.connection.createAppender(table);
+  const blob = (bytes: Buffer | null): DuckDBValue => (bytes ? new DuckDBBlobValue(bytes) : null);
+  for (const batch of batches) {
+    const records = batch.records();
+    for (let start = 0; start < batch.count; start += 2048) {
+      const slice = records.slice(start, start + 2048);
+      const chunk = DuckDBDataChunk.create([BIGINT, TIMESTAMP_MS, BLOB, BLOB], slice.length);
+      chunk.setColumns([
+        slice.map((record) => BigInt(record.offset)),
+        slice.map((record) => new DuckDBTimestampMillisecondsValue(BigInt(record.timestamp))),
+        slice.map((record) => blob(record.key)),
+        slice.map((record) => (faulty.size > 0 && faulty.has(`${batch.partition}:${record.offset}`) ? blob(record.value) : null)),
+      ]);
+      appender.appendDataChunk(chunk);
+    }
+  }
+  appender.closeSync();
+  return table;
+}
+
+function readJson(file: string, columns: string, longest: number): string {
+  // One record may not exceed the reader's object size; 16 MiB is DuckDB's default
+  const size = Math.max(16 * 1024 * 1024, Math.min(longest + 1024, 2 ** 31));
+  return `read_json(${quoteText(file)}, format = 'newline_delimited', records = true, columns = {${columns}}, maximum_object_size = ${size})`;
+}
+
+function writeLines(file: string, lines: readonly Buffer[]): Promise<void> {
+  return writeFile(file, lines.length === 1 ? lines[0]! : Buffer.concat(lines));
+}

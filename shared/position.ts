@@ -1,0 +1,138 @@
+/**
+ * The one owner of positions. A position is the *next* offset of every partition it speaks of (half-open, exclusive upper bound).
+ * Positions are compared, never subtracted: offsets have gaps. A position may speak of all partitions or of one shard's.
+ */
+import { TidemarkError } from "./errors.ts";
+
+export type Position = { readonly [stream: string]: { readonly [partition: string]: number } };
+
+/** One partition's place in a position. */
+export interface Place {
+  readonly stream: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** Offsets `[from, upto)` of one partition. */
+export interface Range {
+  readonly stream: string;
+  readonly partition: number;
+  readonly from: number;
+  readonly upto: number;
+}
+
+/** All places, ordered by stream and partition. */
+export function places(position: Position): Place[] {
+  const found: Place[] = [];
+  for (const stream of Object.keys(position).sort()) {
+    for (const [partition, offset] of Object.entries(position[stream]!)) {
+      found.push({ stream, partition: Number(partition), offset });
+    }
+  }
+  return found.sort((a, b) => (a.stream < b.stream ? -1 : a.stream > b.stream ? 1 : a.partition - b.partition));
+}
+
+/** A position from places; the last one of a partition wins. */
+export function positionOf(from: Iterable<Place>): Position {
+  const position: Record<string, Record<string, number>> = {};
+  for (const { stream, partition, offset } of from) {
+    if (!Number.isSafeInteger(offset) || offset < 0) throw new RangeError(`not an offset: ${offset}`);
+    position[stream] ??= {};
+    position[stream][partition] = offset;
+  }
+  return position;
+}
+
+/** The offset of one partition, or undefined where the position does not speak of it. */
+export function offsetAt(position: Position, stream: string, partition: number): number | undefined {
+  return position[stream]?.[partition];
+}
+
+/** True when `a` speaks of every partition of `b` and stands at or beyond it there. */
+export function covers(a: Position, b: Position): boolean {
+  return places(b).every((place) => (offsetAt(a, place.stream, place.partition) ?? -1) >= place.offset);
+}
+
+/** True when both speak of the same partitions and stand at the same offsets. */
+export function equals(a: Position, b: Position): boolean {
+  return covers(a, b) && covers(b, a);
+}
+
+/** Both positions together, the further one in every partition (the least position that covers both). */
+export function furthest(a: Position, b: Position): Position {
+  return merge(a, b, Math.max);
+}
+
+/** Both positions together, the nearer one in every partition. */
+export function nearest(a: Position, b: Position): Position {
+  return merge(a, b, Math.min);
+}
+
+function merge(a: Position, b: Position, choose: (x: number, y: number) => number): Position {
+  const all = new Map(places(a).map((place) => [`${place.partition}@${place.stream}`, place]));
+  for (const place of places(b)) {
+    const id = `${place.partition}@${place.stream}`;
+    const other = all.get(id);
+    all.set(id, other ? { ...place, offset: choose(place.offset, other.offset) } : place);
+  }
+  return positionOf(all.values());
+}
+
+/** The part of a position that shard `shard` of `shards` owns: partitions p with p mod shards = shard. */
+export function ofShard(position: Position, shard: number, shards: number): Position {
+  return positionOf(places(position).filter((place) => place.partition % shards === shard));
+}
+
+/**
+ * What lies between two positions, empty ranges left out. Both must speak of the same partitions.
+ * @throws RangeError when `upto` stands before `from` anywhere: an interval that goes back is a bug, never an empty one
+ */
+export function rangesBetween(from: Position, upto: Position): Range[] {
+  const ranges: Range[] = [];
+  for (const { stream, partition, offset } of places(upto)) {
+    const start = offsetAt(from, stream, partition);
+    if (start === undefined || start > offset) {
+      throw new RangeError(`no interval from ${formatPosition(from)} to ${formatPosition(upto)}`);
+    }
+    if (start < offset) ranges.push({ stream, partition, from: start, upto: offset });
+  }
+  if (places(from).length !== places(upto).length) {
+    throw new RangeError(`no interval from ${formatPosition(from)} to ${formatPosition(upto)}`);
+  }
+  return ranges;
+}
+
+/** The public text: `flights@0:1200,1:1180;other@0:5`. */
+export function formatPosition(position: Position): string {
+  const streams = new Map<string, string[]>();
+  for (const { stream, partition, offset } of places(position)) {
+    const list = streams.get(stream) ?? [];
+    list.push(`${partition}:${offset}`);
+    streams.set(stream, list);
+  }
+  return [...streams].map(([stream, list]) => `${stream}@${list.join(",")}`).join(";");
+}
+
+/**
+ * Reads the public text; a partition left out stands at its origin.
+ * @throws USAGE when the text is malformed or names a stream or partition the origin does not have
+ */
+export function parsePosition(text: string, origin: Position): Position {
+  const wrong = (why: string) =>
+    new TidemarkError("USAGE", `position "${text.slice(0, 200)}": ${why}`, 'write it as "stream@partition:next,…;stream@…"');
+  const found: Place[] = places(origin);
+  for (const part of text.split(";").filter((piece) => piece !== "")) {
+    const at = part.lastIndexOf("@");
+    if (at < 1) throw wrong(`"${part}" names no stream`);
+    const stream = part.slice(0, at);
+    for (const pair of part.slice(at + 1).split(",")) {
+      const match = /^(\d+):(\d+)$/.exec(pair);
+      if (!match) throw wrong(`"${pair}" is not partition:offset`);
+      const place = { stream, partition: Number(match[1]), offset: Number(match[2]) };
+      if (offsetAt(origin, stream, place.partition) === undefined) throw wrong(`there is no partition ${place.partition} of "${stream}"`);
+      if (!Number.isSafeInteger(place.offset)) throw wrong(`offset ${match[2]} is out of range`);
+      found.push(place);
+    }
+  }
+  return positionOf(found);
+}
