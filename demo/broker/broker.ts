@@ -1,0 +1,281 @@
+import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
+import {
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createConnection, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+/** A real Kafka broker on 127.0.0.1 for the demo and the slow tests: one node, KRaft, jars from this folder's pom.xml. */
+
+const run = promisify(execFile);
+const version = "4.3.1";
+const here = dirname(fileURLToPath(import.meta.url));
+const startMsMax = 60_000;
+
+export interface BrokerOptions {
+  /** Keeps the broker's data and log; a folder of its own under the system's temporary folder, removed at the end, unless told. */
+  readonly dir?: string;
+  /** A free one unless told. */
+  readonly port?: number;
+}
+
+export interface Broker {
+  /** `127.0.0.1:port`. */
+  readonly brokers: string;
+  /** Where the broker writes its own log. */
+  readonly logFile: string;
+  /** Shuts down in order, within seconds. */
+  stop(): Promise<void>;
+  /** Kills it at once, as a power cut would; the data stays for `restart`. */
+  kill(): void;
+  /** Starts it again on the same data and port after `kill`. */
+  restart(): Promise<void>;
+}
+
+/** @returns null when a broker can be started here, else the reason why not */
+export function brokerAvailable(): string | null {
+  const major = javaMajor();
+  if (major === null) return "java is not installed (Kafka 4 needs Java 17 or later)";
+  if (major < 17) return `java is version ${major} (Kafka 4 needs Java 17 or later)`;
+  if (existsSync(libsOf(projectFolder()))) return null;
+  try {
+    execFileSync("mvn", ["--version"], { stdio: "ignore" });
+  } catch {
+    return "mvn (Apache Maven) is not installed; it fetches the broker's jars";
+  }
+  return null;
+}
+
+function javaMajor(): number | null {
+  try {
+    return Number(
+      /\d+/.exec(execFileSync("java", ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }))?.[0],
+    );
+  } catch {
+    return null;
+  }
+}
+
+/** @throws Error with the end of the broker's log when it does not come up */
+export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
+  const libs = await fetchJars();
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), "tidemark-broker-"));
+  mkdirSync(dir, { recursive: true });
+  const port = options.port ?? (await freePort());
+  const controller = await freePort();
+  const settings = join(dir, "server.properties");
+  const logFile = join(dir, "broker.log");
+  writeFileSync(settings, properties(dir, port, controller));
+  writeFileSync(join(dir, "log4j2.properties"), log4j);
+  const classpath = join(libs, "*");
+  if (!existsSync(join(dir, "data", "meta.properties"))) {
+    const cluster = (
+      await run("java", ["-cp", classpath, "kafka.tools.StorageTool", "random-uuid"], { env: javaEnv(dir) })
+    ).stdout;
+    await run(
+      "java",
+      ["-cp", classpath, "kafka.tools.StorageTool", "format", "-t", cluster.trim().split("\n").at(-1)!, "-c", settings],
+      { env: javaEnv(dir) },
+    );
+  }
+
+  let child: ChildProcess | null = null;
+  const atExit = (): void => {
+    child?.kill("SIGKILL");
+  };
+  const start = async (): Promise<void> => {
+    const out = createWriteStream(logFile, { flags: "a" });
+    const started = spawn(
+      "java",
+      [
+        "-Xmx256m",
+        "-Xms128m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=4",
+        `-Dlog4j2.configurationFile=${join(dir, "log4j2.properties")}`,
+        "-cp",
+        classpath,
+        "kafka.Kafka",
+        settings,
+      ],
+      { stdio: ["ignore", "pipe", "pipe"], env: javaEnv(dir) },
+    );
+    child = started;
+    started.stdout.pipe(out, { end: false });
+    started.stderr.pipe(out, { end: false });
+    const watcher = watchOver(started.pid!);
+    started.once("exit", () => {
+      out.end();
+      watcher.kill("SIGKILL");
+    });
+    const until = performance.now() + startMsMax;
+    while (!(await answers(port))) {
+      if (started.exitCode !== null || started.signalCode !== null || performance.now() > until) {
+        started.kill("SIGKILL");
+        throw new Error(`The Kafka broker did not start; the end of ${logFile}:\n${tail(logFile)}`);
+      }
+      await sleep(50);
+    }
+  };
+  const end = async (signal: "SIGTERM" | "SIGKILL"): Promise<void> => {
+    const ending = child;
+    if (!ending || ending.exitCode !== null || ending.signalCode !== null) return;
+    const ended = new Promise<void>((resolve) => ending.once("exit", () => resolve()));
+    ending.kill(signal);
+    const killer = setTimeout(() => ending.kill("SIGKILL"), 10_000);
+    await ended;
+    clearTimeout(killer);
+  };
+
+  process.once("exit", atExit);
+  await start();
+  return {
+    brokers: `127.0.0.1:${port}`,
+    logFile,
+    stop: async () => {
+      await end("SIGTERM");
+      process.removeListener("exit", atExit);
+      if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
+    },
+    kill: () => {
+      child?.kill("SIGKILL");
+    },
+    restart: async () => {
+      await end("SIGKILL");
+      await start();
+    },
+  };
+}
+
+/** A process that kills `pid` when this one is gone, however it went: its end of the pipe closes. */
+function watchOver(pid: number): ChildProcess {
+  const script = `process.stdin.resume().on("end", () => { try { process.kill(${pid}, "SIGKILL"); } catch {} });`;
+  const watcher = spawn(process.execPath, ["-e", script], { stdio: ["pipe", "ignore", "ignore"] });
+  watcher.unref();
+  return watcher;
+}
+
+/** Copies the jars once; of several processes doing so at a time, one puts its folder in place and the others use that. */
+async function fetchJars(): Promise<string> {
+  const project = projectFolder();
+  const libs = libsOf(project);
+  if (existsSync(libs)) return libs;
+  const parent = dirname(libs);
+  mkdirSync(parent, { recursive: true });
+  const scratch = mkdtempSync(join(parent, "libs-"));
+  try {
+    await run(
+      "mvn",
+      [
+        "--batch-mode",
+        "--quiet",
+        "--file",
+        join(project, "demo", "broker", "pom.xml"),
+        "dependency:copy-dependencies",
+        `-DoutputDirectory=${scratch}`,
+        "-DincludeScope=runtime",
+      ],
+      { maxBuffer: 16 << 20 },
+    );
+    renameSync(scratch, libs);
+  } catch (error) {
+    rmSync(scratch, { recursive: true, force: true });
+    if (!existsSync(libs)) throw error;
+  }
+  return libs;
+}
+
+/** The folder with pom.xml's project, from the sources and from the built files alike. */
+function projectFolder(): string {
+  for (let folder = here; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, "demo", "broker", "pom.xml"))) return folder;
+    if (folder === dirname(folder)) throw new Error(`Cannot find demo/broker/pom.xml above ${here}`);
+  }
+}
+
+function libsOf(project: string): string {
+  return join(project, ".cache", `kafka-${version}`, "libs");
+}
+
+/** The broker's side files go where its data is. */
+function javaEnv(dir: string): NodeJS.ProcessEnv {
+  return { ...process.env, LOG_DIR: dir };
+}
+
+function properties(dir: string, port: number, controller: number): string {
+  return `${[
+    "process.roles=broker,controller",
+    "node.id=1",
+    `controller.quorum.voters=1@127.0.0.1:${controller}`,
+    `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
+    "controller.listener.names=CONTROLLER",
+    "inter.broker.listener.name=PLAINTEXT",
+    "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    `log.dirs=${join(dir, "data")}`,
+    "num.network.threads=2",
+    "num.io.threads=4",
+    "log.cleaner.dedupe.buffer.size=4194304",
+    "broker.session.timeout.ms=3000",
+    "broker.heartbeat.interval.ms=1000",
+    "group.initial.rebalance.delay.ms=0",
+    "auto.create.topics.enable=false",
+    "offsets.topic.replication.factor=1",
+    "offsets.topic.num.partitions=4",
+    "transaction.state.log.replication.factor=1",
+    "transaction.state.log.min.isr=1",
+    "transaction.state.log.num.partitions=4",
+    "share.coordinator.state.topic.replication.factor=1",
+    "share.coordinator.state.topic.min.isr=1",
+  ].join("\n")}\n`;
+}
+
+const log4j = `${[
+  "status=error",
+  "rootLogger.level=warn",
+  "rootLogger.appenderRef.out.ref=out",
+  "appender.out.type=Console",
+  "appender.out.name=out",
+  "appender.out.layout.type=PatternLayout",
+  "appender.out.layout.pattern=%d %p %c{1} %m%n",
+].join("\n")}\n`;
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}
+
+/** True when something listens there; Kafka opens its port only when it is ready for clients. */
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ port, host: "127.0.0.1" });
+    const done = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once("connect", () => done(true));
+    socket.once("error", () => done(false));
+    socket.setTimeout(1000, () => done(false));
+  });
+}
+
+function tail(file: string): string {
+  return existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(-20).join("\n") : "(no log)";
+}
