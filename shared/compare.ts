@@ -24,7 +24,12 @@ export interface CompareOptions {
 export const defaultTolerance = 1e-9;
 
 /** Compares as multisets two SELECTs with the same columns. */
-export async function compareRows(session: Session, left: string, right: string, options: CompareOptions = {}): Promise<Comparison> {
+export async function compareRows(
+  session: Session,
+  left: string,
+  right: string,
+  options: CompareOptions = {},
+): Promise<Comparison> {
   const [l, r] = [freshName("left"), freshName("right")];
   try {
     await session.run(`CREATE TEMP TABLE ${l} AS ${left}`);
@@ -46,7 +51,8 @@ async function exceptAll(session: Session, a: string, b: string): Promise<Record
 function pair(lefts: Record<string, Json>[], rights: Record<string, Json>[], options: CompareOptions): Difference[] {
   const inexact = new Set(options.inexact ?? []);
   const tolerance = options.tolerance ?? defaultTolerance;
-  const keyOf = (row: Record<string, Json>) => JSON.stringify(Object.entries(row).filter(([name]) => !inexact.has(name)));
+  const keyOf = (row: Record<string, Json>) =>
+    JSON.stringify(Object.entries(row).filter(([name]) => !inexact.has(name)));
   const waiting = new Map<string, Record<string, Json>[]>();
   for (const row of rights) {
     const key = keyOf(row);
@@ -57,7 +63,10 @@ function pair(lefts: Record<string, Json>[], rights: Record<string, Json>[], opt
   const differences: Difference[] = [];
   for (const left of lefts) {
     const candidates = waiting.get(keyOf(left)) ?? [];
-    const match = inexact.size === 0 ? -1 : candidates.findIndex((right) => [...inexact].every((name) => close(left[name], right[name], tolerance)));
+    const match =
+      inexact.size === 0
+        ? -1
+        : candidates.findIndex((right) => [...inexact].every((name) => close(left[name], right[name], tolerance)));
     if (match >= 0) candidates.splice(match, 1);
     else differences.push({ left, right: candidates.shift() ?? null });
   }

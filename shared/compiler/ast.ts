@@ -11,16 +11,18 @@ export interface Node {
 /** A byte offset where DuckDB knows none. */
 const nowhere = 18446744073709551615n;
 
-// Integers of 16 and more digits do not survive JSON.parse; they travel as marked strings.
-const mark = "\u0001int:";
+// Integers of 16 and more digits and doubles (1000.0 would come back as 1000) do not survive JSON.parse; they travel as marked strings.
+const mark = "\u0001number:";
 const tokens = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 function parseJson(text: string): Json {
-  return JSON.parse(text.replace(tokens, (token) => (/^-?\d{16,}$/.test(token) ? JSON.stringify(mark + token) : token))) as Json;
+  return JSON.parse(
+    text.replace(tokens, (token) => (/^(?:"|-?\d{1,15}$)/.test(token) ? token : JSON.stringify(mark + token))),
+  ) as Json;
 }
 
 function printJson(value: Json): string {
-  return JSON.stringify(value).replaceAll(/"\\u0001int:(-?\d+)"/g, "$1");
+  return JSON.stringify(value).replaceAll(/"\\u0001number:([-+.\deE]+)"/g, "$1");
 }
 
 export interface Parsed {
@@ -42,9 +44,35 @@ export async function renderExpressions(session: Session, expressions: readonly 
   if (expressions.length === 0) return [];
   const list = await session.rows(
     `SELECT json_deserialize_sql(j::JSON) AS sql FROM (VALUES ${expressions.map((_, i) => `(${i}, ?)`).join(", ")}) v(i, j) ORDER BY i`,
-    expressions.map((expression) => printJson({ error: false, statements: [selectOf([{ ...expression, alias: "" }])] })),
+    expressions.map((expression) =>
+      printJson({ error: false, statements: [selectOf([{ ...keepDoubles(expression), alias: "" }])] }),
+    ),
   );
   return list.map((row) => String(row.sql).replace(/^SELECT /, ""));
+}
+
+/** DuckDB writes the double 1e3 as 1000.0, and reads that as a DECIMAL: only a cast keeps the type. */
+function keepDoubles(expression: Node): Node {
+  return rewrite(expression, (each) => {
+    const constant = each.class === "CONSTANT" ? each.value : null;
+    if (!isNode(constant) || !isNode(constant.type) || constant.type.id !== "DOUBLE" || constant.is_null === true)
+      return undefined;
+    const text = String(constant.value).replace(mark, "");
+    const child = {
+      ...each,
+      alias: "",
+      value: { ...constant, type: { ...constant.type, id: "VARCHAR" }, value: text },
+    };
+    return {
+      class: "CAST",
+      type: "OPERATOR_CAST",
+      alias: each.alias!,
+      query_location: each.query_location!,
+      child,
+      cast_type: constant.type,
+      try_cast: false,
+    };
+  });
 }
 
 function selectOf(select: Node[]): Node {
@@ -67,17 +95,22 @@ function selectOf(select: Node[]): Node {
   };
 }
 
+/** A list of nodes, or none. */
+export function nodesOf(value: Json | undefined): Node[] {
+  return Array.isArray(value) ? (value as Node[]) : [];
+}
+
 export function isNode(value: Json | undefined): value is Node {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** An expression node (has a class), not a type or a modifier. */
-export function isExpression(value: Json | undefined): value is Node {
+function isExpression(value: Json | undefined): value is Node {
   return isNode(value) && typeof value.class === "string" && "alias" in value;
 }
 
 /** The direct child expressions of an expression, in order. */
-export function childrenOf(node: Node): Node[] {
+function childrenOf(node: Node): Node[] {
   const found: Node[] = [];
   const look = (value: Json) => {
     if (isExpression(value)) found.push(value);
@@ -94,17 +127,67 @@ export function visit(node: Node, see: (node: Node) => void): void {
   for (const child of childrenOf(node)) visit(child, see);
 }
 
-/** A copy in which `change` has replaced nodes top-down; undefined keeps a node and goes on below it. */
-export function rewrite(node: Node, change: (node: Node) => Node | undefined): Node {
+/**
+ * A copy in which `change` has replaced nodes top-down; undefined keeps a node and goes on below it. Parameters of lambdas
+ * are not shown to `change`: they are nobody's columns.
+ */
+export function rewrite(node: Node, change: (node: Node) => Node | undefined, bound: ReadonlySet<string> = none): Node {
+  if (node.class === "COLUMN_REF" && bound.has(firstName(node))) return node;
   const changed = change(node);
   if (changed) return changed;
   const go = (value: Json): Json => {
-    if (isExpression(value)) return rewrite(value, change);
+    if (isExpression(value)) {
+      if (!isLambdaOf(node, value)) return rewrite(value, change, bound);
+      const inner = new Set([...bound, ...parametersOf(value)]);
+      return { ...value, expr: rewrite(value.expr as Node, change, inner) };
+    }
     if (Array.isArray(value)) return value.map(go);
     if (isNode(value)) return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, go(item)]));
     return value;
   };
   return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, go(value)]));
+}
+
+const none: ReadonlySet<string> = new Set();
+
+/** Shows every column reference that is not a lambda's parameter. */
+export function freeNames(node: Node, see: (node: Node) => void): void {
+  rewrite(node, (each) => {
+    if (each.class === "COLUMN_REF") see(each);
+    return undefined;
+  });
+}
+
+/** Parameters of all lambdas in an expression, in lower case. */
+export function lambdaParameters(node: Node): string[] {
+  const found: string[] = [];
+  visit(node, (each) => {
+    for (const child of childrenOf(each)) if (isLambdaOf(each, child)) found.push(...parametersOf(child));
+  });
+  return found;
+}
+
+const lambdaFunction = /^((list|array)_)?(transform|apply|filter|reduce)$/;
+
+/** `x -> y` is a lambda as an argument of these functions, and the JSON arrow everywhere else. */
+function isLambdaOf(parent: Node, child: Node): boolean {
+  return (
+    child.class === "LAMBDA" &&
+    parent.class === "FUNCTION" &&
+    lambdaFunction.test(String(parent.function_name).toLowerCase())
+  );
+}
+
+function parametersOf(lambda: Node): string[] {
+  const found: string[] = [];
+  visit(lambda.lhs as Node, (each) => {
+    if (each.class === "COLUMN_REF") found.push(firstName(each));
+  });
+  return found;
+}
+
+function firstName(node: Node): string {
+  return String((node.column_names as string[])[0]).toLowerCase();
 }
 
 /** Byte offset of a node in the SQL text; the nearest one below it where it has none itself. */

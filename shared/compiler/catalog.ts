@@ -1,7 +1,15 @@
 import type { Session } from "../duckdb/duck.ts";
 import { isNode, parseSql, visit } from "./ast.ts";
 
-export type FunctionKind = "aggregate" | "scalar" | "volatile";
+export type FunctionKind = "aggregate" | "scalar" | "volatile" | "rows";
+
+/** Functions that DuckDB calls consistent, and that still tell of the session, of how values lie in memory, or of a name in the text. */
+const telling = new Set(
+  (
+    "alias current_localtime current_localtimestamp current_setting getvariable json_deserialize_sql json_serialize_plan " +
+    "json_serialize_sql vector_type version"
+  ).split(" "),
+);
 
 /**
  * What DuckDB knows of its functions: aggregates, scalars that are functions of their arguments, and those that are not
@@ -10,27 +18,28 @@ export type FunctionKind = "aggregate" | "scalar" | "volatile";
 export async function readCatalog(session: Session): Promise<ReadonlyMap<string, FunctionKind>> {
   const kinds = new Map<string, FunctionKind>();
   const rows = await session.rows(
-    `SELECT lower(function_name) AS name, function_type AS type, bool_and(coalesce(stability, 'CONSISTENT') = 'CONSISTENT') AS pure, any_value(macro_definition) AS body
+    `SELECT lower(function_name) AS name, function_type AS type, bool_and(coalesce(stability, 'CONSISTENT') = 'CONSISTENT') AS pure, string_agg(macro_definition, ', ') AS body
      FROM duckdb_functions() WHERE function_type IN ('scalar', 'aggregate', 'macro') AND function_name NOT LIKE 'tidemark%' GROUP BY ALL`,
   );
   const macros = new Map<string, string>();
   for (const row of rows) {
     const name = String(row.name);
-    if (row.type === "macro") macros.set(name, String(row.body));
+    if (telling.has(name)) kinds.set(name, "volatile");
+    else if (row.type === "macro") macros.set(name, String(row.body));
     else if (row.type === "aggregate") kinds.set(name, "aggregate");
     else if (!kinds.has(name)) kinds.set(name, row.pure ? "scalar" : "volatile");
   }
   const bodies = new Map<string, Set<string> | null>();
   for (const [name, body] of macros) bodies.set(name, await namesIn(session, body));
   const kindOf = (name: string, seen: Set<string>): FunctionKind => {
-    const known = kinds.get(name);
+    const known = name === "unnest" ? "rows" : kinds.get(name);
     if (known) return known;
     const uses = bodies.get(name);
     if (!uses || seen.has(name)) return "volatile";
     const inner = [...uses].map((each) => kindOf(each, new Set([...seen, name])));
-    return inner.includes("volatile") ? "volatile" : inner.includes("aggregate") ? "aggregate" : "scalar";
+    return (["volatile", "rows", "aggregate"] as const).find((kind) => inner.includes(kind)) ?? "scalar";
   };
-  for (const name of macros.keys()) if (!kinds.has(name)) kinds.set(name, kindOf(name, new Set()));
+  for (const name of [...macros.keys(), "unnest"]) if (!kinds.has(name)) kinds.set(name, kindOf(name, new Set()));
   return kinds;
 }
 

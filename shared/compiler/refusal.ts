@@ -7,16 +7,27 @@ export interface SourceText {
 }
 
 /** `file:line:column` of a byte offset, both counted from 1; the file alone where DuckDB knows no place. */
-export function placeOf(source: SourceText, byte: number | null): string {
+function placeOf(source: SourceText, byte: number | null): string {
   if (byte === null) return source.file;
   const before = Buffer.from(source.sql).subarray(0, byte).toString();
   const lines = before.split("\n");
   return `${source.file}:${lines.length}:${lines.at(-1)!.length + 1}`;
 }
 
+const quotedOrComment = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|\$(\w*)\$[\s\S]*?\$\1\$/g;
+
+/** Byte offset of the first match outside texts, quoted names and comments, for what DuckDB's tree gives no place. */
+export function findWord(source: SourceText, pattern: RegExp): number | null {
+  const bare = source.sql.replace(quotedOrComment, (each) => (/^[-/]/.test(each) ? " " : "_").repeat(each.length));
+  const index = bare.search(pattern);
+  return index < 0 ? null : Buffer.byteLength(source.sql.slice(0, index));
+}
+
 /** A view that can't be compiled: the place, the reason, and what to write instead. */
 export function refuse(source: SourceText, byte: number | null, why: string, instead: string): TidemarkError {
-  return new TidemarkError("VIEW_UNSUPPORTED", `${placeOf(source, byte)}: ${why}`, instead, { place: placeOf(source, byte) });
+  return new TidemarkError("VIEW_UNSUPPORTED", `${placeOf(source, byte)}: ${why}`, instead, {
+    place: placeOf(source, byte),
+  });
 }
 
 /** DuckDB's own complaint about a view's SQL, with the place it points at. */
@@ -33,14 +44,20 @@ export function complaint(source: SourceText, message: string, position: number 
     // DuckDB shows a window of a long line: find it again in the file
     const cut = shown.startsWith("...") ? whole.indexOf(shown.slice(3).replace(/\.\.\.$/, "")) - 3 : 0;
     if (caret >= label) {
-      const before = source.sql.split("\n").slice(0, line - 1).join("\n");
+      const before = source.sql
+        .split("\n")
+        .slice(0, line - 1)
+        .join("\n");
       const column = Math.max(0, caret - label + cut);
       byte = Buffer.byteLength(before) + (line > 1 ? 1 : 0) + Buffer.byteLength(whole.slice(0, column));
     }
   }
-  const hints = rest.filter((line, i) => line.trim() && i !== pointer && i !== pointer + 1).join(" ");
+  const hints = rest
+    .filter((line, i) => line.trim() && i !== pointer && i !== pointer + 1)
+    .map((line) => line.trim())
+    .join(" ");
   const text = first.replace(/^(Binder|Catalog|Parser|Syntax|Conversion|Invalid Input|Not implemented) Error: /, "");
-  return new TidemarkError("VIEW_SYNTAX", `${placeOf(source, byte)}: ${text}`, hints.trim() || "correct the view's SQL", {
+  return new TidemarkError("VIEW_SYNTAX", `${placeOf(source, byte)}: ${text}`, hints || "correct the view's SQL", {
     place: placeOf(source, byte),
   });
 }

@@ -1,8 +1,25 @@
 /** What the compiler has to know of DuckDB's types. */
 
 const kept = new Set([
-  "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
-  "FLOAT", "DOUBLE", "VARCHAR", "BLOB", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE", "UUID",
+  "BOOLEAN",
+  "TINYINT",
+  "SMALLINT",
+  "INTEGER",
+  "BIGINT",
+  "UTINYINT",
+  "USMALLINT",
+  "UINTEGER",
+  "UBIGINT",
+  "FLOAT",
+  "DOUBLE",
+  "VARCHAR",
+  "BLOB",
+  "DATE",
+  "TIME",
+  "TIMESTAMP",
+  "TIMESTAMP_NS",
+  "TIMESTAMP WITH TIME ZONE",
+  "UUID",
 ]);
 
 /** Types that Parquet would not give back as they were, and the type that carries them without loss. */
@@ -22,13 +39,15 @@ export function storageOf(type: string): string | null {
   return inner?.every((each) => storageOf(each) === each) ? type : null;
 }
 
+const decimalPattern = /^DECIMAL\((\d+),(\d+)\)$/;
+
 export function isDecimal(type: string): boolean {
-  return type.startsWith("DECIMAL(");
+  return decimalPattern.test(type);
 }
 
 /** Precision and scale of a DECIMAL(p,s). */
 export function decimalOf(type: string): { precision: number; scale: number } {
-  const match = /^DECIMAL\((\d+),(\d+)\)$/.exec(type);
+  const match = decimalPattern.exec(type);
   if (!match) throw new RangeError(`not a DECIMAL: ${type}`);
   return { precision: Number(match[1]), scale: Number(match[2]) };
 }
@@ -44,6 +63,11 @@ export function isInteger(type: string): boolean {
 /** Types that DuckDB averages in 16-bit input arithmetic, dividing doubles instead of long doubles. */
 export function isSmall(type: string): boolean {
   return smallIntegers.has(type) || (isDecimal(type) && decimalOf(type).precision <= 4);
+}
+
+/** Lists and structs with doubles inside: equal values may look different (-0.0 and 0.0), and can't be made the same. */
+export function hidesFloat(type: string): boolean {
+  return elementsOf(type)?.some((each) => isFloat(each) || hidesFloat(each)) ?? false;
 }
 
 export function isFloat(type: string): boolean {
@@ -77,7 +101,10 @@ export function structFieldsOf(type: string): StructField[] | null {
     if (i === body.length || (c === "," && depth === 0 && !quoted)) {
       const match = /^\s*(?:"((?:[^"]|"")*)"|(\S+))\s+(.*)$/s.exec(body.slice(start, i));
       if (!match) return null;
-      fields.push({ name: match[1] !== undefined ? match[1].replaceAll('""', '"') : match[2]!, type: match[3]!.trim() });
+      fields.push({
+        name: match[1] !== undefined ? match[1].replaceAll('""', '"') : match[2]!,
+        type: match[3]!.trim(),
+      });
       start = i + 1;
     }
   }

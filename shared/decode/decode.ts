@@ -3,12 +3,19 @@ import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BIGINT, BLOB, DuckDBBlobValue, DuckDBDataChunk, DuckDBTimestampMillisecondsValue, TIMESTAMP_MS, type DuckDBValue } from "@duckdb/node-api";
-import type { StreamDefinition } from "../definition.ts";
-import { isDecimal } from "../compiler/types.ts";
+import {
+  BIGINT,
+  BLOB,
+  DuckDBBlobValue,
+  DuckDBDataChunk,
+  DuckDBTimestampMillisecondsValue,
+  type DuckDBValue,
+  TIMESTAMP_MS,
+} from "@duckdb/node-api";
+import type { FieldDefinition, StreamDefinition } from "../definition.ts";
 import { freshName, quoteName, quoteText, type Session } from "../duckdb/duck.ts";
 import type { RecordBatch } from "../log/log.ts";
-import { fastLines, slowRecord } from "./frame.ts";
+import { fastLines, type Lines, slowRecord } from "./frame.ts";
 import { pathTo, strictSelect } from "./strict.ts";
 
 /** A record that is no event of its stream. Dead letters are a set keyed by stream, partition and offset. */
@@ -39,13 +46,13 @@ const scratchFolder = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 export class Decoder {
   readonly #session: Session;
   readonly #stream: StreamDefinition;
-  readonly #decimals: readonly string[];
+  readonly #decimals: readonly FieldDefinition[];
   readonly #scratch: string;
 
   constructor(session: Session, stream: StreamDefinition) {
     this.#session = session;
     this.#stream = stream;
-    this.#decimals = stream.fields.filter((field) => isDecimal(field.type)).map((field) => field.name);
+    this.#decimals = stream.fields.filter((field) => field.type.includes("DECIMAL("));
     this.#scratch = join(scratchFolder, `${freshName("tidemark")}.json`);
   }
 
@@ -68,19 +75,19 @@ export class Decoder {
   }
 
   /** False where DuckDB's reader objects or does not give one row per line: then the slow way decides. */
-  async #fast(table: string, lines: readonly Buffer[], count: number): Promise<boolean> {
+  async #fast(table: string, lines: Lines, count: number): Promise<boolean> {
     const { fields } = this.#stream;
     if (count === 0) {
       await this.#session.run(`CREATE TEMP TABLE ${table} AS ${strictSelect(fields, this.#noRecords())}`);
       return true;
     }
-    let longest = 0;
-    for (const buffer of lines) longest = Math.max(longest, buffer.length);
-    await writeLines(this.#scratch, lines);
+    await writeLines(this.#scratch, lines.buffers);
     const columns = fields.map((field) => `${quoteText(field.name)}: 'JSON'`).join(", ");
-    const reader = readJson(this.#scratch, columns, longest);
+    const reader = readJson(this.#scratch, columns, lines.longest);
     try {
-      await this.#session.run(`CREATE TEMP TABLE ${table} AS ${strictSelect(fields, `(SELECT *, NULL::VARCHAR AS fault FROM ${reader})`)}`);
+      await this.#session.run(
+        `CREATE TEMP TABLE ${table} AS ${strictSelect(fields, `(SELECT *, NULL::VARCHAR AS fault FROM ${reader})`)}`,
+      );
     } catch {
       return false;
     } finally {
@@ -123,7 +130,9 @@ export class Decoder {
   }
 
   async #deadLetters(table: string, batches: readonly RecordBatch[]): Promise<DeadLetter[]> {
-    const rows = await this.#session.rows(`SELECT rowid AS n, fault FROM ${table} WHERE fault IS NOT NULL ORDER BY rowid`);
+    const rows = await this.#session.rows(
+      `SELECT rowid AS n, fault FROM ${table} WHERE fault IS NOT NULL ORDER BY rowid`,
+    );
     const dead: DeadLetter[] = [];
     let first = 0;
     let b = 0;
@@ -131,14 +140,23 @@ export class Decoder {
       const n = Number(row.n);
       while (n - first >= batches[b]!.count) first += batches[b++]!.count;
       const batch = batches[b]!;
-      dead.push({ stream: this.#stream.name, partition: batch.partition, offset: batch.offsets[n - first]!, reason: String(row.fault) });
+      dead.push({
+        stream: this.#stream.name,
+        partition: batch.partition,
+        offset: batch.offsets[n - first]!,
+        reason: String(row.fault),
+      });
     }
     return dead;
   }
 }
 
 /** A table of the records' own places (offset, timestamp, key, raw bytes of the faulty), row for row beside a decoded table. */
-export async function placeTable(session: Session, batches: readonly RecordBatch[], dead: readonly DeadLetter[]): Promise<string> {
+export async function placeTable(
+  session: Session,
+  batches: readonly RecordBatch[],
+  dead: readonly DeadLetter[],
+): Promise<string> {
   const table = freshName("places");
   await session.run(`CREATE TEMP TABLE ${table} (__offset BIGINT, __timestamp TIMESTAMP_MS, __key BLOB, __raw BLOB)`);
   const faulty = new Set(dead.map((letter) => `${letter.partition}:${letter.offset}`));
@@ -153,7 +171,9 @@ export async function placeTable(session: Session, batches: readonly RecordBatch
         slice.map((record) => BigInt(record.offset)),
         slice.map((record) => new DuckDBTimestampMillisecondsValue(BigInt(record.timestamp))),
         slice.map((record) => blob(record.key)),
-        slice.map((record) => (faulty.size > 0 && faulty.has(`${batch.partition}:${record.offset}`) ? blob(record.value) : null)),
+        slice.map((record) =>
+          faulty.size > 0 && faulty.has(`${batch.partition}:${record.offset}`) ? blob(record.value) : null,
+        ),
       ]);
       appender.appendDataChunk(chunk);
     }
@@ -163,8 +183,8 @@ export async function placeTable(session: Session, batches: readonly RecordBatch
 }
 
 function readJson(file: string, columns: string, longest: number): string {
-  // One record may not exceed the reader's object size; 16 MiB is DuckDB's default
-  const size = Math.max(16 * 1024 * 1024, Math.min(longest + 1024, 2 ** 31));
+  // One record may not exceed the reader's object size, and each thread reads twice that much at a time
+  const size = Math.max(256 * 1024, Math.min(longest + 1024, 2 ** 31));
   return `read_json(${quoteText(file)}, format = 'newline_delimited', records = true, columns = {${columns}}, maximum_object_size = ${size})`;
 }
 

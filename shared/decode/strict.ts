@@ -13,17 +13,27 @@ import { quoteName, quoteText } from "../duckdb/duck.ts";
  * @param source a relation with one JSON column per field (NULL where the record has none or null) and a column `fault`
  */
 export function strictSelect(fields: readonly FieldDefinition[], source: string): string {
-  const inner = fields.flatMap((field, i) => [`${valueOf(field.type, quoteName(field.name), 0)} AS v${i}`, `${quoteName(field.name)} AS j${i}`]);
+  const inner = fields.flatMap((field, i) => [
+    `${typedValue(field.type, quoteName(field.name), 0)} AS v${i}`,
+    `${quoteName(field.name)} AS j${i}`,
+  ]);
   const values = fields.map((field, i) => `v${i} AS ${quoteName(field.name)}`);
   const faults = fields.map((field, i) => {
     const wrong = `WHEN v${i} IS NULL AND j${i} IS NOT NULL THEN ${quoteText(`${field.name}: `)} || left(j${i}::VARCHAR, 60) || ${quoteText(` is not a ${field.type}`)}`;
-    return field.nullable ? wrong : `WHEN j${i} IS NULL THEN ${quoteText(`${field.name}: required field is missing`)} ${wrong}`;
+    return field.nullable
+      ? wrong
+      : `WHEN j${i} IS NULL THEN ${quoteText(`${field.name}: required field is missing`)} ${wrong}`;
   });
-  return `SELECT ${[...values, `CASE WHEN fault IS NOT NULL THEN fault ${faults.join(" ")} END AS fault`].join(", ")} FROM (SELECT ${[...inner, "fault"].join(", ")} FROM ${source})`;
+  // nearly every record is good: one look at all its values, and reasons only for the others
+  const good = fields.map((field, i) =>
+    field.nullable ? `(v${i} IS NOT NULL OR j${i} IS NULL)` : `v${i} IS NOT NULL`,
+  );
+  const fault = `CASE WHEN fault IS NOT NULL THEN fault WHEN ${good.join(" AND ")} THEN NULL ${faults.join(" ")} END AS fault`;
+  return `SELECT ${[...values, fault].join(", ")} FROM (SELECT ${[...inner, "fault"].join(", ")} FROM ${source})`;
 }
 
 /** The typed value of a JSON expression, NULL where it is not of the type. */
-function valueOf(type: string, json: string, depth: number): string {
+function typedValue(type: string, json: string, depth: number): string {
   const text = `${json}::VARCHAR`;
   if (type === "JSON") return json;
   if (isInteger(type) || type === "HUGEINT" || type === "UHUGEINT") {
@@ -34,51 +44,65 @@ function valueOf(type: string, json: string, depth: number): string {
     const words = `${text} IN ('"NaN"', '"Infinity"', '"-Infinity"')`;
     return `CASE WHEN isfinite(TRY_CAST(${text} AS ${type})) THEN TRY_CAST(${text} AS ${type}) WHEN ${words} THEN TRY_CAST(trim(${text}, '"') AS ${type}) END`;
   }
-  if (isDecimal(type)) {
-    const digits = `trim(${text}, '"')`;
-    const exact = `NOT contains(${text}, 'e') AND NOT contains(${text}, 'E') AND length(rtrim(split_part(${digits}, '.', 2), '0')) <= ${decimalOf(type).scale}`;
-    return `CASE WHEN ${exact} THEN TRY_CAST(${digits} AS ${type}) END`;
-  }
+  if (isDecimal(type)) return decimalOfJson(type, text);
   if (type === "BOOLEAN") return `CASE ${text} WHEN 'true' THEN true WHEN 'false' THEN false END`;
-  const string = `CASE WHEN NOT starts_with(${text}, '"') THEN NULL WHEN contains(${text}, '\\') THEN ${json}->>'$' ELSE trim(${text}, '"') END`;
+  const string = `CASE WHEN starts_with(${text}, '"') THEN json_extract_string(${json}, '$') END`;
   switch (type) {
     case "VARCHAR":
       return string;
     case "BLOB":
       return `TRY(from_base64(${string}))`;
     case "DATE":
-      return `CASE WHEN length(${text}) = 12 THEN TRY_CAST(${string} AS DATE) END`;
+      return `CASE WHEN length(${text}) = 12 AND TRY_CAST(${string} AS DATE)::VARCHAR = ${string} THEN TRY_CAST(${string} AS DATE) END`;
+    case "TIME":
+      return `CASE WHEN regexp_full_match(${text}, '"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]+)?)?"') THEN TRY_CAST(${string} AS TIME) END`;
     case "TIMESTAMP":
     case "TIMESTAMP_S":
     case "TIMESTAMP_MS":
-    case "TIMESTAMP_NS":
-      // DuckDB would drop an offset silently, and knows words such as 'epoch'
-      return `CASE WHEN ${text} >= '"0' AND ${text} < '":' AND NOT contains(${text}, '+') AND NOT contains(substr(${text}, 13), '-') THEN TRY_CAST(${string} AS ${type}) END`;
+    case "TIMESTAMP_NS": {
+      // DuckDB would drop an offset silently, and knows words such as 'epoch' and (BC)
+      const plain = `${text} NOT LIKE '%-%-%-%' AND NOT contains(${text}, '+') AND NOT contains(${text}, '(')`;
+      return `CASE WHEN ${text} LIKE '"____-__-__%' AND ${plain} THEN TRY_CAST(${string} AS ${type}) END`;
+    }
     case "TIMESTAMP WITH TIME ZONE":
-      return `CASE WHEN ${text} >= '"0' AND ${text} < '":' THEN TRY_CAST(${string} AS ${type}) END`;
+      return `CASE WHEN ${text} LIKE '"____-__-__%' AND NOT contains(${text}, '(') THEN TRY_CAST(${string} AS ${type}) END`;
   }
   const element = listElementOf(type);
   if (element) {
     const each = `e${depth}`;
-    const bad = `len(list_filter(${json}->'$[*]', lambda ${each}: NOT (${acceptable(element, each, depth + 1)}))) = 0`;
-    return `CASE WHEN starts_with(${text}, '[') AND ${bad} THEN list_transform(${json}->'$[*]', lambda ${each}: ${valueOf(element, each, depth + 1)}) END`;
+    // not the arrow, which a list function would take for a lambda
+    const elements = `json_extract(${json}, '$[*]')`;
+    const good = `len(list_filter(${elements}, lambda ${each}: NOT (${acceptable(element, each, depth + 1)}))) = 0`;
+    return `CASE WHEN starts_with(${text}, '[') AND ${good} THEN list_transform(${elements}, lambda ${each}: ${typedValue(element, each, depth + 1)}) END`;
   }
   const inner = structFieldsOf(type);
   if (inner) {
     const at = (name: string) => `json_extract(${json}, ${quoteText(pathTo(name))})`;
     const good = inner.map((field) => acceptable(field.type, at(field.name), depth)).join(" AND ");
-    const packed = inner.map((field) => `${quoteName(field.name)} := ${valueOf(field.type, at(field.name), depth)}`).join(", ");
+    const packed = inner
+      .map((field) => `${quoteName(field.name)} := ${typedValue(field.type, at(field.name), depth)}`)
+      .join(", ");
     return `CASE WHEN starts_with(${text}, '{') AND ${good} THEN struct_pack(${packed}) END`;
   }
   return `TRY_CAST(${string} AS ${type})`;
 }
 
-/** Inside lists and structs every place may be null; anything else must be of its type. */
-function acceptable(type: string, json: string, depth: number): string {
-  return `(${json} IS NULL OR ${json}::VARCHAR = 'null' OR (${valueOf(type, json, depth)}) IS NOT NULL)`;
+/** A number, or digits in quotes, with no more decimals than the type keeps. */
+function decimalOfJson(type: string, text: string): string {
+  const digits = `lower(trim(${text}, '"'))`;
+  const fraction = `length(rtrim(split_part(split_part(${digits}, 'e', 1), '.', 2), '0'))`;
+  const exponent = `coalesce(TRY_CAST(split_part(${digits}, 'e', 2) AS INTEGER), 0)`;
+  const quoted = `regexp_full_match(${text}, '"-?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]+)?"')`;
+  const exact = `${fraction} - ${exponent} <= ${decimalOf(type).scale}`;
+  return `CASE WHEN (NOT starts_with(${text}, '"') OR ${quoted}) AND ${exact} THEN TRY_CAST(${digits} AS ${type}) END`;
 }
 
-/** JSON path of a key, whatever is in its name. */
+/** Inside lists and structs every place may be null; anything else must be of its type. */
+function acceptable(type: string, json: string, depth: number): string {
+  return `(${json} IS NULL OR ${json}::VARCHAR = 'null' OR (${typedValue(type, json, depth)}) IS NOT NULL)`;
+}
+
+/** JSON pointer to a key, whatever is in its name. */
 export function pathTo(name: string): string {
-  return `$."${name.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+  return `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }

@@ -38,7 +38,10 @@ export class Duck {
   }
 
   static async open(options: DuckOptions = {}): Promise<Duck> {
-    const settings: Record<string, string> = { autoinstall_known_extensions: "false", autoload_known_extensions: "false" };
+    const settings: Record<string, string> = {
+      autoinstall_known_extensions: "false",
+      autoload_known_extensions: "false",
+    };
     if (options.memoryLimit) settings.memory_limit = options.memoryLimit;
     if (options.threads) settings.threads = String(options.threads);
     if (options.tempDir) settings.temp_directory = options.tempDir;
@@ -80,9 +83,7 @@ export class Session {
   }
 
   async read(sql: string, params: readonly Param[] = []): Promise<DuckDBResultReader> {
-    return params.length > 0
-      ? this.#connection.runAndReadAll(sql, [...params])
-      : this.#connection.runAndReadAll(sql);
+    return params.length > 0 ? this.#connection.runAndReadAll(sql, [...params]) : this.#connection.runAndReadAll(sql);
   }
 
   /** The first column of the first row. */

@@ -1,13 +1,14 @@
 /** View cases as data: a file of events and SELECTs; each SELECT must give the same rows however its events are cut. */
-import { readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { expect } from "vitest";
 import { compareRows, doublesOf } from "../../shared/compare.ts";
 import { Compiler } from "../../shared/compiler/compile.ts";
 import { combineOf, noPartials, partialOf, rowsOf } from "../../shared/compiler/texts.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
 import type { FieldDefinition, StreamDefinition, ViewDefinition } from "../../shared/definition.ts";
-import { Duck, freshName, type Session } from "../../shared/duckdb/duck.ts";
+import { Duck, freshName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 
 export interface CaseFile {
@@ -28,22 +29,37 @@ export function stream(name: string, fields: Record<string, string>): StreamDefi
 /** `-- fields: {…}`, then events as `-- {…}`, then SELECTs that each end with `;`. */
 export function readCaseFile(path: string): CaseFile {
   const lines = readFileSync(path, "utf8").split("\n");
-  const fields = JSON.parse(lines.find((line) => line.startsWith("-- fields:"))!.slice("-- fields:".length)) as Record<string, string>;
+  const fields = JSON.parse(lines.find((line) => line.startsWith("-- fields:"))!.slice("-- fields:".length)) as Record<
+    string,
+    string
+  >;
   const events = lines.filter((line) => line.startsWith("-- {")).map((line) => line.slice(3));
   const text = lines.filter((line) => !line.startsWith("--")).join("\n");
-  const selects = text.split(/;\s*(?:\n|$)/).map((each) => each.trim()).filter((each) => each !== "");
+  const selects = text
+    .split(/;\s*(?:\n|$)/)
+    .map((each) => each.trim())
+    .filter((each) => each !== "");
   return { name: basename(path, ".sql"), stream: stream("events", fields), events, selects };
 }
 
 /** One DuckDB with one compiler over one stream whose events lie in a table, in order. */
 export class ViewBench {
+  readonly #duck: Duck;
   readonly session: Session;
   readonly compiler: Compiler;
   readonly #table: string;
   readonly #stream: StreamDefinition;
   readonly count: number;
 
-  private constructor(session: Session, compiler: Compiler, stream: StreamDefinition, table: string, count: number) {
+  private constructor(
+    duck: Duck,
+    session: Session,
+    compiler: Compiler,
+    stream: StreamDefinition,
+    table: string,
+    count: number,
+  ) {
+    this.#duck = duck;
     this.session = session;
     this.compiler = compiler;
     this.#stream = stream;
@@ -55,10 +71,20 @@ export class ViewBench {
     const duck = await Duck.open();
     const session = await duck.session();
     const compiler = await Compiler.open(session, [stream]);
-    const records = events.map((event, offset) => ({ offset, timestamp: offset, key: null, value: Buffer.from(event) }));
+    const records = events.map((event, offset) => ({
+      offset,
+      timestamp: offset,
+      key: null,
+      value: Buffer.from(event),
+    }));
     const decoded = await new Decoder(session, stream).decode([new ArrayBatch(0, 0, events.length + 1, records)]);
     expect(decoded.dead).toEqual([]);
-    return new ViewBench(session, compiler, stream, decoded.table, events.length);
+    return new ViewBench(duck, session, compiler, stream, decoded.table, events.length);
+  }
+
+  close(): void {
+    this.session.close();
+    this.#duck.close();
   }
 
   compile(sql: string): Promise<ViewDefinition> {
@@ -94,6 +120,9 @@ export class ViewBench {
     const plain = this.plain(sql);
     const whole = await this.partials(view, 0, this.count);
     await this.expectSame(view, plain, rowsOf(view, `FROM ${whole}`), "all batch");
+    await this.#throughFile(whole, (file) =>
+      this.expectSame(view, plain, rowsOf(view, file), "all batch, through a file"),
+    );
 
     const single: string[] = [];
     for (let i = 0; i < this.count; i++) single.push(await this.partials(view, i, i + 1));
@@ -107,8 +136,19 @@ export class ViewBench {
       await this.expectSame(view, plain, rowsOf(view, `FROM ${batch} UNION ALL FROM ${speed}`), `cut at ${cut}`);
       if (cut === Math.floor(this.count / 2)) await this.#expectLaws(view, batch, speed, whole, empty);
     }
+    if (this.count === 0) return;
     const rows = Number(await this.session.value(`SELECT count(*) FROM (${plain})`));
-    expect(rows, `a case that gives no rows shows nothing\n${sql}`).toBeGreaterThan(-1);
+    expect(rows, `a case that gives no rows shows nothing\n${sql}`).toBeGreaterThan(0);
+  }
+
+  async #throughFile(table: string, use: (file: string) => Promise<void>): Promise<void> {
+    const file = join(tmpdir(), `${table}.parquet`);
+    try {
+      await this.session.run(`COPY ${table} TO ${quoteText(file)} (FORMAT parquet)`);
+      await use(`FROM read_parquet(${quoteText(file)})`);
+    } finally {
+      rmSync(file, { force: true });
+    }
   }
 
   async #expectLaws(view: ViewDefinition, a: string, b: string, c: string, empty: string): Promise<void> {

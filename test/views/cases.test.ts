@@ -12,7 +12,7 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith(".sql"))) 
     beforeAll(async () => {
       bench = await ViewBench.open(cases.stream, cases.events);
     });
-    afterAll(() => bench.session.close());
+    afterAll(() => bench.close());
     for (const sql of cases.selects) test(sql, () => bench.expectExact(sql));
   });
 }

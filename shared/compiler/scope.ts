@@ -1,0 +1,138 @@
+/** Names in a view: what each can mean, and the group keys they make. */
+import type { StreamDefinition } from "../definition.ts";
+import { fingerprint, freeNames, isNode, type Json, lambdaParameters, locationOf, type Node, rewrite } from "./ast.ts";
+import { refuse, type SourceText } from "./refusal.ts";
+
+/** Words that DuckDB takes for the clock or the session where no column has their name. */
+const sessionWords = new Set(
+  (
+    "current_catalog current_date current_role current_schema current_time current_timestamp current_user " +
+    "localtime localtimestamp session_user user"
+  ).split(" "),
+);
+
+export class Scope {
+  readonly #source: SourceText;
+  readonly #columns: ReadonlyMap<string, string>;
+  readonly #table: string;
+
+  /** @param table the name by which the view calls the stream */
+  constructor(source: SourceText, stream: StreamDefinition, table: string) {
+    this.#source = source;
+    this.#columns = new Map(stream.fields.map((field) => [field.name.toLowerCase(), field.name]));
+    this.#table = table.toLowerCase();
+  }
+
+  isColumn(name: string): boolean {
+    return this.#columns.has(name.toLowerCase());
+  }
+
+  /** Refuses names that are neither fields nor aliases, but that DuckDB would take: the clock, row numbers, whole rows. */
+  check(expression: Node): void {
+    for (const name of lambdaParameters(expression)) {
+      // k0, a0 and p0 are what columns of partials are called
+      const taken = this.isColumn(name)
+        ? "the name of a field"
+        : /^[kap]\d+$/.test(name)
+          ? "a name of Tidemark's own"
+          : null;
+      if (!taken) continue;
+      throw refuse(
+        this.#source,
+        locationOf(expression),
+        `the lambda parameter ${name} has ${taken}`,
+        "call the parameter something else",
+      );
+    }
+    freeNames(expression, (node) => {
+      const names = this.#own(node).map((name) => name.toLowerCase());
+      const [first = "", second] = names;
+      const at = locationOf(node);
+      if (this.#columns.has(first)) return;
+      if (names.length === 1 && sessionWords.has(first)) {
+        throw refuse(
+          this.#source,
+          at,
+          `${first} is not a field: DuckDB would read the clock or the session`,
+          "use the events' own values, and another name for an alias",
+        );
+      }
+      if (first === "rowid") {
+        throw refuse(this.#source, at, "rowid is not a field: it depends on how events are stored", "use a field");
+      }
+      if (names.length === 1 && first === this.#table) {
+        throw refuse(
+          this.#source,
+          at,
+          `${first} is the whole event here: its columns would change with the stream`,
+          "name a field",
+        );
+      }
+      if (second !== undefined && names.slice(1).includes(this.#table)) {
+        throw refuse(this.#source, at, "a name with a schema is not available in a view", "write the field alone");
+      }
+    });
+  }
+
+  /** Column references in one form: no table name, the field's own spelling. */
+  qualify(node: Node): Node {
+    return rewrite(node, (each) => {
+      if (each.class !== "COLUMN_REF") return undefined;
+      const names = this.#own(each);
+      const column = this.#columns.get(names[0]!.toLowerCase());
+      return { ...each, column_names: column ? [column, ...names.slice(1)] : names };
+    });
+  }
+
+  /** Replaces names that are no fields but aliases of the SELECT list. */
+  inline(node: Node, aliases: ReadonlyMap<string, Node>): Node {
+    return rewrite(node, (each) => {
+      if (each.class !== "COLUMN_REF") return undefined;
+      const names = each.column_names as string[];
+      const meant = names.length > 1 || this.isColumn(names[0]!) ? undefined : aliases.get(names[0]!.toLowerCase());
+      // an inner alias names a struct's field
+      return meant && { ...meant, alias: each.alias! };
+    });
+  }
+
+  /** The parts of a column reference without the table's name. */
+  #own(node: Node): string[] {
+    const names = node.column_names as string[];
+    return names.length > 1 && names[0]!.toLowerCase() === this.#table && this.#isTable(names[1]!)
+      ? names.slice(1)
+      : names;
+  }
+
+  #isTable(next: string): boolean {
+    return this.isColumn(next) || (next.toLowerCase() === "rowid" && !this.isColumn(this.#table));
+  }
+}
+
+/** GROUP BY expressions: written out, by position, by alias, or ALL. */
+export function groupKeys(
+  select: Node,
+  items: readonly Node[],
+  scope: Scope,
+  aliases: ReadonlyMap<string, Node>,
+  holdsAggregate: (node: Node) => boolean,
+): Node[] {
+  const keys = new Map<string, Node>();
+  const add = (node: Node) => keys.set(fingerprint(node), keys.get(fingerprint(node)) ?? node);
+  if (select.aggregate_handling === "FORCE_AGGREGATES") {
+    for (const item of items) if (!holdsAggregate(item)) add(item);
+    return [...keys.values()];
+  }
+  for (const written of (select.group_expressions ?? []) as Node[]) {
+    const position = integerOf(written);
+    const node = scope.qualify(written);
+    if (position === null) add(node.class === "COLUMN_REF" ? scope.inline(node, aliases) : node);
+    else if (items[position - 1]) add(items[position - 1]!);
+  }
+  return [...keys.values()];
+}
+
+function integerOf(node: Node): number | null {
+  const constant: Json | undefined = node.class === "CONSTANT" ? node.value : undefined;
+  if (!isNode(constant) || !isNode(constant.type) || !/INT/.test(String(constant.type.id))) return null;
+  return typeof constant.value === "number" ? constant.value : null;
+}

@@ -1,0 +1,255 @@
+/** What a view may hold: one SELECT over one stream, of functions of the events, with aggregates that merge. */
+import type { StreamDefinition } from "../definition.ts";
+import { aggregateNamed, aggregateNames } from "./aggregates.ts";
+import { isNode, type Json, locationOf, type Node, nodesOf, visit } from "./ast.ts";
+import type { FunctionKind } from "./catalog.ts";
+import { findWord, refuse, type SourceText } from "./refusal.ts";
+
+export type Catalog = ReadonlyMap<string, FunctionKind>;
+
+/** The one SELECT of the parsed statements. */
+export function oneSelect(source: SourceText, statements: readonly Node[]): Node {
+  const [statement, second] = statements;
+  if (!statement) throw refuse(source, null, "the file holds no SELECT", "write one SELECT … FROM a stream GROUP BY …");
+  if (second) {
+    const at = findWord(source, /(?<=;\s*)[^;\s]/);
+    throw refuse(source, at, "a view is one SELECT, and this file holds several", "put each in a file of its own");
+  }
+  const node = statement.node as Node;
+  if (node.type === "SET_OPERATION_NODE") {
+    const at = findWord(source, /\b(UNION|INTERSECT|EXCEPT)\b/i);
+    const instead = "write one view per SELECT and combine them in the query";
+    throw refuse(source, at, "UNION, INTERSECT and EXCEPT are not available in a view", instead);
+  }
+  if (node.type !== "SELECT_NODE") {
+    throw refuse(
+      source,
+      findWord(source, /\S/),
+      "a view is one plain SELECT",
+      "write SELECT … FROM a stream GROUP BY …",
+    );
+  }
+  return node;
+}
+
+/** The stream that a SELECT reads. */
+export function streamOf(
+  source: SourceText,
+  select: Node,
+  streams: ReadonlyMap<string, StreamDefinition>,
+): StreamDefinition {
+  const from = select.from_table as Node;
+  const at = typeof from.query_location === "number" ? from.query_location : null;
+  const start = findWord(source, /\S/);
+  const known = [...streams.values()].map((stream) => stream.name).join(", ");
+  if ((select.cte_map as Node & { map: Json[] }).map.length > 0) {
+    throw refuse(source, start, "WITH is not available in a view", "write the SELECT over the stream directly");
+  }
+  switch (from.type) {
+    case "BASE_TABLE":
+      break;
+    case "EMPTY":
+      throw refuse(source, start, "a view reads FROM a stream", `add FROM, with one of: ${known}`);
+    case "JOIN": {
+      const instead = "put what the view needs into the events, or join views in the query";
+      throw refuse(source, at ?? placeIn(from.right), "joins are not available in a view", instead);
+    }
+    case "SUBQUERY": {
+      const place = findWord(source, /(?<=\bFROM\s*)\(/i);
+      throw refuse(
+        source,
+        place,
+        "a subquery in FROM is not available in a view",
+        "write the SELECT over the stream directly",
+      );
+    }
+    default:
+      throw refuse(
+        source,
+        at ?? start,
+        "a view reads FROM a stream, not a function or a list of values",
+        `use one of: ${known}`,
+      );
+  }
+  if (from.sample !== null || select.sample !== null) {
+    throw refuse(
+      source,
+      at,
+      "a sample is not a function of the events",
+      "filter with WHERE, e.g. on hash(id) % 100 = 0",
+    );
+  }
+  const name = String(from.table_name);
+  const stream = streams.get(name.toLowerCase());
+  const path = [from.catalog_name, from.schema_name, name].filter((part) => part !== "").join(".");
+  if (!stream || path !== name) {
+    throw refuse(
+      source,
+      at,
+      `there is no stream "${path}"`,
+      `declare it in the config's streams, or read one of: ${known}`,
+    );
+  }
+  if (from.at_clause) throw refuse(source, at, "AT is not available in a view", "leave it out");
+  if (nodesOf(from.column_name_alias).length > 0) {
+    throw refuse(source, at, "renamed columns in FROM are not available", "use AS in the SELECT list");
+  }
+  return stream;
+}
+
+/** Refuses what stands around the expressions: ORDER BY, LIMIT, DISTINCT, QUALIFY, grouping sets. */
+export function checkShape(source: SourceText, select: Node): void {
+  for (const modifier of nodesOf(select.modifiers)) {
+    const at = locationOf({ ...modifier, class: "", alias: "" });
+    if (modifier.type === "ORDER_MODIFIER") {
+      throw refuse(
+        source,
+        at,
+        "ORDER BY has no meaning for a view: its rows are a set",
+        "order in the query (order=… or ORDER BY)",
+      );
+    }
+    if (modifier.type === "DISTINCT_MODIFIER") {
+      const place = findWord(source, /\bDISTINCT\b/i);
+      throw refuse(source, place, "SELECT DISTINCT over merged rows would hide groups", "GROUP BY the columns instead");
+    }
+    throw refuse(source, at, "LIMIT on parts is not LIMIT on the whole", "limit in the query (limit=… or LIMIT)");
+  }
+  if (isNode(select.qualify)) {
+    const at = findWord(source, /\bQUALIFY\b/i);
+    throw refuse(source, at, "QUALIFY needs window functions, which don't merge", "rank in the query over the view");
+  }
+  if ((select.group_sets as Json[]).length > 1) {
+    const at = findWord(source, /\b(ROLLUP|CUBE|GROUPING\s+SETS)\b/i);
+    throw refuse(source, at, "GROUPING SETS, ROLLUP and CUBE are not available", "write one view per grouping");
+  }
+}
+
+/** Refuses expressions that can't merge or are not functions of the events. */
+export function checkExpression(source: SourceText, expression: Node, catalog: Catalog): void {
+  visit(expression, (node) => {
+    const at = locationOf(node);
+    switch (node.class) {
+      case "WINDOW":
+        throw refuse(
+          source,
+          at,
+          "window functions look at other rows, and parts don't have them",
+          "compute it in the query over the view",
+        );
+      case "SUBQUERY":
+        throw refuse(
+          source,
+          at,
+          "subqueries are not available in a view",
+          "write a second view and combine them in the query",
+        );
+      case "STAR":
+        throw refuse(
+          source,
+          at,
+          "* is not available in a view: its columns would change with the stream",
+          "name the columns",
+        );
+      case "POSITIONAL_REFERENCE":
+        throw refuse(source, at, `#${String(node.index)} is not available in a view`, "name the column");
+      case "PARAMETER":
+        throw refuse(
+          source,
+          findWord(source, /\?|\$\w+/),
+          "a view takes no parameters",
+          "write the value, or filter in the query",
+        );
+      case "COLLATE":
+        throw refuse(
+          source,
+          at,
+          "COLLATE makes different texts one group that shows whichever came first",
+          "group by lower(…) or another expression",
+        );
+      case "OPERATOR":
+        if (node.type !== "GROUPING_FUNCTION") return;
+        throw refuse(
+          source,
+          at,
+          "grouping() needs GROUPING SETS, which are not available",
+          "write one view per grouping",
+        );
+      case "FUNCTION":
+        checkFunction(source, node, at, catalog);
+    }
+  });
+  const nested = aggregatesIn(expression, catalog).find((outer) =>
+    [...nodesOf(outer.children), ...(isNode(outer.filter) ? [outer.filter] : [])].some(
+      (inner) => aggregatesIn(inner, catalog).length > 0,
+    ),
+  );
+  if (nested) {
+    throw refuse(
+      source,
+      locationOf(nested),
+      "an aggregate inside an aggregate needs two passes",
+      "aggregate again in the query over the view",
+    );
+  }
+}
+
+function checkFunction(source: SourceText, node: Node, at: number | null, catalog: Catalog): void {
+  const name = String(node.function_name).toLowerCase();
+  const count = nodesOf(node.children).length;
+  const kind = catalog.get(name);
+  if (kind === "rows") throw refuse(source, at, `${name} changes the number of rows`, "send one event per element");
+  if (kind === "volatile" || (name === "age" && count === 1)) {
+    const why = `${name}() is not a function of the events: each layer would get another value`;
+    throw refuse(source, at, why, "use the events' own time or id, or compute it in the query");
+  }
+  if (name.startsWith("tidemark_")) throw refuse(source, at, `${name}() is Tidemark's own`, "use DuckDB's functions");
+  if (kind !== "aggregate") return;
+  const entry = aggregateNamed(name);
+  if (!entry) {
+    throw refuse(
+      source,
+      at,
+      `${name}() has no exact partial form in this version`,
+      `available: ${aggregateNames.join(", ")}`,
+    );
+  }
+  if (node.distinct === true) {
+    const why = `${name}(DISTINCT …) does not merge: the same value may be in both parts`;
+    throw refuse(source, at, why, "group by the value, and count in the query over the view");
+  }
+  const order = (node.order_bys as Node | null)?.orders;
+  if (Array.isArray(order) && order.length > 0) {
+    throw refuse(
+      source,
+      at,
+      `ORDER BY inside ${name}() is not available`,
+      "leave it out: the result does not depend on it",
+    );
+  }
+  if (node.export_state === true) {
+    throw refuse(source, at, "an aggregate's state can't be stored or combined", "leave out EXPORT_STATE");
+  }
+  if (count !== entry.arity) {
+    throw refuse(source, at, `${name}() with ${count} arguments is not available`, `it takes ${entry.arity} here`);
+  }
+}
+
+export function aggregatesIn(node: Node, catalog: Catalog): Node[] {
+  const found: Node[] = [];
+  visit(node, (each) => {
+    if (each.class === "FUNCTION" && catalog.get(String(each.function_name).toLowerCase()) === "aggregate")
+      found.push(each);
+  });
+  return found;
+}
+
+/** The first place that anything inside a FROM clause has. */
+function placeIn(value: Json | undefined): number | null {
+  if (typeof value !== "object" || value === null) return null;
+  if (isNode(value) && typeof value.query_location === "number") return value.query_location;
+  const inner = Object.values(value)
+    .map(placeIn)
+    .filter((place) => place !== null);
+  return inner.length > 0 ? Math.min(...inner) : null;
+}
