@@ -34,18 +34,19 @@ export function places(position: Position): Place[] {
 
 /** A position from places; the last one of a partition wins. */
 export function positionOf(from: Iterable<Place>): Position {
-  const position: Record<string, Record<string, number>> = {};
+  const streams = new Map<string, Map<number, number>>();
   for (const { stream, partition, offset } of from) {
     if (!Number.isSafeInteger(offset) || offset < 0) throw new RangeError(`not an offset: ${offset}`);
-    position[stream] ??= {};
-    position[stream][partition] = offset;
+    streams.set(stream, (streams.get(stream) ?? new Map<number, number>()).set(partition, offset));
   }
-  return position;
+  // fromEntries, unlike an assignment, also makes an own property of a stream called __proto__
+  return Object.fromEntries([...streams].map(([stream, offsets]) => [stream, Object.fromEntries(offsets)]));
 }
 
 /** The offset of one partition, or undefined where the position does not speak of it. */
 export function offsetAt(position: Position, stream: string, partition: number): number | undefined {
-  return position[stream]?.[partition];
+  const offsets = Object.hasOwn(position, stream) ? position[stream] : undefined;
+  return offsets && Object.hasOwn(offsets, partition) ? offsets[partition] : undefined;
 }
 
 /** True when `a` speaks of every partition of `b` and stands at or beyond it there. */
@@ -119,7 +120,11 @@ export function formatPosition(position: Position): string {
  */
 export function parsePosition(text: string, origin: Position): Position {
   const wrong = (why: string) =>
-    new TidemarkError("USAGE", `position "${text.slice(0, 200)}": ${why}`, 'write it as "stream@partition:next,…;stream@…"');
+    new TidemarkError(
+      "USAGE",
+      `position "${text.slice(0, 200)}": ${why}`,
+      'write it as "stream@partition:next,…;stream@…"',
+    );
   const found: Place[] = places(origin);
   for (const part of text.split(";").filter((piece) => piece !== "")) {
     const at = part.lastIndexOf("@");
@@ -129,7 +134,8 @@ export function parsePosition(text: string, origin: Position): Position {
       const match = /^(\d+):(\d+)$/.exec(pair);
       if (!match) throw wrong(`"${pair}" is not partition:offset`);
       const place = { stream, partition: Number(match[1]), offset: Number(match[2]) };
-      if (offsetAt(origin, stream, place.partition) === undefined) throw wrong(`there is no partition ${place.partition} of "${stream}"`);
+      if (offsetAt(origin, stream, place.partition) === undefined)
+        throw wrong(`there is no partition ${place.partition} of "${stream}"`);
       if (!Number.isSafeInteger(place.offset)) throw wrong(`offset ${match[2]} is out of range`);
       found.push(place);
     }

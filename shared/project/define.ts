@@ -1,0 +1,72 @@
+/**
+ * The package's "tidemark" export: what a project's tidemark.config.ts imports. Types only, plus an identity function that
+ * makes an editor check them; the values are checked by `loadProject`, which a plain JavaScript config meets too.
+ */
+
+/** A stream: a named, typed, partitioned sequence of events. */
+export interface StreamConfig {
+  /** Field name → DuckDB type; a trailing "?" makes a field nullable: `{ delay: "BIGINT", note: "VARCHAR?" }`. */
+  fields: Record<string, string>;
+  /** Field that chooses an event's partition. Default: the id, or round robin. */
+  key?: string;
+  /** Field with the event time. */
+  time?: string;
+  /** Field with the event's id. */
+  id?: string;
+  /** Window of duplicate suppression, e.g. "1 hour". Not available in this version: a config that sets it is refused. */
+  dedup?: string;
+  /** Default 4. */
+  partitions?: number;
+  /** An existing Kafka topic to read; without it the topic has the stream's name and is created where it is missing. */
+  topic?: string;
+}
+
+/** Where events are kept. Absent: the embedded log. */
+export interface LogConfig {
+  /** Kafka's bootstrap brokers, "host:port" each. */
+  brokers?: string[];
+  /** How long the embedded log keeps what is archived already, e.g. "36 hours". Default "7 days". */
+  retention?: string;
+}
+
+export interface BatchConfig {
+  /** Cron expression of the full recompute. Default "0 2 * * *". */
+  schedule?: string;
+  /** Cron expression of archiving. Default "*\/5 * * * *". */
+  archive?: string;
+  /** IANA time zone of the schedules and of the views. Default "UTC". */
+  timezone?: string;
+  /** How many versions stay. Default 7. */
+  keepVersions?: number;
+  /** Memory of the recompute, e.g. "4GB" (the default); beyond it DuckDB spills to disk. */
+  memoryLimit?: string;
+}
+
+export interface SpeedConfig {
+  /** Longest time an event waits before it is flushed, ms. Default 200. */
+  flushMsMax?: number;
+  /** Into how many shards the streaming work is split. Default 1. */
+  shards?: number;
+}
+
+export interface ServeConfig {
+  /** Default "127.0.0.1". */
+  host?: string;
+  /** Default 7070; 0 takes any free one. */
+  port?: number;
+}
+
+export interface TidemarkConfig {
+  /** Default: the folder's name. */
+  name?: string;
+  streams: Record<string, StreamConfig>;
+  log?: LogConfig;
+  batch?: BatchConfig;
+  speed?: SpeedConfig;
+  serve?: ServeConfig;
+}
+
+/** Gives back its argument; there so that an editor completes and checks the configuration. */
+export function defineConfig(config: TidemarkConfig): TidemarkConfig {
+  return config;
+}

@@ -1,0 +1,152 @@
+import { basename, resolve } from "node:path";
+import { TidemarkError } from "../errors.ts";
+import { runConfigFile } from "./config-file.ts";
+import { parseDuration } from "./duration.ts";
+import type { Project } from "./project.ts";
+import { cronProblem, isTimeZone } from "./schedule.ts";
+import { checkInteger, invalid, Section } from "./section.ts";
+import { readStreams } from "./streams.ts";
+import { readViews, refuseReferenceTables } from "./views.ts";
+
+export interface LoadOptions {
+  /** The project's folder. */
+  readonly dir: string;
+  /** The data folder, from a flag; relative to the working directory. */
+  readonly dataDir?: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly flags?:
+    | {
+        readonly host?: string | undefined;
+        readonly port?: number | undefined;
+        readonly brokers?: readonly string[] | undefined;
+      }
+    | undefined;
+}
+
+type Settings = Pick<LoadOptions, "env" | "flags">;
+
+/**
+ * Reads a project's folder and checks all of it. Flags go before the environment, that before the file, that before the
+ * defaults; an environment variable that is set but empty counts as absent.
+ *
+ * @throws TidemarkError CONFIG_MISSING without a configuration file; CONFIG_INVALID for whatever is wrong, naming the file
+ *   and the place in it; USAGE for a bad flag
+ */
+export async function loadProject(options: LoadOptions): Promise<Project> {
+  const dir = resolve(options.dir);
+  const { file, value } = await runConfigFile(dir);
+  const config = Section.of(file, "", value, ["name", "streams", "log", "batch", "speed", "serve"]);
+  const name = config.text("name") ?? basename(dir);
+  const streams = await readStreams(config);
+  const log = readLog(config, options);
+  const batch = readBatch(config);
+  const speed = readSpeed(config);
+  const serve = readServe(config, options);
+  await refuseReferenceTables(dir);
+  const views = await readViews(dir);
+  const dataDir = options.dataDir ?? (options.env.TIDEMARK_DATA || undefined);
+  return {
+    dir,
+    dataDir: dataDir === undefined ? resolve(dir, ".tidemark") : resolve(dataDir),
+    name,
+    streams,
+    views,
+    log,
+    batch,
+    speed,
+    serve,
+  };
+}
+
+function readLog(config: Section, { env, flags }: Settings): Project["log"] {
+  const log = config.section("log", ["brokers", "retention"]);
+  const written = log.texts("brokers");
+  if (written) checkBrokers(log.where("brokers"), written);
+  if (written && log.has("retention")) {
+    invalid(log.where("retention"), "is for the embedded log only", "remove it, and set retention.ms on the topics");
+  }
+  const retention = log.text("retention") ?? "7 days";
+  const retentionMs = parseDuration(retention);
+  if (retentionMs === null) {
+    invalid(log.where("retention"), `${JSON.stringify(retention)} is not a duration`, 'write "7 days" or "36 hours"');
+  }
+  const fromEnv = env.KAFKA_BROKERS?.split(",").map((broker) => broker.trim());
+  if (env.KAFKA_BROKERS && fromEnv) checkBrokers("environment KAFKA_BROKERS", fromEnv);
+  if (flags?.brokers) asUsage(() => checkBrokers("--brokers", flags.brokers ?? []));
+  return { brokers: flags?.brokers ?? (env.KAFKA_BROKERS ? fromEnv : undefined) ?? written ?? null, retentionMs };
+}
+
+function readBatch(config: Section): Project["batch"] {
+  const batch = config.section("batch", ["schedule", "archive", "timezone", "keepVersions", "memoryLimit"]);
+  const timezone = batch.text("timezone") ?? "UTC";
+  if (!isTimeZone(timezone)) {
+    invalid(
+      batch.where("timezone"),
+      `${JSON.stringify(timezone)} is not a time zone`,
+      'use a name such as "UTC" or "Europe/Berlin"',
+    );
+  }
+  const memoryLimit = batch.text("memoryLimit") ?? "4GB";
+  if (!/^[1-9]\d*(\.\d+)?\s*[KMGT]i?B$/i.test(memoryLimit)) {
+    invalid(batch.where("memoryLimit"), `${JSON.stringify(memoryLimit)} is not a size`, 'write "4GB" or "512MB"');
+  }
+  return {
+    schedule: readCron(batch, "schedule", "0 2 * * *"),
+    archive: readCron(batch, "archive", "*/5 * * * *"),
+    timezone,
+    keepVersions: batch.integer("keepVersions", 1) ?? 7,
+    memoryLimit,
+  };
+}
+
+function readCron(batch: Section, key: string, preset: string): string {
+  const text = batch.text(key) ?? preset;
+  const problem = cronProblem(text);
+  if (problem !== null) {
+    invalid(
+      batch.where(key),
+      `${JSON.stringify(text)} is not a cron expression: ${problem}`,
+      `write one such as "${preset}"`,
+    );
+  }
+  return text;
+}
+
+function readSpeed(config: Section): Project["speed"] {
+  const speed = config.section("speed", ["flushMsMax", "shards"]);
+  return { flushMsMax: speed.integer("flushMsMax", 1) ?? 200, shards: speed.integer("shards", 1) ?? 1 };
+}
+
+function readServe(config: Section, { env, flags }: Settings): Project["serve"] {
+  const serve = config.section("serve", ["host", "port"]);
+  const written = { host: serve.text("host"), port: serve.integer("port", 0, portMax) };
+  const port = env.PORT ? checkPort("environment PORT", env.PORT) : undefined;
+  if (flags?.port !== undefined) asUsage(() => checkInteger("--port", flags.port, 0, portMax));
+  return {
+    host: flags?.host ?? (env.HOST || undefined) ?? written.host ?? "127.0.0.1",
+    port: flags?.port ?? port ?? written.port ?? 7070,
+  };
+}
+
+const portMax = 65_535;
+
+function checkPort(where: string, text: string): number {
+  return checkInteger(where, /^\d+$/.test(text) ? Number(text) : text, 0, portMax);
+}
+
+function checkBrokers(where: string, brokers: readonly string[]): void {
+  if (brokers.length === 0)
+    invalid(where, "names no broker", 'write "127.0.0.1:9092", or leave it out for the embedded log');
+  const bad = brokers.find((broker) => !/^(\[[0-9a-f:]+\]|[^\s:,/[\]]+):\d{1,5}$/i.test(broker));
+  if (bad !== undefined) invalid(where, `${JSON.stringify(bad)} is not host:port`, 'write "127.0.0.1:9092"');
+}
+
+/** A flag is checked as a setting is, but it is the command line that has to change. */
+function asUsage(check: () => unknown): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof TidemarkError)) throw error;
+    throw new TidemarkError("USAGE", error.message, error.todo, error.facts);
+  }
+}

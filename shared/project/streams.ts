@@ -1,0 +1,104 @@
+import type { FieldDefinition, StreamDefinition } from "../definition.ts";
+import { FieldTypes } from "./field-types.ts";
+import { invalid, type Section } from "./section.ts";
+
+/** The names of streams and views. */
+export const namePattern = /^[A-Za-z_][A-Za-z0-9_-]*$/;
+export const nameRule = "use letters, digits, _ and -, and start with a letter or _";
+
+const streamKeys = ["fields", "key", "time", "id", "dedup", "partitions", "topic"];
+/** Kafka's rule for topics. */
+const topicPattern = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
+
+/** The `streams` of a configuration, checked, in the order they are written. */
+export async function readStreams(config: Section): Promise<StreamDefinition[]> {
+  const all = config.section("streams", null);
+  const names = all.keys();
+  if (names.length === 0) invalid(config.where("streams"), "a project needs a stream", "name one, with its fields");
+  const types = await FieldTypes.open();
+  try {
+    const streams: StreamDefinition[] = [];
+    for (const name of names) streams.push(await readStream(all, name, types));
+    for (const [index, stream] of streams.entries()) refuseTwin(all, stream, streams.slice(0, index));
+    return streams;
+  } finally {
+    types.close();
+  }
+}
+
+async function readStream(all: Section, name: string, types: FieldTypes): Promise<StreamDefinition> {
+  if (!namePattern.test(name)) invalid(all.where(name), "not a name for a stream", nameRule);
+  const stream = all.section(name, streamKeys);
+  if (stream.has("dedup")) {
+    invalid(stream.where("dedup"), "duplicate suppression is not available in this version", "remove it; id may stay");
+  }
+  const fields = await readFields(stream, types);
+  const topic = stream.text("topic");
+  if (topic !== undefined && !topicPattern.test(topic)) {
+    invalid(stream.where("topic"), `${JSON.stringify(topic)} is not a topic's name`, "use letters, digits, ., _ and -");
+  }
+  return {
+    name,
+    topic: topic ?? name,
+    existing: topic !== undefined,
+    fields,
+    key: fieldNamed(stream, "key", fields)?.name ?? null,
+    time: timeField(stream, fields)?.name ?? null,
+    id: fieldNamed(stream, "id", fields)?.name ?? null,
+    partitions: stream.integer("partitions", 1) ?? 4,
+  };
+}
+
+async function readFields(stream: Section, types: FieldTypes): Promise<FieldDefinition[]> {
+  const section = stream.section("fields", null);
+  const fields: FieldDefinition[] = [];
+  for (const name of section.keys()) {
+    const where = section.where(name);
+    if (name === "") invalid(stream.where("fields"), "a field needs a name that is not empty");
+    if (name.startsWith("__")) invalid(where, "names that start with __ are taken", "choose another name");
+    // DuckDB's columns know no case.
+    const twin = fields.find((field) => field.name.toLowerCase() === name.toLowerCase());
+    if (twin) invalid(where, `differs from the field ${twin.name} only in case`, "choose another name");
+    const text = section.text(name) ?? "";
+    const nullable = text.trimEnd().endsWith("?");
+    const verdict = await types.check(nullable ? text.trimEnd().slice(0, -1) : text);
+    if ("problem" in verdict) invalid(where, verdict.problem, verdict.todo);
+    fields.push({ name, type: verdict.type, nullable });
+  }
+  if (fields.length === 0) invalid(stream.where("fields"), "a stream needs a field", 'write { name: "VARCHAR" }');
+  return fields;
+}
+
+function fieldNamed(stream: Section, key: string, fields: readonly FieldDefinition[]): FieldDefinition | undefined {
+  const name = stream.text(key);
+  if (name === undefined) return undefined;
+  const field = fields.find((each) => each.name === name);
+  if (field) return field;
+  return invalid(
+    stream.where(key),
+    `no field is named ${JSON.stringify(name)}`,
+    `name one of ${fields.map((each) => each.name).join(", ")}`,
+  );
+}
+
+function timeField(stream: Section, fields: readonly FieldDefinition[]): FieldDefinition | undefined {
+  const field = fieldNamed(stream, "time", fields);
+  if (field && !/^(DATE$|TIMESTAMP)/.test(field.type)) {
+    invalid(stream.where("time"), `${field.name} is ${field.type}, not a time`, "name a TIMESTAMP or DATE field");
+  }
+  return field;
+}
+
+function refuseTwin(all: Section, stream: StreamDefinition, earlier: readonly StreamDefinition[]): void {
+  const named = earlier.find((each) => each.name.toLowerCase() === stream.name.toLowerCase());
+  if (named)
+    invalid(all.where(stream.name), `differs from the stream ${named.name} only in case`, "choose another name");
+  const twin = earlier.find((each) => each.topic === stream.topic);
+  if (twin) {
+    invalid(
+      all.where(stream.name),
+      `its topic ${stream.topic} is the stream ${twin.name}'s already`,
+      "give each stream a topic of its own",
+    );
+  }
+}

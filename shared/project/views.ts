@@ -1,0 +1,59 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ViewSource } from "../definition.ts";
+import { invalid } from "./section.ts";
+import { namePattern, nameRule } from "./streams.ts";
+
+/** The project's views, sorted by name: one per views/*.sql. Their SQL is the compiler's business. */
+export async function readViews(dir: string): Promise<ViewSource[]> {
+  const views: ViewSource[] = [];
+  for (const entry of await filesIn(join(dir, "views"))) {
+    if (!entry.endsWith(".sql")) continue;
+    const file = `views/${entry}`;
+    const name = entry.slice(0, -".sql".length);
+    if (!namePattern.test(name)) invalid(file, `${JSON.stringify(name)} is not a name for a view`, nameRule);
+    const twin = views.find((view) => view.name.toLowerCase() === name.toLowerCase());
+    if (twin) invalid(file, `differs from ${twin.file} only in case`, "choose another name");
+    const sql = (await readFile(join(dir, file), "utf8")).replace(/^\uFEFF/, "");
+    views.push({ name, file, sql, description: leadingComment(sql) });
+  }
+  return views;
+}
+
+/** Refuses what this version cannot honour. */
+export async function refuseReferenceTables(dir: string): Promise<void> {
+  const table = (await filesIn(join(dir, "reference"))).find((file) => /\.(csv|tsv|parquet)(\.(gz|zst))?$/i.test(file));
+  if (table) {
+    invalid(`reference/${table}`, "reference tables are not available in this version", "move the file elsewhere");
+  }
+}
+
+/** The first comment of a text that starts with one, without its marks, as one paragraph. */
+function leadingComment(sql: string): string {
+  const text = sql.trimStart();
+  const block = /^\/\*([\s\S]*?)\*\//.exec(text)?.[1];
+  const lines =
+    block === undefined
+      ? /^(--.*(\r?\n[ \t]*|$))*/
+          .exec(text)![0]
+          .split("\n")
+          .map((line) => line.trim().replace(/^-+/, ""))
+      : block.split("\n").map((line) => line.trim().replace(/^\*+/, ""));
+  return lines
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
+    .join(" ");
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries
+      .filter((entry) => !entry.isDirectory() && !entry.name.startsWith("."))
+      .map((entry) => entry.name)
+      .sort();
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    throw error;
+  }
+}
