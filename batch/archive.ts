@@ -1,0 +1,182 @@
+/** log → archive: every record read becomes a row of a typed Parquet file, and the files tile the log by offset. */
+import { randomUUID } from "node:crypto";
+import { Decoder, placeTable } from "../shared/decode/decode.ts";
+import type { StreamDefinition } from "../shared/definition.ts";
+import { quoteName, quoteText, type Session } from "../shared/duckdb/duck.ts";
+import { TidemarkError } from "../shared/errors.ts";
+import type { History } from "../shared/history/history.ts";
+import { archivedType, decoderOf } from "../shared/history/segments.ts";
+import { ArrayBatch } from "../shared/log/batch.ts";
+import type { Log, RecordBatch } from "../shared/log/log.ts";
+import { offsetAt, type Position, positionOf } from "../shared/position.ts";
+import { layout, type Segment } from "../shared/store/layout.ts";
+import { logStream } from "../shared/store/origin.ts";
+import { seal } from "../shared/store/sealed.ts";
+import type { FileRef, Store } from "../shared/store/store.ts";
+
+/** A file closes at this many records or bytes, or where the range ends; never by the clock. */
+const recordsPerFile = 1_000_000;
+const bytesPerFile = 128 * 1024 * 1024;
+const bytesPerRead = 16 * 1024 * 1024;
+
+export interface Archiver {
+  readonly store: Store;
+  readonly log: Log;
+  readonly history: History;
+  readonly session: Session;
+}
+
+/**
+ * Archives the log up to `upto` (what is archived already stays).
+ * Several runs at once are safe: each stretch belongs to whoever created its manifest first.
+ *
+ * @param onProgress called with the number of records archived since the last call
+ * @throws LOG_RANGE when the log no longer holds an offset that was never archived: events are lost, loudly
+ */
+export async function archive(
+  archiver: Archiver,
+  streams: readonly StreamDefinition[],
+  upto: Position,
+  onProgress: (records: number) => void = () => undefined,
+): Promise<{ segments: number; records: number }> {
+  let segments = 0;
+  let records = 0;
+  for (const stream of streams) {
+    const last = upto[stream.name] ?? {};
+    for (const partition of Object.keys(last).map(Number)) {
+      const target = offsetAt(upto, stream.name, partition)!;
+      for (;;) {
+        const from = await archiver.history.archivedTo(stream.name, partition);
+        if (from >= target) break;
+        const segment = await archiveStretch(archiver, stream, partition, from, target);
+        segments++;
+        records += segment.rows;
+        onProgress(segment.rows);
+      }
+    }
+  }
+  return { segments, records };
+}
+
+/** One file's worth from `from` on. */
+async function archiveStretch(
+  archiver: Archiver,
+  stream: StreamDefinition,
+  partition: number,
+  from: number,
+  target: number,
+): Promise<Segment> {
+  const { store, log, session } = archiver;
+  const run = randomUUID().slice(0, 8);
+  const reader = await log.read(logStream(stream), new Map([[partition, from]]));
+  const rows = quoteName(`archive_${stream.name}_${partition}_${run}`);
+  const columns = [
+    ...stream.fields.map((field) => `${quoteName(field.name)} ${archivedType(field.type)}`),
+    "__offset BIGINT",
+    "__timestamp TIMESTAMP",
+    "__key BLOB",
+    "__raw BLOB",
+    "__fault VARCHAR",
+  ];
+  await session.run(`CREATE TEMP TABLE ${rows} (${columns.join(", ")})`);
+  const decoder = new Decoder(session, stream);
+  let at = from;
+  let count = 0;
+  let bytes = 0;
+  let dead = 0;
+  let latest = 0;
+  try {
+    while (at < target && count < recordsPerFile && bytes < bytesPerFile) {
+      const batches = (await reader.next(bytesPerRead, 10_000)).map((batch) => clip(batch, target));
+      const last = batches.at(-1);
+      if (!last) {
+        throw new TidemarkError(
+          "LOG_RANGE",
+          `${stream.name} partition ${partition}: the log gave nothing from offset ${at} on, and ${target} was expected`,
+          "is the log complete and reachable?",
+        );
+      }
+      const decoded = await decoder.decode(batches);
+      const places = await placeTable(session, batches, decoded.dead);
+      await session.run(
+        `INSERT INTO ${rows} SELECT d.* EXCLUDE (fault), p.*, d.fault FROM ${decoded.table} d POSITIONAL JOIN ${places} p`,
+      );
+      await session.run(`DROP TABLE ${places}`);
+      await decoded.drop();
+      at = last.upto;
+      dead += decoded.dead.length;
+      for (const batch of batches) {
+        count += batch.count;
+        bytes += batch.bytes;
+        latest = batch.timestamps.reduce((max, each) => Math.max(max, each), latest);
+      }
+    }
+    const file = await writeSegment(
+      store,
+      session,
+      rows,
+      layout.segmentFile(stream.name, partition, from, at, run),
+      count,
+    );
+    const segment: Segment = {
+      stream: stream.name,
+      partition,
+      from,
+      upto: at,
+      file,
+      rows: count,
+      dead,
+      decoder: decoderOf(stream),
+      latest,
+    };
+    const mine = await store.createIfAbsent(layout.segment(stream.name, partition, from), seal(segment));
+    if (!mine) await store.remove(file.name);
+    return segment;
+  } finally {
+    await reader.close();
+    await session.run(`DROP TABLE IF EXISTS ${rows}`);
+  }
+}
+
+/** Writes, publishes durably, and reads back: the log may forget what an archive file holds. */
+async function writeSegment(
+  store: Store,
+  session: Session,
+  rows: string,
+  name: string,
+  count: number,
+): Promise<FileRef> {
+  const scratch = store.scratch("segment.parquet");
+  await session.run(`COPY ${rows} TO ${quoteText(scratch)} (FORMAT parquet, COMPRESSION zstd)`);
+  const file = await store.publish(scratch, name, { durable: true });
+  await store.check(file);
+  const fingerprint = async (from: string) =>
+    (await session.read(`SELECT count(*), sum(hash(r)) FROM ${from} r`)).getRowsJson()[0];
+  const [written, found] = [await fingerprint(rows), await fingerprint(`read_parquet(${quoteText(store.path(name))})`)];
+  if (JSON.stringify(written) !== JSON.stringify(found)) {
+    throw new TidemarkError(
+      "STORE_CORRUPT",
+      `${name}: what was read back differs from the ${count} records written`,
+      "check the disk; nothing was published, the log keeps these events",
+    );
+  }
+  return file;
+}
+
+/** The part of a batch below `upto`. */
+function clip(batch: RecordBatch, upto: number): RecordBatch {
+  if (batch.upto <= upto) return batch;
+  const records = batch.records().filter((record) => record.offset < upto);
+  return new ArrayBatch(batch.partition, batch.from, upto, records);
+}
+
+/** How far the archive of all these partitions reaches. */
+export async function archivedPosition(history: History, position: Position): Promise<Position> {
+  const places = [];
+  for (const [stream, partitions] of Object.entries(position)) {
+    for (const partition of Object.keys(partitions).map(Number)) {
+      places.push({ stream, partition, offset: await history.archivedTo(stream, partition) });
+    }
+  }
+  return positionOf(places);
+}

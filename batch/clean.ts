@@ -1,0 +1,55 @@
+/** Removes what no kept version, newest generation or living pin names. */
+import { type Head, layout } from "../shared/store/layout.ts";
+import type { Store } from "../shared/store/store.ts";
+import { generationNumbers, readHead, readVersion, versionNumbers } from "../shared/store/versions.ts";
+
+/** Files this young may belong to a run that has not published yet, or to a reader that has just looked. */
+const graceMs = 10 * 60 * 1000;
+
+/** Keeps the last `keep` versions with their deltas, two at least: the older one is served until the newer has caught up. */
+export async function clean(store: Store, keep: number): Promise<{ removed: string[] }> {
+  const removed: string[] = [];
+  const remove = async (name: string) => {
+    await store.remove(name);
+    removed.push(name);
+  };
+  const numbers = await versionNumbers(store);
+  const kept = numbers.slice(-Math.max(keep, 2));
+  for (const number of numbers.slice(0, -kept.length)) {
+    await remove(layout.version(number));
+    await remove(layout.delta(number));
+  }
+  const named = new Set<string>();
+  for (const number of kept) {
+    const manifest = await readVersion(store, number);
+    for (const view of Object.values(manifest.views)) if (view.file) named.add(view.file.name.split("/")[1]!);
+    for (let shard = 0; shard < manifest.definition.shards; shard++)
+      await cleanGenerations(store, number, shard, remove);
+  }
+  for (const run of await store.list(layout.versionFiles)) {
+    const folder = `${layout.versionFiles}/${run}`;
+    if (!named.has(run) && (await store.ageMs(folder)) > graceMs) await remove(folder);
+  }
+  for (const folder of [layout.pins, "scratch"]) {
+    for (const name of await store.list(folder))
+      if ((await store.ageMs(`${folder}/${name}`)) > graceMs) await remove(`${folder}/${name}`);
+  }
+  return { removed };
+}
+
+/** Older generations go once a newer one has a HEAD; their owners see it at their next flush and stop. */
+async function cleanGenerations(
+  store: Store,
+  version: number,
+  shard: number,
+  remove: (name: string) => Promise<void>,
+): Promise<void> {
+  const generations = await generationNumbers(store, version, shard);
+  let newer: Head | null = null;
+  for (const generation of generations.reverse()) {
+    if (newer && (await store.ageMs(layout.owner(version, shard, newer.generation))) > graceMs) {
+      await remove(layout.generation(version, shard, generation));
+    }
+    newer ??= await readHead(store, version, shard, generation);
+  }
+}

@@ -1,0 +1,56 @@
+/** prove: version n ⊕ its delta at the new cut must equal version n+1, key by key. A free self-test of both layers every night. */
+import { compareRows, type Difference } from "../shared/compare.ts";
+import { combineOf } from "../shared/compiler/texts.ts";
+import type { Definition, ViewDefinition } from "../shared/definition.ts";
+import type { Session } from "../shared/duckdb/duck.ts";
+import { TidemarkError } from "../shared/errors.ts";
+import type { Proof, ViewFile } from "../shared/store/layout.ts";
+import { entryFiles, failureOf, partialsIn, versionFiles } from "../shared/store/partials.ts";
+import type { Store } from "../shared/store/store.ts";
+import type { Snapshot } from "../shared/store/versions.ts";
+
+/**
+ * Compares the new partials with what the snapshot at the same position serves, for every view whose partials mean the same.
+ *
+ * @param pinned the older version and its delta, whose files the caller keeps from being removed; its position is the new cut
+ * @throws BATCH_UNPROVED naming the view, the key and both values
+ */
+export async function prove(
+  store: Store,
+  session: Session,
+  pinned: Snapshot,
+  definition: Definition,
+  files: Readonly<Record<string, ViewFile>>,
+): Promise<Proof> {
+  let views = 0;
+  for (const view of definition.views) {
+    const before = pinned.manifest.definition.views.find((each) => each.name === view.name);
+    const fresh = files[view.name]!;
+    if (before?.identity !== view.identity || failureOf(pinned, view.name) || fresh.failed) continue;
+    const old = [
+      ...versionFiles(pinned.manifest, view.name),
+      ...pinned.heads.flatMap((head) => entryFiles(head.entries, view.name)),
+    ];
+    for (const file of old) await store.check(file);
+    const served = combineOf(view, partialsIn(store, view, old));
+    const recomputed = combineOf(view, partialsIn(store, view, fresh.file ? [fresh.file] : []));
+    const { differences } = await compareRows(session, served, recomputed, { inexact: view.inexact });
+    if (differences.length > 0) throw disproved(pinned, view, differences);
+    views++;
+  }
+  return { state: "proved", by: `version ${pinned.manifest.number} and its delta`, views };
+}
+
+function disproved(pinned: Snapshot, view: ViewDefinition, differences: readonly Difference[]): TidemarkError {
+  const first = differences[0]!;
+  const row = first.left ?? first.right!;
+  const key = view.keys.map(({ name }) => JSON.stringify(row[name])).join(", ") || "(no key)";
+  const partOf = (side: Difference["left"]) =>
+    side ? JSON.stringify(Object.fromEntries(view.parts.map(({ name }) => [name, side[name]!]))) : "no row";
+  return new TidemarkError(
+    "BATCH_UNPROVED",
+    `view ${view.name}, key ${key}: version ${pinned.manifest.number} and its delta have ${partOf(first.left)}, the recompute has ${partOf(first.right)} (${differences.length} rows differ); nothing was published`,
+    "run: tidemark verify, to see which side is wrong; restart speed to tell a wrong delta again",
+    { view: view.name, key, served: first.left, recomputed: first.right, rows: differences.length },
+  );
+}

@@ -1,0 +1,53 @@
+/** DuckDB values as JSON text that keeps every digit: integers beyond 2^53 and decimals are written as they are. */
+import {
+  DuckDBArrayValue,
+  DuckDBBlobValue,
+  DuckDBDecimalValue,
+  DuckDBListValue,
+  DuckDBMapValue,
+  DuckDBStructValue,
+  type DuckDBValue,
+} from "@duckdb/node-api";
+
+/** JSON text of one value; NaN and infinities, which JSON lacks, become the strings events use for them. */
+export function jsonOf(value: DuckDBValue, type = ""): string {
+  if (value === null) return "null";
+  switch (typeof value) {
+    case "string":
+      return type === "JSON" ? value : JSON.stringify(value);
+    case "bigint":
+      return value.toString();
+    case "boolean":
+      return String(value);
+    case "number":
+      return Number.isFinite(value) ? JSON.stringify(value) : `"${value}"`;
+  }
+  if (value instanceof DuckDBDecimalValue) return value.toString();
+  if (value instanceof DuckDBListValue || value instanceof DuckDBArrayValue)
+    return `[${value.items.map((item) => jsonOf(item)).join(",")}]`;
+  if (value instanceof DuckDBStructValue) {
+    return `{${Object.entries(value.entries)
+      .map(([name, item]) => `${JSON.stringify(name)}:${jsonOf(item)}`)
+      .join(",")}}`;
+  }
+  if (value instanceof DuckDBMapValue)
+    return `[${value.entries.map(({ key, value: item }) => `[${jsonOf(key)},${jsonOf(item)}]`).join(",")}]`;
+  if (value instanceof DuckDBBlobValue) return JSON.stringify(Buffer.from(value.bytes).toString("base64"));
+  return JSON.stringify(String(value));
+}
+
+/** One row as a JSON object. */
+export function jsonRow(
+  columns: readonly { readonly name: string; readonly type: string }[],
+  row: readonly DuckDBValue[],
+): string {
+  return `{${columns.map((column, i) => `${JSON.stringify(column.name)}:${jsonOf(row[i] ?? null, column.type)}`).join(",")}}`;
+}
+
+/** Plain text of a value for tables and CSV; NULL is the empty text. */
+export function textOf(value: DuckDBValue): string {
+  if (value === null) return "";
+  if (value instanceof DuckDBBlobValue || value instanceof DuckDBListValue || value instanceof DuckDBStructValue)
+    return jsonOf(value);
+  return String(value);
+}

@@ -1,0 +1,229 @@
+/** One version and its delta as DuckDB tables, followed as the store grows, read through pinned snapshots. */
+import { combineOf, noPartials, partialColumns } from "../shared/compiler/texts.ts";
+import type { ViewDefinition } from "../shared/definition.ts";
+import { freshName, type Session } from "../shared/duckdb/duck.ts";
+import { covers, equals, furthest, ofShard, type Position } from "../shared/position.ts";
+import type { Entry, Head, VersionManifest, ViewFailure } from "../shared/store/layout.ts";
+import { entryFiles, failureOf, partialsIn, versionFiles } from "../shared/store/partials.ts";
+import type { Store } from "../shared/store/store.ts";
+import { checkChain, newestHead } from "../shared/store/versions.ts";
+
+/** More appended stretches than this are combined into one, in memory. */
+const stretchesMax = 48;
+
+/** A table that goes when nobody names it any more. */
+interface Table {
+  readonly name: string;
+  users: number;
+}
+
+interface ShardState {
+  readonly position: Position;
+  readonly generation: number;
+}
+
+/** What one query reads: fixed tables up to a fixed stretch, at an exact position. */
+export interface ServedView {
+  readonly definition: ViewDefinition;
+  readonly base: string;
+  readonly delta: string;
+  /** Delta rows with `__stretch` below this belong to the snapshot. */
+  readonly upto: number;
+  readonly failed: ViewFailure | null;
+}
+
+export interface Served {
+  readonly manifest: VersionManifest;
+  readonly position: Position;
+  readonly views: ReadonlyMap<string, ServedView>;
+  /** Latest log timestamp in the delta, ms; 0 where it is empty. */
+  readonly latest: number;
+  /** Dead letters below the position. */
+  readonly dead: number;
+  /** Events below the position, by layer. */
+  readonly events: { readonly batch: number; readonly speed: number };
+  release(): void;
+}
+
+export class Loaded {
+  readonly manifest: VersionManifest;
+  readonly #store: Store;
+  readonly #session: Session;
+  #bases = new Map<string, Table>();
+  #deltas = new Map<string, Table>();
+  #shards = new Map<number, ShardState>();
+  #heads = new Map<number, Head>();
+  /** Stretch 0 is what was there when the tables were made. */
+  #stretch = 1;
+  #appended = 0;
+
+  constructor(store: Store, session: Session, manifest: VersionManifest) {
+    this.#store = store;
+    this.#session = session;
+    this.manifest = manifest;
+  }
+
+  /** Reads the version's files (checked first) into tables. @throws STORE_CORRUPT, STORE_MISSING */
+  async open(): Promise<void> {
+    for (const view of this.manifest.definition.views) {
+      const files = versionFiles(this.manifest, view.name);
+      for (const file of files) await this.#store.check(file);
+      const order = view.keys.length > 0 ? ` ORDER BY ${view.keys.map((key) => key.name).join(", ")}` : "";
+      this.#bases.set(view.name, await this.#create("base", `${partialsIn(this.#store, view, files)}${order}`));
+    }
+    this.#deltas = await this.#newDeltas();
+    for (let shard = 0; shard < this.manifest.definition.shards; shard++)
+      this.#shards.set(shard, {
+        position: ofShard(this.manifest.cut, shard, this.manifest.definition.shards),
+        generation: 0,
+      });
+  }
+
+  get position(): Position {
+    return [...this.#shards.values()].reduce((sum, shard) => furthest(sum, shard.position), this.manifest.cut);
+  }
+
+  /**
+   * Takes what the shards' HEADs have beyond our position.
+   * @returns true when the position moved
+   * @throws STORE_CORRUPT, STORE_MISSING, STORE_GAP; what was served before stays served
+   */
+  async follow(): Promise<boolean> {
+    let moved = false;
+    for (let shard = 0; shard < this.manifest.definition.shards; shard++) {
+      const head = await newestHead(this.#store, this.manifest.number, shard);
+      const state = this.#shards.get(shard)!;
+      // never back: a newer generation counts when it covers what was served
+      if (!head || !covers(head.position, state.position)) continue;
+      if (equals(head.position, state.position)) {
+        this.#heads.set(shard, head);
+        continue;
+      }
+      checkChain(this.manifest, head);
+      const next = head.entries.findIndex((entry) => equals(entry.from, state.position));
+      if (next >= 0) await this.#append(head, head.entries.slice(next));
+      else await this.#reload(head);
+      moved = true;
+    }
+    if (this.#appended > stretchesMax) await this.#combine();
+    return moved;
+  }
+
+  /** Pins what is there now for one reader, who must release it. */
+  pin(): Served {
+    const upto = this.#stretch;
+    const used = [...this.#bases.values(), ...this.#deltas.values()];
+    for (const table of used) table.users++;
+    const heads = [...this.#heads.values()];
+    const position = this.position;
+    const snapshot = { manifest: this.manifest, heads, position };
+    const views = this.manifest.definition.views.map((definition): [string, ServedView] => [
+      definition.name,
+      {
+        definition,
+        base: this.#bases.get(definition.name)!.name,
+        delta: this.#deltas.get(definition.name)!.name,
+        upto,
+        failed: failureOf(snapshot, definition.name),
+      },
+    ]);
+    const entries = heads.flatMap((head) => head.entries);
+    let released = false;
+    return {
+      manifest: this.manifest,
+      position,
+      views: new Map(views),
+      latest: Math.max(0, ...entries.map((entry) => entry.latest)),
+      dead: this.manifest.dead + entries.reduce((sum, entry) => sum + entry.dead, 0),
+      events: { batch: this.manifest.events, speed: entries.reduce((sum, entry) => sum + entry.events, 0) },
+      release: () => {
+        if (released) return;
+        released = true;
+        for (const table of used) this.#drop(table);
+      },
+    };
+  }
+
+  /** Gives the tables up; they go with their last reader. */
+  close(): void {
+    for (const table of [...this.#bases.values(), ...this.#deltas.values()]) this.#drop(table);
+  }
+
+  /** A reader that pins between two statements sees none of it: the stretch counts only once everything is in. */
+  async #append(head: Head, entries: readonly Entry[]): Promise<void> {
+    await this.#insert(this.#deltas, entries, this.#stretch);
+    this.#stretch++;
+    this.#appended += entries.length;
+    this.#commit(head);
+  }
+
+  /** The HEAD's entries don't start where we stand (compacted meanwhile, or told again): all deltas are read anew. */
+  async #reload(changed: Head): Promise<void> {
+    const heads = [...[...this.#heads.values()].filter((head) => head.shard !== changed.shard), changed];
+    const fresh = await this.#newDeltas();
+    try {
+      for (const head of heads) await this.#insert(fresh, head.entries, 0);
+    } catch (error) {
+      for (const table of fresh.values()) this.#drop(table);
+      throw error;
+    }
+    this.#swapDeltas(fresh);
+    this.#commit(changed);
+  }
+
+  #commit(head: Head): void {
+    this.#heads.set(head.shard, head);
+    this.#shards.set(head.shard, { position: head.position, generation: head.generation });
+  }
+
+  async #insert(deltas: ReadonlyMap<string, Table>, entries: readonly Entry[], stretch: number): Promise<void> {
+    const views = this.manifest.definition.views.map((view) => ({ view, files: entryFiles(entries, view.name) }));
+    for (const { files } of views) for (const file of files) await this.#store.check(file);
+    await this.#session.transaction(async () => {
+      for (const { view, files } of views) {
+        if (files.length === 0) continue;
+        await this.#session.run(
+          `INSERT INTO ${deltas.get(view.name)!.name} SELECT *, ${stretch} FROM (${partialsIn(this.#store, view, files)})`,
+        );
+      }
+    });
+  }
+
+  async #newDeltas(): Promise<Map<string, Table>> {
+    const fresh = new Map<string, Table>();
+    for (const view of this.manifest.definition.views) {
+      fresh.set(view.name, await this.#create("delta", `SELECT *, 0::INTEGER AS __stretch FROM (${noPartials(view)})`));
+    }
+    return fresh;
+  }
+
+  #swapDeltas(fresh: Map<string, Table>): void {
+    for (const table of this.#deltas.values()) this.#drop(table);
+    this.#deltas = fresh;
+    this.#appended = 0;
+  }
+
+  /** Combines the appended stretches, so that a query merges few rows. */
+  async #combine(): Promise<void> {
+    const fresh = new Map<string, Table>();
+    for (const view of this.manifest.definition.views) {
+      const rows = `SELECT ${partialColumns(view)} FROM ${this.#deltas.get(view.name)!.name}`;
+      const order = view.keys.length > 0 ? ` ORDER BY ${view.keys.map((key) => key.name).join(", ")}` : "";
+      fresh.set(
+        view.name,
+        await this.#create("delta", `SELECT *, 0::INTEGER AS __stretch FROM (${combineOf(view, rows)})${order}`),
+      );
+    }
+    this.#swapDeltas(fresh);
+  }
+
+  async #create(kind: string, select: string): Promise<Table> {
+    const name = freshName(kind);
+    await this.#session.run(`CREATE TABLE ${name} AS ${select}`);
+    return { name, users: 1 };
+  }
+
+  #drop(table: Table): void {
+    if (--table.users === 0) void this.#session.run(`DROP TABLE IF EXISTS ${table.name}`).catch(() => undefined);
+  }
+}

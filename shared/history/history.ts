@@ -1,0 +1,112 @@
+/**
+ * The one reader of the past: archive below, log above, joined by offset, as typed events. Recompute, verify, a damaged delta
+ * and a speed layer that must go back further than the log still reaches all read through it.
+ */
+import { Decoder } from "../decode/decode.ts";
+import type { StreamDefinition } from "../definition.ts";
+import { quoteName, type Session } from "../duckdb/duck.ts";
+import { TidemarkError } from "../errors.ts";
+import type { Log } from "../log/log.ts";
+import { offsetAt, type Position, type Range } from "../position.ts";
+import type { Segment } from "../store/layout.ts";
+import { logStream } from "../store/origin.ts";
+import type { Store } from "../store/store.ts";
+import { decoderOf, eventsIn, noEvents, readSegments } from "./segments.ts";
+
+const bytesAtATime = 32 * 1024 * 1024;
+
+export class History {
+  readonly #store: Store;
+  readonly #log: Log;
+  readonly #origin: Position;
+  readonly #checked = new Set<string>();
+
+  constructor(store: Store, log: Log, origin: Position) {
+    this.#store = store;
+    this.#log = log;
+    this.#origin = origin;
+  }
+
+  /** The segments of one partition. @throws STORE_GAP, STORE_CORRUPT */
+  segments(stream: string, partition: number): Promise<Segment[]> {
+    const origin = offsetAt(this.#origin, stream, partition);
+    if (origin === undefined) throw new RangeError(`no origin for ${stream} partition ${partition}`);
+    return readSegments(this.#store, stream, partition, origin);
+  }
+
+  /** How far the archive of a partition reaches. */
+  async archivedTo(stream: string, partition: number): Promise<number> {
+    return (await this.segments(stream, partition)).at(-1)?.upto ?? offsetAt(this.#origin, stream, partition)!;
+  }
+
+  /**
+   * A SELECT of the valid events of a stream in these ranges. Archive files are checked (size and hash) before their first
+   * use; what the archive does not hold yet is read from the log into a temporary table of the session.
+   *
+   * @throws STORE_CORRUPT, STORE_GAP; LOG_RANGE where neither archive nor log has an offset any more
+   */
+  async events(session: Session, stream: StreamDefinition, ranges: readonly Range[]): Promise<string> {
+    const parts: string[] = [];
+    for (const range of ranges.filter((each) => each.stream === stream.name)) {
+      const segments = await this.segments(stream.name, range.partition);
+      const archived = segments.at(-1)?.upto ?? range.from;
+      const inside = segments.filter((segment) => segment.from < range.upto && segment.upto > range.from);
+      await this.#check(stream, inside);
+      if (inside.length > 0) parts.push(eventsIn(this.#store, stream, inside, range));
+      if (archived < range.upto)
+        parts.push(await this.#fromLog(session, stream, { ...range, from: Math.max(archived, range.from) }));
+    }
+    return parts.join(" UNION ALL ") || noEvents(stream);
+  }
+
+  async #check(stream: StreamDefinition, segments: readonly Segment[]): Promise<void> {
+    for (const segment of segments) {
+      if (segment.decoder !== decoderOf(stream)) {
+        throw new TidemarkError(
+          "CONFIG_STREAM",
+          `the fields of stream "${stream.name}" have changed since its events were archived (${segment.file.name})`,
+          "changed fields are not available in this version: put the old fields back, or use another data folder with --data",
+        );
+      }
+      if (this.#checked.has(segment.file.sha256)) continue;
+      await this.#store.check(segment.file);
+      this.#checked.add(segment.file.sha256);
+    }
+  }
+
+  async #fromLog(session: Session, stream: StreamDefinition, range: Range): Promise<string> {
+    const table = `tail_${stream.name}_${range.partition}_${range.from}_${range.upto}`;
+    const fields = stream.fields.map((field) => `${quoteName(field.name)} ${field.type}`).join(", ");
+    await session.run(`CREATE OR REPLACE TEMP TABLE ${quoteName(table)} (${fields})`);
+    const decoder = new Decoder(session, stream);
+    const reader = await this.#log.read(logStream(stream), new Map([[range.partition, range.from]]));
+    try {
+      for (let at = range.from; at < range.upto; ) {
+        const batches = await reader.next(bytesAtATime, 10_000);
+        const last = batches.at(-1);
+        if (!last) {
+          throw new TidemarkError(
+            "LOG_RANGE",
+            `${stream.name} partition ${range.partition}: the log gave nothing from offset ${at} on, and ${range.upto} was expected`,
+            "is the log complete and reachable?",
+          );
+        }
+        at = last.upto;
+        const decoded = await decoder.decode(batches);
+        // the last batch may go on beyond the range: its rows are counted, not compared, since decode keeps their order
+        const beyond = batches.reduce(
+          (sum, batch) => sum + batch.offsets.filter((offset) => offset >= range.upto).length,
+          0,
+        );
+        const where = decoded.dead.length > 0 ? " AND fault IS NULL" : "";
+        await session.run(
+          `INSERT INTO ${quoteName(table)} SELECT ${stream.fields.map((field) => quoteName(field.name)).join(", ")} FROM ${decoded.table} WHERE rowid < ${decoded.count - beyond}${where}`,
+        );
+        await decoded.drop();
+      }
+    } finally {
+      await reader.close();
+    }
+    return `SELECT * FROM ${quoteName(table)}`;
+  }
+}

@@ -1,0 +1,91 @@
+/** The archive: one typed Parquet file per stretch of a partition, tiling it from the origin without gap or overlap. */
+import { createHash } from "node:crypto";
+import { storageOf } from "../compiler/types.ts";
+import type { StreamDefinition } from "../definition.ts";
+import { quoteName, quoteText } from "../duckdb/duck.ts";
+import { TidemarkError } from "../errors.ts";
+import type { Range } from "../position.ts";
+import { layout, type Segment } from "../store/layout.ts";
+import { unseal } from "../store/sealed.ts";
+import type { Store } from "../store/store.ts";
+
+/** Hash of what decides how a stream's records are decoded. */
+export function decoderOf(stream: StreamDefinition): string {
+  return createHash("sha256").update(JSON.stringify(stream.fields)).digest("hex").slice(0, 16);
+}
+
+/**
+ * The segments of a partition, in order.
+ * @param origin first offset of the partition at first contact
+ * @throws STORE_GAP when they do not tile; STORE_CORRUPT
+ */
+export async function readSegments(
+  store: Store,
+  stream: string,
+  partition: number,
+  origin: number,
+): Promise<Segment[]> {
+  const folder = layout.segments(stream, partition);
+  const segments: Segment[] = [];
+  let at = origin;
+  for (const name of (await store.list(folder)).filter((each) => each.endsWith(".json"))) {
+    const text = await store.read(`${folder}/${name}`);
+    if (!text) continue;
+    const segment = unseal<Segment>(text.toString(), `${folder}/${name}`);
+    if (segment.from !== at || segment.upto <= segment.from) {
+      throw new TidemarkError(
+        "STORE_GAP",
+        `the archive of ${stream} partition ${partition} has a gap: offsets ${at} to ${segment.from} are in no file`,
+        `restore ${folder} from a copy; if the log still holds these offsets, remove the files after the gap and run: tidemark batch --once`,
+      );
+    }
+    segments.push(segment);
+    at = segment.upto;
+  }
+  return segments;
+}
+
+/** Type of a field's column in archive files. */
+export function archivedType(type: string): string {
+  return storageOf(type) ?? "VARCHAR";
+}
+
+/** SELECT list that gives a stream's fields their own types back from archive columns. */
+function typedFields(stream: StreamDefinition): string {
+  return stream.fields
+    .map((field) =>
+      archivedType(field.type) === field.type
+        ? quoteName(field.name)
+        : `CAST(${quoteName(field.name)} AS ${field.type}) AS ${quoteName(field.name)}`,
+    )
+    .join(", ");
+}
+
+/**
+ * A SELECT of the valid events that these segments hold within one range.
+ * Filters are left out where the segments' own facts make them idle, so that a full recompute is a plain scan.
+ */
+export function eventsIn(
+  store: Store,
+  stream: StreamDefinition,
+  segments: readonly Segment[],
+  range: Pick<Range, "from" | "upto">,
+): string {
+  const inside = segments.filter((segment) => segment.from < range.upto && segment.upto > range.from);
+  const whole = inside.filter(
+    (segment) => segment.dead === 0 && segment.from >= range.from && segment.upto <= range.upto,
+  );
+  const cut = inside.filter((segment) => !whole.includes(segment));
+  const select = (files: readonly Segment[], where: string) =>
+    `SELECT ${typedFields(stream)} FROM read_parquet([${files.map((each) => quoteText(store.path(each.file.name))).join(", ")}])${where}`;
+  const parts: string[] = [];
+  if (whole.length > 0) parts.push(select(whole, ""));
+  if (cut.length > 0)
+    parts.push(select(cut, ` WHERE __fault IS NULL AND __offset >= ${range.from} AND __offset < ${range.upto}`));
+  return parts.join(" UNION ALL ") || noEvents(stream);
+}
+
+/** A typed SELECT of no events. */
+export function noEvents(stream: StreamDefinition): string {
+  return `SELECT ${stream.fields.map((field) => `CAST(NULL AS ${field.type}) AS ${quoteName(field.name)}`).join(", ")} WHERE false`;
+}

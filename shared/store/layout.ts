@@ -1,0 +1,122 @@
+/** Where everything lies in the store, and the shapes of the files that name all others. */
+import type { Definition } from "../definition.ts";
+import type { Place, Position } from "../position.ts";
+import type { FileRef } from "./store.ts";
+
+const padded = (value: number, digits: number) => String(value).padStart(digits, "0");
+
+export const layout = {
+  origin: (stream: string) => `origins/${stream}.json`,
+  segments: (stream: string, partition: number) => `archive/${stream}/${partition}`,
+  segment: (stream: string, partition: number, from: number) =>
+    `archive/${stream}/${partition}/${padded(from, 16)}.json`,
+  segmentFile: (stream: string, partition: number, from: number, upto: number, run: string) =>
+    `archive/${stream}/${partition}/${padded(from, 16)}-${padded(upto, 16)}-${run}.parquet`,
+  versions: "versions",
+  version: (number: number) => `versions/${padded(number, 8)}.json`,
+  versionFiles: "version-files",
+  versionFile: (run: string, view: string) => `version-files/${run}/${view}.parquet`,
+  deltas: "deltas",
+  delta: (version: number) => `deltas/${padded(version, 8)}`,
+  generations: (version: number, shard: number) => `deltas/${padded(version, 8)}/${shard}`,
+  generation: (version: number, shard: number, generation: number) =>
+    `deltas/${padded(version, 8)}/${shard}/${padded(generation, 6)}`,
+  owner: (version: number, shard: number, generation: number) =>
+    `${layout.generation(version, shard, generation)}/OWNER`,
+  head: (version: number, shard: number, generation: number) => `${layout.generation(version, shard, generation)}/HEAD`,
+  pins: "pins",
+  pin: (run: string) => `pins/${run}`,
+} as const;
+
+/** Written once, at first contact with a topic. */
+export interface OriginFile {
+  readonly stream: string;
+  readonly topic: string;
+  /** The log's own id of the stream: a recreated topic has another. */
+  readonly id: string;
+  /** First offset of each partition then. */
+  readonly first: readonly number[];
+}
+
+/** One archive file: everything the log held in `[from, upto)` of a partition, a row for each record. */
+export interface Segment {
+  readonly stream: string;
+  readonly partition: number;
+  readonly from: number;
+  readonly upto: number;
+  readonly file: FileRef;
+  readonly rows: number;
+  /** Rows that are dead letters. */
+  readonly dead: number;
+  /** Hash of the stream's fields when it was decoded. */
+  readonly decoder: string;
+  /** Latest log timestamp in it, ms. */
+  readonly latest: number;
+}
+
+/** A view that can't be computed from here on: its SQL fails on valid events. */
+export interface ViewFailure {
+  readonly message: string;
+  /** The first event it fails on, where known. */
+  readonly at: Place | null;
+}
+
+/** What a version or an entry holds of one view. */
+export interface ViewFile {
+  /** Null: there are no rows. */
+  readonly file: FileRef | null;
+  readonly rows: number;
+  readonly failed?: ViewFailure;
+}
+
+export interface Proof {
+  readonly state: "proved" | "unproved";
+  /** The version whose delta it was proved against, or why there was nothing to prove it by. */
+  readonly by: string;
+  readonly views: number;
+}
+
+/** One immutable result of a batch run. */
+export interface VersionManifest {
+  readonly format: 1;
+  readonly number: number;
+  readonly createdAt: string;
+  readonly cause: "origin" | "batch" | "rollback";
+  readonly definition: Definition;
+  readonly origin: Position;
+  readonly cut: Position;
+  readonly views: Readonly<Record<string, ViewFile>>;
+  readonly events: number;
+  readonly dead: number;
+  readonly proof: Proof;
+}
+
+/** A stretch of a delta, immutable: partials of the events in `[from, upto)`. */
+export interface Entry {
+  readonly sequence: number;
+  readonly from: Position;
+  readonly upto: Position;
+  readonly events: number;
+  readonly dead: number;
+  /** NDJSON of the dead letters, where there are any. */
+  readonly deadFile: FileRef | null;
+  readonly views: Readonly<Record<string, ViewFile>>;
+  /** 0: a flush; each compaction of neighbours is one higher. */
+  readonly level: number;
+  /** Latest log timestamp in it, ms; 0 where it held no record. */
+  readonly latest: number;
+}
+
+/** Replacing this file is the speed layer's commit: entries and position in one step. */
+export interface Head {
+  readonly format: 1;
+  readonly version: number;
+  readonly shard: number;
+  readonly generation: number;
+  readonly owner: string;
+  /** The shard's part of the position that the entries reach. */
+  readonly position: Position;
+  readonly entries: readonly Entry[];
+  /** Milliseconds since the epoch when the position was last looked at: a quiet log keeps it fresh. */
+  readonly at: number;
+}

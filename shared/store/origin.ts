@@ -1,0 +1,98 @@
+/** First contact with the log: origins, and version 0, which any role may make. */
+import type { Definition, StreamDefinition } from "../definition.ts";
+import { TidemarkError } from "../errors.ts";
+import type { Log, LogStream } from "../log/log.ts";
+import { type Position, places, positionOf } from "../position.ts";
+import { layout, type OriginFile, type VersionManifest } from "./layout.ts";
+import { seal, unseal } from "./sealed.ts";
+import type { Store } from "./store.ts";
+import { newestVersion, publishVersion } from "./versions.ts";
+
+/** A stream as the log knows it. */
+export function logStream(stream: StreamDefinition): LogStream {
+  return { name: stream.name, topic: stream.topic, existing: stream.existing, partitions: stream.partitions };
+}
+
+/**
+ * The origin of every stream: read from the store, or written there at first contact (create-if-absent).
+ *
+ * @throws LOG_PARTITIONS when the topic was recreated or has fewer or more partitions than it had
+ */
+export async function ensureOrigin(store: Store, log: Log, streams: readonly StreamDefinition[]): Promise<Position> {
+  const found: Position[] = [];
+  for (const stream of streams) {
+    const now = await log.ensure(logStream(stream));
+    const name = layout.origin(stream.name);
+    const fresh: OriginFile = { stream: stream.name, topic: stream.topic, id: now.id, first: now.first };
+    await store.createIfAbsent(name, seal(fresh));
+    const origin = unseal<OriginFile>((await store.read(name))!.toString(), name);
+    if (origin.id !== now.id) {
+      throw new TidemarkError(
+        "LOG_PARTITIONS",
+        `the log's "${stream.topic}" is not the one this data folder was made from (id ${now.id}, expected ${origin.id}): it was deleted and made again`,
+        "use another data folder with --data for the new one",
+      );
+    }
+    if (origin.first.length !== now.first.length) {
+      throw new TidemarkError(
+        "LOG_PARTITIONS",
+        `"${stream.topic}" has ${now.first.length} partitions and had ${origin.first.length} at first contact`,
+        "partitions can't be added in this version: use another data folder with --data",
+      );
+    }
+    found.push(positionOf(origin.first.map((offset, partition) => ({ stream: stream.name, partition, offset }))));
+  }
+  return positionOf(found.flatMap(places));
+}
+
+/** The log's end position over all partitions of these streams. */
+export async function endOf(log: Log, streams: readonly StreamDefinition[]): Promise<Position> {
+  const ends = await Promise.all(streams.map((stream) => log.end(logStream(stream))));
+  return positionOf(
+    streams.flatMap((stream, i) => ends[i]!.map((offset, partition) => ({ stream: stream.name, partition, offset }))),
+  );
+}
+
+/**
+ * Looks that no position in the store lies beyond the log's end: a log that lost its tail, or another log.
+ * @throws STORE_BEYOND_LOG naming the partition
+ */
+export function checkWithinLog(position: Position, end: Position): void {
+  for (const { stream, partition, offset } of places(position)) {
+    const last = end[stream]?.[partition];
+    if (last !== undefined && last < offset) {
+      throw new TidemarkError(
+        "STORE_BEYOND_LOG",
+        `the store knows ${stream} partition ${partition} up to offset ${offset}, but the log ends at ${last}`,
+        "the log lost events or is another one: restore it, or start over with another data folder (--data)",
+      );
+    }
+  }
+}
+
+/** The newest version; version 0 (empty, its cut the origin) is made here where there is none. */
+export async function ensureVersion(
+  store: Store,
+  log: Log,
+  makeDefinition: () => Promise<Definition>,
+): Promise<VersionManifest> {
+  const newest = await newestVersion(store);
+  if (newest) {
+    await ensureOrigin(store, log, newest.definition.streams);
+    return newest;
+  }
+  const definition = await makeDefinition();
+  const origin = await ensureOrigin(store, log, definition.streams);
+  return publishVersion(store, {
+    format: 1,
+    createdAt: new Date().toISOString(),
+    cause: "origin",
+    definition,
+    origin,
+    cut: origin,
+    views: Object.fromEntries(definition.views.map((view) => [view.name, { file: null, rows: 0 }])),
+    events: 0,
+    dead: 0,
+    proof: { state: "unproved", by: "the empty version", views: 0 },
+  });
+}

@@ -1,0 +1,49 @@
+/** Partial rows as SQL over checked files. */
+import { noPartials, partialColumns } from "../compiler/texts.ts";
+import type { ViewDefinition } from "../definition.ts";
+import { quoteText } from "../duckdb/duck.ts";
+import type { Entry, Head, VersionManifest, ViewFailure, ViewFile } from "./layout.ts";
+import type { FileRef, Store } from "./store.ts";
+import type { Snapshot } from "./versions.ts";
+
+/** A SELECT of the partial rows in these files; an empty one where there are none. The caller has checked the files. */
+export function partialsIn(store: Store, view: ViewDefinition, files: readonly FileRef[]): string {
+  if (files.length === 0) return noPartials(view);
+  return `SELECT ${partialColumns(view)} FROM read_parquet([${files.map((file) => quoteText(store.path(file.name))).join(", ")}])`;
+}
+
+/** The files of one view in a version. */
+export function versionFiles(manifest: VersionManifest, view: string): FileRef[] {
+  const file = manifest.views[view]?.file;
+  return file ? [file] : [];
+}
+
+/** The files of one view in these entries. */
+export function entryFiles(entries: readonly Entry[], view: string): FileRef[] {
+  return entries.flatMap((entry) => entry.views[view]?.file ?? []);
+}
+
+/** Every file of an entry, dead letters included. */
+export function filesOf(entry: Entry): FileRef[] {
+  const files = Object.values(entry.views).flatMap((each: ViewFile) => each.file ?? []);
+  return entry.deadFile ? [...files, entry.deadFile] : files;
+}
+
+/** Why a view can't be answered from this snapshot, or null. */
+export function failureOf(snapshot: Snapshot, view: string): ViewFailure | null {
+  const batch = snapshot.manifest.views[view]?.failed;
+  if (batch) return batch;
+  for (const head of snapshot.heads) {
+    const failed = firstFailure(head, view);
+    if (failed) return failed;
+  }
+  return null;
+}
+
+function firstFailure(head: Head, view: string): ViewFailure | null {
+  for (const entry of head.entries) {
+    const failed = entry.views[view]?.failed;
+    if (failed) return failed;
+  }
+  return null;
+}

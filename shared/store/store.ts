@@ -1,0 +1,234 @@
+/**
+ * The store: a folder of immutable files, reached by name. Create-if-absent is its whole coordination protocol; an object
+ * store could stand behind it as well.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { access, link, mkdir, open, readdir, readFile, rename, rm, stat, unlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { TidemarkError } from "../errors.ts";
+
+/** A file that is part of an answer: whoever reads it checks size and hash first. */
+export interface FileRef {
+  /** Name in the store, with `/` between folders. */
+  readonly name: string;
+  readonly bytes: number;
+  /** SHA-256 of the whole file, hex. */
+  readonly sha256: string;
+}
+
+export interface StoreOptions {
+  /** false: nothing is fsynced (tests, and files that a crash may take). Default true. */
+  readonly durable?: boolean;
+}
+
+const formatVersion = 1;
+
+export class Store {
+  /** Absolute path of the folder. */
+  readonly root: string;
+  readonly #durable: boolean;
+
+  private constructor(root: string, durable: boolean) {
+    this.root = root;
+    this.#durable = durable;
+  }
+
+  /**
+   * Opens the folder, creating it where it is not there.
+   * @throws DATA_FORMAT when a newer Tidemark wrote it
+   */
+  static async open(root: string, options: StoreOptions = {}): Promise<Store> {
+    const store = new Store(root, options.durable ?? true);
+    await mkdir(join(root, "scratch"), { recursive: true });
+    const found = await store.read("format.json");
+    if (!found) await store.createIfAbsent("format.json", JSON.stringify({ format: formatVersion }));
+    const text = (await store.read("format.json"))?.toString() ?? "";
+    const format = Number(/"format":\s*(\d+)/.exec(text)?.[1] ?? Number.NaN);
+    if (Number.isNaN(format)) {
+      throw new TidemarkError(
+        "DATA_FORMAT",
+        `${join(root, "format.json")} is not readable`,
+        "is this a Tidemark data folder? name another with --data",
+      );
+    }
+    if (format > formatVersion) {
+      throw new TidemarkError(
+        "DATA_FORMAT",
+        `the data folder ${root} has format ${format}, and this Tidemark knows up to ${formatVersion}`,
+        "use a newer Tidemark, or another folder with --data",
+      );
+    }
+    return store;
+  }
+
+  /** Absolute path of a name, for DuckDB to read. */
+  path(name: string): string {
+    return join(this.root, name);
+  }
+
+  /** The file's bytes, or null where there is no such file. */
+  async read(name: string): Promise<Buffer | null> {
+    try {
+      return await readFile(this.path(name));
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw error;
+    }
+  }
+
+  async exists(name: string): Promise<boolean> {
+    return access(this.path(name)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Names directly in a folder, sorted; none where there is no such folder. */
+  async list(folder: string): Promise<string[]> {
+    try {
+      return (await readdir(this.path(folder))).sort();
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw error;
+    }
+  }
+
+  /** Creates the file whole, or leaves an existing one alone. True when it was created here. */
+  async createIfAbsent(name: string, content: string): Promise<boolean> {
+    const aside = this.scratch("create");
+    await this.#write(aside, content, this.#durable);
+    try {
+      await mkdir(dirname(this.path(name)), { recursive: true });
+      await link(aside, this.path(name));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+      throw error;
+    } finally {
+      await unlink(aside);
+    }
+    if (this.#durable) await syncFolder(dirname(this.path(name)));
+    return true;
+  }
+
+  /** Replaces the file in one atomic step. Not durable: what a crash takes here is made again from the log. */
+  async replace(name: string, content: string): Promise<void> {
+    const aside = this.scratch("replace");
+    await this.#write(aside, content, false);
+    await rename(aside, this.path(name));
+  }
+
+  /** Absolute path that nobody else uses, on the same file system, to write a file that `publish` then names. */
+  scratch(suffix: string): string {
+    return join(this.root, "scratch", `${randomUUID()}-${suffix}`);
+  }
+
+  /** Gives a finished scratch file its name. Durable: file, then folder, are on disk when this returns. */
+  async publish(scratch: string, name: string, options: { durable: boolean }): Promise<FileRef> {
+    const durable = this.#durable && options.durable;
+    if (durable) await syncFile(scratch);
+    const { bytes, sha256 } = await digest(scratch);
+    await mkdir(dirname(this.path(name)), { recursive: true });
+    await rename(scratch, this.path(name));
+    if (durable) await syncFolder(dirname(this.path(name)));
+    return { name, bytes, sha256 };
+  }
+
+  /** A second name for a file, so that another owner's cleaning can't take it. */
+  async link(file: FileRef, name: string): Promise<FileRef> {
+    await mkdir(dirname(this.path(name)), { recursive: true });
+    try {
+      await link(this.path(file.name), this.path(name));
+    } catch (error) {
+      if (isMissing(error)) throw missing(file.name);
+      throw error;
+    }
+    return { ...file, name };
+  }
+
+  /**
+   * Reads the whole file and compares size and hash.
+   * @throws STORE_MISSING, STORE_CORRUPT
+   */
+  async check(file: FileRef): Promise<void> {
+    let found: { bytes: number; sha256: string };
+    try {
+      found = await digest(this.path(file.name));
+    } catch (error) {
+      if (isMissing(error)) throw missing(file.name);
+      throw error;
+    }
+    if (found.bytes !== file.bytes || found.sha256 !== file.sha256) {
+      const what =
+        found.bytes !== file.bytes
+          ? `has ${found.bytes} bytes instead of ${file.bytes}`
+          : "has another hash than its manifest says";
+      throw new TidemarkError(
+        "STORE_CORRUPT",
+        `${file.name} ${what}: the file is damaged`,
+        "derived files can be made again from the log: remove it and run batch, or restart speed",
+        { file: file.name },
+      );
+    }
+  }
+
+  async remove(name: string): Promise<void> {
+    await rm(this.path(name), { recursive: true, force: true });
+  }
+
+  /** Milliseconds since the file or folder last changed; Infinity where it is gone. */
+  async ageMs(name: string): Promise<number> {
+    try {
+      return Date.now() - (await stat(this.path(name))).mtimeMs;
+    } catch {
+      return Number.POSITIVE_INFINITY;
+    }
+  }
+
+  async #write(path: string, content: string, durable: boolean): Promise<void> {
+    await writeFile(path, content);
+    if (durable) await syncFile(path);
+  }
+}
+
+function missing(name: string): TidemarkError {
+  return new TidemarkError(
+    "STORE_MISSING",
+    `${name} is missing from the store`,
+    "derived files can be made again from the log: run batch, or restart speed",
+    { file: name },
+  );
+}
+
+export function isMissing(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  return code === "ENOENT" || code === "ENOTDIR";
+}
+
+async function digest(path: string): Promise<{ bytes: number; sha256: string }> {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+    hash.update(chunk as Buffer);
+    bytes += (chunk as Buffer).length;
+  }
+  return { bytes, sha256: hash.digest("hex") };
+}
+
+async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, "r+");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

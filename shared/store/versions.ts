@@ -1,0 +1,119 @@
+/** Reading and publishing versions and heads. */
+import { TidemarkError } from "../errors.ts";
+import { covers, equals, furthest, ofShard, type Position } from "../position.ts";
+import { type Head, layout, type VersionManifest } from "./layout.ts";
+import { seal, unseal } from "./sealed.ts";
+import type { Store } from "./store.ts";
+
+/** Numbers of the published versions, ascending. */
+export async function versionNumbers(store: Store): Promise<number[]> {
+  const names = await store.list(layout.versions);
+  return names.filter((name) => /^\d{8}\.json$/.test(name)).map((name) => Number(name.slice(0, 8)));
+}
+
+/** @throws STORE_MISSING, STORE_CORRUPT */
+export async function readVersion(store: Store, number: number): Promise<VersionManifest> {
+  const name = layout.version(number);
+  const text = await store.read(name);
+  if (!text)
+    throw new TidemarkError("STORE_MISSING", `there is no version ${number}`, "list them with: tidemark versions");
+  return unseal<VersionManifest>(text.toString(), name);
+}
+
+export async function newestVersion(store: Store): Promise<VersionManifest | null> {
+  const number = (await versionNumbers(store)).at(-1);
+  return number === undefined ? null : readVersion(store, number);
+}
+
+/**
+ * Publishes under the next free number: create-if-absent decides between several publishers.
+ *
+ * @throws BATCH_STALE when a published version covers something this one does not (but for a rollback)
+ */
+export async function publishVersion(store: Store, draft: Omit<VersionManifest, "number">): Promise<VersionManifest> {
+  for (;;) {
+    const newest = await newestVersion(store);
+    if (newest && draft.cause !== "rollback" && !covers(draft.cut, newest.cut)) {
+      throw new TidemarkError(
+        "BATCH_STALE",
+        `version ${newest.number} was published meanwhile and reaches further than this run`,
+        "nothing is lost: the next run starts from it",
+      );
+    }
+    const manifest: VersionManifest = { ...draft, number: newest ? newest.number + 1 : 0 };
+    if (await store.createIfAbsent(layout.version(manifest.number), seal(manifest))) return manifest;
+  }
+}
+
+/** Numbers of the generations of a shard's delta, ascending; the newest with a HEAD counts. */
+export async function generationNumbers(store: Store, version: number, shard: number): Promise<number[]> {
+  return (await store.list(layout.generations(version, shard))).filter((name) => /^\d{6}$/.test(name)).map(Number);
+}
+
+/** The HEAD of a generation, or null where it has none (yet). @throws STORE_CORRUPT */
+export async function readHead(store: Store, version: number, shard: number, generation: number): Promise<Head | null> {
+  const name = layout.head(version, shard, generation);
+  const text = await store.read(name);
+  return text ? unseal<Head>(text.toString(), name) : null;
+}
+
+/** The newest HEAD of a shard. A damaged one is skipped only by its owner's successor, never by a reader. */
+export async function newestHead(store: Store, version: number, shard: number): Promise<Head | null> {
+  for (const generation of (await generationNumbers(store, version, shard)).reverse()) {
+    const head = await readHead(store, version, shard, generation);
+    if (head) return head;
+  }
+  return null;
+}
+
+/**
+ * Checks that a head's entries continue the version's cut without a gap.
+ * @throws STORE_GAP with both positions
+ */
+export function checkChain(manifest: VersionManifest, head: Head): void {
+  let at = ofShard(manifest.cut, head.shard, manifest.definition.shards);
+  for (const entry of head.entries) {
+    if (!equals(entry.from, at)) throw gap(head, `entry ${entry.sequence} does not start where the one before ended`);
+    at = entry.upto;
+  }
+  if (!equals(at, head.position)) throw gap(head, "its position is not where its last entry ends");
+}
+
+function gap(head: Head, what: string): TidemarkError {
+  const where = layout.head(head.version, head.shard, head.generation);
+  return new TidemarkError("STORE_GAP", `${where}: ${what}`, "restart speed: it tells the delta again from the log", {
+    file: where,
+  });
+}
+
+/** What a reader may serve: one version and one HEAD for each shard that has one. */
+export interface Snapshot {
+  readonly manifest: VersionManifest;
+  readonly heads: readonly Head[];
+  readonly position: Position;
+}
+
+/** The snapshot that a version's newest heads make. @throws STORE_GAP, STORE_CORRUPT */
+export async function snapshotOf(store: Store, manifest: VersionManifest): Promise<Snapshot> {
+  const heads: Head[] = [];
+  let position = manifest.cut;
+  for (let shard = 0; shard < manifest.definition.shards; shard++) {
+    const head = await newestHead(store, manifest.number, shard);
+    if (!head) continue;
+    checkChain(manifest, head);
+    heads.push(head);
+    position = furthest(position, head.position);
+  }
+  return { manifest, heads, position };
+}
+
+/** The kept version that, with its heads, covers most; the newest of those that cover the same. */
+export async function bestSnapshot(store: Store): Promise<Snapshot | null> {
+  let best: Snapshot | null = null;
+  for (const number of (await versionNumbers(store)).reverse()) {
+    const snapshot = await snapshotOf(store, await readVersion(store, number));
+    if (!best || (covers(snapshot.position, best.position) && !equals(snapshot.position, best.position)))
+      best = snapshot;
+  }
+  return best;
+}

@@ -1,0 +1,79 @@
+/** Neighbouring entries become one: combine is associative, so nobody can tell. */
+import { readFile, writeFile } from "node:fs/promises";
+import { combineOf } from "../shared/compiler/texts.ts";
+import type { Definition } from "../shared/definition.ts";
+import { quoteText, type Session } from "../shared/duckdb/duck.ts";
+import type { Entry, ViewFile } from "../shared/store/layout.ts";
+import { entryFiles, partialsIn } from "../shared/store/partials.ts";
+import type { FileRef, Store } from "../shared/store/store.ts";
+
+/** So many neighbours of one level make one of the next. */
+const fanIn = 8;
+
+/** The newest run of neighbours worth compacting, or none. */
+export function compactable(entries: readonly Entry[]): readonly Entry[] {
+  for (let end = entries.length; end >= fanIn; end--) {
+    const run = entries.slice(end - fanIn, end);
+    if (run.every((entry) => entry.level === run[0]!.level)) return run;
+  }
+  return [];
+}
+
+/**
+ * One entry that stands for all of `entries`, which are neighbours in order. Their files are checked first; they stay as they are.
+ * @throws STORE_CORRUPT, STORE_MISSING
+ */
+export async function compact(
+  store: Store,
+  session: Session,
+  definition: Definition,
+  entries: readonly Entry[],
+  sequence: number,
+  nameOf: (view: string) => string,
+): Promise<Entry> {
+  const views: Record<string, ViewFile> = {};
+  for (const view of definition.views) {
+    const failed = entries.map((entry) => entry.views[view.name]?.failed).find((each) => each !== undefined);
+    const files = entryFiles(entries, view.name);
+    if (failed || files.length === 0) {
+      views[view.name] = failed ? { file: null, rows: 0, failed } : { file: null, rows: 0 };
+      continue;
+    }
+    for (const file of files) await store.check(file);
+    const scratch = store.scratch("compacted.parquet");
+    const rows = Number(
+      await session.value(
+        `COPY (${combineOf(view, partialsIn(store, view, files))}) TO ${quoteText(scratch)} (FORMAT parquet)`,
+      ),
+    );
+    views[view.name] = { file: await store.publish(scratch, nameOf(view.name), { durable: false }), rows };
+  }
+  const [first, last] = [entries[0]!, entries.at(-1)!];
+  return {
+    sequence,
+    from: first.from,
+    upto: last.upto,
+    events: entries.reduce((sum, entry) => sum + entry.events, 0),
+    dead: entries.reduce((sum, entry) => sum + entry.dead, 0),
+    deadFile: await joinDead(
+      store,
+      entries.flatMap((entry) => entry.deadFile ?? []),
+      nameOf(""),
+    ),
+    views,
+    level: Math.max(...entries.map((entry) => entry.level)) + 1,
+    latest: Math.max(...entries.map((entry) => entry.latest)),
+  };
+}
+
+async function joinDead(store: Store, files: readonly FileRef[], name: string): Promise<FileRef | null> {
+  if (files.length === 0) return null;
+  const parts: Buffer[] = [];
+  for (const file of files) {
+    await store.check(file);
+    parts.push(await readFile(store.path(file.name)));
+  }
+  const scratch = store.scratch("dead.ndjson");
+  await writeFile(scratch, Buffer.concat(parts));
+  return store.publish(scratch, name, { durable: false });
+}

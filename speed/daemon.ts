@@ -1,0 +1,131 @@
+/** The streaming daemon: for each of its shards, a delta on the newest version, handed over when a newer one appears. */
+import { Duck } from "../shared/duckdb/duck.ts";
+import { TidemarkError } from "../shared/errors.ts";
+import { History } from "../shared/history/history.ts";
+import type { Log } from "../shared/log/log.ts";
+import { covers } from "../shared/position.ts";
+import type { VersionManifest } from "../shared/store/layout.ts";
+import { layout } from "../shared/store/layout.ts";
+import { checkWithinLog, endOf } from "../shared/store/origin.ts";
+import type { Store } from "../shared/store/store.ts";
+import { newestVersion } from "../shared/store/versions.ts";
+import { DeltaWriter } from "./delta-writer.ts";
+
+export interface SpeedOptions {
+  readonly store: Store;
+  readonly log: Log;
+  /** The newest version when the daemon starts (see ensureVersion). */
+  readonly manifest: VersionManifest;
+  /** Which shards; null: all of them. */
+  readonly shards: readonly number[] | null;
+  readonly flushMsMax: number;
+  readonly memoryLimit: string;
+  readonly now: () => number;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+  /** Called after each micro-batch with the records folded. */
+  readonly onFolded?: (records: number) => void;
+}
+
+/**
+ * Runs until the signal.
+ * @throws SPEED_FENCED when another process took a shard over; LOG_RANGE, LOG_UNREACHABLE, STORE_BEYOND_LOG
+ */
+export async function runSpeed(options: SpeedOptions): Promise<void> {
+  const { definition } = options.manifest;
+  const shards = options.shards ?? Array.from({ length: definition.shards }, (_, shard) => shard);
+  const wrong = shards.find((shard) => !Number.isInteger(shard) || shard < 0 || shard >= definition.shards);
+  if (wrong !== undefined) {
+    throw new TidemarkError(
+      "DEFINITION_SHARDS",
+      `there is no shard ${wrong}: version ${options.manifest.number} has ${definition.shards}`,
+      `name one of 0 to ${definition.shards - 1}`,
+    );
+  }
+  checkWithinLog(options.manifest.cut, await endOf(options.log, definition.streams));
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const duck = await Duck.open({
+    memoryLimit: options.memoryLimit,
+    tempDir: options.store.scratch("spill"),
+    timezone: definition.timezone,
+  });
+  try {
+    await Promise.all(
+      shards.map((shard) =>
+        runShard({ ...options, signal }, duck, shard).catch((error: unknown) => {
+          stop.abort();
+          throw error;
+        }),
+      ),
+    );
+  } finally {
+    duck.close();
+  }
+}
+
+/** One shard: writes the newest version's delta; while a newer version's delta catches up, both. */
+async function runShard(options: SpeedOptions, duck: Duck, shard: number): Promise<void> {
+  let current = await openWriter(options, duck, options.manifest, shard);
+  let next: Writer | null = null;
+  try {
+    while (!options.signal.aborted) {
+      const number: number = (next ?? current).manifest.number;
+      if (await options.store.exists(layout.version(number + 1))) {
+        const newest = (await newestVersion(options.store))!;
+        await next?.close();
+        next = await openWriter(options, duck, newest, shard);
+        options.say(`shard ${shard}: version ${newest.number} is here, its delta starts at its cut`);
+      }
+      const [folded] = await Promise.all([current.delta.step(), next?.delta.step()]);
+      options.onFolded?.(folded);
+      if (next && (covers(next.delta.position, current.delta.position) || !sameShape(next, current))) {
+        await current.close();
+        current = next;
+        next = null;
+      }
+    }
+  } finally {
+    await current.close();
+    await next?.close();
+  }
+}
+
+interface Writer {
+  readonly manifest: VersionManifest;
+  readonly delta: DeltaWriter;
+  close(): Promise<void>;
+}
+
+async function openWriter(
+  options: SpeedOptions,
+  duck: Duck,
+  manifest: VersionManifest,
+  shard: number,
+): Promise<Writer> {
+  const [session, compactSession] = [await duck.session(), await duck.session()];
+  const { store, log, flushMsMax, now, say } = options;
+  const history = new History(store, log, manifest.origin);
+  const delta = await DeltaWriter.open(
+    { store, log, history, session, compactSession, flushMsMax, now, say },
+    manifest,
+    shard,
+  );
+  return {
+    manifest,
+    delta,
+    close: async () => {
+      await delta.close();
+      session.close();
+      compactSession.close();
+    },
+  };
+}
+
+/** False when the streams of the two versions differ, so that their positions can't be compared: the new one takes over at once. */
+function sameShape(next: Writer, current: Writer): boolean {
+  return (
+    JSON.stringify(Object.keys(next.delta.position).sort()) ===
+    JSON.stringify(Object.keys(current.delta.position).sort())
+  );
+}

@@ -1,0 +1,217 @@
+/**
+ * One shard's delta of one version: fetch → decode → partials → files → HEAD, until stopped.
+ */
+import type { StreamDefinition } from "../shared/definition.ts";
+import type { Session } from "../shared/duckdb/duck.ts";
+import { messageOf } from "../shared/errors.ts";
+import type { History } from "../shared/history/history.ts";
+import type { Log } from "../shared/log/log.ts";
+import { equals, offsetAt, type Place, type Position, places, positionOf, rangesBetween } from "../shared/position.ts";
+import type { Entry, VersionManifest, ViewFailure, ViewFile } from "../shared/store/layout.ts";
+import { logStream } from "../shared/store/origin.ts";
+import { filesOf } from "../shared/store/partials.ts";
+import type { Store } from "../shared/store/store.ts";
+import { compact, compactable } from "./compaction.ts";
+import { Folder } from "./fold.ts";
+import { Generation } from "./generation.ts";
+import { Intake, type Taken } from "./intake.ts";
+
+/** Replaced files stay this long for readers that have just seen the HEAD before. */
+const graceMs = 60_000;
+const bytesAhead = 32 * 1024 * 1024;
+
+export interface DeltaOptions {
+  readonly store: Store;
+  readonly log: Log;
+  readonly history: History;
+  /** One session to fold with and one to compact with: both are this writer's own. */
+  readonly session: Session;
+  readonly compactSession: Session;
+  readonly flushMsMax: number;
+  readonly now: () => number;
+  readonly say: (line: string) => void;
+}
+
+export class DeltaWriter {
+  readonly generation: Generation;
+  readonly #options: DeltaOptions;
+  readonly #folder: Folder;
+  #entries: readonly Entry[];
+  #failed: Map<string, ViewFailure>;
+  #intake: Intake | null = null;
+  #compacting: Promise<void> | null = null;
+  #compacted: { replaced: readonly Entry[]; by: Entry } | null = null;
+  #discarded: { at: number; names: string[] }[] = [];
+  #events = 0;
+
+  private constructor(options: DeltaOptions, generation: Generation, entries: readonly Entry[]) {
+    this.#options = options;
+    this.generation = generation;
+    this.#entries = entries;
+    this.#folder = new Folder(options.store, options.session, generation.manifest.definition);
+    this.#failed = new Map();
+    for (const [view, file] of Object.entries(generation.manifest.views))
+      if (file.failed) this.#failed.set(view, file.failed);
+    for (const entry of entries) this.#noteFailures(entry.views);
+  }
+
+  /** Opens a new generation on a version, takes over what is good of the one before, and commits its first HEAD. */
+  static async open(options: DeltaOptions, manifest: VersionManifest, shard: number): Promise<DeltaWriter> {
+    const generation = await Generation.create(options.store, manifest, shard);
+    const entries = await generation.takeOver(options.say);
+    await generation.commit(entries, options.now());
+    return new DeltaWriter(options, generation, entries);
+  }
+
+  get position(): Position {
+    return this.#entries.at(-1)?.upto ?? this.generation.start;
+  }
+
+  /** Records folded since this writer was opened. */
+  get events(): number {
+    return this.#events;
+  }
+
+  /**
+   * One micro-batch, or a look at the log's end that found nothing; at most about `flushMsMax` plus the time it takes to fold.
+   * @returns the number of records folded
+   * @throws SPEED_FENCED, LOG_RANGE, LOG_UNREACHABLE
+   */
+  async step(): Promise<number> {
+    const { log, flushMsMax } = this.#options;
+    const { streams } = this.generation.manifest.definition;
+    if (!this.#intake) {
+      await this.#catchUpFromArchive(streams);
+      this.#intake = await Intake.open(log, streams, this.position, bytesAhead, Math.min(flushMsMax, 200));
+    }
+    const taken = await this.#intake.take(flushMsMax);
+    const count = taken.reduce((sum, each) => sum + each.batches.reduce((n, batch) => n + batch.count, 0), 0);
+    if (taken.length > 0) await this.#append(await this.#fold(taken));
+    else if (this.#compacted) await this.#append(null);
+    else await this.generation.checkFence();
+    this.#events += count;
+    this.#compactBehind();
+    await this.#discard();
+    return count;
+  }
+
+  async close(): Promise<void> {
+    await this.#intake?.close();
+    await this.#compacting;
+  }
+
+  async #fold(taken: readonly Taken[]): Promise<Entry> {
+    const { sequence, nameOf } = this.generation.nextNames();
+    const folded = await this.#folder.fold(taken, nameOf, this.#failed);
+    const reached: Place[] = taken.flatMap(({ stream, batches }) =>
+      batches.map((batch) => ({ stream: stream.name, partition: batch.partition, offset: batch.upto })),
+    );
+    const upto = positionOf([...places(this.position), ...reached]);
+    return { sequence, from: this.position, upto, level: 0, ...folded };
+  }
+
+  /** Commits one more entry (or only a finished compaction) with everything before it. */
+  async #append(entry: Entry | null): Promise<void> {
+    let entries = this.#entries;
+    const done = this.#compacted;
+    if (done) {
+      const at = entries.indexOf(done.replaced[0]!);
+      entries = [...entries.slice(0, at), done.by, ...entries.slice(at + done.replaced.length)];
+    }
+    if (entry) entries = [...entries, entry];
+    await this.generation.commit(entries, this.#options.now());
+    this.#entries = entries;
+    if (entry) this.#noteFailures(entry.views);
+    if (done) {
+      this.#discarded.push({
+        at: this.#options.now() + graceMs,
+        names: done.replaced.flatMap(filesOf).map((file) => file.name),
+      });
+      this.#compacted = null;
+    }
+  }
+
+  #noteFailures(views: Readonly<Record<string, ViewFile>>): void {
+    for (const [name, view] of Object.entries(views)) {
+      if (!view.failed || this.#failed.has(name)) continue;
+      this.#failed.set(name, view.failed);
+      const at = view.failed.at
+        ? ` at ${view.failed.at.stream} partition ${view.failed.at.partition} offset ${view.failed.at.offset}`
+        : "";
+      this.#options.say(`view ${name} FAILED${at}: ${view.failed.message}; the other views go on`);
+    }
+  }
+
+  #compactBehind(): void {
+    if (this.#compacting || this.#compacted) return;
+    const run = compactable(this.#entries);
+    if (run.length === 0) return;
+    const { store, compactSession, say } = this.#options;
+    const { sequence, nameOf } = this.generation.nextNames();
+    this.#compacting = compact(store, compactSession, this.generation.manifest.definition, run, sequence, nameOf)
+      .then(
+        (by) => {
+          this.#compacted = { replaced: run, by };
+        },
+        (error: unknown) => say(`compaction failed, the entries stay as they are: ${messageOf(error)}`),
+      )
+      .finally(() => {
+        this.#compacting = null;
+      });
+  }
+
+  async #discard(): Promise<void> {
+    const due = this.#discarded.filter((each) => each.at <= this.#options.now());
+    if (due.length === 0) return;
+    this.#discarded = this.#discarded.filter((each) => !due.includes(each));
+    for (const name of due.flatMap((each) => each.names)) await this.#options.store.remove(name);
+  }
+
+  /** Where the log no longer reaches back to the position, the archive does: its events become entries too. */
+  async #catchUpFromArchive(streams: readonly StreamDefinition[]): Promise<void> {
+    const { log, history, session } = this.#options;
+    for (const stream of streams) {
+      const first = await log.first(logStream(stream));
+      const missing = places(this.position).filter(
+        (place) => place.stream === stream.name && (first[place.partition] ?? 0) > place.offset,
+      );
+      if (missing.length === 0) continue;
+      const reached = await Promise.all(
+        missing.map(async (place) => ({ ...place, offset: await history.archivedTo(place.stream, place.partition) })),
+      );
+      const upto = positionOf([
+        ...places(this.position),
+        ...reached.filter((place) => place.offset > (offsetAt(this.position, place.stream, place.partition) ?? 0)),
+      ]);
+      if (equals(upto, this.position)) continue;
+      const ranges = rangesBetween(this.position, upto);
+      const events = await history.events(session, stream, ranges);
+      const { sequence, nameOf } = this.generation.nextNames();
+      const views: Record<string, ViewFile> = {};
+      for (const view of this.generation.manifest.definition.views) {
+        const failed = this.#failed.get(view.name);
+        if (failed) views[view.name] = { file: null, rows: 0, failed };
+        else if (view.stream !== stream.name) views[view.name] = { file: null, rows: 0 };
+        else {
+          views[view.name] = await this.#folder
+            .foldEvents(view, events, nameOf(view.name))
+            .catch(
+              (error: unknown): ViewFile => ({ file: null, rows: 0, failed: { message: messageOf(error), at: null } }),
+            );
+        }
+      }
+      const count = Number(await session.value(`SELECT count(*) FROM (${events})`));
+      await this.#append({
+        sequence,
+        from: this.position,
+        upto,
+        events: count,
+        dead: 0,
+        deadFile: null,
+        views,
+        level: 1,
+        latest: 0,
+      });
+    }
+  }
+}

@@ -1,0 +1,136 @@
+/** One micro-batch → partials: decode once, then one partial SQL per view, each into a file. */
+import { writeFile } from "node:fs/promises";
+import { partialOf } from "../shared/compiler/texts.ts";
+import type { DeadLetter, Decoded } from "../shared/decode/decode.ts";
+import { Decoder } from "../shared/decode/decode.ts";
+import type { Definition, ViewDefinition } from "../shared/definition.ts";
+import { quoteText, type Session } from "../shared/duckdb/duck.ts";
+import { messageOf } from "../shared/errors.ts";
+import type { RecordBatch } from "../shared/log/log.ts";
+import type { Place } from "../shared/position.ts";
+import type { ViewFailure, ViewFile } from "../shared/store/layout.ts";
+import type { FileRef, Store } from "../shared/store/store.ts";
+import type { Taken } from "./intake.ts";
+
+/** What a micro-batch came to, its files published under the generation's own names. */
+export interface Folded {
+  readonly views: Record<string, ViewFile>;
+  readonly deadFile: FileRef | null;
+  readonly dead: number;
+  readonly events: number;
+  readonly latest: number;
+}
+
+export class Folder {
+  readonly #store: Store;
+  readonly #session: Session;
+  readonly #definition: Definition;
+  readonly #decoders: ReadonlyMap<string, Decoder>;
+
+  constructor(store: Store, session: Session, definition: Definition) {
+    this.#store = store;
+    this.#session = session;
+    this.#definition = definition;
+    this.#decoders = new Map(definition.streams.map((stream) => [stream.name, new Decoder(session, stream)]));
+  }
+
+  /**
+   * @param nameOf the store name of a file of this entry, by view ("" for the dead letters)
+   * @param failed views that have failed already: they are carried on as failed and not computed
+   */
+  async fold(
+    taken: readonly Taken[],
+    nameOf: (view: string) => string,
+    failed: ReadonlyMap<string, ViewFailure>,
+  ): Promise<Folded> {
+    const decoded = new Map<string, { decoded: Decoded; batches: readonly RecordBatch[] }>();
+    try {
+      for (const { stream, batches } of taken) {
+        decoded.set(stream.name, { decoded: await this.#decoders.get(stream.name)!.decode(batches), batches });
+      }
+      const views: Record<string, ViewFile> = {};
+      for (const view of this.#definition.views) {
+        const before = failed.get(view.name);
+        const input = decoded.get(view.stream);
+        if (before) views[view.name] = { file: null, rows: 0, failed: before };
+        else if (!input || input.decoded.count === input.decoded.dead.length)
+          views[view.name] = { file: null, rows: 0 };
+        else views[view.name] = await this.#foldView(view, input.decoded, input.batches, nameOf(view.name));
+      }
+      const all = [...decoded.values()];
+      const dead = all.flatMap((each) => each.decoded.dead);
+      return {
+        views,
+        dead: dead.length,
+        deadFile: dead.length > 0 ? await this.#writeDead(dead, nameOf("")) : null,
+        events: all.reduce((sum, each) => sum + each.decoded.count, 0) - dead.length,
+        latest: latestOf(all.flatMap((each) => [...each.batches])),
+      };
+    } finally {
+      for (const each of decoded.values()) await each.decoded.drop();
+    }
+  }
+
+  /** Partials of a SELECT of events that is not a micro-batch (what History gives). */
+  async foldEvents(view: ViewDefinition, events: string, name: string): Promise<ViewFile> {
+    const scratch = this.#store.scratch("entry.parquet");
+    const rows = Number(
+      await this.#session.value(`COPY (${partialOf(view, events)}) TO ${quoteText(scratch)} (FORMAT parquet)`),
+    );
+    return { file: await this.#store.publish(scratch, name, { durable: false }), rows };
+  }
+
+  async #foldView(
+    view: ViewDefinition,
+    decoded: Decoded,
+    batches: readonly RecordBatch[],
+    name: string,
+  ): Promise<ViewFile> {
+    try {
+      return await this.foldEvents(view, decoded.events, name);
+    } catch (error) {
+      return {
+        file: null,
+        rows: 0,
+        failed: { message: messageOf(error), at: await this.#firstFailing(view, decoded, batches) },
+      };
+    }
+  }
+
+  /** The first record of the micro-batch with which the view's partial SQL fails, by bisection. */
+  async #firstFailing(view: ViewDefinition, decoded: Decoded, batches: readonly RecordBatch[]): Promise<Place | null> {
+    const works = async (rows: number): Promise<boolean> => {
+      const where = decoded.events.includes(" WHERE ")
+        ? `${decoded.events} AND rowid < ${rows}`
+        : `${decoded.events} WHERE rowid < ${rows}`;
+      return this.#session.read(partialOf(view, where)).then(
+        () => true,
+        () => false,
+      );
+    };
+    let [good, bad] = [0, decoded.count];
+    if (await works(bad)) return null;
+    while (bad - good > 1) {
+      const middle = (good + bad) >> 1;
+      if (await works(middle)) good = middle;
+      else bad = middle;
+    }
+    let index = bad - 1;
+    for (const batch of batches) {
+      if (index < batch.count)
+        return { stream: view.stream, partition: batch.partition, offset: batch.offsets[index]! };
+      index -= batch.count;
+    }
+    return null;
+  }
+
+  async #writeDead(dead: readonly DeadLetter[], name: string): Promise<FileRef> {
+    const scratch = this.#store.scratch("dead.ndjson");
+    await writeFile(scratch, dead.map((letter) => `${JSON.stringify(letter)}\n`).join(""));
+    return this.#store.publish(scratch, name, { durable: false });
+  }
+}
+
+function latestOf(batches: readonly RecordBatch[]): number {
+  return batches.reduce((max, batch) => batch.timestamps.reduce((m, each) => Math.max(m, each), max), 0);
+}

@@ -1,0 +1,130 @@
+/** A generation: one writer's telling of a shard's delta. Creating it is the only coordination there is. */
+import { hostname } from "node:os";
+import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
+import { equals, ofShard, type Position } from "../shared/position.ts";
+import { type Entry, type Head, layout, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
+import { seal } from "../shared/store/sealed.ts";
+import type { FileRef, Store } from "../shared/store/store.ts";
+import { generationNumbers, readHead } from "../shared/store/versions.ts";
+
+export class Generation {
+  readonly manifest: VersionManifest;
+  readonly shard: number;
+  readonly number: number;
+  readonly #store: Store;
+  readonly #owner: string;
+  #sequence = 0;
+
+  private constructor(store: Store, manifest: VersionManifest, shard: number, number: number, owner: string) {
+    this.#store = store;
+    this.manifest = manifest;
+    this.shard = shard;
+    this.number = number;
+    this.#owner = owner;
+  }
+
+  /** Creates the next free generation of a shard's delta; whoever owned the one before is fenced from now on. */
+  static async create(store: Store, manifest: VersionManifest, shard: number): Promise<Generation> {
+    const owner = `${hostname()}:${process.pid}`;
+    for (;;) {
+      const number = ((await generationNumbers(store, manifest.number, shard)).at(-1) ?? 0) + 1;
+      const mine = await store.createIfAbsent(
+        layout.owner(manifest.number, shard, number),
+        seal({ owner, at: Date.now() }),
+      );
+      if (mine) return new Generation(store, manifest, shard, number, owner);
+    }
+  }
+
+  /** Where the delta starts: the cut, as far as this shard owns it. */
+  get start(): Position {
+    return ofShard(this.manifest.cut, this.shard, this.manifest.definition.shards);
+  }
+
+  /** A store name for a file of this generation, never used before. */
+  nextNames(): { sequence: number; nameOf: (view: string) => string } {
+    const sequence = this.#sequence++;
+    const folder = layout.generation(this.manifest.number, this.shard, this.number);
+    const stem = `${folder}/${String(sequence).padStart(8, "0")}`;
+    return { sequence, nameOf: (view) => (view === "" ? `${stem}.dead.ndjson` : `${stem}-${view}.parquet`) };
+  }
+
+  /**
+   * The good entries of the newest older generation, linked under names of this one: from the cut on, up to the first that
+   * does not continue the chain or whose files do not check.
+   */
+  async takeOver(say: (line: string) => void): Promise<Entry[]> {
+    for (const number of (await generationNumbers(this.#store, this.manifest.number, this.shard)).reverse()) {
+      if (number >= this.number) continue;
+      let head: Head | null = null;
+      try {
+        head = await readHead(this.#store, this.manifest.number, this.shard, number);
+      } catch (error) {
+        say(`generation ${number} can't be taken over: ${messageOf(error)}`);
+      }
+      if (head) return this.#adopt(head, say);
+    }
+    return [];
+  }
+
+  async #adopt(head: Head, say: (line: string) => void): Promise<Entry[]> {
+    const good: Entry[] = [];
+    let at = this.start;
+    for (const entry of head.entries) {
+      if (!equals(entry.from, at)) break;
+      try {
+        good.push(await this.#relink(entry));
+      } catch (error) {
+        if (!isCode(error, "STORE_MISSING", "STORE_CORRUPT")) throw error;
+        say(`${messageOf(error)}; the delta is told again from there`);
+        break;
+      }
+      at = entry.upto;
+    }
+    return good;
+  }
+
+  async #relink(entry: Entry): Promise<Entry> {
+    const { sequence, nameOf } = this.nextNames();
+    const adopt = async (file: FileRef, view: string): Promise<FileRef> => {
+      const own = await this.#store.link(file, nameOf(view));
+      await this.#store.check(own);
+      return own;
+    };
+    const views: Record<string, ViewFile> = {};
+    for (const [name, view] of Object.entries(entry.views))
+      views[name] = view.file ? { ...view, file: await adopt(view.file, name) } : view;
+    return { ...entry, sequence, views, deadFile: entry.deadFile ? await adopt(entry.deadFile, "") : null };
+  }
+
+  /** Commits: entries and position in one atomic step. @throws SPEED_FENCED when a newer generation exists */
+  async commit(entries: readonly Entry[], at: number): Promise<Head> {
+    await this.checkFence();
+    const head: Head = {
+      format: 1,
+      version: this.manifest.number,
+      shard: this.shard,
+      generation: this.number,
+      owner: this.#owner,
+      position: entries.at(-1)?.upto ?? this.start,
+      entries,
+      at,
+    };
+    await this.#store.replace(layout.head(this.manifest.number, this.shard, this.number), seal(head));
+    return head;
+  }
+
+  /** One look at the next generation's name. @throws SPEED_FENCED */
+  async checkFence(): Promise<void> {
+    const next = layout.owner(this.manifest.number, this.shard, this.number + 1);
+    const text = await this.#store.read(next);
+    if (!text) return;
+    const owner = /"owner":"([^"]*)"/.exec(text.toString())?.[1] ?? "another process";
+    throw new TidemarkError(
+      "SPEED_FENCED",
+      `shard ${this.shard}: ${owner} has taken over (generation ${this.number + 1} of version ${this.manifest.number}); this process stops writing`,
+      "one speed process per shard is enough; nothing is lost",
+      { shard: this.shard, generation: this.number + 1, owner },
+    );
+  }
+}
