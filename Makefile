@@ -1,0 +1,52 @@
+# The front door. Each target sets up what it needs; node, npm and make are enough (a real Kafka also needs java and mvn).
+.DEFAULT_GOAL := help
+.PHONY: help setup build check test test-fast test-slow one demo dev bench clean
+
+modules := node_modules/.package-lock.json
+built := dist/.built
+sources := $(shell find batch speed serving shared cli demo bench -name '*.ts' -not -path '*/node_modules/*' 2>/dev/null)
+
+help:        ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(modules) $(built)  ## install packages and build, where they are out of date
+
+build: $(built)  ## compile to dist/
+
+check: $(built)  ## types, format and lint, unused code
+	npx tsc --noEmit
+	npx biome ci .
+	npx knip
+
+test: $(built)  ## both test lanes; the last line sums up
+	@npx vitest run
+
+test-fast: $(modules)  ## tests that need no process of their own
+	@npx vitest run --project fast
+
+test-slow: $(built)  ## tests with real processes and a real broker
+	@npx vitest run --project slow
+
+one: $(built)  ## one test by name: make one CASE='refuses unknown keys'
+	@test -n "$$CASE" || { echo "error: name a test: make one CASE='...'" >&2; exit 2; }
+	@npx vitest run --testNamePattern "$$CASE"
+
+demo: $(built)  ## the whole story in one minute; LOG=kafka runs it on a real broker
+	node dist/demo/main.js $(if $(LOG),--log $(LOG))
+
+dev: $(built)  ## every role in one process, over demo/flights, until stopped
+	node dist/cli/main.js dev --project demo/flights
+
+bench: $(built)  ## measure throughput and latency
+	node dist/bench/main.js
+
+clean:       ## remove what was built and fetched, but for node_modules
+	rm -rf dist .cache coverage demo/flights/.tidemark
+
+$(modules): package.json package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+$(built): $(modules) $(sources) tsconfig.json tsconfig.build.json
+	npm run --silent build
+	@touch $@
