@@ -5,6 +5,8 @@ import { generationNumbers, readHead, readVersion, versionNumbers } from "../sha
 
 /** Files this young may belong to a run that has not published yet, or to a reader that has just looked. */
 const graceMs = 10 * 60 * 1000;
+/** Pins and scratch files go with their owner; what is this old belongs to a process that died. */
+const abandonedMs = 24 * 60 * 60 * 1000;
 
 /** Keeps the last `keep` versions with their deltas, two at least: the older one is served until the newer has caught up. */
 export async function clean(store: Store, keep: number): Promise<{ removed: string[] }> {
@@ -31,8 +33,9 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
     if (!named.has(run) && (await store.ageMs(folder)) > graceMs) await remove(folder);
   }
   for (const folder of [layout.pins, "scratch"]) {
-    for (const name of await store.list(folder))
-      if ((await store.ageMs(`${folder}/${name}`)) > graceMs) await remove(`${folder}/${name}`);
+    for (const name of await store.list(folder)) {
+      if ((await store.ageMs(`${folder}/${name}`)) > abandonedMs) await remove(`${folder}/${name}`);
+    }
   }
   return { removed };
 }

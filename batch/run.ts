@@ -8,13 +8,14 @@ import { isCode, messageOf } from "../shared/errors.ts";
 import { History } from "../shared/history/history.ts";
 import type { Log } from "../shared/log/log.ts";
 import { covers, equals, nearest, type Position, places } from "../shared/position.ts";
-import { layout, type Proof, type VersionManifest } from "../shared/store/layout.ts";
+import type { Proof, VersionManifest } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, ensureOrigin, ensureVersion, logStream } from "../shared/store/origin.ts";
+import { pin, unpin } from "../shared/store/pin.ts";
 import type { Store } from "../shared/store/store.ts";
 import { publishVersion, type Snapshot, snapshotOf } from "../shared/store/versions.ts";
 import { archive, archivedPosition } from "./archive.ts";
 import { clean } from "./clean.ts";
-import { pin } from "./pin.ts";
+
 import { prove } from "./prove.ts";
 import { recompute } from "./recompute.ts";
 
@@ -102,13 +103,13 @@ export async function runBatch(batch: Batch): Promise<BatchResult> {
         proof,
       }),
     );
-    await store.remove(layout.pin(run));
     await clean(store, batch.keepVersions);
     await trim(batch, history, manifest);
     return { manifest, timings, archived: records };
   } finally {
     session.close();
     duck.close();
+    await unpin(store, run);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Follows the store: HEADs as they are replaced, versions as they appear; what it serves never goes back and is never a mix. */
-import type { Duck, Session } from "../shared/duckdb/duck.ts";
-import { messageOf, TidemarkError } from "../shared/errors.ts";
+import type { StreamDefinition } from "../shared/definition.ts";
+import type { Duck } from "../shared/duckdb/duck.ts";
+import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
 import { covers, type Position } from "../shared/position.ts";
 import { layout } from "../shared/store/layout.ts";
 import type { Store } from "../shared/store/store.ts";
@@ -11,7 +12,6 @@ import { Loaded, type Served } from "./loaded.ts";
 export class Follower {
   readonly #store: Store;
   readonly #duck: Duck;
-  readonly #session: Session;
   readonly #say: (line: string) => void;
   #current: Loaded | null = null;
   #next: Loaded | null = null;
@@ -19,16 +19,15 @@ export class Follower {
   #waiting = new Set<() => void>();
   #complaint = "";
 
-  private constructor(store: Store, duck: Duck, session: Session, say: (line: string) => void) {
+  private constructor(store: Store, duck: Duck, say: (line: string) => void) {
     this.#store = store;
     this.#duck = duck;
-    this.#session = session;
     this.#say = say;
   }
 
   /** @throws SERVE_NOTHING when there is no version; STORE_CORRUPT when none can be loaded */
   static async open(store: Store, duck: Duck, say: (line: string) => void): Promise<Follower> {
-    const follower = new Follower(store, duck, await duck.session(), say);
+    const follower = new Follower(store, duck, say);
     let failure: unknown = null;
     for (const number of (await versionNumbers(store)).reverse()) {
       try {
@@ -90,6 +89,15 @@ export class Follower {
     return this.#current!.position;
   }
 
+  get streams(): readonly StreamDefinition[] {
+    return this.#current!.manifest.definition.streams;
+  }
+
+  /** Where partitions stand that a position leaves out. */
+  get origin(): Position {
+    return this.#current!.manifest.origin;
+  }
+
   /** Resolves when what is served covers `position`; false when `timeoutMs` passed before. */
   async covers(position: Position, timeoutMs: number): Promise<boolean> {
     const until = performance.now() + timeoutMs;
@@ -112,14 +120,16 @@ export class Follower {
 
   async close(): Promise<void> {
     await this.#opening?.catch(() => null);
-    this.#session.close();
   }
 
   /** A version loads beside what is served; its own session keeps the queries and the old version's HEADs flowing. */
   async #lookForVersion(): Promise<void> {
     const number = (this.#next ?? this.#current)!.manifest.number;
     if (this.#opening || !(await this.#store.exists(layout.version(number + 1)))) return;
-    const newest = await newestVersion(this.#store);
+    const newest = await newestVersion(this.#store).catch((error: unknown) => {
+      this.#complain(`the newest version can't be read: ${messageOf(error)}`);
+      return null;
+    });
     if (!newest) return;
     this.#opening = this.#load(newest.number)
       .then(
@@ -148,7 +158,11 @@ export class Follower {
   /** A delta that can't be read is said once; the last good snapshot stays served. */
   async #followQuietly(loaded: Loaded): Promise<boolean> {
     try {
-      const moved = await loaded.follow();
+      // a file that is gone may have been compacted away since its HEAD was read: the next HEAD names others
+      const moved = await loaded.follow().catch((error: unknown) => {
+        if (isCode(error, "STORE_MISSING")) return loaded.follow();
+        throw error;
+      });
       if (moved) this.#complaint = "";
       return moved;
     } catch (error) {
@@ -168,7 +182,7 @@ export class Follower {
   }
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(done, ms);
     signal.addEventListener("abort", done, { once: true });

@@ -8,10 +8,12 @@ import type { ServedView } from "./loaded.ts";
 export const comparisons = { eq: "=", neq: "<>", gt: ">", gte: ">=", lt: "<", lte: "<=" } as const;
 export type Comparison = keyof typeof comparisons;
 
-export type Filter =
-  | { readonly column: string; readonly op: Comparison; readonly value: string }
-  | { readonly column: string; readonly op: "in"; readonly values: readonly string[] }
-  | { readonly column: string; readonly op: "is"; readonly value: "null" | "not_null" | "true" | "false" };
+/** A condition on one column; `not` turns it round, and a NULL then satisfies neither, as in SQL. */
+export type Filter = { readonly column: string; readonly not: boolean } & (
+  | { readonly op: Comparison; readonly value: string }
+  | { readonly op: "in"; readonly values: readonly string[] }
+  | { readonly op: "is"; readonly value: "null" | "not_null" | "true" | "false" }
+);
 
 export interface Question {
   readonly filters: readonly Filter[];
@@ -84,6 +86,11 @@ function pushable(view: ViewDefinition, filter: Filter): boolean {
 }
 
 function condition(sql: string, type: string, filter: Filter, params: Param[]): string {
+  const plain = plainCondition(sql, type, filter, params);
+  return filter.not ? `NOT (${plain})` : plain;
+}
+
+function plainCondition(sql: string, type: string, filter: Filter, params: Param[]): string {
   const value = (text: string) => `CAST(${parameter(params, text)}::VARCHAR AS ${type})`;
   switch (filter.op) {
     case "in":

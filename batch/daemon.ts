@@ -1,0 +1,99 @@
+/** The batch daemon: recompute and archive at their times, never two at once, and a run that was missed is caught up. */
+import cron from "node-cron";
+import { messageOf, TidemarkError } from "../shared/errors.ts";
+import { previousRun } from "../shared/project/schedule.ts";
+import type { Store } from "../shared/store/store.ts";
+import { readVersion, versionNumbers } from "../shared/store/versions.ts";
+import { type Batch, type BatchResult, runArchive, runBatch } from "./run.ts";
+
+export interface BatchDaemonOptions {
+  readonly batch: Batch;
+  /** Cron expressions of the full recompute and of archiving. */
+  readonly schedule: string;
+  readonly archive: string;
+  readonly timezone: string;
+  readonly signal: AbortSignal;
+  /** Run a recompute at once, whatever the schedule says. */
+  readonly atOnce?: boolean;
+  readonly onPublished?: (result: BatchResult) => void;
+}
+
+/** How long a stop waits for a run that is under way; what it leaves behind is nobody's, and cleaned later. */
+const patienceMs = 3000;
+
+/** Runs until the signal. A run that fails is said, and the next one comes at its time: nothing wrong is ever published. */
+export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void> {
+  const { batch, signal } = options;
+  let running: Promise<void> | null = null;
+  const alone = (what: string, work: () => Promise<void>): Promise<void> => {
+    const turn = (running ?? Promise.resolve())
+      .then(() => (signal.aborted ? undefined : work()))
+      .catch((error: unknown) => {
+        if (!signal.aborted)
+          batch.say(`${what} FAILED: ${error instanceof TidemarkError ? error.line : messageOf(error)}`);
+      })
+      .finally(() => {
+        if (running === turn) running = null;
+      });
+    running = turn;
+    return turn;
+  };
+  const recompute = () =>
+    alone("batch", async () => {
+      const result = await runBatch(batch);
+      batch.say(describeRun(result));
+      options.onPublished?.(result);
+    });
+  // a recompute archives too
+  const archive = async () => {
+    if (!running) await alone("archive", async () => void (await runArchive(batch)));
+  };
+
+  const why = options.atOnce ? "the project's files have changed" : await missedRun(batch.store, options, batch.now());
+  if (why) {
+    batch.say(`batch: ${why}; running now`);
+    void recompute();
+  }
+  const settings = { timezone: options.timezone, noOverlap: true, suppressMissedWarning: true, logger: silent };
+  const tasks = [
+    cron.schedule(options.schedule, recompute, settings),
+    cron.schedule(options.archive, archive, settings),
+  ];
+  tasks[0]!.on("execution:missed", ({ date }) => {
+    batch.say(`batch: the run of ${date.toISOString()} was missed; running now`);
+    void recompute();
+  });
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  await Promise.all(tasks.map((task) => task.destroy()));
+  await Promise.race([running, new Promise((resolve) => setTimeout(resolve, patienceMs).unref())]);
+}
+
+/** Why a run is due now although its time has passed: the newest version is older than the schedule's last time. Null: none is. */
+export async function missedRun(
+  store: Store,
+  { schedule, timezone }: Pick<BatchDaemonOptions, "schedule" | "timezone">,
+  now: number,
+): Promise<string | null> {
+  const newest = (await versionNumbers(store)).at(-1);
+  if (newest === undefined) return null;
+  const made = Date.parse((await readVersion(store, newest)).createdAt);
+  const due = previousRun(schedule, timezone, now);
+  return due > made ? `the run of ${new Date(due).toISOString()} was missed` : null;
+}
+
+/** One line for a person. */
+export function describeRun({ manifest, timings, archived }: BatchResult): string {
+  const { number, events, dead, proof } = manifest;
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+  const proved = proof.state === "proved" ? `${proof.views} views proved against ${proof.by}` : `unproved: ${proof.by}`;
+  return (
+    `version ${number}: ${events} events${dead > 0 ? ` and ${dead} dead letters` : ""} below the cut, ${archived} newly archived in ` +
+    `${seconds(timings.archive)}, recomputed in ${seconds(timings.recompute)}; ${proved} in ${seconds(timings.prove)}`
+  );
+}
+
+/** node-cron would write to the console; what is worth saying is said here. */
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined, debug: () => undefined };

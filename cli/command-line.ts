@@ -1,0 +1,142 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { TidemarkError } from "../shared/errors.ts";
+import type { Invocation, Options, QueryFormat, VerbArgs, VerbName } from "./verb.ts";
+import { packageVersion } from "./version.ts";
+
+/** What to do: run a verb, or (help and version are printed already) end with an exit code. */
+export type Understood = { readonly invocation: Invocation } | { readonly exitCode: number };
+
+/**
+ * @param argv what follows the program's name
+ * @throws TidemarkError USAGE
+ */
+export function understand(argv: readonly string[]): Understood {
+  let invocation: Invocation | undefined;
+  const program = commandLine((found) => {
+    invocation = found;
+  });
+  try {
+    program.parse([...argv], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return { exitCode: 0 };
+    if (error.code === "commander.help") return { exitCode: 2 };
+    throw usage(error.message);
+  }
+  return invocation === undefined ? { exitCode: 2 } : { invocation };
+}
+
+function commandLine(found: (invocation: Invocation) => void): Command {
+  const program = new Command("tidemark")
+    .description("Live analytics views over an event log.")
+    .version(packageVersion())
+    .option("--project <dir>", "the project's folder", ".")
+    .option("--data <dir>", "the data folder (default: .tidemark in the project)")
+    .option("--brokers <list>", "Kafka's brokers, host:port, separated by commas", (text) => text.split(","))
+    .option("--json", "data as JSON on standard output, an error as JSON on standard error", false)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: () => undefined })
+    .exitOverride();
+
+  function give<V extends VerbName>(verb: V, command: Command, args: VerbArgs[V]): void {
+    const { project, data, json, brokers, host, port } = command.optsWithGlobals<Options>();
+    found({ verb, args, options: { project, data, json, brokers, host, port } } as Invocation);
+  }
+
+  program
+    .command("init [dir]")
+    .description("a small working project to start from")
+    .action((dir: string | undefined, _options, command: Command) => {
+      give("init", command, { dir: dir ?? command.optsWithGlobals<Options>().project });
+    });
+  serving(program.command("dev"))
+    .description("every role in one process, until stopped")
+    .action((_options, command: Command) => give("dev", command, {}));
+  program
+    .command("batch")
+    .description("the scheduled batch daemon")
+    .option("--once", "archive, recompute all views at one cut, publish and end", false)
+    .action((options: { once: boolean }, command: Command) => give("batch", command, { once: options.once }));
+  program
+    .command("speed")
+    .description("the streaming daemon")
+    .option("--shard <i>", "only this shard", (text) => integer(text, "a shard's number"))
+    .action((options: { shard?: number }, command: Command) => {
+      give("speed", command, { shard: options.shard ?? null });
+    });
+  serving(program.command("serve"))
+    .description("the query API and the dashboard")
+    .action((_options, command: Command) => give("serve", command, {}));
+  program
+    .command("load <stream> <files...>")
+    .description("append events from NDJSON, CSV or Parquet files (-: standard input)")
+    .action((stream: string, files: string[], _options, command: Command) => give("load", command, { stream, files }));
+  program
+    .command("query <sql>")
+    .description("run SQL over the views; needs no server")
+    .addOption(
+      new Option("--format <format>", "how rows are printed (default: table, or json with --json)").choices([
+        "table",
+        "json",
+        "ndjson",
+        "csv",
+      ]),
+    )
+    .action((sql: string, options: { format?: QueryFormat }, command: Command) => {
+      const { json } = command.optsWithGlobals<Options>();
+      give("query", command, { sql, format: options.format ?? (json ? "json" : "table") });
+    });
+  program
+    .command("status")
+    .description("streams, log ends, cut, speed position, lag, versions, dead letters")
+    .action((_options, command: Command) => give("status", command, {}));
+  program
+    .command("explain <view>")
+    .description("the SQL derived for a view, and the class of each aggregate")
+    .action((view: string, _options, command: Command) => give("explain", command, { view }));
+  program
+    .command("verify [views...]")
+    .description("recompute from archive and log with the views' own SQL, and compare every row")
+    .action((views: string[], _options, command: Command) => give("verify", command, { views }));
+  program
+    .command("versions")
+    .description("the versions in the store")
+    .action((_options, command: Command) => give("versions", command, {}));
+  program
+    .command("rollback <version>")
+    .description("serve an older version again, as a new one")
+    .action((version: string, _options, command: Command) => {
+      give("rollback", command, { version: wholeNumber(version) });
+    });
+  return program;
+}
+
+function serving(command: Command): Command {
+  return command
+    .option("--host <host>", "address to listen on")
+    .option("--port <port>", "port to listen on; 0 takes any free one", (text) => integer(text, "a port"));
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,8}$/.test(text)) return Number(text);
+  throw new TidemarkError(
+    "USAGE",
+    `${JSON.stringify(text)} is not a version's number`,
+    "list them with: tidemark versions",
+  );
+}
+
+function integer(text: string, what: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError(`Write ${what}, such as 0.`);
+  return Number(text);
+}
+
+/** commander's message, which may run over two lines and end in a guess, as one of ours. */
+function usage(text: string): TidemarkError {
+  const guess = /\(Did you mean (one of )?(.*?)\?\)/s.exec(text)?.[2];
+  const message = text
+    .replace(/^error: /, "")
+    .replace(/\s*\(Did you mean .*\)/s, "")
+    .replace(/\.\s*$/, "");
+  return new TidemarkError("USAGE", message, guess ? `did you mean ${guess}?` : "see tidemark --help");
+}

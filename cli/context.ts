@@ -1,0 +1,68 @@
+import type { Logger } from "pino";
+import type { Project } from "../shared/project/project.ts";
+import { isClosedPipe } from "./boundary.ts";
+import { openLogger } from "./logger.ts";
+import type { Options } from "./verb.ts";
+
+/** What a verb has to work with. Data goes to `out`, talk to `say`, a daemon's doings to `log`. */
+export interface Context {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Print machine-readable data. */
+  readonly json: boolean;
+  /** Standard error is a terminal: the only place for progress bars. */
+  readonly progress: boolean;
+  /** On standard error, at LOG_LEVEL. */
+  readonly log: Logger;
+  /** Aborts at SIGINT and SIGTERM; a daemon then closes what it opened and returns 0. The exit code is made from the signal. */
+  readonly signal: AbortSignal;
+  /** The project, read once, with flags and environment applied. */
+  project(): Promise<Project>;
+  /**
+   * Writes to standard output exactly what it is given, line ends included. Resolves when it is written: await it, in
+   * pieces of some kilobytes, and a slow reader holds the verb back instead of filling memory.
+   */
+  out(data: string | Uint8Array): Promise<void>;
+  /** One line for a person, on standard error. */
+  say(line: string): void;
+}
+
+/** @throws TidemarkError CONFIG_INVALID for a LOG_LEVEL that is none */
+export function createContext(
+  options: Options,
+  env: Readonly<Record<string, string | undefined>>,
+  signal: AbortSignal,
+): Context {
+  let project: Promise<Project> | undefined;
+  return {
+    env,
+    json: options.json,
+    progress: process.stderr.isTTY === true,
+    log: openLogger(env),
+    signal,
+    project: () => {
+      project ??= readProject(options, env);
+      return project;
+    },
+    out: write,
+    say: (line) => {
+      process.stderr.write(`${line}\n`);
+    },
+  };
+}
+
+function write(data: string | Uint8Array): Promise<void> {
+  return new Promise((done, fail) => {
+    process.stdout.write(data, (error) => {
+      if (!error) done();
+      // Nobody reads on: the boundary, which hears of it next, ends the process.
+      else if (!isClosedPipe(error)) fail(error);
+    });
+  });
+}
+
+/** Imported when asked for: a verb that needs no project starts without DuckDB and jiti. */
+async function readProject(options: Options, env: Readonly<Record<string, string | undefined>>): Promise<Project> {
+  const { loadProject } = await import("../shared/project/load.ts");
+  const { host, port, brokers } = options;
+  return loadProject({ dir: options.project, dataDir: options.data, env, flags: { host, port, brokers } });
+}

@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+import { runToExit } from "./boundary.ts";
+import { understand } from "./command-line.ts";
+import { listenForStop } from "./stop.ts";
+import type { Invocation, Run, VerbName } from "./verb.ts";
+
+await main(process.argv.slice(2), process.env);
+
+/** argv → verb → exit code. */
+async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<never> {
+  const signal = listenForStop();
+  const options = { json: argv.includes("--json"), debug: /^(debug|trace)$/i.test(env.LOG_LEVEL ?? "") };
+  return runToExit(
+    async () => {
+      const understood = understand(argv);
+      return "exitCode" in understood ? understood.exitCode : start(understood.invocation, env, signal);
+    },
+    signal,
+    options,
+  );
+}
+
+async function start<V extends VerbName>(
+  { verb, args, options }: Invocation<V>,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<number> {
+  const { createContext } = await import("./context.ts");
+  const context = createContext(options, env, signal);
+  const { run } = await verbs()[verb]();
+  return run(context, args);
+}
+
+/** Each verb is imported only when it is asked for. */
+function verbs(): { [V in VerbName]: () => Promise<{ run: Run<V> }> } {
+  return {
+    init: () => import("./verbs/init.ts"),
+    dev: () => import("./verbs/dev.ts"),
+    batch: () => import("./verbs/batch.ts"),
+    speed: () => import("./verbs/speed.ts"),
+    serve: () => import("./verbs/serve.ts"),
+    load: () => import("./verbs/load.ts"),
+    query: () => import("./verbs/query.ts"),
+    status: () => import("./verbs/status.ts"),
+    explain: () => import("./verbs/explain.ts"),
+    verify: () => import("./verbs/verify.ts"),
+    versions: () => import("./verbs/versions.ts"),
+    rollback: () => import("./verbs/rollback.ts"),
+  };
+}

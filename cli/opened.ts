@@ -1,0 +1,64 @@
+import type { Batch } from "../batch/run.ts";
+import { messageOf, TidemarkError } from "../shared/errors.ts";
+import type { Log } from "../shared/log/log.ts";
+import { openLog } from "../shared/log/open.ts";
+import { makeDefinition } from "../shared/project/definition.ts";
+import type { Project } from "../shared/project/project.ts";
+import { Store } from "../shared/store/store.ts";
+import type { Context } from "./context.ts";
+
+/** A project with its store and its log, both open. */
+export interface Opened {
+  readonly project: Project;
+  readonly store: Store;
+  readonly log: Log;
+}
+
+/** Opens what nearly every verb works on, and closes it when the work is over. */
+export async function withProject<T>(context: Context, work: (opened: Opened) => Promise<T>): Promise<T> {
+  const project = await context.project();
+  const store = await openStore(project.dataDir);
+  const log = openLog({
+    data: project.dataDir,
+    ...(project.log.brokers ? { brokers: project.log.brokers } : {}),
+    warn: (line) => context.log.warn(line),
+  });
+  try {
+    return await work({ project, store, log });
+  } finally {
+    await log.close();
+  }
+}
+
+/** For verbs that need no log. */
+export async function withStore<T>(context: Context, work: (store: Store, project: Project) => Promise<T>): Promise<T> {
+  const project = await context.project();
+  return work(await openStore(project.dataDir), project);
+}
+
+async function openStore(folder: string): Promise<Store> {
+  try {
+    return await Store.open(folder);
+  } catch (error) {
+    if (error instanceof TidemarkError) throw error;
+    throw new TidemarkError(
+      "DATA_FOLDER",
+      `cannot use the data folder ${folder}: ${messageOf(error)}`,
+      "name another with --data, or correct its rights",
+    );
+  }
+}
+
+/** A batch over an opened project. */
+export function batchOf({ project, store, log }: Opened, say: (line: string) => void): Batch {
+  return {
+    store,
+    log,
+    makeDefinition: () => makeDefinition(project),
+    memoryLimit: project.batch.memoryLimit,
+    keepVersions: project.batch.keepVersions,
+    retentionMs: project.log.retentionMs,
+    now: Date.now,
+    say,
+  };
+}

@@ -1,0 +1,73 @@
+/** The daemons over an opened project, as `speed`, `serve` and `dev` run them. */
+import { runServe } from "../serving/daemon.ts";
+import { messageOf, TidemarkError } from "../shared/errors.ts";
+import { differencesOf, makeDefinition } from "../shared/project/definition.ts";
+import type { VersionManifest } from "../shared/store/layout.ts";
+import { ensureVersion } from "../shared/store/origin.ts";
+import { runSpeed } from "../speed/daemon.ts";
+import type { Context } from "./context.ts";
+import type { Opened } from "./opened.ts";
+
+/** DuckDB's share of a daemon's memory; the rest is records under way. */
+const daemonMemory = "1GB";
+
+/** The newest version; where there is none, version 0 is made from the project's files. */
+export function firstVersion({ project, store, log }: Opened): Promise<VersionManifest> {
+  return ensureVersion(store, log, () => makeDefinition(project));
+}
+
+/** What differs between the project's files and the version that is followed, in words. Files that don't compile differ too. */
+export async function driftOf({ project }: Opened, manifest: VersionManifest): Promise<string[]> {
+  try {
+    return differencesOf(await makeDefinition(project), manifest.definition);
+  } catch (error) {
+    return [error instanceof TidemarkError ? error.line : messageOf(error)];
+  }
+}
+
+export async function sayDrift(context: Context, opened: Opened, manifest: VersionManifest): Promise<void> {
+  const drift = await driftOf(opened, manifest);
+  if (drift.length === 0) return;
+  context.log.warn(
+    `the project's files differ from version ${manifest.number}, which counts: ${drift.join("; ")}. The next batch takes them over (tidemark batch --once)`,
+  );
+}
+
+export function startSpeed(
+  context: Context,
+  { project, store, log }: Opened,
+  manifest: VersionManifest,
+  shard: number | null,
+  signal: AbortSignal,
+): Promise<void> {
+  return runSpeed({
+    store,
+    log,
+    manifest,
+    shards: shard === null ? null : [shard],
+    flushMsMax: project.speed.flushMsMax,
+    memoryLimit: daemonMemory,
+    now: Date.now,
+    say: (line) => context.log.info(line),
+    signal,
+  });
+}
+
+export function startServe(
+  context: Context,
+  { project, store, log }: Opened,
+  signal: AbortSignal,
+  onListening: (url: string) => void,
+): Promise<void> {
+  return runServe({
+    store,
+    log,
+    host: project.serve.host,
+    port: project.serve.port,
+    memoryLimit: daemonMemory,
+    now: Date.now,
+    say: (line) => context.log.info(line),
+    signal,
+    onListening,
+  });
+}

@@ -1,0 +1,49 @@
+import type { Context } from "./context.ts";
+
+/** A verb without arguments. */
+export type NoArgs = Readonly<Record<string, never>>;
+
+export type QueryFormat = "table" | "json" | "ndjson" | "csv";
+
+/** What the command line gives each verb, checked and typed. */
+export interface VerbArgs {
+  init: { readonly dir: string };
+  dev: NoArgs;
+  batch: { readonly once: boolean };
+  /** shard null: all of them. */
+  speed: { readonly shard: number | null };
+  serve: NoArgs;
+  /** A file "-" is standard input. */
+  load: { readonly stream: string; readonly files: readonly string[] };
+  query: { readonly sql: string; readonly format: QueryFormat };
+  status: NoArgs;
+  explain: { readonly view: string };
+  /** No views: all of them. */
+  verify: { readonly views: readonly string[] };
+  versions: NoArgs;
+  rollback: { readonly version: number };
+}
+
+export type VerbName = keyof VerbArgs;
+
+/**
+ * What cli/verbs/<verb>.ts exports as `run`. It resolves, with the exit code, when the verb's work is over and everything
+ * it opened is closed; a daemon's does so soon after `context.signal` aborts. Failures are thrown: a TidemarkError becomes
+ * its line and its exit code, anything else one line and 1.
+ */
+export type Run<V extends VerbName> = (context: Context, args: VerbArgs[V]) => Promise<number>;
+
+/** Options that every verb takes; host and port only those that serve. */
+export interface Options {
+  readonly project: string;
+  readonly data?: string | undefined;
+  readonly json: boolean;
+  readonly brokers?: readonly string[] | undefined;
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+}
+
+/** A command line, understood. */
+export type Invocation<V extends VerbName = VerbName> = {
+  [W in V]: { readonly verb: W; readonly args: VerbArgs[W]; readonly options: Options };
+}[V];

@@ -1,0 +1,35 @@
+import { runBatchDaemon } from "../../batch/daemon.ts";
+import type { Context } from "../context.ts";
+import { batchOf, withProject } from "../opened.ts";
+import { driftOf, firstVersion, startServe, startSpeed } from "../roles.ts";
+import type { VerbArgs } from "../verb.ts";
+
+/** Every role in one process. When one fails the others stop too, and its error is the verb's. */
+export async function run(context: Context, _args: VerbArgs["dev"]): Promise<number> {
+  return withProject(context, async (opened) => {
+    const manifest = await firstVersion(opened);
+    const changed = (await driftOf(opened, manifest)).length > 0;
+    const { schedule, archive, timezone } = opened.project.batch;
+    const stop = new AbortController();
+    const signal = AbortSignal.any([context.signal, stop.signal]);
+    const roles = [
+      startServe(context, opened, signal, (url) => {
+        context.say(`${opened.project.name} is live at ${url}`);
+      }),
+      startSpeed(context, opened, manifest, null, signal),
+      runBatchDaemon({
+        batch: batchOf(opened, (line) => context.log.info(line)),
+        schedule,
+        archive,
+        timezone,
+        signal,
+        atOnce: changed,
+      }),
+    ];
+    for (const role of roles) role.catch(() => stop.abort());
+    const outcomes = await Promise.allSettled(roles);
+    const failed = outcomes.find((each) => each.status === "rejected");
+    if (failed) throw failed.reason;
+    return 0;
+  });
+}

@@ -1,0 +1,59 @@
+import type { StreamDefinition } from "../../shared/definition.ts";
+import { TidemarkError } from "../../shared/errors.ts";
+import { Producer } from "../../shared/ingest/producer.ts";
+import { formatPosition } from "../../shared/position.ts";
+import type { Project } from "../../shared/project/project.ts";
+import type { Context } from "../context.ts";
+import { openInput } from "../input/input.ts";
+import { withProject } from "../opened.ts";
+import { openProgress } from "../progress.ts";
+import type { VerbArgs } from "../verb.ts";
+
+/** Appends the files' events, one file after the other, and prints the position after them once they are durable. */
+export async function run(context: Context, { stream: name, files }: VerbArgs["load"]): Promise<number> {
+  return withProject(context, async ({ project, log }) => {
+    const stream = streamNamed(project, name);
+    const producer = await Producer.open(log, stream);
+    try {
+      for (const file of files) await append(context, producer, stream, file);
+      const position = formatPosition(await producer.flush());
+      context.say(`${producer.durable} events appended to ${name}`);
+      await context.out(
+        context.json
+          ? `${JSON.stringify({ stream: name, events: producer.durable, position })}\n`
+          : position === ""
+            ? ""
+            : `${position}\n`,
+      );
+      return 0;
+    } catch (error) {
+      await producer.flush().catch(() => undefined);
+      if (producer.durable > 0) context.say(`${producer.durable} events were appended before this:`);
+      throw error;
+    }
+  });
+}
+
+async function append(context: Context, producer: Producer, stream: StreamDefinition, file: string): Promise<void> {
+  const input = await openInput(file, stream);
+  const progress = openProgress(context.progress, file === "-" ? "standard input" : file, "events", input.count);
+  try {
+    for await (const events of input.events) {
+      context.signal.throwIfAborted();
+      for (const event of events) await producer.add(event);
+      progress.add(events.length);
+    }
+  } finally {
+    progress.stop();
+  }
+}
+
+export function streamNamed(project: Project, name: string): StreamDefinition {
+  const stream = project.streams.find((each) => each.name === name);
+  if (stream) return stream;
+  throw new TidemarkError(
+    "USAGE",
+    `project "${project.name}" has no stream "${name}"`,
+    `it has: ${project.streams.map((each) => each.name).join(", ")}`,
+  );
+}

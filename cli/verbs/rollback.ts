@@ -1,0 +1,14 @@
+import { rollBack } from "../../batch/rollback.ts";
+import type { Context } from "../context.ts";
+import { withStore } from "../opened.ts";
+import type { VerbArgs } from "../verb.ts";
+
+/** Publishes a kept version again as the newest; speed and serve hand over to it as to any other. */
+export async function run(context: Context, { version }: VerbArgs["rollback"]): Promise<number> {
+  return withStore(context, async (store) => {
+    const manifest = await rollBack(store, version, Date.now());
+    context.say(`version ${manifest.number} repeats version ${version}; it is served once its delta has caught up`);
+    await context.out(context.json ? `${JSON.stringify({ version: manifest.number })}\n` : `${manifest.number}\n`);
+    return 0;
+  });
+}

@@ -1,0 +1,103 @@
+import type { LogOrigin } from "../../shared/log/log.ts";
+import { formatPosition, offsetAt, type Position, places, positionOf } from "../../shared/position.ts";
+import { logStream } from "../../shared/store/origin.ts";
+import { failureOf } from "../../shared/store/partials.ts";
+import { bestSnapshot, newestVersion } from "../../shared/store/versions.ts";
+import type { Context } from "../context.ts";
+import { type Opened, withProject } from "../opened.ts";
+import { driftOf } from "../roles.ts";
+import { tableText } from "../table-text.ts";
+import type { VerbArgs } from "../verb.ts";
+
+/** What the log and the store hold now. Nothing is created. */
+export async function run(context: Context, _args: VerbArgs["status"]): Promise<number> {
+  return withProject(context, async (opened) => {
+    const found = await look(opened);
+    await context.out(context.json ? `${JSON.stringify(found)}\n` : describe(found));
+    return 0;
+  });
+}
+
+type Status = Awaited<ReturnType<typeof look>>;
+
+async function look(opened: Opened) {
+  const { project, store, log } = opened;
+  const ends: Position[] = [];
+  for (const stream of project.streams) {
+    const at = await log.end(logStream(stream)).catch(missingAsEmpty);
+    ends.push(positionOf(at.map((offset, partition) => ({ stream: stream.name, partition, offset }))));
+  }
+  const end = positionOf(ends.flatMap(places));
+  const newest = await newestVersion(store);
+  const best = newest && (await bestSnapshot(store));
+  const entries = best?.heads.flatMap((head) => head.entries) ?? [];
+  return {
+    project: project.name,
+    data: store.root,
+    log: log.kind,
+    streams: project.streams.map((stream) => ({
+      stream: stream.name,
+      partitions: Object.keys(end[stream.name] ?? {}).length,
+      logEnd: formatPosition({ [stream.name]: end[stream.name] ?? {} }),
+      batch: newest ? formatPosition(ofStream(newest.cut, stream.name)) : "",
+      speed: best ? formatPosition(ofStream(best.position, stream.name)) : "",
+      behind: best ? behind(end, best.position, stream.name) : null,
+    })),
+    version: newest && {
+      number: newest.number,
+      created: newest.createdAt,
+      cause: newest.cause,
+      cut: formatPosition(newest.cut),
+      proof: newest.proof,
+    },
+    serving: best && {
+      version: best.manifest.number,
+      position: formatPosition(best.position),
+      events: { batch: best.manifest.events, speed: entries.reduce((sum, entry) => sum + entry.events, 0) },
+      deadLetters: best.manifest.dead + entries.reduce((sum, entry) => sum + entry.dead, 0),
+      entries: entries.length,
+      views: best.manifest.definition.views.map((view) => ({
+        view: view.name,
+        stream: view.stream,
+        failed: failureOf(best, view.name),
+      })),
+    },
+    differs: newest ? await driftOf(opened, newest) : [],
+  };
+}
+
+function missingAsEmpty(error: unknown): LogOrigin["first"][number][] {
+  if (error instanceof Error && "code" in error && error.code === "LOG_STREAM_MISSING") return [];
+  throw error;
+}
+
+function ofStream(position: Position, stream: string): Position {
+  return positionOf(places(position).filter((place) => place.stream === stream));
+}
+
+/** About how many records the speed layer has not seen: offsets have gaps, so this is for people only. */
+function behind(end: Position, position: Position, stream: string): number {
+  return places(end)
+    .filter((place) => place.stream === stream)
+    .reduce((sum, place) => sum + Math.max(0, place.offset - (offsetAt(position, stream, place.partition) ?? 0)), 0);
+}
+
+function describe({ project, data, log, streams, version, serving, differs }: Status): string {
+  const lines = [`project ${project}, ${log} log, data in ${data}`, "", tableText(streams).trimEnd(), ""];
+  if (!version || !serving)
+    return `${lines.join("\n")}\nno version yet: start tidemark dev, or tidemark batch --once\n`;
+  lines.push(
+    `version ${version.number} (${version.cause}) of ${version.created}, ${version.proof.state}: ${version.proof.by}`,
+    `answers are exact at ${serving.position || "the origin"}: ${serving.events.batch} events from batch, ${serving.events.speed} from speed in ${serving.entries} entries, ${serving.deadLetters} dead letters`,
+    "",
+    tableText(
+      serving.views.map(({ view, stream, failed }) => ({
+        view,
+        stream,
+        state: failed ? `FAILED: ${failed.message}` : "ok",
+      })),
+    ).trimEnd(),
+  );
+  for (const each of differs) lines.push("", `the project's files differ from version ${version.number}: ${each}`);
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,80 @@
+import { type Verdict, verify } from "../../serving/verify.ts";
+import type { ViewDefinition } from "../../shared/definition.ts";
+import { Duck } from "../../shared/duckdb/duck.ts";
+import { TidemarkError } from "../../shared/errors.ts";
+import { formatPosition } from "../../shared/position.ts";
+import type { Context } from "../context.ts";
+import { withProject } from "../opened.ts";
+import { withSnapshot } from "../snapshot.ts";
+import { orStopped } from "../stop.ts";
+import type { VerbArgs } from "../verb.ts";
+
+/** Exit 0 when every row of every view equals; 1, with the first rows that don't, otherwise. */
+export async function run(context: Context, args: VerbArgs["verify"]): Promise<number> {
+  return withProject(context, ({ project, store, log }) =>
+    withSnapshot(store, async (snapshot) => {
+      const { definition, number } = snapshot.manifest;
+      const views = viewsNamed(definition.views, args.views);
+      const duck = await Duck.open({
+        memoryLimit: project.batch.memoryLimit,
+        tempDir: store.scratch("spill"),
+        timezone: definition.timezone,
+      });
+      const session = await duck.session();
+      try {
+        const position = formatPosition(snapshot.position);
+        context.say(`verifying version ${number} and its delta at ${position || "the origin"}`);
+        const verdicts: Verdict[] = [];
+        const all = verify({ store, log, session, snapshot }, views);
+        for (;;) {
+          const { value, done } = await orStopped(all.next(), context.signal);
+          if (done) break;
+          verdicts.push(value);
+          if (!context.json) await context.out(verdictText(value));
+        }
+        const wrong = verdicts.filter((each) => each.failed || each.differences.length > 0);
+        if (context.json)
+          await context.out(
+            `${JSON.stringify({ version: number, position, equal: wrong.length === 0, views: verdicts })}\n`,
+          );
+        context.say(
+          wrong.length === 0
+            ? `${verdicts.length} views verified: every row equals the views' own SQL over all events`
+            : `${wrong.length} of ${verdicts.length} views are NOT as they should be: ${wrong.map((each) => each.view).join(", ")}`,
+        );
+        return wrong.length === 0 ? 0 : 1;
+      } finally {
+        session.close();
+        duck.close();
+      }
+    }),
+  );
+}
+
+const shownMax = 5;
+
+export function verdictText({ view, rows, differences, comparedAs, failed }: Verdict): string {
+  if (failed) return `${view}: FAILED, no answer to verify: ${failed.message}\n`;
+  const how = comparedAs === "partials" ? " (as partials: a rounding or HAVING of double sums lies in between)" : "";
+  if (differences.length === 0) return `${view}: ${rows} rows, equal${how}\n`;
+  const shown = differences
+    .slice(0, shownMax)
+    .flatMap(({ left, right }) => [
+      `  served:     ${left ? JSON.stringify(left) : "no such row"}`,
+      `  recomputed: ${right ? JSON.stringify(right) : "no such row"}`,
+    ]);
+  const more = differences.length > shownMax ? [`  and ${differences.length - shownMax} more`] : [];
+  return `${[`${view}: ${differences.length} rows DIFFER${how}`, ...shown, ...more].join("\n")}\n`;
+}
+
+export function viewsNamed(views: readonly ViewDefinition[], names: readonly string[]): readonly ViewDefinition[] {
+  const unknown = names.find((name) => !views.some((view) => view.name === name));
+  if (unknown !== undefined) {
+    throw new TidemarkError(
+      "VIEW_UNKNOWN",
+      `there is no view "${unknown}" in this version`,
+      `it has: ${views.map((view) => view.name).join(", ") || "none"}`,
+    );
+  }
+  return names.length === 0 ? views : views.filter((view) => names.includes(view.name));
+}

@@ -1,0 +1,178 @@
+/** load → batch → stream, with a second batch under it → verify. The parts are the product's own; only the telling is the demo's. */
+import { rm } from "node:fs/promises";
+import { createConnection } from "node:net";
+import { join } from "node:path";
+import { runBatch } from "../batch/run.ts";
+import { batchOf, type Opened } from "../cli/opened.ts";
+import { withSnapshot } from "../cli/snapshot.ts";
+import { verdictText } from "../cli/verbs/verify.ts";
+import { checkedRows } from "../serving/snapshot-rows.ts";
+import { verify } from "../serving/verify.ts";
+import { compareRows } from "../shared/compare.ts";
+import { Duck, quoteText } from "../shared/duckdb/duck.ts";
+import { TidemarkError } from "../shared/errors.ts";
+import { Producer } from "../shared/ingest/producer.ts";
+import { openLog } from "../shared/log/open.ts";
+import { formatPosition } from "../shared/position.ts";
+import { loadProject } from "../shared/project/load.ts";
+import { Store } from "../shared/store/store.ts";
+import { type Broker, brokerAvailable, startBroker } from "./broker/broker.ts";
+import { Flights, flightsFile, flightsProject } from "./flights-data.ts";
+import { sayRun, streamRest } from "./live.ts";
+import { grouped, Screen } from "./screen.ts";
+
+export type LogKind = "embedded" | "kafka";
+
+export interface Telling {
+  readonly log: LogKind;
+  /** Share of the flights, 0 to 1. */
+  readonly share: number;
+  /** How long the last third is streamed. */
+  readonly seconds: number;
+  /** Null: the data folder of `make dev`. */
+  readonly data: string | null;
+  readonly signal: AbortSignal;
+}
+
+/** @returns the exit code: 0 when every answer is exact */
+export async function tell(telling: Telling): Promise<number> {
+  const screen = new Screen();
+  screen.line("Tidemark: three million US flights of 2001, from events to one exact answer.");
+  const broker = telling.log === "kafka" ? await startKafka(screen) : null;
+  try {
+    const opened = await openFresh(telling, broker);
+    try {
+      return await run(telling, screen, opened);
+    } finally {
+      await opened.log.close();
+    }
+  } finally {
+    await broker?.stop();
+  }
+}
+
+async function startKafka(screen: Screen): Promise<Broker> {
+  const lacking = brokerAvailable();
+  if (lacking)
+    throw new TidemarkError("LOG_UNREACHABLE", `no Kafka broker can be started here: ${lacking}`, "run: make demo");
+  screen.line("Starting a real Kafka broker on 127.0.0.1 (its jars are fetched once) …");
+  return startBroker();
+}
+
+/** The demo begins with an empty data folder, unless somebody is at work on it. */
+async function openFresh({ data, log: kind }: Telling, broker: Broker | null): Promise<Opened> {
+  const folder = data ?? join(flightsProject, kind === "kafka" ? ".tidemark/kafka" : ".tidemark");
+  const project = await loadProject({
+    dir: flightsProject,
+    dataDir: folder,
+    env: {},
+    flags: { brokers: broker ? [broker.brokers] : undefined },
+  });
+  if (data === null && (await listens(project.serve.host, project.serve.port))) {
+    throw new TidemarkError(
+      "USAGE",
+      `something listens on ${project.serve.host}:${project.serve.port}`,
+      "if it is make dev, stop it: the demo starts over with its data folder",
+    );
+  }
+  await rm(folder, { recursive: true, force: true });
+  const store = await Store.open(folder);
+  return { project, store, log: openLog({ data: folder, ...(broker ? { brokers: [broker.brokers] } : {}) }) };
+}
+
+async function run(telling: Telling, screen: Screen, opened: Opened): Promise<number> {
+  const { project, log } = opened;
+  const stream = project.streams[0]!;
+  const flights = await Flights.open(stream);
+  const total = Math.round(flights.count * telling.share);
+  const loaded = Math.floor((total * 2) / 3);
+  const producer = await Producer.open(log, stream);
+  try {
+    screen.heading(`Load the first two thirds, ${grouped(loaded)} flights, into the ${log.kind} log`);
+    await load(screen, flights, producer, loaded);
+    screen.heading("Batch: archive them to Parquet, recompute all views, publish version 1");
+    sayRun(screen, await runBatch(batchOf(opened, () => undefined)));
+    screen.heading(`Stream the other ${grouped(total - loaded)}: the speed layer keeps the delta, serving merges both`);
+    const { seconds, signal } = telling;
+    await streamRest({ screen, opened, flights, producer, count: total - loaded, seconds, signal });
+    screen.heading("Verify: every view's own SQL over all events in plain DuckDB, row by row");
+    const equal = await verifyAll(screen, opened, total);
+    sayHowToGoOn(telling, screen, opened);
+    return equal ? 0 : 1;
+  } finally {
+    await flights.close();
+  }
+}
+
+async function load(screen: Screen, flights: Flights, producer: Producer, count: number): Promise<void> {
+  const progress = screen.progress("loading", count);
+  const began = performance.now();
+  for (let done = 0; done < count; ) {
+    const events = await flights.take(count - done);
+    for (const event of events) await producer.add(event);
+    done += events.length;
+    progress.add(events.length);
+  }
+  const position = await producer.flush();
+  progress.stop();
+  const seconds = (performance.now() - began) / 1000;
+  screen.line(
+    `   durable in ${seconds.toFixed(1)} s (${grouped(Math.round(count / seconds))} a second), at ${formatPosition(position)}`,
+  );
+}
+
+/** The product's own verify, and, since the demo has the file, each view's SQL straight over it. */
+async function verifyAll(screen: Screen, { store, log }: Opened, total: number): Promise<boolean> {
+  return withSnapshot(store, async (snapshot) => {
+    const { definition } = snapshot.manifest;
+    const duck = await Duck.open({ timezone: definition.timezone });
+    const session = await duck.session();
+    try {
+      let equal = true;
+      for await (const verdict of verify({ store, log, session, snapshot }, definition.views)) {
+        equal &&= !verdict.failed && verdict.differences.length === 0;
+        screen.line(`   ${verdictText(verdict).trimEnd()}`);
+      }
+      const view = definition.views.find((each) => each.name === "total")!;
+      const served = await checkedRows(store, snapshot, view);
+      const file = `SELECT * FROM read_parquet(${quoteText(flightsFile)}) LIMIT ${total}`;
+      const direct = await compareRows(session, served, `WITH flights AS (${file}) ${view.sql}`);
+      equal &&= direct.differences.length === 0;
+      const [row] = (await session.read(served)).getRowObjectsJson();
+      screen.line(
+        `   and straight over the ${grouped(total)} rows of the Parquet file: ${direct.differences.length === 0 ? "the same" : "DIFFERENT"}: ${JSON.stringify(row)}`,
+      );
+      screen.line(equal ? `\n   Equal, in ${screen.seconds.toFixed(0)} s.` : "\n   NOT equal: this is a bug.");
+      return equal;
+    } finally {
+      session.close();
+      duck.close();
+    }
+  });
+}
+
+function sayHowToGoOn({ log, data }: Telling, screen: Screen, { project }: Opened): void {
+  const url = `http://${project.serve.host}:${project.serve.port}`;
+  screen.line("");
+  if (log === "kafka" || data !== null) {
+    screen.line("Go on with: make demo, whose data stays for make dev");
+    return;
+  }
+  screen.line("Go on with these flights:");
+  screen.line("  make dev                # every role in one process, over the data of this demo");
+  screen.line(`  open ${url}   # in a browser`);
+  screen.line(`  curl '${url}/v1/views/delays?order=mean_delay.desc&limit=5'`);
+}
+
+function listens(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host, port });
+    const done = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once("connect", () => done(true));
+    socket.once("error", () => done(false));
+    socket.setTimeout(500, () => done(false));
+  });
+}

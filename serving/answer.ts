@@ -1,0 +1,148 @@
+/** One question, answered on one pinned snapshot. */
+import type { DuckDBValue } from "@duckdb/node-api";
+import type { Session } from "../shared/duckdb/duck.ts";
+import { messageOf, TidemarkError } from "../shared/errors.ts";
+import { formatPosition } from "../shared/position.ts";
+import type { Follower } from "./follower.ts";
+import type { Freshness } from "./freshness.ts";
+import { jsonRow } from "./json.ts";
+import type { Served, ServedView } from "./loaded.ts";
+import { parseQuestion } from "./parse-question.ts";
+import type { SessionPool } from "./pool.ts";
+import { columnOf, type Question, sqlOf } from "./query.ts";
+
+/** What every answer says of itself. */
+export interface Meta {
+  readonly position: string;
+  readonly version: number;
+  /** See Freshness; null: not known. */
+  readonly lagMs: number | null;
+  /** Events below the position, by the layer they come from. */
+  readonly events: { readonly batch: number; readonly speed: number };
+  /** Dead letters below the position. */
+  readonly dead: number;
+}
+
+export function metaOf(served: Served, freshness: Freshness, now: number): Meta {
+  return {
+    position: formatPosition(served.position),
+    version: served.manifest.number,
+    lagMs: freshness.lagMs(served.position, now),
+    events: served.events,
+    dead: served.dead,
+  };
+}
+
+export interface Answer {
+  readonly meta: Meta;
+  /** The body, some rows at a time; the snapshot is held until it ends or is given up. */
+  readonly body: AsyncGenerator<string>;
+}
+
+export interface Answering {
+  readonly follower: Follower;
+  readonly pool: SessionPool;
+  readonly freshness: Freshness;
+  readonly now: () => number;
+}
+
+/**
+ * @param pairs the query string's parameters
+ * @throws VIEW_UNKNOWN, USAGE, SERVE_VIEW_FAILED; what DuckDB has against the values is a USAGE too
+ */
+export async function answer(
+  { follower, pool, freshness, now }: Answering,
+  name: string,
+  pairs: Iterable<readonly [string, string]>,
+): Promise<Answer> {
+  const served = follower.pin();
+  let session: Session | null = null;
+  const letGo = () => {
+    served.release();
+    if (session) pool.giveBack(session);
+  };
+  try {
+    const view = viewNamed(served, name);
+    const question = parseQuestion(view.definition, pairs);
+    session = await pool.take();
+    const rows = await start(session, view, question);
+    const meta = metaOf(served, freshness, now());
+    return { meta, body: bodyOf(rows, { view: name, ...meta }, letGo) };
+  } catch (error) {
+    letGo();
+    throw error;
+  }
+}
+
+export function viewNamed(served: Served, name: string): ServedView {
+  const view = served.views.get(name);
+  if (!view) {
+    throw new TidemarkError(
+      "VIEW_UNKNOWN",
+      `there is no view "${name}"`,
+      `there are: ${[...served.views.keys()].join(", ") || "none"}`,
+    );
+  }
+  if (view.failed) {
+    const at = view.failed.at;
+    const where = at ? ` at ${at.stream} partition ${at.partition} offset ${at.offset}` : "";
+    throw new TidemarkError(
+      "SERVE_VIEW_FAILED",
+      `view "${name}" fails on valid events${where}: ${view.failed.message}`,
+      "correct its SQL and run a batch; the other views go on",
+    );
+  }
+  return view;
+}
+
+interface Rows {
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** The first rows are there already: what fails, fails before anything is sent. */
+  readonly chunks: AsyncGenerator<readonly (readonly DuckDBValue[])[]>;
+}
+
+async function start(session: Session, view: ServedView, question: Question): Promise<Rows> {
+  const { text, params } = sqlOf(view, question);
+  try {
+    const result = await session.connection.stream(text, [...params]);
+    const columns = result.columnNames().map((name, i) => ({ name, type: String(result.columnType(i)) }));
+    const first = await result.fetchChunk();
+    const chunks = async function* () {
+      for (let chunk = first; chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) yield chunk.getRows();
+    };
+    return { columns, chunks: chunks() };
+  } catch (error) {
+    await refuseValues(session, view, question);
+    throw new TidemarkError("QUERY_FAILED", messageOf(error), "", {}, error);
+  }
+}
+
+/** @throws USAGE naming the first filter whose value is not of its column's type */
+async function refuseValues(session: Session, view: ServedView, question: Question): Promise<void> {
+  for (const filter of question.filters) {
+    const { type } = columnOf(view.definition, filter.column);
+    const values = filter.op === "in" ? filter.values : filter.op === "is" ? [] : [filter.value];
+    for (const value of values) {
+      if ((await session.value(`SELECT TRY_CAST($1::VARCHAR AS ${type}) IS NOT NULL`, [value])) === true) continue;
+      throw new TidemarkError(
+        "USAGE",
+        `filter on ${filter.column}: "${value.slice(0, 60)}" is not a ${type}`,
+        "correct the value",
+      );
+    }
+  }
+}
+
+async function* bodyOf(rows: Rows, meta: object, letGo: () => void): AsyncGenerator<string> {
+  try {
+    yield '{"data":[';
+    let separator = "";
+    for await (const chunk of rows.chunks) {
+      yield separator + chunk.map((row) => jsonRow(rows.columns, row)).join(",");
+      separator = ",";
+    }
+    yield `],"meta":${JSON.stringify(meta)}}\n`;
+  } finally {
+    letGo();
+  }
+}

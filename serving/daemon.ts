@@ -1,0 +1,108 @@
+/** The serving daemon: follows the store, looks at the log's end, answers over HTTP. */
+import type { FastifyInstance } from "fastify";
+import { Duck } from "../shared/duckdb/duck.ts";
+import { messageOf, TidemarkError } from "../shared/errors.ts";
+import type { Log } from "../shared/log/log.ts";
+import { endOf } from "../shared/store/origin.ts";
+import type { Store } from "../shared/store/store.ts";
+import { newestVersion } from "../shared/store/versions.ts";
+import { Follower, pause } from "./follower.ts";
+import { Freshness } from "./freshness.ts";
+import { httpApi } from "./http.ts";
+import { SessionPool } from "./pool.ts";
+
+export interface ServeOptions {
+  readonly store: Store;
+  readonly log: Log;
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly memoryLimit: string;
+  readonly now: () => number;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+  readonly onListening?: (url: string) => void;
+}
+
+const followMs = 20;
+const lookMs = 250;
+const waitMsMax = 10_000;
+/** Queries that run at a time; more wait their turn. */
+const sessions = 4;
+
+/**
+ * Runs until the signal. There must be a version (see ensureVersion).
+ * @throws SERVE_PORT when it can't listen there; SERVE_NOTHING, STORE_CORRUPT when no version can be loaded
+ */
+export async function runServe(options: ServeOptions): Promise<void> {
+  const { store, say, now, signal } = options;
+  const timezone = (await newestVersion(store))?.definition.timezone ?? "UTC";
+  const duck = await Duck.open({ memoryLimit: options.memoryLimit, tempDir: store.scratch("spill"), timezone });
+  const follower = await Follower.open(store, duck, say);
+  const pool = await SessionPool.open(duck, sessions);
+  const freshness = new Freshness();
+  const app = httpApi({ follower, pool, freshness, now, waitMsMax, say });
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  const loops = [follower.run(followMs, both), lookAtLog(options, follower, freshness, both)];
+  try {
+    options.onListening?.(await listen(app, options.host, options.port));
+    await Promise.race([Promise.all(loops), aborted(both)]);
+  } finally {
+    stop.abort();
+    await app.close();
+    await Promise.allSettled(loops);
+    await follower.close();
+    pool.close();
+    duck.close();
+  }
+}
+
+async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    const why: Readonly<Record<string, string>> = {
+      EADDRINUSE: "another process listens there",
+      EACCES: "this user may not listen there",
+      EADDRNOTAVAIL: "this machine has no such address",
+      ENOTFOUND: "there is no such host",
+    };
+    const code = String((error as NodeJS.ErrnoException).code);
+    throw new TidemarkError(
+      "SERVE_PORT",
+      `cannot listen on ${host}:${port}: ${why[code] ?? messageOf(error)}`,
+      "choose another with --port (0 takes any free one) or --host",
+      { host, port },
+      error,
+    );
+  }
+}
+
+/** What can't be asked leaves the lag unknown to grow; old answers go on. */
+async function lookAtLog(
+  { log, now, say }: ServeOptions,
+  follower: Follower,
+  freshness: Freshness,
+  signal: AbortSignal,
+): Promise<void> {
+  let complaint = "";
+  while (!signal.aborted) {
+    const at = now();
+    try {
+      freshness.note(at, await endOf(log, follower.streams));
+      complaint = "";
+    } catch (error) {
+      if (complaint === "" && !signal.aborted) say(`serve: the log's end is not known: ${messageOf(error)}`);
+      complaint = messageOf(error);
+    }
+    await pause(lookMs, signal);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

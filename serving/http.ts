@@ -1,0 +1,119 @@
+/** The routes. What they answer is decided elsewhere; here it meets HTTP. */
+import { Readable } from "node:stream";
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { messageOf } from "../shared/errors.ts";
+import { covers, formatPosition, parsePosition } from "../shared/position.ts";
+import { type Answering, answer, type Meta, metaOf } from "./answer.ts";
+import { page } from "./page.ts";
+import { type Problem, problem, problemOf, WaitTimeout } from "./problem.ts";
+import { statusOf } from "./status.ts";
+
+export interface HttpOptions extends Answering {
+  /** How long Tidemark-Wait-For may hold a query, ms. */
+  readonly waitMsMax: number;
+  /** What went wrong unexpectedly; the client hears only that something did. */
+  readonly say: (line: string) => void;
+}
+
+/** The API, not listening yet: tests call it without a socket. */
+export function httpApi(options: HttpOptions): FastifyInstance {
+  const { follower, freshness, now } = options;
+  const app = Fastify({
+    logger: false,
+    bodyLimit: 1 << 20,
+    requestTimeout: 30_000,
+    forceCloseConnections: "idle",
+    routerOptions: { maxParamLength: 500 },
+  });
+  app.setErrorHandler((error, _request, reply) => {
+    const found = problemOf(error);
+    if (found.status >= 500 && found.code === "INTERNAL") options.say(`serve: ${messageOf(error)}`);
+    return refuse(reply, found);
+  });
+  app.setNotFoundHandler((request, reply) =>
+    refuse(reply, problem(404, "NOT_FOUND", `there is no ${request.url.split("?")[0]}`)),
+  );
+  app.addHook("onSend", async (_request, reply) => {
+    reply.header("X-Content-Type-Options", "nosniff");
+    reply.header("Cache-Control", "no-cache");
+  });
+
+  get(app, "/v1/views", async (_request, reply) => {
+    const served = follower.pin();
+    try {
+      const meta = metaOf(served, freshness, now());
+      const data = [...served.views.values()].map(({ definition, failed }) => ({
+        name: definition.name,
+        description: definition.description,
+        stream: definition.stream,
+        columns: definition.columns.map(({ name, type, key }) => ({ name, type, key: key !== null })),
+        failed,
+      }));
+      return stamped(reply, meta).send({ data, meta });
+    } finally {
+      served.release();
+    }
+  });
+  get(app, "/v1/views/:view", async (request, reply) => {
+    await waitFor(options, request);
+    const { view } = request.params as { view: string };
+    const { meta, body } = await answer(options, view, pairsOf(request));
+    return stamped(reply, meta).type("application/json; charset=utf-8").send(Readable.from(body));
+  });
+  get(app, "/v1/status", async (_request, reply) => reply.send(statusOf(options)));
+  get(app, "/healthz", async (_request, reply) => reply.send({ status: "ok" }));
+  get(app, "/readyz", async (_request, reply) => {
+    const why = follower.complaint;
+    if (why) return refuse(reply, problem(503, "SERVE_NOTHING", why));
+    return reply.send({ status: "ready", position: formatPosition(follower.position) });
+  });
+  get(app, "/", async (_request, reply) => {
+    reply.header("Content-Security-Policy", page.policy);
+    return reply.type("text/html; charset=utf-8").send(page.html);
+  });
+  return app;
+}
+
+type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
+
+/** GET and HEAD; any other method is told so. */
+function get(app: FastifyInstance, url: string, handler: Handler): void {
+  app.get(url, handler);
+  app.route({
+    method: ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+    url,
+    handler: (request, reply) => {
+      reply.header("Allow", "GET, HEAD");
+      return refuse(reply, problem(405, "METHOD_NOT_ALLOWED", `${request.method} is not for ${url}; it takes GET`));
+    },
+  });
+}
+
+function refuse(reply: FastifyReply, found: Problem): FastifyReply {
+  return reply.code(found.status).type("application/problem+json").send(JSON.stringify(found));
+}
+
+function stamped(reply: FastifyReply, meta: Meta): FastifyReply {
+  reply.header("Tidemark-Position", meta.position);
+  reply.header("Tidemark-Version", meta.version);
+  if (meta.lagMs !== null) reply.header("Tidemark-Lag-Ms", meta.lagMs);
+  return reply;
+}
+
+/** Every parameter, in order and as often as it stands there. */
+function pairsOf(request: FastifyRequest): Iterable<readonly [string, string]> {
+  const at = request.url.indexOf("?");
+  return at < 0 ? [] : new URLSearchParams(request.url.slice(at + 1));
+}
+
+/** Holds the request until what is served covers the position that it names. */
+async function waitFor({ follower, waitMsMax }: HttpOptions, request: FastifyRequest): Promise<void> {
+  const text = request.headers["tidemark-wait-for"];
+  if (typeof text !== "string" || text.trim() === "") return;
+  const position = parsePosition(text.trim(), follower.origin);
+  if (covers(follower.position, position)) return;
+  if (await follower.covers(position, waitMsMax)) return;
+  throw new WaitTimeout(
+    `what is served, ${formatPosition(follower.position)}, does not cover ${text.trim().slice(0, 500)} after ${waitMsMax} ms`,
+  );
+}

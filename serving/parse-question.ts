@@ -1,0 +1,105 @@
+/** A query string in PostgREST's way → a question: `carrier=eq.AA&hour=gte.2001-01-01&order=hour.desc&limit=10`. */
+import type { ViewDefinition } from "../shared/definition.ts";
+import { TidemarkError } from "../shared/errors.ts";
+import { type Comparison, columnOf, comparisons, type Filter, type Question } from "./query.ts";
+
+const later = new Set(["by", "or", "and"]);
+
+/**
+ * @param pairs name and value of every parameter, in order
+ * @throws USAGE naming the parameter and what it may be
+ */
+export function parseQuestion(view: ViewDefinition, pairs: Iterable<readonly [string, string]>): Question {
+  const filters: Filter[] = [];
+  let select: string[] | null = null;
+  let order: Question["order"] = [];
+  let limit: number | null = null;
+  let offset = 0;
+  for (const [name, value] of pairs) {
+    switch (name) {
+      case "select":
+        select = listOf(value).map((column) => columnOf(view, column).name);
+        break;
+      case "order":
+        order = listOf(value).map((term) => parseOrder(view, term));
+        break;
+      case "limit":
+        limit = wholeNumber(name, value);
+        break;
+      case "offset":
+        offset = wholeNumber(name, value);
+        break;
+      default:
+        if (later.has(name) && !view.columns.some((column) => column.name === name)) {
+          throw new TidemarkError(
+            "USAGE",
+            `the parameter "${name}" is not available in this version`,
+            "use filters on single columns",
+          );
+        }
+        filters.push(parseFilter(view, name, value));
+    }
+  }
+  return { filters, select, order, limit, offset };
+}
+
+const operators = [...Object.keys(comparisons), "in", "is"].join(", ");
+
+function parseFilter(view: ViewDefinition, name: string, written: string): Filter {
+  const column = columnOf(view, name).name;
+  const not = written.startsWith("not.");
+  const text = not ? written.slice("not.".length) : written;
+  const dot = text.indexOf(".");
+  const op = dot < 0 ? text : text.slice(0, dot);
+  const value = text.slice(dot + 1);
+  const wrong = (why: string, todo: string) =>
+    new TidemarkError("USAGE", `filter ${name}=${written.slice(0, 100)}: ${why}`, todo);
+  if (dot < 0) throw wrong("it names no operator", `write ${name}=eq.${written.slice(0, 40)}; there are ${operators}`);
+  if (Object.hasOwn(comparisons, op)) return { column, not, op: op as Comparison, value };
+  if (op === "in") {
+    if (!/^\(.*\)$/s.test(value)) throw wrong("its list is not in parentheses", `write ${name}=in.(a,b,"c,d")`);
+    return { column, not, op, values: listOf(value.slice(1, -1)) };
+  }
+  if (op === "is") {
+    const known = ["null", "not_null", "true", "false"] as const;
+    const found = known.find((each) => each === value.toLowerCase());
+    if (!found)
+      throw wrong(`"${value.slice(0, 40)}" is none of them`, `write is.null, is.not_null, is.true or is.false`);
+    if ((found === "true" || found === "false") && columnOf(view, name).type !== "BOOLEAN")
+      throw wrong("the column is no BOOLEAN", "use eq");
+    return { column, not, op, value: found };
+  }
+  throw wrong(`"${op.slice(0, 40)}" is no operator`, `there are ${operators}`);
+}
+
+function parseOrder(view: ViewDefinition, term: string): Question["order"][number] {
+  // a column's own name may hold dots
+  const match = /^(.*?)(?:\.(asc|desc))?(?:\.nulls(first|last))?$/s.exec(term)!;
+  const whole = view.columns.some((column) => column.name === term);
+  const [, name = "", direction, nulls] = whole ? [term, term] : match;
+  return {
+    column: columnOf(view, name).name,
+    descending: direction === "desc",
+    nulls: nulls === "first" || nulls === "last" ? nulls : null,
+  };
+}
+
+/** `a,b,"c,d"`: items in double quotes may hold commas, and `\"`. */
+function listOf(text: string): string[] {
+  if (text === "") return [];
+  const items: string[] = [];
+  const item = /\s*(?:"((?:[^"\\]|\\.)*)"|([^,]*))\s*(?:,|$)/sy;
+  while (item.lastIndex < text.length) {
+    const match = item.exec(text);
+    if (!match)
+      throw new TidemarkError("USAGE", `the list "${text.slice(0, 100)}" has an unclosed quote`, 'write a,b,"c,d"');
+    items.push(match[1] !== undefined ? match[1].replace(/\\(.)/gs, "$1") : match[2]!.trimEnd());
+  }
+  if (text.endsWith(",")) items.push("");
+  return items;
+}
+
+function wholeNumber(name: string, text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new TidemarkError("USAGE", `${name}=${text.slice(0, 40)} is not a whole number`, `write ${name}=100`);
+}

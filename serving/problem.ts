@@ -1,0 +1,50 @@
+/** Failures as RFC 9457 problem details, with our closed list of codes. */
+import { type ErrorCode, messageOf, TidemarkError } from "../shared/errors.ts";
+
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ErrorCode | "INTERNAL" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "WAIT_TIMEOUT";
+}
+
+const statusOf: { readonly [code in ErrorCode]?: number } = {
+  USAGE: 400,
+  VIEW_UNKNOWN: 404,
+  QUERY_FAILED: 400,
+  SERVE_NOTHING: 503,
+  SERVE_VIEW_FAILED: 503,
+  LOG_UNREACHABLE: 503,
+  STORE_CORRUPT: 503,
+  STORE_MISSING: 503,
+  STORE_GAP: 503,
+};
+
+const titles: Readonly<Record<number, string>> = {
+  400: "The request can't be understood",
+  404: "There is no such thing",
+  405: "That can't be done here",
+  500: "Something went wrong here",
+  503: "There is no answer now",
+  504: "The answer does not reach that far yet",
+};
+
+export function problem(status: number, code: Problem["code"], detail: string): Problem {
+  return { type: "about:blank", title: titles[status] ?? "The request failed", status, detail, code };
+}
+
+/** A position that was waited for in vain; becomes a 504. */
+export class WaitTimeout extends Error {}
+
+/** Anything thrown, without a stack: what is not expected says only that it is not. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof TidemarkError) {
+    const detail = error.todo ? `${error.message}; ${error.todo}` : error.message;
+    return problem(statusOf[error.code] ?? 500, error.code, detail);
+  }
+  if (error instanceof WaitTimeout) return problem(504, "WAIT_TIMEOUT", error.message);
+  const status = (error as { statusCode?: unknown } | null)?.statusCode;
+  if (typeof status === "number" && status >= 400 && status < 500) return problem(status, "USAGE", messageOf(error));
+  return problem(500, "INTERNAL", "an unexpected failure; the server's log has more");
+}

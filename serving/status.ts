@@ -1,0 +1,42 @@
+import { formatPosition, offsetAt, places, positionOf } from "../shared/position.ts";
+import type { Answering } from "./answer.ts";
+import { metaOf } from "./answer.ts";
+
+/** What is served now, and how far the log is ahead of it. */
+export function statusOf({ follower, freshness, now }: Answering) {
+  const served = follower.pin();
+  try {
+    const { manifest } = served;
+    const end = freshness.end;
+    return {
+      ...metaOf(served, freshness, now()),
+      cut: formatPosition(manifest.cut),
+      createdAt: manifest.createdAt,
+      cause: manifest.cause,
+      proof: manifest.proof,
+      complaint: follower.complaint || null,
+      streams: manifest.definition.streams.map((stream) => {
+        const own = places(served.position).filter((place) => place.stream === stream.name);
+        const ahead = own.map(
+          (place) => Math.max(0, (end && offsetAt(end, stream.name, place.partition)) ?? place.offset) - place.offset,
+        );
+        return {
+          name: stream.name,
+          topic: stream.topic,
+          partitions: own.length,
+          position: formatPosition(positionOf(own)),
+          logEnd: end ? formatPosition(positionOf(places(end).filter((place) => place.stream === stream.name))) : null,
+          // about: offsets have gaps
+          behind: end ? ahead.reduce((sum, each) => sum + Math.max(0, each), 0) : null,
+        };
+      }),
+      views: [...served.views.values()].map(({ definition, failed }) => ({
+        name: definition.name,
+        stream: definition.stream,
+        failed,
+      })),
+    };
+  } finally {
+    served.release();
+  }
+}

@@ -1,0 +1,64 @@
+import { expect, test } from "vitest";
+import { understand } from "../../cli/command-line.ts";
+import { TidemarkError } from "../../shared/errors.ts";
+
+/** [command line, the one line on standard error] */
+const wrong: [string[], string][] = [
+  [["statu"], "unknown command 'statu'; did you mean status?"],
+  [["nothing-like-it"], "unknown command 'nothing-like-it'; see tidemark --help"],
+  [["batch", "--onc"], "unknown option '--onc'; did you mean --once?"],
+  [["status", "--porcelain"], "unknown option '--porcelain'; see tidemark --help"],
+  [["query"], "missing required argument 'sql'; see tidemark --help"],
+  [["load", "flights"], "missing required argument 'files'; see tidemark --help"],
+  [["versions", "3"], "too many arguments for 'versions'. Expected 0 arguments but got 1; see tidemark --help"],
+  [
+    ["speed", "--shard", "one"],
+    "option '--shard <i>' argument 'one' is invalid. Write a shard's number, such as 0; see tidemark --help",
+  ],
+  [
+    ["query", "SELECT 1", "--format", "xml"],
+    "option '--format <format>' argument 'xml' is invalid. Allowed choices are table, json, ndjson, csv; see tidemark --help",
+  ],
+];
+
+test.each(wrong)("tidemark %j is wrong usage", (args, line) => {
+  const refused = expect(() => understand(args));
+  refused.toThrow(TidemarkError);
+  refused.toThrow(expect.objectContaining({ code: "USAGE", line: `${line} [USAGE]` }));
+});
+
+const options = { project: ".", json: false };
+
+/** [command line, what it means] */
+const right: [string[], unknown][] = [
+  [["init"], { verb: "init", args: { dir: "." }, options }],
+  [["init", "shop"], { verb: "init", args: { dir: "shop" }, options }],
+  [["dev", "--project", "p"], { verb: "dev", args: {}, options: { ...options, project: "p" } }],
+  [["--data", "d", "batch"], { verb: "batch", args: { once: false }, options: { ...options, data: "d" } }],
+  [["batch", "--once"], { verb: "batch", args: { once: true }, options }],
+  [["speed"], { verb: "speed", args: { shard: null }, options }],
+  [["speed", "--shard", "0"], { verb: "speed", args: { shard: 0 }, options }],
+  [
+    ["serve", "--host", "::", "--port", "0", "--brokers", "a:1,b:2"],
+    { verb: "serve", args: {}, options: { ...options, host: "::", port: 0, brokers: ["a:1", "b:2"] } },
+  ],
+  [["load", "s", "-", "b.csv"], { verb: "load", args: { stream: "s", files: ["-", "b.csv"] }, options }],
+  [["query", "SELECT 1"], { verb: "query", args: { sql: "SELECT 1", format: "table" }, options }],
+  [
+    ["query", "SELECT 1", "--json"],
+    { verb: "query", args: { sql: "SELECT 1", format: "json" }, options: { ...options, json: true } },
+  ],
+  [
+    ["query", "SELECT 1", "--json", "--format", "csv"],
+    { verb: "query", args: { sql: "SELECT 1", format: "csv" }, options: { ...options, json: true } },
+  ],
+  [["status"], { verb: "status", args: {}, options }],
+  [["explain", "delay"], { verb: "explain", args: { view: "delay" }, options }],
+  [["verify"], { verb: "verify", args: { views: [] }, options }],
+  [["verify", "a", "b"], { verb: "verify", args: { views: ["a", "b"] }, options }],
+  [["versions"], { verb: "versions", args: {}, options }],
+];
+
+test.each(right)("tidemark %j is understood", (args, invocation) => {
+  expect(understand(args)).toEqual({ invocation });
+});

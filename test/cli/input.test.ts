@@ -1,0 +1,180 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openInput } from "../../cli/input/input.ts";
+import { linesOf } from "../../cli/input/ndjson.ts";
+import { compareRows } from "../../shared/compare.ts";
+import { Decoder } from "../../shared/decode/decode.ts";
+import { Duck, quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
+import { TidemarkError } from "../../shared/errors.ts";
+import { ArrayBatch } from "../../shared/log/batch.ts";
+import { folder } from "../project/project-folder.ts";
+import { stream } from "../support/view-case.ts";
+
+const visits = stream("visits", {
+  at: "TIMESTAMP",
+  page: "VARCHAR",
+  ms: "BIGINT?",
+  price: "DECIMAL(18,3)?",
+  ok: "BOOLEAN?",
+});
+
+async function all(file: string, of = visits): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const events of (await openInput(file, of)).events) texts.push(...events.map((event) => event.toString()));
+  return texts;
+}
+
+async function refusal(file: string): Promise<string> {
+  return all(file).then(
+    () => "accepted",
+    (error: unknown) => (error instanceof TidemarkError ? error.line : String(error)),
+  );
+}
+
+describe("lines", () => {
+  const text = '\uFEFF{"a":1}\r\n\n{"a":2}\n\r\n{"a":"ü"}';
+  it.each([1, 2, 3, 7, 1000])("of chunks of %i bytes", async (size) => {
+    const bytes = Buffer.from(text);
+    const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+      bytes.subarray(i * size, (i + 1) * size),
+    );
+    const found: string[] = [];
+    for await (const lines of linesOf(Readable.from(chunks), "x")) found.push(...lines.map(String));
+    // a byte order mark that the first chunk cuts is no mark
+    expect(found.map((line) => line.replace("\uFEFF", ""))).toEqual(['{"a":1}', '{"a":2}', '{"a":"ü"}']);
+  });
+
+  it("keeps bytes that are no text", async () => {
+    const bad = Buffer.from([0x7b, 0xff, 0xfe, 0x7d]);
+    const found: Buffer[] = [];
+    for await (const lines of linesOf(Readable.from([Buffer.concat([bad, Buffer.from("\n")])]), "x"))
+      found.push(...lines);
+    expect(found).toEqual([bad]);
+  });
+
+  it("refuses a line without an end, naming it", async () => {
+    const mega = Buffer.alloc(1 << 20, "x");
+    const endless = Readable.from(
+      (function* () {
+        yield Buffer.from("{}\n");
+        for (let i = 0; i < 70; i++) yield mega;
+      })(),
+    );
+    const read = async () => {
+      for await (const _ of linesOf(endless, "big.ndjson"));
+    };
+    await expect(read()).rejects.toThrow("big.ndjson:2: a line of more than 64 MiB");
+  });
+});
+
+describe("files", () => {
+  it("NDJSON, also gzipped, goes as it stands", async () => {
+    const lines = '{"page":"/"}\nnot json\n{"page":1e400}\n';
+    const dir = folder({ "a.ndjson": lines, "b.jsonl": lines });
+    writeFileSync(join(dir, "c.ndjson.gz"), gzipSync(lines));
+    for (const file of ["a.ndjson", "b.jsonl", "c.ndjson.gz"]) {
+      expect(await all(join(dir, file)), file).toEqual(['{"page":"/"}', "not json", '{"page":1e400}']);
+    }
+  });
+
+  it("a JSON array is read event by event", async () => {
+    const dir = folder({ "a.json": ' [ {"page":"/","ms":12345678901234567890},\n {"page":"[x]"} ]\n' });
+    expect((await all(join(dir, "a.json"))).map((each) => each.replaceAll(" ", ""))).toEqual([
+      '{"page":"/","ms":12345678901234567890}',
+      '{"page":"[x]"}',
+    ]);
+  });
+
+  it("CSV: cells of their field's type are bare, others go on as they stand", async () => {
+    const dir = folder({
+      "a.csv":
+        'page,at,ms,price,ok,extra\n"a ""b"", c",2001-02-03 04:05:06,12,1.50,true,x\n/,2001-02-03,twelve,,yes,\n',
+    });
+    expect(await all(join(dir, "a.csv"))).toEqual([
+      '{"at":"2001-02-03 04:05:06","page":"a \\"b\\", c","ms":12,"price":1.50,"ok":true}',
+      '{"at":"2001-02-03","page":"/","ms":"twelve","price":null,"ok":"yes"}',
+    ]);
+  });
+
+  it("what can't be read is one line", async () => {
+    const dir = folder({
+      "a.xyz": "",
+      "a.csv": "page,ms\n/,1\n",
+      "a.parquet": "no parquet",
+      "a.json": '[{"page":"/"},{]',
+      "b.ndjson.gz": "no gzip",
+    });
+    expect(await refusal(join(dir, "missing.ndjson"))).toMatch(
+      /^cannot read .*missing.ndjson: ENOENT.*check the name \[LOAD_INPUT\]$/,
+    );
+    expect(await refusal(dir)).toMatch(/is not a file/);
+    expect(await refusal(join(dir, "a.xyz"))).toMatch(/can't tell what kind of file/);
+    expect(await refusal(join(dir, "a.csv"))).toMatch(
+      /a.csv has no column "at", which stream "visits" requires; it has: page, ms/,
+    );
+    expect(await refusal(join(dir, "a.parquet"))).toMatch(/^cannot read .*a.parquet: .*\[LOAD_INPUT\]$/);
+    expect(await refusal(join(dir, "a.json"))).toMatch(/^cannot read .*a.json: .*\[LOAD_INPUT\]$/);
+    expect(await refusal(join(dir, "b.ndjson.gz"))).toMatch(/^cannot read .*b.ndjson.gz: .*\[LOAD_INPUT\]$/);
+  });
+});
+
+describe("Parquet", () => {
+  let duck: Duck;
+  let session: Session;
+  beforeAll(async () => {
+    duck = await Duck.open();
+    session = await duck.session();
+  });
+  afterAll(() => {
+    session.close();
+    duck.close();
+  });
+
+  it("every type comes through the log as it was", async () => {
+    const values: Record<string, string> = {
+      "TINYINT?": "(-128), NULL, 127",
+      UBIGINT: "18446744073709551615, 0, 1",
+      BIGINT: "9223372036854775807, -9223372036854775808, 0",
+      "DECIMAL(38,10)": "1234567890123456789012345678.0123456789, -0.0000000001, 0",
+      DOUBLE: "'NaN'::DOUBLE, '-Infinity'::DOUBLE, 0.1",
+      FLOAT: "1.1::FLOAT, 3.4e38::FLOAT, 'NaN'::FLOAT",
+      BOOLEAN: "true, false, true",
+      VARCHAR: `'ünïcode "quoted" \\', '', 'line' || chr(10) || 'break'`,
+      BLOB: "'\\x00\\xFF'::BLOB, ''::BLOB, 'a'::BLOB",
+      DATE: "DATE '2001-02-03', DATE '0001-01-01', DATE '9999-12-31'",
+      TIME: "TIME '23:59:59.999999', TIME '00:00:00', TIME '01:02:03'",
+      TIMESTAMP: "TIMESTAMP '2001-02-03 04:05:06.000007', TIMESTAMP '1969-12-31 23:59:59', TIMESTAMP '2001-01-01'",
+      "TIMESTAMP WITH TIME ZONE":
+        "TIMESTAMPTZ '2001-02-03 04:05:06+05:30', TIMESTAMPTZ '2001-01-01 00:00:00Z', TIMESTAMPTZ '2020-06-01 12:00:00.5Z'",
+      UUID: "uuid(), uuid(), uuid()",
+      "BIGINT[]": "[1, NULL, 9223372036854775807], [], [0]",
+      "STRUCT(a VARCHAR, b BIGINT)": "{a: 'x', b: 1}, {a: NULL, b: NULL}, {a: '', b: 2}",
+    };
+    const fields = Object.fromEntries(Object.keys(values).map((type, i) => [`f${i}`, type]));
+    const every = stream("every", fields);
+    const rows = [0, 1, 2].map((row) =>
+      every.fields
+        .map(
+          (field, i) =>
+            `CAST(list_extract([${Object.values(values)[i]}], ${row + 1}) AS ${field.type}) AS ${quoteName(field.name)}`,
+        )
+        .join(", "),
+    );
+    const source = rows.map((row) => `SELECT ${row}`).join(" UNION ALL ");
+    await session.run(`CREATE TABLE source AS ${source}`);
+    const file = join(folder({}), "every.parquet");
+    await session.run(`COPY source TO ${quoteText(file)} (FORMAT parquet)`);
+    const input = await openInput(file, every);
+    expect(input.count).toBe(3);
+    const events: Buffer[] = [];
+    for await (const some of input.events) events.push(...some);
+    const records = events.map((value, offset) => ({ offset, timestamp: 0, key: null, value }));
+    const decoded = await new Decoder(session, every).decode([new ArrayBatch(0, 0, events.length, records)]);
+    expect(decoded.dead).toEqual([]);
+    const { differences } = await compareRows(session, "FROM source", decoded.events);
+    expect(differences).toEqual([]);
+  });
+});
