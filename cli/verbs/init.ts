@@ -56,9 +56,9 @@ export default defineConfig({
   name: ${JSON.stringify(name)},
   streams: {
     visits: {
-      fields: { at: "TIMESTAMP", page: "VARCHAR", visitor: "VARCHAR", ms: "BIGINT", referrer: "VARCHAR?" },
+      fields: { seen: "TIMESTAMP", page: "VARCHAR", visitor: "VARCHAR", ms: "BIGINT", referrer: "VARCHAR?" },
       key: "visitor",
-      time: "at",
+      time: "seen",
       partitions: 2,
     },
   },
@@ -77,11 +77,11 @@ GROUP BY page
 `,
     "views/hours.sql": `-- Visits per hour, and how many of them came from another site.
 SELECT
-  date_trunc('hour', at) AS hour,
+  date_trunc('hour', seen) AS hour,
   count(*) AS visits,
   count(referrer) AS referred
 FROM visits
-GROUP BY date_trunc('hour', at)
+GROUP BY date_trunc('hour', seen)
 `,
     "events/visits.ndjson": sampleEvents(),
   };
@@ -93,7 +93,7 @@ function sampleEvents(): string {
   const start = Date.UTC(2026, 0, 5, 8);
   const events = Array.from({ length: 40 }, (_, i) => {
     const event = {
-      at: new Date(start + i * 437_000).toISOString().slice(0, 19).replace("T", " "),
+      seen: new Date(start + i * 437_000).toISOString().slice(0, 19).replace("T", " "),
       page: pages[(i * 7 + (i >> 2)) % pages.length],
       visitor: `v${(i * 5 + (i >> 3)) % 11}`,
       ms: 40 + ((i * 137) % 260),

@@ -56,7 +56,7 @@ const shownMax = 5;
 export function verdictText({ view, rows, differences, comparedAs, failed }: Verdict): string {
   if (failed) return `${view}: FAILED, no answer to verify: ${failed.message}\n`;
   const how = comparedAs === "partials" ? " (as partials: a rounding or HAVING of double sums lies in between)" : "";
-  if (differences.length === 0) return `${view}: ${rows} rows, equal${how}\n`;
+  if (differences.length === 0) return `${view}: ${rows} ${rows === 1 ? "row" : "rows"}, equal${how}\n`;
   const shown = differences
     .slice(0, shownMax)
     .flatMap(({ left, right }) => [

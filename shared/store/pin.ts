@@ -52,6 +52,7 @@ export async function pinBest(store: Store, run: string): Promise<Snapshot | nul
       return await pin(store, best, run);
     } catch (error) {
       // compaction or a newer generation has replaced it: its HEAD names other files now
+      await unpin(store, run);
       if (!isCode(error, "STORE_MISSING") || tries === triesMax) throw error;
     }
   }

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -57,7 +57,11 @@ describe("one clear line and the right exit code", () => {
     const dir = project(good, {
       "views/pages.sql": "SELECT page, count(*) AS n FROM clicks GROUP BY page\nORDER BY n\n",
     });
-    await refused(["explain", "pages", "--project", dir], 2, /^error: views\/pages.sql:2:1: .*\[VIEW_UNSUPPORTED\]$/);
+    await refused(
+      ["explain", "pages", "--project", dir],
+      2,
+      /^error: views\/pages.sql:2:10: ORDER BY .*\[VIEW_UNSUPPORTED\]$/,
+    );
   });
 
   it("for a view on a missing stream", async () => {
@@ -114,14 +118,10 @@ describe("one clear line and the right exit code", () => {
 
   it("for a broker that does not answer, within 10 s, naming it", async () => {
     const dir = project({ ...good, log: { brokers: ["127.0.0.1:1"] } });
-    for (const args of [["speed"], ["batch", "--once"], ["load", "clicks", "-"], ["status"], ["dev"]]) {
-      const ms = await refused(
-        [...args, "--project", dir],
-        1,
-        /Cannot reach Kafka at 127.0.0.1:1: .*\[LOG_UNREACHABLE\]$/,
-      );
-      expect(ms).toBeLessThan(10_000);
-    }
+    const verbs = [["speed"], ["batch", "--once"], ["load", "clicks", "-"], ["status"], ["dev"]];
+    const line = /Cannot reach Kafka at 127.0.0.1:1: .*\[LOG_UNREACHABLE\]$/;
+    const times = await Promise.all(verbs.map((args) => refused([...args, "--project", dir], 1, line)));
+    expect(Math.max(...times)).toBeLessThan(10_000);
   });
 
   it("for a data folder of a newer format, or one that can't be used", async () => {
@@ -142,7 +142,6 @@ describe("one clear line and the right exit code", () => {
 
   it("for a log that was started over under the same data folder", async () => {
     const dir = project();
-    const { rmSync } = await import("node:fs");
     const speed = start("speed", "--project", dir);
     await speed.wrote(/version 0/);
     await speed.stop();
