@@ -1,0 +1,329 @@
+/**
+ * Whole pipelines from a seed: appends, flushes, takeovers, zombies, crashes, archives, batches under the live writers, trimmed logs,
+ * changed views and damaged files in any order. Whatever is answered, at any moment, equals plain DuckDB at its position.
+ * TIDEMARK_SEED=… replays a run (it is in a failure's message); RUNS=… makes more.
+ */
+import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { runArchive } from "../../batch/run.ts";
+import { Follower } from "../../serving/follower.ts";
+import { everything, sqlOf } from "../../serving/query.ts";
+import { TidemarkError } from "../../shared/errors.ts";
+import { History } from "../../shared/history/history.ts";
+import { covers, ofShard, type Position, places } from "../../shared/position.ts";
+import type { VersionManifest } from "../../shared/store/layout.ts";
+import { logStream } from "../../shared/store/origin.ts";
+import { filesOf } from "../../shared/store/partials.ts";
+import { bestSnapshot, newestHead, newestVersion } from "../../shared/store/versions.ts";
+import type { DeltaWriter } from "../../speed/delta-writer.ts";
+import { RandomViews, randomStream } from "../views/random-views.ts";
+import { seededNumbers } from "../views/seeded.ts";
+import { isError, type Sent, World } from "./world.ts";
+
+const given = process.env.TIDEMARK_SEED;
+const first = given ? Number(given) : Math.floor(Math.random() * 2 ** 31);
+const runs = given ? 1 : Number(process.env.RUNS ?? 5);
+const stepsMax = Number(process.env.STEPS ?? 70);
+
+const fixed = {
+  groups: "SELECT g, count(*) AS n, sum(i) AS si, avg(n) AS an, min(f) AS lo, max(ts) AS hi FROM events GROUP BY g",
+  whole:
+    "SELECT count(*) AS n, sum(d) AS sd, avg(d) AS ad, sum(n) FILTER (WHERE n > 0) AS pos, count_if(b) AS t FROM events",
+  hours:
+    "SELECT date_trunc('year', ts) AS y, h, count(*) AS n, sum(f) AS sf FROM events WHERE n IS NOT NULL GROUP BY ALL HAVING count(*) > 1",
+};
+const otherHours = "SELECT date_trunc('month', ts) AS y, count(*) AS n, max(h) AS h FROM events GROUP BY ALL";
+
+const malformed = [
+  "{",
+  "nonsense",
+  "[]",
+  '"x"',
+  '{"n":"1"}',
+  '{"i":1.5}',
+  '{"n":3000000000}',
+  "",
+  null,
+  '{"b":1}',
+  '{"g":"a"} {"g":"b"}',
+];
+
+/** One run's state, and the steps it may take. */
+class Run {
+  readonly steps: string[] = [];
+  readonly #random: () => number;
+  readonly #events: RandomViews;
+  readonly #partitions: number;
+  world!: World;
+  #views: Record<string, string> = fixed;
+  #writers: DeltaWriter[] = [];
+  #zombies: DeltaWriter[] = [];
+  #version!: VersionManifest;
+  #follower!: Follower;
+  #seen: Position = {};
+  #damaged = false;
+  compared = 0;
+
+  constructor(seed: number) {
+    this.#random = seededNumbers(seed);
+    this.#events = new RandomViews(this.#random);
+    this.#partitions = 2 + this.#int(3);
+  }
+
+  #int(below: number): number {
+    return Math.floor(this.#random() * below);
+  }
+
+  #pick<T>(list: readonly T[]): T {
+    return list[this.#int(list.length)]!;
+  }
+
+  async open(): Promise<void> {
+    const shards = 1 + this.#int(Math.min(3, this.#partitions));
+    const stream = { ...randomStream, partitions: this.#partitions };
+    this.world = await World.open({ stream, views: fixed, shards });
+    for (let i = 0; i < 3; i++) {
+      const views = { ...this.#views, [`random${i}`]: this.#events.view() };
+      await this.world.define(views, shards).then(
+        () => {
+          this.#views = views;
+        },
+        () => this.world.define(this.#views, shards),
+      );
+    }
+    this.#version = await this.world.firstVersion();
+    this.#writers = await this.#openWriters(this.#version);
+    this.#follower = await Follower.open(this.world.store, this.world.duck, this.world.say);
+    this.#seen = this.#follower.position;
+  }
+
+  async #openWriters(version: VersionManifest): Promise<DeltaWriter[]> {
+    const writers: DeltaWriter[] = [];
+    for (let shard = 0; shard < version.definition.shards; shard++)
+      writers.push(await this.world.writer(version, shard));
+    return writers;
+  }
+
+  #record(): Sent {
+    const partition = this.#int(this.#partitions);
+    if (this.#random() < 0.1) return { partition, value: this.#pick(malformed), valid: false };
+    return { partition, value: this.#events.event(), valid: true };
+  }
+
+  async step(): Promise<void> {
+    const [name, act] = this.#pick(this.#weighted);
+    this.steps.push(name);
+    this.world.now += 1 + this.#int(40_000);
+    await act();
+    // a damaged delta stays damaged until its writer is opened again; then it is told anew
+    if (this.#damaged) await this.#expectLoud();
+    else await this.check();
+  }
+
+  readonly #weighted = (
+    [
+      ["append", 6, () => this.#append()],
+      ["flush", 8, () => this.#flush()],
+      ["takeover", 2, () => this.#takeOver()],
+      ["zombie", 2, () => this.#zombie()],
+      ["archive", 1, () => this.#archive()],
+      ["batch", 2, () => this.#batch()],
+      ["hand over", 3, () => this.#handOver()],
+      ["trim", 1, () => this.#trim()],
+      ["change a view", 0.5, () => this.#change()],
+      ["damage", 1, () => this.#damage()],
+    ] as const
+  ).flatMap(([name, weight, act]) => Array.from({ length: weight * 2 }, () => [name, act] as const));
+
+  async #append(): Promise<void> {
+    await this.world.append(Array.from({ length: 1 + this.#int(12) }, () => this.#record()));
+  }
+
+  async #flush(): Promise<void> {
+    await this.#pick(this.#writers).step();
+  }
+
+  /** Another process opens the shard; the old writer is not told. */
+  async #takeOver(): Promise<void> {
+    const shard = this.#int(this.#writers.length);
+    this.#zombies.push(this.#writers[shard]!);
+    this.#writers[shard] = await this.world.writer(this.#version, shard);
+    this.#damaged = false;
+  }
+
+  /** A writer that was taken over goes on, as far as it is let. */
+  async #zombie(): Promise<void> {
+    const zombie = this.#zombies.pop();
+    if (!zombie) return;
+    await this.world.append([this.#record()]);
+    await expect(zombie.step()).rejects.toSatisfy((error) => isError(error, "SPEED_FENCED"));
+    await zombie.close();
+  }
+
+  async #archive(): Promise<void> {
+    await runArchive(this.world.batch);
+  }
+
+  async #batch(): Promise<void> {
+    await this.world.runBatch();
+  }
+
+  /** As the daemon does it: the newest version's delta is begun, and replaces the old one's once it covers it. */
+  async #handOver(): Promise<void> {
+    const newest = (await newestVersion(this.world.store))!;
+    if (newest.number === this.#version.number) return;
+    const next = await this.#openWriters(newest);
+    const reached = this.#writers.map((writer) => writer.position);
+    for (const [shard, writer] of next.entries()) {
+      const wanted = reached[shard]!;
+      for (let tries = 0; !covers(writer.position, wanted); tries++) {
+        if (tries > 200) throw new Error("the new version's delta does not catch up");
+        await writer.step();
+        if (this.#random() < 0.2 && !this.#damaged) await this.check();
+      }
+    }
+    for (const writer of this.#writers) await writer.close();
+    this.#writers = next;
+    this.#version = newest;
+    this.#damaged = false;
+  }
+
+  async #trim(): Promise<void> {
+    const { world } = this;
+    const history = new History(world.store, world.log, this.#version.origin);
+    const below = new Map<number, number>();
+    for (let partition = 0; partition < this.#partitions; partition++) {
+      below.set(partition, this.#int((await history.archivedTo(world.stream.name, partition)) + 1));
+    }
+    // readers that are open stand where the log may no longer reach: they are opened again, as a daemon would be
+    for (const writer of this.#writers) await writer.close();
+    await world.log.trim(logStream(world.stream), below);
+    this.#writers = await this.#openWriters(this.#version);
+    this.#zombies = [];
+    this.#damaged = false;
+  }
+
+  async #change(): Promise<void> {
+    this.#views = { ...this.#views, hours: this.#views.hours === otherHours ? fixed.hours : otherHours };
+    await this.world.define(this.#views);
+  }
+
+  /** One file of the newest delta is flipped, cut or removed. */
+  async #damage(): Promise<void> {
+    const { store } = this.world;
+    const head = await newestHead(store, this.#version.number, this.#int(this.#writers.length));
+    const files = head?.entries.flatMap(filesOf).filter((file) => file.name.endsWith(".parquet")) ?? [];
+    const best = await bestSnapshot(store);
+    if (files.length === 0 || best?.manifest.number !== this.#version.number) return;
+    const path = store.path(this.#pick(files).name);
+    const bytes = readFileSync(path);
+    const how = this.#int(3);
+    this.steps.push(["(flip)", "(cut)", "(remove)"][how]!);
+    // hard links share the bytes: a damaged block is a copy that changes under this name alone
+    rmSync(path);
+    if (how === 0) {
+      bytes[this.#int(bytes.length)]! ^= 1 << this.#int(8);
+      writeFileSync(path, bytes);
+    } else if (how === 1) {
+      writeFileSync(path, bytes);
+      truncateSync(path, this.#int(bytes.length));
+    }
+    this.#damaged = true;
+  }
+
+  /** Nothing damaged is answered as if it were whole: a check throws, or what it compares is right. */
+  async #expectLoud(): Promise<void> {
+    try {
+      await this.check();
+    } catch (error) {
+      if (!isError(error, "STORE_CORRUPT") && !isError(error, "STORE_MISSING")) throw error;
+    }
+  }
+
+  /** The snapshot that covers most, and the reader that follows. */
+  async check(): Promise<void> {
+    const { world } = this;
+    await this.#follower.tick();
+    const served = this.#follower.pin();
+    try {
+      expect(covers(served.position, this.#seen), "a reader went back").toBe(true);
+      this.#seen = served.position;
+      for (const view of served.views.values()) {
+        if (view.failed) continue;
+        const { text, params } = sqlOf(view, everything);
+        await world.oracle.run(
+          `CREATE OR REPLACE TEMP TABLE served AS ${text.replace(/\$(\d+)/g, (_, n: string) => String(params[Number(n) - 1]))}`,
+        );
+        if (await world.expectRows(view.definition, served.position, "FROM served")) this.compared++;
+      }
+    } finally {
+      served.release();
+    }
+    const best = await bestSnapshot(world.store);
+    if (best) this.compared += await world.expectExact(best);
+  }
+
+  /** Everything appended is flushed, and covered by what is served. */
+  async finish(): Promise<void> {
+    this.steps.push("finish");
+    await this.#handOver();
+    if (this.#damaged)
+      for (let shard = 0; shard < this.#writers.length; shard++)
+        this.#writers[shard] = await this.world.writer(this.#version, shard);
+    this.#damaged = false;
+    for (const [shard, writer] of this.#writers.entries()) {
+      const end = ofShard(this.world.end, shard, this.#version.definition.shards);
+      for (let tries = 0; !covers(writer.position, end); tries++) {
+        if (tries > 500) throw new Error("the delta does not reach the log's end");
+        await writer.step();
+      }
+    }
+    for (let tries = 0; !covers(this.#follower.position, this.world.end); tries++) {
+      if (tries > 100) throw new Error(`the reader does not reach the end: ${this.#follower.complaint}`);
+      await this.#follower.tick();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await this.check();
+    const final = await this.world.runBatch();
+    expect(places(final.cut)).toEqual(places(this.world.end));
+    expect(final.proof).toMatchObject({ state: "proved" });
+    await this.check();
+  }
+
+  async close(): Promise<void> {
+    for (const writer of [...this.#writers, ...this.#zombies]) await writer.close().catch(() => undefined);
+    await this.#follower.close();
+    await this.world.close();
+  }
+}
+
+test(
+  `whole pipelines, seeds ${first} to ${first + runs - 1}`,
+  async () => {
+    let compared = 0;
+    let steps = 0;
+    for (let seed = first; seed < first + runs; seed++) {
+      const run = new Run(seed);
+      try {
+        await run.open();
+        for (let i = 0; i < stepsMax; i++) await run.step();
+        await run.finish();
+      } catch (error) {
+        const what =
+          error instanceof TidemarkError ? error.line : error instanceof Error ? error.message : String(error);
+        throw new Error(`TIDEMARK_SEED=${seed}, step ${run.steps.length}: ${what}\n${run.steps.join(", ")}`, {
+          cause: error,
+        });
+      } finally {
+        await run.close();
+      }
+      compared += run.compared;
+      steps += run.steps.length;
+    }
+    console.info(
+      `pipelines: TIDEMARK_SEED=${first}, N=${runs}, ${steps} steps, ${compared} answers equal to plain DuckDB`,
+    );
+    expect(compared).toBeGreaterThan(runs * 50);
+  },
+  120_000 + runs * 60_000,
+);

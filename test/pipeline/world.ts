@@ -1,0 +1,272 @@
+/**
+ * A whole pipeline in one process, and an oracle beside it: what was appended, as typed events with their places. Every answer
+ * the pipeline gives is compared with plain DuckDB over the oracle's events below exactly the answer's position.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Batch, runBatch } from "../../batch/run.ts";
+import { checkedRows } from "../../serving/snapshot-rows.ts";
+import { compareRows, doublesOf } from "../../shared/compare.ts";
+import { Compiler } from "../../shared/compiler/compile.ts";
+import { Decoder } from "../../shared/decode/decode.ts";
+import type { Definition, StreamDefinition, ViewDefinition } from "../../shared/definition.ts";
+import { Duck, quoteName, type Session } from "../../shared/duckdb/duck.ts";
+import { TidemarkError } from "../../shared/errors.ts";
+import { History } from "../../shared/history/history.ts";
+import { ArrayBatch } from "../../shared/log/batch.ts";
+import { MemoryLog } from "../../shared/log/memory.ts";
+import { covers, formatPosition, ofShard, type Position, places } from "../../shared/position.ts";
+import type { VersionManifest } from "../../shared/store/layout.ts";
+import { ensureVersion, logStream } from "../../shared/store/origin.ts";
+import { failureOf } from "../../shared/store/partials.ts";
+import { Store } from "../../shared/store/store.ts";
+import type { Snapshot } from "../../shared/store/versions.ts";
+import { DeltaWriter } from "../../speed/delta-writer.ts";
+
+export interface WorldOptions {
+  readonly stream: StreamDefinition;
+  /** The views' SQL, by name. */
+  readonly views: Readonly<Record<string, string>>;
+  readonly shards?: number;
+}
+
+/** A record to append; `valid` is what the test knows of it. */
+export interface Sent {
+  readonly partition: number;
+  readonly value: string | null;
+  readonly valid: boolean;
+}
+
+export class World {
+  readonly dir: string;
+  readonly log: MemoryLog;
+  readonly stream: StreamDefinition;
+  readonly #duck: Duck;
+  readonly #oracle: Session;
+  readonly #decoder: Decoder;
+  readonly #open: (() => void)[] = [];
+  store!: Store;
+  definition!: Definition;
+  /** The world's clock, ms; only moves when told. */
+  now = Date.UTC(2026, 0, 1);
+  /** What the pipeline said, newest last. */
+  readonly said: string[] = [];
+  readonly #dead: { partition: number; offset: number }[] = [];
+  readonly #ends: number[];
+
+  private constructor(dir: string, stream: StreamDefinition, duck: Duck, oracle: Session) {
+    this.dir = dir;
+    this.stream = stream;
+    this.#duck = duck;
+    this.#oracle = oracle;
+    this.#decoder = new Decoder(oracle, stream);
+    this.#ends = Array.from({ length: stream.partitions }, () => 0);
+    this.log = new MemoryLog(() => this.now);
+  }
+
+  static async open({ stream, views, shards = 1 }: WorldOptions): Promise<World> {
+    const duck = await Duck.open({ threads: 2 });
+    const oracle = await duck.session();
+    const world = new World(mkdtempSync(join(tmpdir(), "tidemark-world-")), stream, duck, oracle);
+    const fields = stream.fields.map((field) => `${quoteName(field.name)} ${field.type}`).join(", ");
+    await oracle.run(`CREATE TEMP TABLE oracle (__partition INTEGER, __offset BIGINT, ${fields})`);
+    world.store = await Store.open(join(world.dir, "data"), { durable: false });
+    await world.define(views, shards);
+    return world;
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#open) close();
+    await this.log.close();
+    this.#oracle.close();
+    this.#duck.close();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  readonly say = (line: string): void => {
+    this.said.push(line);
+  };
+
+  /** The definition that the next batch makes its version from. @throws what the compiler throws */
+  async define(views: Readonly<Record<string, string>>, shards = this.definition.shards): Promise<void> {
+    const duck = await Duck.open({ threads: 1 });
+    const own = await duck.session();
+    try {
+      const compiler = await Compiler.open(own, [this.stream]);
+      const compiled: ViewDefinition[] = [];
+      for (const [name, sql] of Object.entries(views)) {
+        compiled.push(await compiler.compile({ name, file: `views/${name}.sql`, sql, description: "" }));
+      }
+      this.definition = {
+        project: "world",
+        streams: [this.stream],
+        views: compiled,
+        timezone: "UTC",
+        duckdb: "test",
+        shards,
+      };
+    } finally {
+      own.close();
+      duck.close();
+    }
+  }
+
+  firstVersion(): Promise<VersionManifest> {
+    return ensureVersion(this.store, this.log, async () => this.definition);
+  }
+
+  /** Appends to the log and tells the oracle. */
+  async append(records: readonly Sent[]): Promise<void> {
+    await this.log.ensure(logStream(this.stream));
+    const stamped = records.map(({ partition, value }) => ({
+      partition,
+      key: null,
+      value: value === null ? null : Buffer.from(value),
+    }));
+    await this.log.append(logStream(this.stream), stamped);
+    for (const { partition, value, valid } of records) {
+      const offset = this.#ends[partition]!++;
+      if (!valid) this.#dead.push({ partition, offset });
+      else await this.#tell(partition, offset, Buffer.from(value!));
+    }
+  }
+
+  async #tell(partition: number, offset: number, value: Buffer): Promise<void> {
+    const decoded = await this.#decoder.decode([
+      new ArrayBatch(partition, offset, offset + 1, [{ offset, timestamp: 0, key: null, value }]),
+    ]);
+    if (decoded.dead.length > 0)
+      throw new Error(`the test thinks this event valid: ${value} (${decoded.dead[0]!.reason})`);
+    await this.#oracle.run(`INSERT INTO oracle SELECT ${partition}, ${offset}, * FROM (${decoded.events})`);
+    await decoded.drop();
+  }
+
+  /** A session of the world's DuckDB, closed with the world. */
+  async session(): Promise<Session> {
+    const session = await this.#duck.session();
+    this.#open.push(() => session.close());
+    return session;
+  }
+
+  /** The session in which answers are compared; `expectRows` sees its temp tables. */
+  get oracle(): Session {
+    return this.#oracle;
+  }
+
+  get duck(): Duck {
+    return this.#duck;
+  }
+
+  async writer(manifest: VersionManifest, shard: number, options: { flushMsMax?: number } = {}): Promise<DeltaWriter> {
+    const { store, log, say } = this;
+    const history = new History(store, log, manifest.origin);
+    const [session, compactSession] = [await this.session(), await this.session()];
+    const deltaOptions = {
+      store,
+      log,
+      history,
+      session,
+      compactSession,
+      flushMsMax: options.flushMsMax ?? 1,
+      now: () => this.now,
+      say,
+    };
+    return DeltaWriter.open(deltaOptions, manifest, shard);
+  }
+
+  get batch(): Batch {
+    return {
+      store: this.store,
+      log: this.log,
+      makeDefinition: async () => this.definition,
+      memoryLimit: "1GB",
+      keepVersions: 3,
+      retentionMs: 1e15,
+      now: () => this.now,
+      say: this.say,
+    };
+  }
+
+  async runBatch(): Promise<VersionManifest> {
+    return (await runBatch(this.batch)).manifest;
+  }
+
+  /** The log's end, by the oracle's count. */
+  get end(): Position {
+    return { [this.stream.name]: Object.fromEntries(this.#ends.map((offset, partition) => [partition, offset])) };
+  }
+
+  #below(position: Position): string {
+    const cases = places(position).map((place) => `WHEN ${place.partition} THEN __offset < ${place.offset}`);
+    return `CASE __partition ${cases.join(" ")} ELSE false END`;
+  }
+
+  /** The view's own SQL over the oracle's events below a position. */
+  plain(view: ViewDefinition, position: Position): string {
+    const fields = this.stream.fields.map((field) => quoteName(field.name)).join(", ");
+    return `WITH ${quoteName(view.stream)} AS (SELECT ${fields} FROM oracle WHERE ${this.#below(position)}) ${view.sql}`;
+  }
+
+  /** Dead letters below a position. */
+  deadBelow(position: Position): number {
+    return this.#dead.filter((each) => each.offset < (position[this.stream.name]?.[each.partition] ?? 0)).length;
+  }
+
+  async eventsBelow(position: Position): Promise<number> {
+    return Number(await this.#oracle.value(`SELECT count(*) FROM oracle WHERE ${this.#below(position)}`));
+  }
+
+  /** Throws unless the rows of `served` are those of the view's own SQL at the position. False: that SQL itself fails there. */
+  async expectRows(view: ViewDefinition, position: Position, served: string): Promise<boolean> {
+    const plain = this.plain(view, position);
+    const works = await this.#oracle.run(`CREATE OR REPLACE TEMP TABLE truth AS ${plain}`).then(
+      () => true,
+      () => false,
+    );
+    if (!works) return false;
+    const inexact = view.inexact.length > 0 ? doublesOf(view.columns) : [];
+    const { differences } = await compareRows(this.#oracle, served, "FROM truth", { inexact });
+    if (differences.length > 0) {
+      throw new Error(
+        `${view.name} at ${formatPosition(position)}: ${differences.length} rows differ, first ${JSON.stringify(differences[0])}\n${view.sql}`,
+      );
+    }
+    return true;
+  }
+
+  /** Every view of a snapshot, its events and its dead letters, against the oracle. @returns how many views were compared */
+  async expectExact(snapshot: Snapshot): Promise<number> {
+    const { manifest, position } = snapshot;
+    let compared = 0;
+    for (const view of manifest.definition.views) {
+      const failed = failureOf(snapshot, view.name);
+      if (failed) continue;
+      if (await this.expectRows(view, position, await checkedRows(this.store, snapshot, view))) compared++;
+    }
+    const entries = snapshot.heads.flatMap((head) => head.entries);
+    const dead = manifest.dead + entries.reduce((sum, entry) => sum + entry.dead, 0);
+    const events = manifest.events + entries.reduce((sum, entry) => sum + entry.events, 0);
+    const truth = { dead: this.deadBelow(position), events: await this.eventsBelow(position) };
+    if (dead !== truth.dead || events !== truth.events) {
+      throw new Error(
+        `at ${formatPosition(position)}: ${JSON.stringify({ dead, events })} instead of ${JSON.stringify(truth)}`,
+      );
+    }
+    return compared;
+  }
+}
+
+/** Steps a writer until it has reached the log's end for its shard. */
+export async function catchUp(world: World, writer: DeltaWriter): Promise<void> {
+  const { shards } = writer.generation.manifest.definition;
+  for (let idle = 0; !covers(writer.position, ofShard(world.end, writer.generation.shard, shards)); idle++) {
+    if (idle > 1000) throw new Error("the writer does not catch up");
+    await writer.step();
+  }
+}
+
+/** True for an expected failure of this code. */
+export function isError(error: unknown, code: string): boolean {
+  return error instanceof TidemarkError && error.code === code;
+}
