@@ -18,7 +18,7 @@ export function parseQuestion(view: ViewDefinition, pairs: Iterable<readonly [st
   for (const [name, value] of pairs) {
     switch (name) {
       case "select":
-        select = listOf(value).map((column) => columnOf(view, column).name);
+        select = listOf(value).map((column) => columnOf(view, unquoted(column)).name);
         break;
       case "order":
         order = listOf(value).map((term) => parseOrder(view, term));
@@ -58,7 +58,7 @@ function parseFilter(view: ViewDefinition, name: string, written: string): Filte
   if (Object.hasOwn(comparisons, op)) return { column, not, op: op as Comparison, value };
   if (op === "in") {
     if (!/^\(.*\)$/s.test(value)) throw wrong("its list is not in parentheses", `write ${name}=in.(a,b,"c,d")`);
-    return { column, not, op, values: listOf(value.slice(1, -1)) };
+    return { column, not, op, values: listOf(value.slice(1, -1)).map(unquoted) };
   }
   if (op === "is") {
     const known = ["null", "not_null", "true", "false"] as const;
@@ -73,30 +73,30 @@ function parseFilter(view: ViewDefinition, name: string, written: string): Filte
 }
 
 function parseOrder(view: ViewDefinition, term: string): Question["order"][number] {
+  const [, quoted, bare = "", direction, nulls] =
+    /^(?:("(?:[^"\\]|\\.)*")|(.*?))(?:\.(asc|desc))?(?:\.nulls(first|last))?$/s.exec(term) ?? [];
   // a column's own name may hold dots
-  const match = /^(.*?)(?:\.(asc|desc))?(?:\.nulls(first|last))?$/s.exec(term)!;
-  const whole = view.columns.some((column) => column.name === term);
-  const [, name = "", direction, nulls] = whole ? [term, term] : match;
+  if (quoted === undefined && view.columns.some((column) => column.name === term)) {
+    return { column: term, descending: false, nulls: null };
+  }
   return {
-    column: columnOf(view, name).name,
+    column: columnOf(view, quoted === undefined ? bare : unquoted(quoted)).name,
     descending: direction === "desc",
     nulls: nulls === "first" || nulls === "last" ? nulls : null,
   };
 }
 
-/** `a,b,"c,d"`: items in double quotes may hold commas, and `\"`. */
+/** `a,b,"c,d"`, cut at the commas outside double quotes. */
 function listOf(text: string): string[] {
   if (text === "") return [];
-  const items: string[] = [];
-  const item = /\s*(?:"((?:[^"\\]|\\.)*)"|([^,]*))\s*(?:,|$)/sy;
-  while (item.lastIndex < text.length) {
-    const match = item.exec(text);
-    if (!match)
-      throw new TidemarkError("USAGE", `the list "${text.slice(0, 100)}" has an unclosed quote`, 'write a,b,"c,d"');
-    items.push(match[1] !== undefined ? match[1].replace(/\\(.)/gs, "$1") : match[2]!.trimEnd());
-  }
-  if (text.endsWith(",")) items.push("");
-  return items;
+  const items = text.match(/(?:"(?:[^"\\]|\\.)*"|[^",])+|(?<=^|,)(?=,|$)/gs) ?? [];
+  if (items.join(",") === text) return items.map((item) => item.trim());
+  throw new TidemarkError("USAGE", `the list ${text.slice(0, 100)} has an unclosed quote`, 'write a,b,"c,d"');
+}
+
+/** An item as it is meant: in double quotes, a backslash lets the next character stand for itself. */
+function unquoted(item: string): string {
+  return /^".*"$/s.test(item) ? item.slice(1, -1).replace(/\\(.)/gs, "$1") : item;
 }
 
 function wholeNumber(name: string, text: string): number {
