@@ -21,6 +21,12 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
     await remove(layout.version(number));
     await remove(layout.delta(number));
   }
+  for (const name of await store.list(layout.deltas)) {
+    // what a writer that slept through its version's end has left
+    if (!kept.includes(Number(name)) && (await store.ageMs(`${layout.deltas}/${name}`)) > graceMs) {
+      await remove(`${layout.deltas}/${name}`);
+    }
+  }
   const named = new Set<string>();
   for (const number of kept) {
     const manifest = await readVersion(store, number);

@@ -1,9 +1,9 @@
-import { openLog } from "../shared/log/open.ts";
 import type { Log } from "../shared/log/log.ts";
+import { openLog } from "../shared/log/open.ts";
 import { logStream } from "../shared/store/origin.ts";
 import { alternate, figures, timed } from "./measure.ts";
 import type { Part } from "./part.ts";
-import { fill, make, type Made, partitions } from "./project.ts";
+import { fill, type Made, make, partitions } from "./project.ts";
 import { speedRate } from "./speed.ts";
 
 /** Speed on the embedded log, against a plain loop over the same records: JSON.parse, and three Maps in memory. */

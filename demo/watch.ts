@@ -45,7 +45,7 @@ export class Watch {
     this.#screen.note(
       `   all sent; the answer now covers ${grouped(batch + speed)} flights, at ${answer.meta.position}`,
     );
-    this.#screen.answer(this.#lines(answer), this.#plain(answer));
+    this.#screen.answer(this.#lines(answer), this.#plain(answer), true);
   }
 
   async #ask(headers: Record<string, string>): Promise<Answer> {

@@ -3,9 +3,8 @@ import type { StreamDefinition } from "../shared/definition.ts";
 import type { Duck } from "../shared/duckdb/duck.ts";
 import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
 import { covers, type Position } from "../shared/position.ts";
-import { layout } from "../shared/store/layout.ts";
 import type { Store } from "../shared/store/store.ts";
-import { newestVersion, readVersion, versionNumbers } from "../shared/store/versions.ts";
+import { newerVersion, readVersion, versionNumbers } from "../shared/store/versions.ts";
 import { Loaded, type Served } from "./loaded.ts";
 
 /** Nothing is served before `open`; then always something, the newest that covers all that was served before. */
@@ -125,8 +124,8 @@ export class Follower {
   /** A version loads beside what is served; its own session keeps the queries and the old version's HEADs flowing. */
   async #lookForVersion(): Promise<void> {
     const number = (this.#next ?? this.#current)!.manifest.number;
-    if (this.#opening || !(await this.#store.exists(layout.version(number + 1)))) return;
-    const newest = await newestVersion(this.#store).catch((error: unknown) => {
+    if (this.#opening) return;
+    const newest = await newerVersion(this.#store, number).catch((error: unknown) => {
       this.#complain(`the newest version can't be read: ${messageOf(error)}`);
       return null;
     });

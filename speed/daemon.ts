@@ -8,7 +8,7 @@ import type { VersionManifest } from "../shared/store/layout.ts";
 import { layout } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf } from "../shared/store/origin.ts";
 import type { Store } from "../shared/store/store.ts";
-import { newestVersion } from "../shared/store/versions.ts";
+import { newerVersion } from "../shared/store/versions.ts";
 import { DeltaWriter } from "./delta-writer.ts";
 
 export interface SpeedOptions {
@@ -71,11 +71,17 @@ async function runShard(options: SpeedOptions, duck: Duck, shard: number): Promi
   try {
     while (!options.signal.aborted) {
       const number: number = (next ?? current).manifest.number;
-      if (await options.store.exists(layout.version(number + 1))) {
-        const newest = (await newestVersion(options.store))!;
+      const newest = await newerVersion(options.store, number);
+      if (newest) {
         await next?.close();
         next = await openWriter(options, duck, newest, shard);
         options.say(`shard ${shard}: version ${newest.number} is here, its delta starts at its cut`);
+      }
+      if (next && !(await options.store.exists(layout.version(current.manifest.number)))) {
+        // a version that is not kept any more can't be written, and nobody reads it
+        await current.close();
+        current = next;
+        next = null;
       }
       const [folded] = await Promise.all([current.delta.step(), next?.delta.step()]);
       options.onFolded?.(folded);

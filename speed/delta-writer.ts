@@ -200,17 +200,17 @@ export class DeltaWriter {
             );
         }
       }
-      const count = Number(await session.value(`SELECT count(*) FROM (${events})`));
+      const { dead, ...counts } = await history.archived(session, stream, ranges);
+      const deadFile = await this.#folder.writeDead(dead, nameOf(""));
       await this.#append({
         sequence,
         from: this.position,
         upto,
-        events: count,
-        dead: 0,
-        deadFile: null,
+        ...counts,
+        dead: dead.length,
+        deadFile,
         views,
         level: 1,
-        latest: 0,
       });
     }
   }

@@ -62,7 +62,7 @@ export class Folder {
       return {
         views,
         dead: dead.length,
-        deadFile: dead.length > 0 ? await this.#writeDead(dead, nameOf("")) : null,
+        deadFile: await this.writeDead(dead, nameOf("")),
         events: all.reduce((sum, each) => sum + each.decoded.count, 0) - dead.length,
         latest: latestOf(all.flatMap((each) => [...each.batches])),
       };
@@ -124,7 +124,9 @@ export class Folder {
     return null;
   }
 
-  async #writeDead(dead: readonly DeadLetter[], name: string): Promise<FileRef> {
+  /** NDJSON of the dead letters; none, no file. */
+  async writeDead(dead: readonly DeadLetter[], name: string): Promise<FileRef | null> {
+    if (dead.length === 0) return null;
     const scratch = this.#store.scratch("dead.ndjson");
     await writeFile(scratch, dead.map((letter) => `${JSON.stringify(letter)}\n`).join(""));
     return this.#store.publish(scratch, name, { durable: false });

@@ -114,17 +114,27 @@ export class Generation {
     return head;
   }
 
-  /** One look at the next generation's name. @throws SPEED_FENCED */
+  /**
+   * Two looks: is there a newer generation, and is the version still kept?
+   * @throws SPEED_FENCED
+   */
   async checkFence(): Promise<void> {
-    const next = layout.owner(this.manifest.number, this.shard, this.number + 1);
-    const text = await this.#store.read(next);
-    if (!text) return;
-    const owner = /"owner":"([^"]*)"/.exec(text.toString())?.[1] ?? "another process";
-    throw new TidemarkError(
+    const { number } = this.manifest;
+    const text = await this.#store.read(layout.owner(number, this.shard, this.number + 1));
+    if (text) {
+      const owner = /"owner":"([^"]*)"/.exec(text.toString())?.[1] ?? "another process";
+      throw this.#fenced(`${owner} has taken over (generation ${this.number + 1} of version ${number})`);
+    }
+    if (!(await this.#store.exists(layout.version(number))))
+      throw this.#fenced(`version ${number} is not kept any more`);
+  }
+
+  #fenced(why: string): TidemarkError {
+    return new TidemarkError(
       "SPEED_FENCED",
-      `shard ${this.shard}: ${owner} has taken over (generation ${this.number + 1} of version ${this.manifest.number}); this process stops writing`,
-      "one speed process per shard is enough; nothing is lost",
-      { shard: this.shard, generation: this.number + 1, owner },
+      `shard ${this.shard}: ${why}; this process stops writing`,
+      "nothing is lost: one speed process per shard is enough, and the newest counts",
+      { shard: this.shard, version: this.manifest.number, generation: this.number },
     );
   }
 }

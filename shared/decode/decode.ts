@@ -16,6 +16,7 @@ import type { FieldDefinition, StreamDefinition } from "../definition.ts";
 import { freshName, quoteName, quoteText, type Session } from "../duckdb/duck.ts";
 import type { RecordBatch } from "../log/log.ts";
 import { fastLines, type Lines, slowRecord } from "./frame.ts";
+import { Shapes } from "./shape.ts";
 import { pathTo, strictSelect } from "./strict.ts";
 
 /** A record that is no event of its stream. Dead letters are a set keyed by stream, partition and offset. */
@@ -47,23 +48,36 @@ export class Decoder {
   readonly #session: Session;
   readonly #stream: StreamDefinition;
   readonly #decimals: readonly FieldDefinition[];
+  readonly #shapes: Shapes;
   readonly #scratch: string;
 
   constructor(session: Session, stream: StreamDefinition) {
     this.#session = session;
     this.#stream = stream;
     this.#decimals = stream.fields.filter((field) => field.type.includes("DECIMAL("));
+    this.#shapes = new Shapes(stream.fields);
     this.#scratch = join(scratchFolder, `${freshName("tidemark")}.json`);
   }
 
-  /** The decoded table without any record, for streams that had none. */
+  /** Does ahead of time what `decode` would do with these batches before it needs the database. */
+  look(batches: readonly RecordBatch[]): void {
+    for (const batch of batches) this.#shapes.longest(batch);
+  }
+
+  /**
+   * Three ways that agree on every record and reason: by the shape of the lines (all are events), by DuckDB's reader with one
+   * JSON column for each field, and one record at a time.
+   */
   async decode(batches: readonly RecordBatch[]): Promise<Decoded> {
     const count = batches.reduce((sum, batch) => sum + batch.count, 0);
     const table = freshName("decoded");
-    const fast = fastLines(batches, this.#decimals.length > 0);
-    const done = fast !== null && (await this.#fast(table, fast, count));
-    if (!done) await this.#slow(table, batches);
-    const dead = await this.#deadLetters(table, batches);
+    const dead: DeadLetter[] = [];
+    if (!(await this.#shaped(table, batches, count))) {
+      const fast = fastLines(batches, this.#decimals.length > 0);
+      const done = fast !== null && (await this.#fast(table, fast, count));
+      if (!done) await this.#slow(table, batches);
+      dead.push(...(await this.#deadLetters(table, batches)));
+    }
     const fields = this.#stream.fields.map((field) => quoteName(field.name)).join(", ");
     return {
       table,
@@ -74,20 +88,40 @@ export class Decoder {
     };
   }
 
-  /** False where DuckDB's reader objects or does not give one row per line: then the slow way decides. */
+  /** False where a line has no known shape, or a value of a good shape is none of its type (a 30th of February). */
+  async #shaped(table: string, batches: readonly RecordBatch[], count: number): Promise<boolean> {
+    if (count === 0) return false;
+    const buffers: Buffer[] = [];
+    let longest = 0;
+    for (const batch of batches) {
+      const length = this.#shapes.longest(batch);
+      if (length === null) return false;
+      longest = Math.max(longest, length);
+      if (batch.count > 0) buffers.push(batch.lines!);
+    }
+    const { columns, values } = this.#shapes;
+    return this.#read(table, { buffers, longest }, count, (file) => {
+      return `SELECT ${values}, NULL::VARCHAR AS fault FROM ${readJson(file, columns, longest)}`;
+    });
+  }
+
   async #fast(table: string, lines: Lines, count: number): Promise<boolean> {
     const { fields } = this.#stream;
     if (count === 0) {
       await this.#session.run(`CREATE TEMP TABLE ${table} AS ${strictSelect(fields, this.#noRecords())}`);
       return true;
     }
-    await writeLines(this.#scratch, lines.buffers);
     const columns = fields.map((field) => `${quoteText(field.name)}: 'JSON'`).join(", ");
-    const reader = readJson(this.#scratch, columns, lines.longest);
+    return this.#read(table, lines, count, (file) =>
+      strictSelect(fields, `(SELECT *, NULL::VARCHAR AS fault FROM ${readJson(file, columns, lines.longest)})`),
+    );
+  }
+
+  /** False where DuckDB's reader objects or does not give one row per line: then another way decides. */
+  async #read(table: string, lines: Lines, count: number, select: (file: string) => string): Promise<boolean> {
+    await writeLines(this.#scratch, lines.buffers);
     try {
-      await this.#session.run(
-        `CREATE TEMP TABLE ${table} AS ${strictSelect(fields, `(SELECT *, NULL::VARCHAR AS fault FROM ${reader})`)}`,
-      );
+      await this.#session.run(`CREATE TEMP TABLE ${table} AS ${select(this.#scratch)}`);
     } catch {
       return false;
     } finally {

@@ -2,9 +2,9 @@
  * The one reader of the past: archive below, log above, joined by offset, as typed events. Recompute, verify, a damaged delta
  * and a speed layer that must go back further than the log still reaches all read through it.
  */
-import { Decoder } from "../decode/decode.ts";
+import { type DeadLetter, Decoder } from "../decode/decode.ts";
 import type { StreamDefinition } from "../definition.ts";
-import { quoteName, type Session } from "../duckdb/duck.ts";
+import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
 import { TidemarkError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import { offsetAt, type Position, type Range } from "../position.ts";
@@ -12,6 +12,14 @@ import type { Segment } from "../store/layout.ts";
 import { logStream } from "../store/origin.ts";
 import type { Store } from "../store/store.ts";
 import { decoderOf, eventsIn, noEvents, readSegments } from "./segments.ts";
+
+/** Counts of a stretch of the archive. */
+export interface Archived {
+  readonly events: number;
+  readonly dead: readonly DeadLetter[];
+  /** Latest log timestamp, ms; 0 where there is no record. */
+  readonly latest: number;
+}
 
 const bytesAtATime = 32 * 1024 * 1024;
 
@@ -57,6 +65,36 @@ export class History {
         parts.push(await this.#fromLog(session, stream, { ...range, from: Math.max(archived, range.from) }));
     }
     return parts.join(" UNION ALL ") || noEvents(stream);
+  }
+
+  /**
+   * What the archive tells of these ranges beside the events themselves.
+   * @throws STORE_CORRUPT, STORE_GAP; RangeError where a range goes beyond the archive
+   */
+  async archived(session: Session, stream: StreamDefinition, ranges: readonly Range[]): Promise<Archived> {
+    const dead: DeadLetter[] = [];
+    let events = 0;
+    let latest = 0;
+    for (const range of ranges.filter((each) => each.stream === stream.name)) {
+      const segments = await this.segments(stream.name, range.partition);
+      if ((segments.at(-1)?.upto ?? 0) < range.upto) throw new RangeError("the archive does not reach that far");
+      const inside = segments.filter((segment) => segment.from < range.upto && segment.upto > range.from);
+      await this.#check(stream, inside);
+      for (const { file } of inside) {
+        const rows = await session.rows(
+          `SELECT count(*) FILTER (WHERE __fault IS NULL) AS events, coalesce(epoch_ms(max(__timestamp)), 0) AS latest,
+             list({o: __offset, f: __fault} ORDER BY __offset) FILTER (WHERE __fault IS NOT NULL)::JSON::VARCHAR AS dead
+           FROM read_parquet(${quoteText(this.#store.path(file.name))}) WHERE __offset >= ${range.from} AND __offset < ${range.upto}`,
+        );
+        const row = rows[0]!;
+        events += Number(row.events);
+        latest = Math.max(latest, Number(row.latest));
+        const found = JSON.parse(String(row.dead ?? "[]")) as { o: number; f: string }[];
+        for (const { o, f } of found)
+          dead.push({ stream: stream.name, partition: range.partition, offset: o, reason: f });
+      }
+    }
+    return { events, dead, latest };
   }
 
   async #check(stream: StreamDefinition, segments: readonly Segment[]): Promise<void> {

@@ -117,6 +117,6 @@ export interface Head {
   /** The shard's part of the position that the entries reach. */
   readonly position: Position;
   readonly entries: readonly Entry[];
-  /** Milliseconds since the epoch when the position was last looked at: a quiet log keeps it fresh. */
+  /** When it was committed, milliseconds since the epoch. */
   readonly at: number;
 }

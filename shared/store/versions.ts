@@ -26,6 +26,16 @@ export async function newestVersion(store: Store): Promise<VersionManifest | nul
 }
 
 /**
+ * The newest version where there is one beyond `number`, at the price of two looks where there is none. A follower that slept
+ * for long may find its own version gone, and the next one too.
+ */
+export async function newerVersion(store: Store, number: number): Promise<VersionManifest | null> {
+  if (!(await store.exists(layout.version(number + 1))) && (await store.exists(layout.version(number)))) return null;
+  const newest = await newestVersion(store);
+  return newest && newest.number > number ? newest : null;
+}
+
+/**
  * Publishes under the next free number: create-if-absent decides between several publishers.
  *
  * @throws BATCH_STALE when a published version covers something this one does not (but for a rollback)
