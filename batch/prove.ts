@@ -13,7 +13,7 @@ import type { Snapshot } from "../shared/store/versions.ts";
 /**
  * Compares the new partials with what the snapshot at the same position serves, for every view whose partials mean the same.
  *
- * @param pinned the older version and its delta, whose files the caller keeps from being removed; its position is the new cut
+ * @param pinned the older version and its delta, whose files the caller has checked and keeps from being removed; its position is the new cut
  * @throws BATCH_UNPROVED naming the view, the key and both values
  */
 export async function prove(
@@ -32,7 +32,6 @@ export async function prove(
       ...versionFiles(pinned.manifest, view.name),
       ...pinned.heads.flatMap((head) => entryFiles(head.entries, view.name)),
     ];
-    for (const file of old) await store.check(file);
     const served = combineOf(view, withIdentity(definition, view, partialsIn(store, view, old)));
     const recomputed = combineOf(
       view,

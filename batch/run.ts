@@ -10,8 +10,9 @@ import type { Log } from "../shared/log/log.ts";
 import { covers, equals, nearest, type Position, places } from "../shared/position.ts";
 import type { Proof, VersionManifest } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, ensureOrigin, ensureVersion, logStream } from "../shared/store/origin.ts";
+import { filesOf } from "../shared/store/partials.ts";
 import { pin, unpin } from "../shared/store/pin.ts";
-import type { Store } from "../shared/store/store.ts";
+import type { FileRef, Store } from "../shared/store/store.ts";
 import { publishVersion, type Snapshot, snapshotOf } from "../shared/store/versions.ts";
 import { archive, archivedPosition } from "./archive.ts";
 import { clean } from "./clean.ts";
@@ -139,7 +140,7 @@ export async function runArchive(batch: Batch): Promise<number> {
   }
 }
 
-/** The newest version's snapshot, pinned, where its position can be the cut. */
+/** The newest version's snapshot, pinned and checked, where its position can be the cut; else why not. */
 async function pinNear(
   store: Store,
   newest: VersionManifest,
@@ -161,11 +162,18 @@ async function pinNear(
         snapshot: null,
         reason: `the delta of version ${newest.number} is ${missing} records behind the log's end`,
       };
-    return { snapshot: await pin(store, snapshot, run), reason: "" };
+    const pinned = await pin(store, snapshot, run);
+    for (const file of pinnedFiles(pinned)) await store.check(file);
+    return { snapshot: pinned, reason: "" };
   } catch (error) {
     if (!isCode(error, "STORE_GAP", "STORE_CORRUPT", "STORE_MISSING")) throw error;
-    return { snapshot: null, reason: `the delta of version ${newest.number} is damaged (${messageOf(error)})` };
+    return { snapshot: null, reason: `version ${newest.number} or its delta is damaged (${messageOf(error)})` };
   }
+}
+
+function pinnedFiles({ manifest, heads }: Snapshot): FileRef[] {
+  const inVersion = Object.values(manifest.views).flatMap((view) => view.file ?? []);
+  return [...inVersion, ...heads.flatMap((head) => head.entries.flatMap(filesOf))];
 }
 
 /** Valid events and dead letters below the cut, from the segments' own counts; only a file that the cut divides is opened. */
