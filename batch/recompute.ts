@@ -46,7 +46,7 @@ export async function recompute(
 }
 
 /** The stream a view reads. */
-export function streamOf(definition: Definition, view: ViewDefinition): StreamDefinition {
+function streamOf(definition: Definition, view: ViewDefinition): StreamDefinition {
   return definition.streams.find((stream) => stream.name === view.stream)!;
 }
 

@@ -74,7 +74,7 @@ export async function answer(
   }
 }
 
-export function viewNamed(served: Served, name: string): ServedView {
+function viewNamed(served: Served, name: string): ServedView {
   const view = served.views.get(name);
   if (!view) {
     throw new TidemarkError(

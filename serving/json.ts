@@ -10,7 +10,7 @@ import {
 } from "@duckdb/node-api";
 
 /** JSON text of one value; NaN and infinities, which JSON lacks, become the strings events use for them. */
-export function jsonOf(value: DuckDBValue, type = ""): string {
+function jsonOf(value: DuckDBValue, type = ""): string {
   if (value === null) return "null";
   switch (typeof value) {
     case "string":

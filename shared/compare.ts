@@ -1,6 +1,6 @@
 /** Compares two sets of rows: exactly, but for doubles that are sums, which are equal up to rounding. */
 import type { Json } from "@duckdb/node-api";
-import { freshName, quoteName, type Session } from "./duckdb/duck.ts";
+import { freshName, type Session } from "./duckdb/duck.ts";
 
 /** A row that only one side has; `left` and `right` are set together where the rows agree in all but inexact columns. */
 export interface Difference {
@@ -21,7 +21,7 @@ export interface CompareOptions {
 }
 
 /** Sums of doubles taken in another order differ by a few units in the last place for each addition. */
-export const defaultTolerance = 1e-9;
+const defaultTolerance = 1e-9;
 
 /** Compares as multisets two SELECTs with the same columns. */
 export async function compareRows(
@@ -83,9 +83,4 @@ function close(a: Json | undefined, b: Json | undefined, tolerance: number): boo
 /** The columns of a described SELECT that are doubles. */
 export function doublesOf(columns: readonly { readonly name: string; readonly type: string }[]): string[] {
   return columns.filter((column) => column.type === "DOUBLE" || column.type === "FLOAT").map((column) => column.name);
-}
-
-/** A SELECT list of quoted column names. */
-export function namesOf(columns: readonly { readonly name: string }[]): string {
-  return columns.map((column) => quoteName(column.name)).join(", ");
 }

@@ -4,7 +4,7 @@ const seed = 0x9747b28c;
 const m = 0x5bd1e995;
 
 /** Kafka's murmur2 of a key (org.apache.kafka.common.utils.Utils), so that every client puts a key in the same partition. */
-export function murmur2(key: Uint8Array): number {
+function murmur2(key: Uint8Array): number {
   const length = key.length;
   let h = seed ^ length;
   const words = length >> 2;

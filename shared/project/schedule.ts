@@ -17,7 +17,9 @@ export function cronProblem(text: string): string | null {
 
 /** When a schedule last fired before `now`, both in milliseconds since the epoch. */
 export function previousRun(text: string, timezone: string, now: number): number {
-  return CronExpressionParser.parse(text, { tz: timezone, currentDate: new Date(now) }).prev().getTime();
+  return CronExpressionParser.parse(text, { tz: timezone, currentDate: new Date(now) })
+    .prev()
+    .getTime();
 }
 
 export function isTimeZone(name: string): boolean {

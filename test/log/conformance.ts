@@ -50,7 +50,7 @@ export async function readUpTo(
 }
 
 /** The parts of a batch agree with each other. */
-export function checkBatch(batch: RecordBatch): void {
+function checkBatch(batch: RecordBatch): void {
   const found = batch.records();
   expect(batch.upto).toBeGreaterThan(batch.from);
   expect(found.length).toBe(batch.count);
