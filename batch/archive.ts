@@ -48,10 +48,9 @@ export async function archive(
       for (;;) {
         const from = await archiver.history.archivedTo(stream.name, partition);
         if (from >= target) break;
-        const segment = await archiveStretch(archiver, stream, partition, from, target);
+        const segment = await archiveStretch(archiver, stream, partition, from, target, onProgress);
         segments++;
         records += segment.rows;
-        onProgress(segment.rows);
       }
     }
   }
@@ -65,6 +64,7 @@ async function archiveStretch(
   partition: number,
   from: number,
   target: number,
+  onProgress: (records: number) => void,
 ): Promise<Segment> {
   const { store, log, session } = archiver;
   const run = randomUUID().slice(0, 8);
@@ -105,6 +105,7 @@ async function archiveStretch(
       await decoded.drop();
       at = last.upto;
       dead += decoded.dead.length;
+      onProgress(batches.reduce((sum, batch) => sum + batch.count, 0));
       for (const batch of batches) {
         count += batch.count;
         bytes += batch.bytes;

@@ -91,7 +91,7 @@ async function run(telling: Telling, screen: Screen, opened: Opened): Promise<nu
     screen.heading(`Load the first two thirds, ${grouped(loaded)} flights, into the ${log.kind} log`);
     await load(screen, flights, producer, loaded);
     screen.heading("Batch: archive them to Parquet, recompute all views, publish version 1");
-    sayRun(screen, await runBatch(batchOf(opened, () => undefined)));
+    await firstBatch(screen, opened, loaded);
     screen.heading(`Stream the other ${grouped(total - loaded)}: the speed layer keeps the delta, serving merges both`);
     const { seconds, signal } = telling;
     await streamRest({ screen, opened, flights, producer, count: total - loaded, seconds, signal });
@@ -119,6 +119,13 @@ async function load(screen: Screen, flights: Flights, producer: Producer, count:
   screen.line(
     `   durable in ${seconds.toFixed(1)} s (${grouped(Math.round(count / seconds))} a second), at ${formatPosition(position)}`,
   );
+}
+
+async function firstBatch(screen: Screen, opened: Opened, count: number): Promise<void> {
+  const progress = screen.progress("archiving", count);
+  const batch = { ...batchOf(opened, () => undefined), onArchived: (records: number) => progress.add(records) };
+  const result = await runBatch(batch).finally(() => progress.stop());
+  sayRun(screen, result);
 }
 
 /** The product's own verify, and, since the demo has the file, each view's SQL straight over it. */
