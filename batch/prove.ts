@@ -37,7 +37,10 @@ export async function prove(
       view,
       withIdentity(definition, view, partialsIn(store, view, fresh.file ? [fresh.file] : [])),
     );
-    const { differences } = await compareRows(session, served, recomputed, { inexact: view.inexact });
+    const { differences } = await compareRows(session, served, recomputed, {
+      inexact: view.inexact,
+      keys: view.keys.map((key) => key.name),
+    });
     if (differences.length > 0) throw disproved(pinned, view, differences);
     views++;
   }

@@ -2,7 +2,7 @@
 import type { Json } from "@duckdb/node-api";
 import { freshName, type Session } from "./duckdb/duck.ts";
 
-/** A row that only one side has; `left` and `right` are set together where the rows agree in all but inexact columns. */
+/** A row that only one side has; `left` and `right` are set together where both have the same key. */
 export interface Difference {
   readonly left: Record<string, Json> | null;
   readonly right: Record<string, Json> | null;
@@ -16,6 +16,8 @@ export interface Comparison {
 export interface CompareOptions {
   /** Columns in which doubles may differ by rounding; all others must be the same. */
   readonly inexact?: readonly string[];
+  /** Columns by which a differing row of one side finds its counterpart on the other. */
+  readonly keys?: readonly string[];
   /** Allowed difference, as a share of the larger value. */
   readonly tolerance?: number;
 }
@@ -48,30 +50,55 @@ async function exceptAll(session: Session, a: string, b: string): Promise<Record
   return (await session.read(`SELECT * FROM ${a} EXCEPT ALL SELECT * FROM ${b}`)).getRowObjectsJson();
 }
 
-function pair(lefts: Record<string, Json>[], rights: Record<string, Json>[], options: CompareOptions): Difference[] {
-  const inexact = new Set(options.inexact ?? []);
+type Row = Record<string, Json>;
+
+/** What is left of both sides once rows that differ only by rounding are taken out, counterparts together. */
+function pair(lefts: readonly Row[], rights: readonly Row[], options: CompareOptions): Difference[] {
+  const inexact = options.inexact ?? [];
   const tolerance = options.tolerance ?? defaultTolerance;
-  const keyOf = (row: Record<string, Json>) =>
-    JSON.stringify(Object.entries(row).filter(([name]) => !inexact.has(name)));
-  const waiting = new Map<string, Record<string, Json>[]>();
-  for (const row of rights) {
-    const key = keyOf(row);
-    const list = waiting.get(key);
-    if (list) list.push(row);
-    else waiting.set(key, [row]);
+  const names = Object.keys(lefts[0] ?? rights[0] ?? {});
+  const exact = names.filter((name) => !inexact.includes(name));
+  const same = match(lefts, rights, exact, (left, right) =>
+    inexact.every((name) => close(left[name], right[name], tolerance)),
+  );
+  const keyed = match(same.lefts, same.rights, options.keys ?? exact, () => true);
+  return [
+    ...keyed.pairs.map(([left, right]) => ({ left, right })),
+    ...keyed.lefts.map((left) => ({ left, right: null })),
+    ...keyed.rights.map((right) => ({ left: null, right })),
+  ];
+}
+
+interface Matched {
+  readonly pairs: readonly (readonly [Row, Row])[];
+  /** Rows that found no counterpart. */
+  readonly lefts: readonly Row[];
+  readonly rights: readonly Row[];
+}
+
+/** Pairs rows that agree in some columns and that `agree`, each row once. */
+function match(
+  lefts: readonly Row[],
+  rights: readonly Row[],
+  columns: readonly string[],
+  agree: (left: Row, right: Row) => boolean,
+): Matched {
+  const keyOf = (row: Row) => JSON.stringify(columns.map((name) => row[name]));
+  const waiting = new Map<string, Row[]>();
+  for (const right of rights) {
+    const list = waiting.get(keyOf(right));
+    if (list) list.push(right);
+    else waiting.set(keyOf(right), [right]);
   }
-  const differences: Difference[] = [];
+  const pairs: (readonly [Row, Row])[] = [];
+  const alone: Row[] = [];
   for (const left of lefts) {
     const candidates = waiting.get(keyOf(left)) ?? [];
-    const match =
-      inexact.size === 0
-        ? -1
-        : candidates.findIndex((right) => [...inexact].every((name) => close(left[name], right[name], tolerance)));
-    if (match >= 0) candidates.splice(match, 1);
-    else differences.push({ left, right: candidates.shift() ?? null });
+    const found = candidates.findIndex((right) => agree(left, right));
+    if (found < 0) alone.push(left);
+    else pairs.push([left, candidates.splice(found, 1)[0]!]);
   }
-  for (const rest of waiting.values()) for (const right of rest) differences.push({ left: null, right });
-  return differences;
+  return { pairs, lefts: alone, rights: [...waiting.values()].flat() };
 }
 
 function close(a: Json | undefined, b: Json | undefined, tolerance: number): boolean {

@@ -64,7 +64,7 @@ export function verdictText({ view, rows, differences, comparedAs, failed }: Ver
       `  recomputed: ${right ? JSON.stringify(right) : "no such row"}`,
     ]);
   const more = differences.length > shownMax ? [`  and ${differences.length - shownMax} more`] : [];
-  return `${[`${view}: ${differences.length} rows DIFFER${how}`, ...shown, ...more].join("\n")}\n`;
+  return `${[`${view}: ${differences.length} ${differences.length === 1 ? "row DIFFERS" : "rows DIFFER"}${how}`, ...shown, ...more].join("\n")}\n`;
 }
 
 export function viewsNamed(views: readonly ViewDefinition[], names: readonly string[]): readonly ViewDefinition[] {

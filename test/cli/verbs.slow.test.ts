@@ -1,6 +1,10 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { Duck, quoteText } from "../../shared/duckdb/duck.ts";
+import type { Head } from "../../shared/store/layout.ts";
+import { seal, unseal } from "../../shared/store/sealed.ts";
+import { Store } from "../../shared/store/store.ts";
 import { folder } from "../project/project-folder.ts";
 import { outputOf, scratch, start, startBuilt, tidemark } from "./tidemark.ts";
 
@@ -191,5 +195,40 @@ describe("verify says so", () => {
     await damage(files(data, "version-files", "by_shop.parquet").at(-1)!, flip, /\[STORE_CORRUPT\]/);
     await damage(files(data, "archive/sales", ".parquet").at(-1)!, flip, /archive\/sales.*\[STORE_CORRUPT\]/);
     expect((await tidemark("verify", "--project", dir)).code).toBe(0);
+
+    // a cleverer hand leaves every hash right: an entry that is gone makes a gap, an altered one other rows
+    const resealed = async (change: (head: Head) => Head | Promise<Head>, said: RegExp) => {
+      const before = readFileSync(head, "utf8");
+      writeFileSync(head, seal(await change(unseal<Head>(before, "HEAD"))));
+      const { code, out, err } = await tidemark("verify", "--project", dir);
+      writeFileSync(head, before);
+      expect(out + err).toMatch(said);
+      expect(code).toBe(1);
+    };
+    await resealed(
+      (found) => ({ ...found, entries: found.entries.slice(1) }),
+      /does not start where the one before ended.*\[STORE_GAP\]/,
+    );
+    await resealed(
+      (found) => ({ ...found, entries: found.entries.slice(0, -1) }),
+      /its position is not where its last entry ends.*\[STORE_GAP\]/,
+    );
+    await resealed(async (found) => {
+      const last = found.entries.at(-1)!;
+      const name = `${last.views.by_shop!.file!.name}.altered`;
+      const store = await Store.open(data);
+      const duck = await Duck.open();
+      const session = await duck.session();
+      const from = `read_parquet(${quoteText(store.path(last.views.by_shop!.file!.name))})`;
+      const scratch = store.scratch("altered");
+      await session.run(
+        `COPY (SELECT * REPLACE (CASE WHEN k0 = 's3' THEN p0 + 1 ELSE p0 END AS p0) FROM ${from}) TO ${quoteText(scratch)} (FORMAT parquet)`,
+      );
+      session.close();
+      duck.close();
+      const file = await store.publish(scratch, name, { durable: false });
+      const views = { ...last.views, by_shop: { ...last.views.by_shop!, file } };
+      return { ...found, entries: [...found.entries.slice(0, -1), { ...last, views }] };
+    }, /by_shop: 1 row DIFFERS[\s\S]*served: .*"shop":"s3","sales":"430"[\s\S]*recomputed: .*"shop":"s3","sales":"429"/);
   });
 });
