@@ -39,6 +39,7 @@ export async function prove(
     );
     const { differences } = await compareRows(session, served, recomputed, {
       inexact: view.inexact,
+      tolerance: view.tolerance,
       keys: view.keys.map((key) => key.name),
     });
     if (differences.length > 0) throw disproved(pinned, view, differences);
@@ -49,7 +50,7 @@ export async function prove(
 
 /** A view without keys has a row of counts 0 where events were looked for and none found, and no row where nobody looked: the same. */
 function withIdentity(definition: Definition, view: ViewDefinition, partials: string): string {
-  if (view.keys.length > 0) return partials;
+  if (!view.global) return partials;
   const stream = definition.streams.find((each) => each.name === view.stream)!;
   return `${partials} UNION ALL (${partialOf(view, noEvents(stream))})`;
 }

@@ -64,9 +64,10 @@ async function verdictOf(
   events: string,
 ): Promise<Verdict> {
   const plain = `WITH ${quoteName(view.stream)} AS (${events}) ${view.sql.replace(/;\s*$/, "")}\n`;
-  const inexact = view.inexact.length > 0;
+  const inexact = view.tolerance > 0;
   const compared = await compareRows(session, await checkedRows(store, snapshot, view), plain, {
     inexact: inexact ? doublesOf(view.columns) : [],
+    tolerance: view.tolerance,
     keys: view.columns.filter((column) => column.key !== null).map((column) => column.name),
   });
   if (compared.differences.length === 0 || !inexact) {
@@ -76,6 +77,7 @@ async function verdictOf(
   const served = combineOf(view, await checkedPartials(store, snapshot, view));
   const partials = await compareRows(session, served, partialOf(view, events), {
     inexact: view.inexact,
+    tolerance: view.tolerance,
     keys: view.keys.map((key) => key.name),
   });
   return { view: view.name, ...partials, comparedAs: "partials", failed: null };

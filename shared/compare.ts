@@ -18,12 +18,9 @@ export interface CompareOptions {
   readonly inexact?: readonly string[];
   /** Columns by which a differing row of one side finds its counterpart on the other. */
   readonly keys?: readonly string[];
-  /** Allowed difference, as a share of the larger value. */
+  /** Allowed difference in those, as a share of the larger value. */
   readonly tolerance?: number;
 }
-
-/** Sums of doubles taken in another order differ by a few units in the last place for each addition. */
-const defaultTolerance = 1e-9;
 
 /** Compares as multisets two SELECTs with the same columns. */
 export async function compareRows(
@@ -55,7 +52,7 @@ type Row = Record<string, Json>;
 /** What is left of both sides once rows that differ only by rounding are taken out, counterparts together. */
 function pair(lefts: readonly Row[], rights: readonly Row[], options: CompareOptions): Difference[] {
   const inexact = options.inexact ?? [];
-  const tolerance = options.tolerance ?? defaultTolerance;
+  const tolerance = options.tolerance ?? 0;
   const names = Object.keys(lefts[0] ?? rights[0] ?? {});
   const exact = names.filter((name) => !inexact.includes(name));
   const same = match(lefts, rights, exact, (left, right) =>
@@ -104,7 +101,8 @@ function match(
 function close(a: Json | undefined, b: Json | undefined, tolerance: number): boolean {
   if (a === b) return true;
   if (typeof a !== "number" || typeof b !== "number") return false;
-  return Math.abs(a - b) <= tolerance * Math.max(Math.abs(a), Math.abs(b));
+  // what cancels out leaves some rounding, which has no larger value to be a share of
+  return Math.abs(a - b) <= tolerance * Math.max(Math.abs(a), Math.abs(b), 1e-6);
 }
 
 /** The columns of a described SELECT that are doubles. */

@@ -42,7 +42,10 @@ export interface ViewColumn {
 
 /** One column of a partial. */
 export interface PartialColumn {
-  /** "k0", "k1", … for group keys; "p0", "p1", … for partial aggregates. */
+  /**
+   * "k0", "k1", … for group keys; "p0", "p1", … for partial aggregates; where values are kept one by one, "s" for which set a row
+   * is of, "v0", "v1", … for the values, "n" for how many events have one.
+   */
   readonly name: string;
   /** Type in files and tables: one that Parquet keeps exactly. */
   readonly type: string;
@@ -51,7 +54,7 @@ export interface PartialColumn {
 /** An aggregate of a view, for `explain`. */
 export interface AggregateUse {
   readonly sql: string;
-  readonly class: "group" | "semigroup";
+  readonly class: "group" | "semigroup" | "values";
   readonly parts: readonly string[];
 }
 
@@ -63,6 +66,9 @@ export interface ViewDefinition extends ViewSource {
   readonly stream: string;
   /** Hash of all that decides what the partials mean; partials of different identity are never merged. */
   readonly identity: string;
+  /** No group keys: one row, also where there are no events. */
+  readonly global: boolean;
+  /** What partial rows are grouped by when they merge. */
   readonly keys: readonly PartialColumn[];
   readonly parts: readonly PartialColumn[];
   readonly partial: string;
@@ -70,8 +76,10 @@ export interface ViewDefinition extends ViewSource {
   readonly finalize: string;
   readonly columns: readonly ViewColumn[];
   readonly aggregates: readonly AggregateUse[];
-  /** Partial columns that are sums of doubles: equal only up to rounding. */
+  /** Partial columns that are computed from doubles in whatever order: equal only up to `tolerance`. */
   readonly inexact: readonly string[];
+  /** By what share such values may differ between two tellings, in partials and in the rows' doubles; 0: everything is exact. */
+  readonly tolerance: number;
 }
 
 export interface Definition {

@@ -21,7 +21,11 @@ export async function run(context: Context, { view: name }: VerbArgs["explain"])
   return 0;
 }
 
-const classes = { group: "group: merges, and can be subtracted again", semigroup: "semigroup: only merges" };
+const classes = {
+  group: "group: merges, and can be subtracted again",
+  semigroup: "semigroup: only merges",
+  values: "values: a row for each value with its count, exact",
+};
 
 function describe(view: ViewDefinition): string {
   const shown = new Map(view.columns.flatMap((column) => (column.key ? [[column.key, column.name] as const] : [])));

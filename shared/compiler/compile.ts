@@ -22,7 +22,8 @@ import {
   rewrite,
 } from "./ast.ts";
 import { type FunctionKind, readCatalog } from "./catalog.ts";
-import { planParts } from "./plan.ts";
+import { combineText, keyColumns, partColumns, partialText, valuesText } from "./partial-texts.ts";
+import { planView } from "./plan.ts";
 import { complaint, findWord, refuse } from "./refusal.ts";
 import { groupKeys, Scope } from "./scope.ts";
 import { aggregatesIn, checkExpression, checkShape, oneSelect, streamOf } from "./supported.ts";
@@ -112,7 +113,7 @@ export class Compiler {
     for (const item of items) for (const node of this.#aggregatesIn(item.node)) uses.add(node);
     if (having) for (const node of this.#aggregatesIn(having)) uses.add(node);
 
-    const planned = await planParts(this.#session, source, stream, { keys, uses: uses.nodes, where });
+    const planned = await planView(this.#session, source, stream, { keys, uses: uses.nodes, where });
     const keyNames = new Map(keys.map((key, i) => [fingerprint(key), `k${i}`]));
     const outer = (node: Node): Node =>
       rewrite(node, (each) => {
@@ -139,26 +140,24 @@ export class Compiler {
       ...shown,
     ]);
 
-    const finalized = [
-      ...planned.keys.map((key) => `CAST(${key.name} AS ${key.valueType}) AS ${key.name}`),
-      ...planned.aggregates.map((each, i) => `CAST(${each.finalize} AS ${each.type}) AS a${i}`),
-    ];
     const finalize =
       `SELECT ${columns.map((column, i) => `${shownSql[i]} AS ${quoteName(column.name)}`).join(", ")} ` +
-      `FROM (SELECT ${finalized.join(", ") || "1 AS nothing"} FROM merged)${having ? ` WHERE ${havingSql}` : ""}`;
+      `FROM (${valuesText(planned)})${having ? ` WHERE ${havingSql}` : ""}`;
     const view: Omit<ViewDefinition, "identity"> = {
       ...source,
       stream: stream.name,
-      keys: planned.keys.map(({ name, type }) => ({ name, type })),
-      parts: planned.parts.map(({ name, type }) => ({ name, type })),
-      partial: planned.partial,
-      combine: planned.combine,
+      global: planned.keys.length === 0,
+      keys: keyColumns(planned),
+      parts: partColumns(planned),
+      partial: partialText(planned),
+      combine: combineText(planned),
       finalize,
       columns: columns.map(
         (column, i): ViewColumn => ({ ...column, key: keyNames.get(fingerprint(items[i]!.node)) ?? null }),
       ),
       aggregates: planned.uses,
-      inexact: planned.parts.filter((part) => part.inexact).map((part) => part.name),
+      inexact: planned.parts.filter(({ part }) => (part.tolerance ?? 0) > 0).map((part) => part.name),
+      tolerance: planned.tolerance,
     };
     await this.#checkTypes(source, view, columns);
     return { ...view, identity: identityOf(view, stream) };

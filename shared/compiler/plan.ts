@@ -2,20 +2,68 @@
 import type { AggregateUse, PartialColumn, StreamDefinition } from "../definition.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
 import { messageOf } from "../errors.ts";
-import { type Aggregate, aggregateNamed, type Part, type Plan } from "./aggregates.ts";
-import { isNode, locationOf, type Node, nodesOf, renderExpressions } from "./ast.ts";
+import { type Argument, callOf, type Part, type ValueRows } from "./aggregates/plan.ts";
+import { aggregateNamed } from "./aggregates/table.ts";
+import { isNode, locationOf, type Node, nodesOf, renderExpressions, visit } from "./ast.ts";
 import { refuse, type SourceText } from "./refusal.ts";
-import { hidesFloat, isFloat, storageOf } from "./types.ts";
+import { hidesFloat, oneZero, storageOf } from "./types.ts";
 
 /** A view taken apart: group keys, distinct aggregate uses, and WHERE. */
-interface Taken {
+export interface Taken {
   readonly keys: readonly Node[];
   readonly uses: readonly Node[];
   readonly where: Node | null;
 }
 
-/** Keys, parts, the two texts below finalize, and what finalize needs to load of them. */
-export async function planParts(session: Session, source: SourceText, stream: StreamDefinition, taken: Taken) {
+/** A group key: its SQL over the events, its own type and the one files keep. */
+export interface PlannedKey extends PartialColumn {
+  readonly valueType: string;
+  readonly sql: string;
+}
+
+/** A part with its column; `combine` is SQL over the columns of partials. */
+export interface PlannedPart extends PartialColumn {
+  readonly part: Part;
+  readonly filter: string | null;
+  readonly combine: string;
+}
+
+/** Values of a group that are kept one by one: rows of their own, told by the number in column `s`. */
+export interface ValueSet {
+  readonly number: number;
+  readonly column: string;
+  readonly value: string;
+  readonly type: string;
+  readonly storage: string;
+  readonly filter: string | null;
+}
+
+/** An aggregate's value: of merged parts, or an aggregate over the rows of a value set. */
+export interface PlannedAggregate {
+  readonly type: string;
+  readonly finalize: string;
+  readonly over: "parts" | "values";
+}
+
+export interface Planned {
+  readonly table: string;
+  readonly where: string | null;
+  readonly keys: readonly PlannedKey[];
+  readonly parts: readonly PlannedPart[];
+  readonly sets: readonly ValueSet[];
+  readonly aggregates: readonly PlannedAggregate[];
+  readonly uses: readonly AggregateUse[];
+  /** The largest of its parts' and values' tolerances; 0: exact. */
+  readonly tolerance: number;
+}
+
+/** Decides everything about a view's partials; `partial-texts.ts` writes it down. */
+export async function planView(
+  session: Session,
+  source: SourceText,
+  stream: StreamDefinition,
+  taken: Taken,
+): Promise<Planned> {
   const { keys, uses, where } = taken;
   const args = uses.flatMap((use) => nodesOf(use.children));
   const filters = uses.map((use) => (isNode(use.filter) ? use.filter : null));
@@ -38,70 +86,150 @@ export async function planParts(session: Session, source: SourceText, stream: St
   const results = await typesOf(session, source, useSql, table);
   const keyTypes = perEvent.slice(0, keys.length);
   const argTypes = perEvent.slice(keys.length);
+  const constants = await constantsOf(session, args, argSql);
 
-  const planKeys = keys.map((key, i) => {
-    const valueType = keyTypes[i]!;
-    const type = storageOf(valueType);
-    if (hidesFloat(valueType)) {
-      throw refuse(
-        source,
-        locationOf(key),
-        `a group key of type ${valueType}: -0.0 and 0.0 inside it are one group that shows whichever came first`,
-        "group by the doubles themselves, or cast them",
-      );
-    }
-    if (!type)
-      throw refuse(
-        source,
-        locationOf(key),
-        `a group key of type ${valueType} can't be kept without loss`,
-        "cast it, e.g. to VARCHAR",
-      );
-    // -0.0 and 0.0 are one group that would show whichever came first
-    const canonical = isFloat(valueType) ? `(${keySql[i]} + CAST(0 AS ${valueType}))` : keySql[i]!;
-    return { name: `k${i}`, type, valueType, sql: castTo(canonical, valueType, type) };
-  });
-
-  const parts: (PartialColumn & { part: Part; filter: string | null; inexact: boolean })[] = [];
+  const columns = new Columns();
   let next = 0;
-  const aggregates = uses.map((use, i) => {
-    const entry: Aggregate = aggregateNamed(String(use.function_name).toLowerCase())!;
-    const own = nodesOf(use.children).map(() => ({ sql: argSql[next]!, type: argTypes[next++]! }));
-    const plan: Plan | { why: string; instead: string } = entry.plan(own);
+  const found = uses.map((use, i) => {
+    const own = nodesOf(use.children).map((): Argument => {
+      const at = next++;
+      return { sql: argSql[at]!, type: argTypes[at]!, constant: constants[at]! };
+    });
+    const entry = aggregateNamed(String(use.function_name).toLowerCase(), use.distinct === true)!;
+    const plan = entry.plan(own);
     if ("why" in plan) throw refuse(source, locationOf(use), plan.why, plan.instead);
-    const names = plan.parts.map((part) => {
-      const same = parts.find(
-        (each) => each.part.call === part.call && each.part.storage === part.storage && each.filter === filterSql[i],
-      );
-      if (same) return same.name;
-      const name = `p${parts.length}`;
-      parts.push({ name, type: part.storage, part, filter: filterSql[i]!, inexact: part.inexact === true });
-      return name;
+    const described = (names: readonly string[]): AggregateUse => ({
+      sql: useSql[i]!,
+      class: entry.class,
+      parts: names,
     });
-    const loaded = names.map((name) => {
-      const column = parts.find((each) => each.name === name)!;
-      return castTo(column.name, column.type, column.part.type);
-    });
-    return { type: results[i]!, finalize: plan.finalize(loaded), entry, names, sql: useSql[i]! };
+    if ("value" in plan) {
+      const set = columns.set(plan.value, plan.type, plan.storage, filterSql[i]!);
+      return {
+        planned: { type: results[i]!, finalize: plan.aggregate(rowsOf(set)), over: "values" } as const,
+        use: described([set.column, "n"]),
+        tolerance: plan.tolerance ?? 0,
+      };
+    }
+    const names = columns.parts(plan.parts, filterSql[i]!);
+    const loaded = names.map((name) => columns.loaded(name));
+    return {
+      planned: { type: results[i]!, finalize: plan.finalize(loaded), over: "parts" } as const,
+      use: described(names),
+      tolerance: Math.max(0, ...plan.parts.map((part) => part.tolerance ?? 0)),
+    };
   });
+  return {
+    table,
+    where: whereSql,
+    keys: keys.map((key, i) => plannedKey(source, key, `k${i}`, keySql[i]!, keyTypes[i]!)),
+    parts: columns.planned,
+    sets: columns.sets,
+    aggregates: found.map((each) => each.planned),
+    uses: found.map((each) => each.use),
+    tolerance: Math.max(0, ...found.map((each) => each.tolerance)),
+  };
+}
 
-  const groups = planKeys.map((_, i) => i + 1).join(", ");
-  const partialParts = parts.map(({ name, part, filter }) => {
-    const call = filter ? `${part.call} FILTER (WHERE ${filter})` : part.call;
-    return `${castTo(call, part.type, part.storage)} AS ${name}`;
-  });
-  const combineParts = parts.map(({ name, part }) => {
-    const merged = `${part.combine}(${castTo(name, part.storage, part.type)})`;
-    return `CAST(${merged} AS ${part.storage}) AS ${name}`;
-  });
-  const partialList = [...planKeys.map((key) => `${key.sql} AS ${key.name}`), ...partialParts];
-  const combineList = [...planKeys.map((key) => key.name), ...combineParts];
-  const partial = `SELECT ${partialList.join(", ")} FROM ${table}${whereSql ? ` WHERE ${whereSql}` : ""}${groups ? ` GROUP BY ${groups}` : ""}`;
-  const combine = `SELECT ${combineList.join(", ")} FROM partials${groups ? ` GROUP BY ${groups}` : ""}`;
-  const usesFound = aggregates.map(
-    (each): AggregateUse => ({ sql: each.sql, class: each.entry.class, parts: each.names }),
-  );
-  return { keys: planKeys, parts, aggregates, partial, combine, uses: usesFound };
+function plannedKey(source: SourceText, key: Node, name: string, sql: string, valueType: string): PlannedKey {
+  const type = storageOf(valueType);
+  if (hidesFloat(valueType)) {
+    throw refuse(
+      source,
+      locationOf(key),
+      `a group key of type ${valueType}: -0.0 and 0.0 inside it are one group that shows whichever came first`,
+      "group by the doubles themselves, or cast them",
+    );
+  }
+  if (!type) {
+    throw refuse(
+      source,
+      locationOf(key),
+      `a group key of type ${valueType} can't be kept without loss`,
+      "cast it, e.g. to VARCHAR",
+    );
+  }
+  return { name, type, valueType, sql: castTo(oneZero(sql, valueType), valueType, type) };
+}
+
+/** The columns of a view's partials; equal parts and equal value sets are kept once. */
+class Columns {
+  readonly planned: PlannedPart[] = [];
+  readonly sets: ValueSet[] = [];
+  readonly #plans = new Map<string, readonly string[]>();
+
+  /** @returns the columns' names, in the order of the parts */
+  parts(parts: readonly Part[], filter: string | null): readonly string[] {
+    // parts that are merged by looking at each other are shared only as a whole
+    const print = JSON.stringify([parts.map((part) => [callOf(part, null), part.storage]), filter]);
+    const known = this.#plans.get(print);
+    if (known) return known;
+    const alone = parts.every((part) => typeof part.combine === "string");
+    const names = parts.map((part) => (alone ? this.#same(part, filter) : undefined) ?? this.#reserve(part, filter));
+    const loaded = names.map((name) => this.loaded(name));
+    for (const [i, part] of parts.entries()) {
+      const at = this.planned.findIndex((each) => each.name === names[i]);
+      const merged = typeof part.combine === "string" ? `${part.combine}(${loaded[i]})` : part.combine(loaded);
+      this.planned[at] = { ...this.planned[at]!, combine: `CAST(${merged} AS ${part.storage})` };
+    }
+    this.#plans.set(print, names);
+    return names;
+  }
+
+  #same(part: Part, filter: string | null): string | undefined {
+    return this.planned.find(
+      (each) =>
+        callOf(each.part, null) === callOf(part, null) && each.part.storage === part.storage && each.filter === filter,
+    )?.name;
+  }
+
+  #reserve(part: Part, filter: string | null): string {
+    const name = `p${this.planned.length}`;
+    this.planned.push({ name, type: part.storage, part, filter, combine: "" });
+    return name;
+  }
+
+  /** A part's column in its own type. */
+  loaded(name: string): string {
+    const column = this.planned.find((each) => each.name === name)!;
+    return castTo(name, column.type, column.part.type);
+  }
+
+  set(value: string, type: string, storage: string, filter: string | null): ValueSet {
+    const same = this.sets.find((each) => each.value === value && each.type === type && each.filter === filter);
+    if (same) return same;
+    const set = { number: this.sets.length + 1, column: `v${this.sets.length}`, value, type, storage, filter };
+    this.sets.push(set);
+    return set;
+  }
+}
+
+function rowsOf(set: ValueSet): ValueRows {
+  const value = castTo(set.column, set.storage, set.type);
+  return { value, count: "n", upto: "upto", total: "total", where: `s = ${set.number}` };
+}
+
+/** What arguments are for all events alike: the numbers of those that mention no field; null for all others. */
+async function constantsOf(
+  session: Session,
+  nodes: readonly Node[],
+  texts: readonly string[],
+): Promise<(readonly string[] | null)[]> {
+  const found: (readonly string[] | null)[] = [];
+  for (const [i, node] of nodes.entries()) {
+    let fields = false;
+    visit(node, (each) => {
+      if (each.class === "COLUMN_REF" || each.class === "LAMBDA") fields = true;
+    });
+    if (fields) {
+      found.push(null);
+      continue;
+    }
+    const json = String((await session.value(`SELECT to_json(${texts[i]})::VARCHAR`)) ?? "");
+    const numbers = json.match(/-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g) ?? [];
+    found.push(/^\[?[-\d.,\seE+]*\]?$/.test(json) && numbers.length > 0 ? numbers : null);
+  }
+  return found;
 }
 
 async function typesOf(
@@ -126,6 +254,6 @@ async function typesOf(
   }
 }
 
-function castTo(sql: string, from: string, to: string): string {
+export function castTo(sql: string, from: string, to: string): string {
   return from === to ? sql : `CAST(${sql} AS ${to})`;
 }

@@ -1,6 +1,6 @@
 /** What a view may hold: one SELECT over one stream, of functions of the events, with aggregates that merge. */
 import type { StreamDefinition } from "../definition.ts";
-import { aggregateNamed, aggregateNames } from "./aggregates.ts";
+import { aggregateNamed, aggregateNames } from "./aggregates/table.ts";
 import { isNode, type Json, locationOf, type Node, nodesOf, visit } from "./ast.ts";
 import type { FunctionKind } from "./catalog.ts";
 import { findWord, refuse, type SourceText } from "./refusal.ts";
@@ -205,7 +205,7 @@ function checkFunction(source: SourceText, node: Node, at: number | null, catalo
   }
   if (name.startsWith("tidemark_")) throw refuse(source, at, `${name}() is Tidemark's own`, "use DuckDB's functions");
   if (kind !== "aggregate") return;
-  const entry = aggregateNamed(name);
+  const entry = aggregateNamed(name, node.distinct === true);
   if (!entry) {
     throw refuse(
       source,
@@ -213,10 +213,6 @@ function checkFunction(source: SourceText, node: Node, at: number | null, catalo
       `${name}() has no exact partial form in this version`,
       `available: ${aggregateNames.join(", ")}`,
     );
-  }
-  if (node.distinct === true) {
-    const why = `${name}(DISTINCT …) does not merge: the same value may be in both parts`;
-    throw refuse(source, at, why, "group by the value, and count in the query over the view");
   }
   const order = (node.order_bys as Node | null)?.orders;
   if (Array.isArray(order) && order.length > 0) {
@@ -230,8 +226,9 @@ function checkFunction(source: SourceText, node: Node, at: number | null, catalo
   if (node.export_state === true) {
     throw refuse(source, at, "an aggregate's state can't be stored or combined", "leave out EXPORT_STATE");
   }
-  if (count !== entry.arity) {
-    throw refuse(source, at, `${name}() with ${count} arguments is not available`, `it takes ${entry.arity} here`);
+  if (!entry.arity.includes(count)) {
+    const takes = `it takes ${entry.arity.join(" or ")} here`;
+    throw refuse(source, at, `${name}() with ${count} arguments is not available`, takes);
   }
 }
 

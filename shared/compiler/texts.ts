@@ -6,7 +6,8 @@ type Texts = Pick<ViewDefinition, "stream" | "partial" | "combine" | "finalize">
 
 /** Partials of the events in `events`, a SELECT that gives the stream's typed fields. */
 export function partialOf(view: Texts, events: string): string {
-  return `WITH ${quoteName(view.stream)} AS (${events}) ${view.partial}`;
+  // read where it is used: a view that keeps values reads the events more than once, and they may not fit in memory
+  return `WITH ${quoteName(view.stream)} AS NOT MATERIALIZED (${events}) ${view.partial}`;
 }
 
 /** Merged partials of `partials`, a SELECT (usually a UNION ALL) of partial rows. */

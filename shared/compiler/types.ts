@@ -70,6 +70,11 @@ export function hidesFloat(type: string): boolean {
   return elementsOf(type)?.some((each) => isFloat(each) || hidesFloat(each)) ?? false;
 }
 
+/** A double with one zero: -0.0 and 0.0 are equal, and which of them were shown would depend on order. */
+export function oneZero(sql: string, type: string): string {
+  return isFloat(type) ? `(${sql} + CAST(0 AS ${type}))` : sql;
+}
+
 export function isFloat(type: string): boolean {
   return type === "FLOAT" || type === "DOUBLE";
 }

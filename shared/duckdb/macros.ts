@@ -28,4 +28,18 @@ export const sessionMacros: readonly string[] = [
   // avg of times: HUGEINT division with DuckDB's own rounding (up only when the remainder exceeds half, towards zero below it)
   `CREATE OR REPLACE TEMP MACRO tidemark_avg_micros(total, n) AS CASE WHEN n = 0 OR total IS NULL THEN NULL
      ELSE (total // n + (total % n > n // 2)::HUGEINT)::BIGINT END`,
+  // Chan's formula over a list of parts {n, x, y, s}: numbers, means and co-moments about them. Where all means of one side are
+  // equal nothing is added, so that what does not vary has exactly 0.
+  `CREATE OR REPLACE TEMP MACRO tidemark_comoment(parts) AS list_transform([parts], lambda l: list_transform([{l: l,
+       n: list_sum(list_transform(l, lambda p: p.n))::DOUBLE,
+       x: list_sum(list_transform(l, lambda p: p.n * p.x)), y: list_sum(list_transform(l, lambda p: p.n * p.y))}], lambda t:
+     list_sum(list_transform(t.l, lambda p: p.s)) + CASE
+       WHEN list_min(list_transform(t.l, lambda p: p.x)) = list_max(list_transform(t.l, lambda p: p.x))
+         OR list_min(list_transform(t.l, lambda p: p.y)) = list_max(list_transform(t.l, lambda p: p.y)) THEN 0.0
+       ELSE list_sum(list_transform(t.l, lambda p: p.n * (p.x - t.x / t.n) * (p.y - t.y / t.n))) END)[1])[1]`,
+  // between two neighbouring values, part of the way: as DuckDB's quantile_cont does it for each kind of type
+  `CREATE OR REPLACE TEMP MACRO tidemark_between_number(low, high, part) AS
+     CASE WHEN part = 0 THEN low::DOUBLE ELSE low::DOUBLE * (1.0::DOUBLE - part) + high::DOUBLE * part END`,
+  `CREATE OR REPLACE TEMP MACRO tidemark_between_micros(low, high, part) AS round(low + (high - low) * part)::BIGINT`,
+  `CREATE OR REPLACE TEMP MACRO tidemark_between_unscaled(low, high, part) AS trunc(low + (high - low) * part)::BIGINT`,
 ];

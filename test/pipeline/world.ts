@@ -225,8 +225,11 @@ export class World {
       () => false,
     );
     if (!works) return false;
-    const inexact = view.inexact.length > 0 ? doublesOf(view.columns) : [];
-    const { differences } = await compareRows(this.#oracle, served, "FROM truth", { inexact });
+    const inexact = view.tolerance > 0 ? doublesOf(view.columns) : [];
+    const { differences } = await compareRows(this.#oracle, served, "FROM truth", {
+      inexact,
+      tolerance: view.tolerance,
+    });
     if (differences.length > 0) {
       throw new Error(
         `${view.name} at ${formatPosition(position)}: ${differences.length} rows differ, first ${JSON.stringify(differences[0])}\n${view.sql}`,

@@ -109,8 +109,8 @@ export class ViewBench {
   }
 
   async expectSame(view: ViewDefinition, left: string, right: string, what: string): Promise<void> {
-    const inexact = view.inexact.length > 0 ? doublesOf(view.columns) : [];
-    const { differences } = await compareRows(this.session, left, right, { inexact });
+    const inexact = view.tolerance > 0 ? doublesOf(view.columns) : [];
+    const { differences } = await compareRows(this.session, left, right, { inexact, tolerance: view.tolerance });
     expect(differences, `${what}\n${view.sql}`).toEqual([]);
   }
 
@@ -155,7 +155,7 @@ export class ViewBench {
     const join = (...tables: string[]) => tables.map((table) => `(FROM ${table})`).join(" UNION ALL ");
     const inexact = [...view.inexact];
     const same = async (left: string, right: string, law: string) => {
-      const { differences } = await compareRows(this.session, left, right, { inexact });
+      const { differences } = await compareRows(this.session, left, right, { inexact, tolerance: view.tolerance });
       expect(differences, `${law}\n${view.sql}`).toEqual([]);
     };
     await same(combineOf(view, join(a)), combineOf(view, join(a, empty)), "identity");

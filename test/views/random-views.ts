@@ -263,8 +263,9 @@ export class RandomViews {
     }
   }
 
-  #aggregate(): { kind: Kind | "list"; sql: string } {
+  #aggregate(): { kind: Kind | "list" | "map"; sql: string } {
     const filter = this.#chance(0.25) ? ` FILTER (WHERE ${this.scalar("bool", 2)})` : "";
+    if (this.#chance(0.4)) return this.#otherAggregate(filter);
     const name = this.#pick(["count(*)", "count", "count_if", "sum", "sum", "avg", "avg", "min", "max"]);
     const pickKind = (...kinds: Kind[]) => this.#pick(kinds);
     if (name === "count(*)") return { kind: "int", sql: `count(*)${filter}` };
@@ -301,6 +302,66 @@ export class RandomViews {
       "json",
     );
     return { kind, sql: `${name}(${this.scalar(kind, 2)})${filter}` };
+  }
+
+  /** Of every value, of truth values, of bits: all exact. */
+  #otherAggregate(filter: string): { kind: Kind | "list" | "map"; sql: string } {
+    const pickKind = (...kinds: Kind[]) => this.#pick(kinds);
+    const share = () => this.#pick(["0", "0.25", "0.5", "0.75", "0.9", "0.333", "0.99", "1"]);
+    const countable = () =>
+      pickKind("int", "dec", "num", "huge", "text", "bool", "ts", "tz", "day", "tod", "uuid", "list");
+    const name = this.#pick([
+      "distinct",
+      "distinct",
+      "median",
+      "disc",
+      "discs",
+      "cont",
+      "histogram",
+      "truth",
+      "bits",
+      "sum",
+      "avg",
+    ]);
+    switch (name) {
+      case "distinct":
+        return { kind: "int", sql: `count(DISTINCT ${this.scalar(countable(), 2)})${filter}` };
+      case "sum": {
+        const kind = pickKind("int", "dec");
+        return { kind: kind === "int" ? "huge" : kind, sql: `sum(DISTINCT ${this.scalar(kind, 2)})${filter}` };
+      }
+      case "avg":
+        return { kind: "num", sql: `avg(DISTINCT ${this.scalar(pickKind("int", "dec"), 1)})${filter}` };
+      case "median": {
+        const kind = pickKind("int", "ts", "tz", "text");
+        return { kind: kind === "int" ? "num" : kind, sql: `median(${this.scalar(kind, 1)})${filter}` };
+      }
+      case "cont": {
+        const kind = pickKind("int", "ts", "tz");
+        return {
+          kind: kind === "int" ? "num" : kind,
+          sql: `quantile_cont(${this.scalar(kind, 1)}, ${share()})${filter}`,
+        };
+      }
+      case "disc": {
+        const kind = countable();
+        return { kind, sql: `quantile_disc(${this.scalar(kind, 2)}, ${share()})${filter}` };
+      }
+      case "discs":
+        return {
+          kind: "list",
+          sql: `quantile_disc(${this.scalar(countable(), 2)}, [${share()}, ${share()}])${filter}`,
+        };
+      case "histogram":
+        return { kind: "map", sql: `histogram(${this.scalar(pickKind("int", "text", "day", "dec"), 2)})${filter}` };
+      case "truth":
+        return { kind: "bool", sql: `${this.#pick(["bool_and", "bool_or"])}(${this.scalar("bool", 2)})${filter}` };
+      default:
+        return {
+          kind: "int",
+          sql: `${this.#pick(["bit_and", "bit_or", "bit_xor"])}(${this.scalar("int", 1)})${filter}`,
+        };
+    }
   }
 
   /** An expression over the aggregates in `pool`. */

@@ -1,0 +1,26 @@
+/** Truth values and bits: each merges by itself. */
+import { isInteger, storageOf } from "../types.ts";
+import { type Aggregate, type Argument, type PartsPlan, type Refused, refused } from "./plan.ts";
+
+function truth(combine: "bool_and" | "bool_or", { sql }: Argument): PartsPlan {
+  return {
+    parts: [{ call: `${combine}(${sql})`, type: "BOOLEAN", storage: "BOOLEAN", combine }],
+    finalize: ([part]) => part!,
+  };
+}
+
+function bits(combine: "bit_and" | "bit_or" | "bit_xor", { sql, type }: Argument): PartsPlan | Refused {
+  const storage = storageOf(type);
+  if (!storage || !(isInteger(type) || type === "HUGEINT" || type === "UHUGEINT")) {
+    return refused(`${combine} of ${type} is not available`, "cast the argument to an integer");
+  }
+  return { parts: [{ call: `${combine}(${sql})`, type, storage, combine }], finalize: ([part]) => part! };
+}
+
+export const logic: readonly Aggregate[] = [
+  { names: ["bool_and"], class: "semigroup", arity: [1], plan: ([x]) => truth("bool_and", x!), idempotent: true },
+  { names: ["bool_or"], class: "semigroup", arity: [1], plan: ([x]) => truth("bool_or", x!), idempotent: true },
+  { names: ["bit_and"], class: "semigroup", arity: [1], plan: ([x]) => bits("bit_and", x!), idempotent: true },
+  { names: ["bit_or"], class: "semigroup", arity: [1], plan: ([x]) => bits("bit_or", x!), idempotent: true },
+  { names: ["bit_xor"], class: "group", arity: [1], plan: ([x]) => bits("bit_xor", x!) },
+];

@@ -1,0 +1,98 @@
+/** What an entry of the table of aggregates says. */
+
+/** An argument of an aggregate: its SQL over the events, and its type. */
+export interface Argument {
+  readonly sql: string;
+  readonly type: string;
+  /** What it is for all events alike, where it mentions no field: numbers (of a list, all of them). */
+  readonly constant: readonly string[] | null;
+}
+
+/** The aggregate that merges parts, or its SQL over the loaded parts of the same plan: commutative and associative. */
+export type Combine =
+  | "sum"
+  | "min"
+  | "max"
+  | "bool_and"
+  | "bool_or"
+  | "bit_and"
+  | "bit_or"
+  | "bit_xor"
+  | ((parts: readonly string[]) => string);
+
+/** One partial aggregate: over events `call`, over parts `combine`; both give `type`. */
+export interface Part {
+  /** A single aggregate call over the events, e.g. `sum(delay)`; or SQL of several, given the FILTER that each must have. */
+  readonly call: string | ((filter: string) => string);
+  readonly type: string;
+  /** The type that files and tables keep, without loss. */
+  readonly storage: string;
+  readonly combine: Combine;
+  /** Computed from doubles in whatever order: two tellings may differ by this share. Left out: exact. */
+  readonly tolerance?: number;
+}
+
+/** A sum of doubles in another order differs by a few units in the last place for each addition. */
+export const sumTolerance = 1e-9;
+/** Squares about a mean lose what the mean is larger than the spread, in DuckDB's own functions as well. */
+export const momentTolerance = 1e-6;
+
+/** An aggregate of a fixed number of parts. */
+export interface PartsPlan {
+  readonly parts: readonly Part[];
+  /** The aggregate's value from its merged parts, given the parts' names. */
+  readonly finalize: (parts: readonly string[]) => string;
+}
+
+/** An aggregate that has to know every value: one partial row for each value of a group, with the number of events that have it. */
+export interface ValuesPlan {
+  /** The value, SQL over the events; events where it is NULL are left out. */
+  readonly value: string;
+  readonly type: string;
+  readonly storage: string;
+  /** The aggregate's value over the rows of one group, as one aggregate expression. */
+  readonly aggregate: (rows: ValueRows) => string;
+  /** As of a part. */
+  readonly tolerance?: number;
+}
+
+/** The rows of one group's values, each value once: names of their columns, and the condition that picks them. */
+export interface ValueRows {
+  readonly value: string;
+  /** Number of events with this value, BIGINT. */
+  readonly count: string;
+  /** Number of events with this or a smaller value, HUGEINT. */
+  readonly upto: string;
+  /** Number of events with a value, HUGEINT. */
+  readonly total: string;
+  readonly where: string;
+}
+
+export type Plan = PartsPlan | ValuesPlan;
+
+export interface Refused {
+  readonly why: string;
+  readonly instead: string;
+}
+
+export const refused = (why: string, instead: string): Refused => ({ why, instead });
+
+export interface Aggregate {
+  readonly names: readonly string[];
+  /** group: parts can be subtracted again; semigroup: they only merge; values: one row per value, exact. */
+  readonly class: "group" | "semigroup" | "values";
+  /** Numbers of arguments it takes. */
+  readonly arity: readonly number[];
+  /** The plan for these arguments, or why there is none and what to write instead. */
+  readonly plan: (args: readonly Argument[]) => Plan | Refused;
+  /** DISTINCT makes no difference to it. */
+  readonly idempotent?: true;
+}
+
+/** A part's SQL over the events, under a condition of its own. */
+export function callOf({ call }: Part, filter: string | null): string {
+  const clause = filter === null ? "" : ` FILTER (WHERE ${filter})`;
+  return typeof call === "string" ? `${call}${clause}` : call(clause);
+}
+
+export const countPart = (call: Part["call"]): Part => ({ call, type: "BIGINT", storage: "BIGINT", combine: "sum" });

@@ -1,0 +1,133 @@
+/** Counts, sums, averages and extremes: aggregates of one or two parts. */
+import { decimalOf, hidesFloat, isDecimal, isFloat, isInteger, isSmall, oneZero, storageOf } from "../types.ts";
+import {
+  type Aggregate,
+  type Argument,
+  countPart,
+  type Part,
+  type PartsPlan,
+  type Refused,
+  refused,
+  sumTolerance,
+} from "./plan.ts";
+
+/** A sum as DuckDB types it: HUGEINT of integers, DECIMAL(38,s) of decimals, DOUBLE of floats. Null: no exact carrier. */
+function sumPart({ sql, type }: Pick<Argument, "sql" | "type">): Part | null {
+  const call = `sum(${sql})`;
+  // 64-bit inputs reach 38 digits only after 10^19 events
+  if (isInteger(type) || type === "BOOLEAN") return { call, type: "HUGEINT", storage: "DECIMAL(38,0)", combine: "sum" };
+  if (type === "HUGEINT") return { call, type: "HUGEINT", storage: "VARCHAR", combine: "sum" };
+  if (isDecimal(type)) {
+    const storage = `DECIMAL(38,${decimalOf(type).scale})`;
+    return { call, type: storage, storage, combine: "sum" };
+  }
+  if (isFloat(type)) return { call, type: "DOUBLE", storage: "DOUBLE", combine: "sum", tolerance: sumTolerance };
+  return null;
+}
+
+/** Microseconds since the epoch (or midnight) of a time-like argument, and the way back to avg's result type. */
+function microsOf({ sql, type }: Argument): { sql: string; back: (micros: string) => string } | null {
+  switch (type) {
+    case "DATE":
+    case "TIMESTAMP_S":
+    case "TIMESTAMP_MS":
+    case "TIMESTAMP_NS":
+    case "TIMESTAMP":
+      return { sql: `epoch_us(CAST(${sql} AS TIMESTAMP))`, back: (micros) => `make_timestamp(${micros})` };
+    case "TIMESTAMP WITH TIME ZONE":
+      return { sql: `epoch_us(${sql})`, back: (micros) => `make_timestamptz(${micros})` };
+    case "TIME":
+      return { sql: `epoch_us(${sql})`, back: (micros) => `(TIME '00:00:00' + to_microseconds(${micros}))` };
+    default:
+      return null;
+  }
+}
+
+function extreme(combine: "min" | "max", { sql, type }: Argument): PartsPlan | Refused {
+  const storage = storageOf(type);
+  if (!storage) {
+    return refused(
+      `${combine} of ${type} can't be kept in files without loss`,
+      "cast it to a type such as VARCHAR or BIGINT",
+    );
+  }
+  if (hidesFloat(type)) {
+    return refused(
+      `${combine} of ${type}: -0.0 and 0.0 inside it are equal, and which is shown depends on order`,
+      "take it of the doubles themselves",
+    );
+  }
+  return {
+    parts: [{ call: `${combine}(${oneZero(sql, type)})`, type, storage, combine }],
+    finalize: ([part]) => part!,
+  };
+}
+
+function average(x: Argument): PartsPlan | Refused {
+  const count = countPart(`count(${x.sql})`);
+  const micros = microsOf(x);
+  if (micros) {
+    const total = sumPart({ sql: micros.sql, type: "BIGINT" })!;
+    return { parts: [total, count], finalize: ([s, n]) => micros.back(`tidemark_avg_micros(${s}, ${n})`) };
+  }
+  const total = sumPart(x);
+  if (!total || x.type === "BOOLEAN") {
+    return refused(`avg of ${x.type} is not available`, "cast the argument to BIGINT, DECIMAL or DOUBLE");
+  }
+  if (isFloat(x.type)) return { parts: [total, count], finalize: ([s, n]) => `(${s} / nullif(${n}, 0))` };
+  const scale = isDecimal(x.type) ? decimalOf(x.type).scale : 0;
+  if (scale > 22)
+    return refused(
+      `avg of ${x.type}: beyond scale 22 the division is not exact`,
+      `cast the argument to DECIMAL(38,${22}) or less`,
+    );
+  const unscaled = (s: string) => (scale === 0 ? s : `CAST(replace(CAST(${s} AS VARCHAR), '.', '') AS HUGEINT)`);
+  if (isSmall(x.type)) {
+    return {
+      parts: [total, count],
+      finalize: ([s, n]) => `(CAST(${unscaled(s!)} AS DOUBLE) / (nullif(${n}, 0)::DOUBLE * 1e${scale}))`,
+    };
+  }
+  // 10^scale is 5^scale moved by scale bits, which are exact in a double. An average over a divisor of up to 2^60 is the
+  // cheaper one to plan: at scale 10, groups of 10^11 events.
+  const divide = scale <= 10 ? "tidemark_avg" : "tidemark_avg_wide";
+  const divisor = (n: string) => (scale === 0 ? n : `(${n}::UHUGEINT * ${5n ** BigInt(scale)}::UHUGEINT)`);
+  const unit = scale === 0 ? "" : ` * ${1 / 2 ** scale}::DOUBLE`;
+  return { parts: [total, count], finalize: ([s, n]) => `(${divide}(${unscaled(s!)}, ${divisor(n!)})${unit})` };
+}
+
+export const sums: readonly Aggregate[] = [
+  {
+    names: ["count_star"],
+    class: "group",
+    arity: [0],
+    plan: () => ({ parts: [countPart("count(*)")], finalize: ([n]) => `coalesce(${n}, 0)` }),
+  },
+  {
+    names: ["count"],
+    class: "group",
+    arity: [1],
+    plan: ([x]) => ({ parts: [countPart(`count(${x!.sql})`)], finalize: ([n]) => `coalesce(${n}, 0)` }),
+  },
+  {
+    names: ["count_if", "countif"],
+    class: "group",
+    arity: [1],
+    // unlike count, NULL over no rows
+    plan: ([x]) => ({ parts: [countPart(`count_if(${x!.sql})`)], finalize: ([n]) => n! }),
+  },
+  {
+    names: ["sum"],
+    class: "group",
+    arity: [1],
+    plan: ([x]) => {
+      const part = sumPart(x!);
+      if (!part)
+        return refused(`sum of ${x!.type} is not available`, "cast the argument to an integer, DECIMAL or DOUBLE");
+      return { parts: [part], finalize: ([s]) => s! };
+    },
+  },
+  { names: ["avg", "mean"], class: "group", arity: [1], plan: ([x]) => average(x!) },
+  { names: ["min"], class: "semigroup", arity: [1], plan: ([x]) => extreme("min", x!), idempotent: true },
+  { names: ["max"], class: "semigroup", arity: [1], plan: ([x]) => extreme("max", x!), idempotent: true },
+];

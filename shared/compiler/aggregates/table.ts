@@ -1,0 +1,29 @@
+/**
+ * The one table of aggregates. To add an aggregate, add one entry and its cases in test/views/cases; nothing else in the
+ * system knows what an aggregate is.
+ *
+ * An entry turns one use, e.g. `avg(delay)` over BIGINT, into parts that merge and one expression over the merged parts; or
+ * into one row for each value, and one aggregate over those. The compiler adds FILTER to each part, shares equal parts between
+ * aggregates, and moves values between their own type (`type`) and the one files keep (`storage`).
+ */
+import { logic } from "./logic.ts";
+import { moments } from "./moments.ts";
+import type { Aggregate } from "./plan.ts";
+import { sums } from "./sums.ts";
+import { distinctOf, values } from "./values.ts";
+
+const table: readonly Aggregate[] = [...sums, ...logic, ...moments, ...values];
+
+const byName = new Map(table.flatMap((entry) => entry.names.map((name) => [name, entry] as const)));
+
+/** @param distinct it is taken of each value once */
+export function aggregateNamed(name: string, distinct: boolean): Aggregate | undefined {
+  const entry = byName.get(name);
+  if (!entry || !distinct || entry.idempotent) return entry;
+  return distinctOf(entry, name);
+}
+
+/** The names a view may use, for messages. */
+export const aggregateNames: readonly string[] = table
+  .flatMap((entry) => entry.names)
+  .filter((name) => name !== "count_star");

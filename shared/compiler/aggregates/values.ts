@@ -1,0 +1,154 @@
+/** Aggregates that have to know every value of a group, exactly: over one row for each value, with its count. */
+import { decimalOf, hidesFloat, isDecimal, isFloat, isInteger, oneZero, storageOf } from "../types.ts";
+import {
+  type Aggregate,
+  type Argument,
+  momentTolerance,
+  type Refused,
+  refused,
+  sumTolerance,
+  type ValueRows,
+  type ValuesPlan,
+} from "./plan.ts";
+
+function valuesOf(x: Argument, aggregate: ValuesPlan["aggregate"], tolerance = 0): ValuesPlan | Refused {
+  const storage = storageOf(x.type);
+  if (!storage) {
+    const row = x.type.startsWith("STRUCT(");
+    return refused(
+      `single values of ${x.type} can't be kept without loss`,
+      row ? "name its fields: {a: …, b: …}" : "cast it, e.g. to VARCHAR",
+    );
+  }
+  if (hidesFloat(x.type)) {
+    return refused(
+      `single values of ${x.type}: -0.0 and 0.0 inside it are equal, and which is shown depends on order`,
+      "use the doubles themselves",
+    );
+  }
+  return {
+    value: oneZero(x.sql, x.type),
+    type: x.type,
+    storage,
+    aggregate,
+    ...(tolerance > 0 ? { tolerance } : {}),
+  };
+}
+
+const filtered = (call: string, { where }: ValueRows) => `${call} FILTER (WHERE ${where})`;
+
+/** Any aggregate of one argument with DISTINCT: DuckDB's own, over each value once. */
+export function distinctOf(entry: Aggregate, name: string): Aggregate {
+  return {
+    names: entry.names,
+    class: "values",
+    arity: [1],
+    plan: ([x]) => {
+      const summed = isFloat(x!.type) && /^(sum|avg|mean)$/.test(name) ? sumTolerance : 0;
+      const rounds = /^(var|std|sem)/.test(name) ? momentTolerance : summed;
+      return valuesOf(x!, (rows) => filtered(`${name}(${rows.value})`, rows), rounds);
+    },
+  };
+}
+
+/** The smallest value at or beyond a place among all events of the group, counted from 0. */
+const valueAt = (place: string, rows: ValueRows) =>
+  `min(${rows.value}) FILTER (WHERE ${rows.where} AND ${rows.upto} > ${place})`;
+
+/** DuckDB's own places: exact for decimal shares, which literals are. */
+function discrete(share: string, rows: ValueRows): string {
+  const [, whole = "0", fraction = ""] = /^(\d*)\.?(\d*)$/.exec(share) ?? [];
+  const unit = 10n ** BigInt(fraction.length);
+  const scaled = BigInt(whole + fraction);
+  return valueAt(`(greatest(1, (${rows.total} * ${scaled} + ${unit - 1n}) // ${unit}) - 1)`, rows);
+}
+
+/** Between the two neighbours of a place, as DuckDB interpolates each type. */
+function continuous(share: string, type: string, rows: ValueRows): string {
+  const place = `(CAST(${rows.total} - 1 AS DOUBLE) * CAST(${share} AS DOUBLE))`;
+  const [low, high] = [valueAt(`floor(${place})`, rows), valueAt(`ceil(${place})`, rows)];
+  const part = `max(${place} - floor(${place})) FILTER (WHERE ${rows.where})`;
+  if (isDecimal(type)) {
+    const unscaled = (value: string) => `CAST(replace(CAST(${value} AS VARCHAR), '.', '') AS BIGINT)`;
+    const { scale } = decimalOf(type);
+    const unit = scale === 0 ? "1" : `0.${"0".repeat(scale - 1)}1`;
+    const between = `tidemark_between_unscaled(${unscaled(low)}, ${unscaled(high)}, ${part})`;
+    return `CAST(CAST(${between} AS DECIMAL(18,0)) * CAST(${unit} AS DECIMAL(${scale + 1},${scale})) AS ${type})`;
+  }
+  if (!/^(DATE|TIMESTAMP)/.test(type)) return `tidemark_between_number(${low}, ${high}, ${part})`;
+  const zoned = type === "TIMESTAMP WITH TIME ZONE";
+  const micros = (value: string) => (zoned ? `epoch_us(${value})` : `epoch_us(CAST(${value} AS TIMESTAMP))`);
+  return `make_timestamp${zoned ? "tz" : ""}(tidemark_between_micros(${micros(low)}, ${micros(high)}, ${part}))`;
+}
+
+/** The median and quantiles between values: what type it gives, and whether it can be told apart from DuckDB's. */
+function interpolated(x: Argument, shares: readonly string[] | null, many: boolean): ValuesPlan | Refused {
+  const { type } = x;
+  const numeric =
+    isInteger(type) || isFloat(type) || type === "HUGEINT" || (isDecimal(type) && decimalOf(type).precision <= 18);
+  if (!numeric && !/^(DATE|TIMESTAMP|TIMESTAMP WITH TIME ZONE)$/.test(type)) {
+    return refused(`there is no exact interpolation of ${type}`, "use quantile_disc, or cast the argument to DOUBLE");
+  }
+  if (!shares) return refused("the share of a quantile is not a constant", "write it as a number from 0 to 1");
+  return valuesOf(
+    x,
+    (rows) =>
+      listed(
+        shares.map((share) => continuous(share, type, rows)),
+        many,
+      ),
+    isFloat(type) ? sumTolerance : 0,
+  );
+}
+
+function listed(values: readonly string[], many: boolean): string {
+  return many ? `[${values.join(", ")}]` : values[0]!;
+}
+
+const share = /^(0?\.\d+|0|1|1\.0*|0\.)$/;
+
+function quantile(kind: "continuous" | "discrete"): Aggregate["plan"] {
+  return ([x, q]) => {
+    const shares = q?.constant ?? null;
+    if (!shares)
+      return refused("the share of a quantile is not a constant", "write a number from 0 to 1, or a list of them");
+    const wrong = shares.find((each) => !share.test(each));
+    if (wrong !== undefined)
+      return refused(`a share of ${wrong} is not from 0 to 1`, "write it as 0.5, not as an expression");
+    const many = q!.type.endsWith("[]");
+    if (kind === "continuous") return interpolated(x!, shares, many);
+    return valuesOf(x!, (rows) => {
+      const whole = shares.map((each) => discrete(each, rows));
+      return many ? `CASE WHEN count(*) FILTER (WHERE ${rows.where}) > 0 THEN ${listed(whole, true)} END` : whole[0]!;
+    });
+  };
+}
+
+function entry(names: readonly string[], arity: readonly number[], plan: Aggregate["plan"]): Aggregate {
+  return { names, class: "values", arity, plan };
+}
+
+export const values: readonly Aggregate[] = [
+  entry(["median"], [1], ([x]) => {
+    // texts and the like have no middle: DuckDB takes the lower one
+    if (/^(VARCHAR|UUID|BLOB|BOOLEAN)$/.test(x!.type)) return valuesOf(x!, (rows) => discrete("0.5", rows));
+    return interpolated(x!, ["0.5"], false);
+  }),
+  entry(["quantile_cont"], [2], quantile("continuous")),
+  entry(["quantile_disc", "quantile"], [2], quantile("discrete")),
+  entry(["entropy"], [1], ([x]) =>
+    valuesOf(
+      x!,
+      (rows) =>
+        `coalesce(-sum((${rows.count} / ${rows.total}) * log2(${rows.count} / ${rows.total})) FILTER (WHERE ${rows.where}), 0.0)`,
+      sumTolerance,
+    ),
+  ),
+  entry(["histogram"], [1], ([x]) =>
+    valuesOf(
+      x!,
+      (rows) =>
+        `map_from_entries(list({k: ${rows.value}, v: CAST(${rows.count} AS UBIGINT)} ORDER BY ${rows.value}) FILTER (WHERE ${rows.where}))`,
+    ),
+  ),
+];

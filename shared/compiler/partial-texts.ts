@@ -1,0 +1,82 @@
+/** A plan as SQL: events → partials, partials → partials, and merged partials → one row a group with the aggregates' values. */
+import type { PartialColumn } from "../definition.ts";
+import { callOf } from "./aggregates/plan.ts";
+import { castTo, type Planned } from "./plan.ts";
+
+/** Which rows a partial row is: 0 for a group's parts, else the number of a value set. Only where a view has value sets. */
+const setColumn: PartialColumn = { name: "s", type: "INTEGER" };
+const countColumn: PartialColumn = { name: "n", type: "BIGINT" };
+
+/** Columns that partial rows are grouped by when they merge. */
+export function keyColumns({ keys, sets }: Planned): PartialColumn[] {
+  const own = keys.map(({ name, type }) => ({ name, type }));
+  if (sets.length === 0) return own;
+  return [...own, setColumn, ...sets.map(({ column, storage }) => ({ name: column, type: storage }))];
+}
+
+/** Columns that merge. */
+export function partColumns({ parts, sets }: Planned): PartialColumn[] {
+  const own = parts.map(({ name, type }) => ({ name, type }));
+  return sets.length === 0 ? own : [...own, countColumn];
+}
+
+/** Events → partials: a row for each group, and one for each value of each set. */
+export function partialText(plan: Planned): string {
+  const { table, where, keys, parts, sets } = plan;
+  const groups = keys.map((_, i) => i + 1);
+  const keyList = keys.map((key) => `${key.sql} AS ${key.name}`);
+  const partList = parts.map(({ name, part, filter }) => {
+    return `${castTo(callOf(part, filter), part.type, part.storage)} AS ${name}`;
+  });
+  const select = (list: readonly string[], conditions: readonly (string | null)[], by: readonly number[]) => {
+    const all = conditions
+      .filter((each) => each !== null)
+      .map((each, _, { length }) => (length > 1 ? `(${each})` : each));
+    const wheres = all.length > 0 ? ` WHERE ${all.join(" AND ")}` : "";
+    return `SELECT ${list.join(", ")} FROM ${table}${wheres}${by.length > 0 ? ` GROUP BY ${by.join(", ")}` : ""}`;
+  };
+  if (sets.length === 0) return select([...keyList, ...partList], [where], groups);
+  const nothing = ({ name, type }: PartialColumn) => `CAST(NULL AS ${type}) AS ${name}`;
+  const noValues = sets.map((set) => nothing({ name: set.column, type: set.storage }));
+  const base = select([...keyList, "0 AS s", ...noValues, ...partList, nothing(countColumn)], [where], groups);
+  const rows = sets.map((set, i) => {
+    const value = `${castTo(set.value, set.type, set.storage)} AS ${set.column}`;
+    const list = [...keyList, `${set.number} AS s`, ...noValues.with(i, value), ...parts.map(nothing), "count(*) AS n"];
+    return select(list, [where, set.filter, `(${set.value}) IS NOT NULL`], [...groups, keys.length + 2 + i]);
+  });
+  return [base, ...rows].join(" UNION ALL ");
+}
+
+/** Partials → partials. */
+export function combineText(plan: Planned): string {
+  const keys = keyColumns(plan);
+  const merged = plan.parts.map(({ name, combine }) => `${combine} AS ${name}`);
+  if (plan.sets.length > 0) merged.push("CAST(sum(n) AS BIGINT) AS n");
+  const groups = keys.map((_, i) => i + 1).join(", ");
+  return `SELECT ${[...keys.map((key) => key.name), ...merged].join(", ")} FROM partials${groups ? ` GROUP BY ${groups}` : ""}`;
+}
+
+/** Merged partials → a relation of the group keys in their own types (k0, …) and the aggregates' values (a0, …). */
+export function valuesText(plan: Planned): string {
+  const { keys, parts, sets, aggregates } = plan;
+  const keyNames = keys.map((key) => key.name);
+  const lists = [
+    ...keys.map((key) => `CAST(${key.name} AS ${key.valueType}) AS ${key.name}`),
+    ...aggregates.map((each, i) => `CAST(${each.over === "parts" ? each.finalize : `x${i}`} AS ${each.type}) AS a${i}`),
+  ];
+  const select = `SELECT ${lists.join(", ") || "1 AS nothing"} FROM`;
+  if (sets.length === 0) return `${select} merged`;
+  // the places of values among their group's events; DuckDB leaves out what no aggregate asks for
+  const group = [...keyNames, "s"].join(", ");
+  const order = sets.map((set) => castTo(set.column, set.storage, set.type)).join(", ");
+  const placed =
+    `SELECT *, sum(n) OVER (PARTITION BY ${group} ORDER BY ${order} ROWS UNBOUNDED PRECEDING) AS upto, ` +
+    `sum(n) OVER (PARTITION BY ${group}) AS total FROM merged`;
+  const perGroup = [
+    ...keyNames,
+    ...parts.map(({ name }) => `any_value(${name}) FILTER (WHERE s = 0) AS ${name}`),
+    ...aggregates.flatMap((each, i) => (each.over === "values" ? [`${each.finalize} AS x${i}`] : [])),
+  ];
+  const by = keyNames.length > 0 ? ` GROUP BY ${keyNames.join(", ")}` : "";
+  return `${select} (SELECT ${perGroup.join(", ")} FROM (${placed})${by})`;
+}
