@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { FastifyInstance } from "fastify";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { Follower } from "../../serving/follower.ts";
 import { Freshness } from "../../serving/freshness.ts";
 import { httpApi } from "../../serving/http.ts";
@@ -360,10 +360,15 @@ describe("the API", () => {
         await follower.tick();
         const next = await world.writer(await world.runBatch(), 0);
         await catchUp(world, next);
-        for (let tries = 0; tries < 20; tries++) {
-          await follower.tick();
-          await new Promise((resolve) => setImmediate(resolve));
-        }
+        // the new version is loaded beside the old one, and served when it is there
+        const wanted = next.generation.manifest.number;
+        await vi.waitUntil(
+          async () => {
+            await follower.tick();
+            return (await get("/v1/status")).json<{ version: number }>().version === wanted;
+          },
+          { timeout: 10_000, interval: 5 },
+        );
         await old.close();
         old = next;
       }
