@@ -9,6 +9,7 @@ import { verdictText } from "../cli/verbs/verify.ts";
 import { checkedRows } from "../serving/snapshot-rows.ts";
 import { verify } from "../serving/verify.ts";
 import { compareRows } from "../shared/compare.ts";
+import { plainOf } from "../shared/compiler/texts.ts";
 import { Duck, quoteText } from "../shared/duckdb/duck.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import { Producer } from "../shared/ingest/producer.ts";
@@ -143,7 +144,7 @@ async function verifyAll(screen: Screen, { store, log }: Opened, total: number):
       const view = definition.views.find((each) => each.name === "total")!;
       const served = await checkedRows(store, snapshot, view);
       const file = `SELECT * FROM read_parquet(${quoteText(flightsFile)}) LIMIT ${total}`;
-      const direct = await compareRows(session, served, `WITH flights AS (${file}) ${view.sql}`);
+      const direct = await compareRows(session, served, plainOf(view, file));
       equal &&= direct.differences.length === 0;
       const [row] = (await session.read(served)).getRowObjectsJson();
       screen.line(

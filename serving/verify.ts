@@ -1,8 +1,8 @@
 /** verify: the user's own SQL in plain DuckDB over archive and log tail, at the served position, against the served rows. */
 import { compareRows, type Difference, doublesOf } from "../shared/compare.ts";
-import { combineOf, partialOf } from "../shared/compiler/texts.ts";
+import { combineOf, partialOf, plainOf } from "../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../shared/definition.ts";
-import { quoteName, type Session } from "../shared/duckdb/duck.ts";
+import type { Session } from "../shared/duckdb/duck.ts";
 import { History } from "../shared/history/history.ts";
 import type { Log } from "../shared/log/log.ts";
 import { rangesBetween } from "../shared/position.ts";
@@ -63,7 +63,7 @@ async function verdictOf(
   view: ViewDefinition,
   events: string,
 ): Promise<Verdict> {
-  const plain = `WITH ${quoteName(view.stream)} AS (${events}) ${view.sql.replace(/;\s*$/, "")}\n`;
+  const plain = plainOf(view, events);
   const inexact = view.tolerance > 0;
   const compared = await compareRows(session, await checkedRows(store, snapshot, view), plain, {
     inexact: inexact ? doublesOf(view.columns) : [],

@@ -51,6 +51,36 @@ export async function renderExpressions(session: Session, expressions: readonly 
   return list.map((row) => String(row.sql).replace(/^SELECT /, ""));
 }
 
+/** `SELECT * FROM …` of a parsed FROM, with the queries of a WITH before it. */
+export async function renderSelect(session: Session, from: Node, ctes: Node): Promise<string> {
+  const star: Node = {
+    class: "STAR",
+    type: "STAR",
+    alias: "",
+    query_location: mark + nowhere,
+    relation_name: "",
+    exclude_list: [],
+    replace_list: [],
+    columns: false,
+    expr: null,
+    qualified_exclude_list: [],
+    rename_list: [],
+  };
+  const statement = selectOf([star]);
+  const node = { ...(statement.node as Node), from_table: keepAllDoubles(from), cte_map: keepAllDoubles(ctes) };
+  const text = printJson({ error: false, statements: [{ ...statement, node }] });
+  return String(await session.value("SELECT json_deserialize_sql(?::JSON)", [text]));
+}
+
+function keepAllDoubles(value: Node): Node {
+  const go = (each: Json): Json => {
+    if (isExpression(each)) return keepDoubles(each);
+    if (Array.isArray(each)) return each.map(go);
+    return isNode(each) ? keepAllDoubles(each) : each;
+  };
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, go(each)]));
+}
+
 /** DuckDB writes the double 1e3 as 1000.0, and reads that as a DECIMAL: only a cast keeps the type. */
 function keepDoubles(expression: Node): Node {
   return rewrite(expression, (each) => {

@@ -22,11 +22,12 @@ import {
   rewrite,
 } from "./ast.ts";
 import { type FunctionKind, readCatalog } from "./catalog.ts";
+import { InputReader } from "./input.ts";
 import { combineText, keyColumns, partColumns, partialText, valuesText } from "./partial-texts.ts";
 import { planView } from "./plan.ts";
 import { complaint, findWord, refuse } from "./refusal.ts";
 import { groupKeys, Scope } from "./scope.ts";
-import { aggregatesIn, checkExpression, checkShape, oneSelect, streamOf } from "./supported.ts";
+import { aggregatesIn, checkExpression, checkShape, oneSelect } from "./supported.ts";
 
 /** Compiles views against streams. Holds a DuckDB session with one empty table per stream. */
 export class Compiler {
@@ -72,9 +73,10 @@ export class Compiler {
 
   async #compile(source: ViewSource): Promise<ViewDefinition> {
     const select = await this.#parse(source);
-    const stream = streamOf(source, select, this.#streams);
     checkShape(source, select);
-    const scope = new Scope(source, stream, String((select.from_table as Node).alias) || stream.name);
+    const input = await new InputReader(this.#session, source, this.#streams, this.#catalog).read(select);
+    const { stream } = input;
+    const scope = new Scope(source, input.columns, input.name);
     const expressions = [...nodesOf(select.select_list), ...nodesOf(select.group_expressions)];
     for (const each of [select.where_clause, select.having]) if (isNode(each)) expressions.push(each);
     for (const each of expressions) {
@@ -113,7 +115,7 @@ export class Compiler {
     for (const item of items) for (const node of this.#aggregatesIn(item.node)) uses.add(node);
     if (having) for (const node of this.#aggregatesIn(having)) uses.add(node);
 
-    const planned = await planView(this.#session, source, stream, { keys, uses: uses.nodes, where });
+    const planned = await planView(this.#session, source, input.table, { keys, uses: uses.nodes, where });
     const keyNames = new Map(keys.map((key, i) => [fingerprint(key), `k${i}`]));
     const outer = (node: Node): Node =>
       rewrite(node, (each) => {

@@ -1,6 +1,6 @@
 /** From a view's keys and aggregates to the columns of its partials, and the texts that make and merge them. */
-import type { AggregateUse, PartialColumn, StreamDefinition } from "../definition.ts";
-import { quoteName, type Session } from "../duckdb/duck.ts";
+import type { AggregateUse, PartialColumn } from "../definition.ts";
+import type { Session } from "../duckdb/duck.ts";
 import { messageOf } from "../errors.ts";
 import { type Argument, callOf, type Part, type ValueRows } from "./aggregates/plan.ts";
 import { aggregateNamed } from "./aggregates/table.ts";
@@ -57,13 +57,11 @@ export interface Planned {
   readonly tolerance: number;
 }
 
-/** Decides everything about a view's partials; `partial-texts.ts` writes it down. */
-export async function planView(
-  session: Session,
-  source: SourceText,
-  stream: StreamDefinition,
-  taken: Taken,
-): Promise<Planned> {
+/**
+ * Decides everything about a view's partials; `partial-texts.ts` writes it down.
+ * @param table what the view aggregates, as it stands after FROM
+ */
+export async function planView(session: Session, source: SourceText, table: string, taken: Taken): Promise<Planned> {
   const { keys, uses, where } = taken;
   const args = uses.flatMap((use) => nodesOf(use.children));
   const filters = uses.map((use) => (isNode(use.filter) ? use.filter : null));
@@ -81,7 +79,6 @@ export async function planView(
   const whereSql = where ? take(1)[0]! : null;
   const useSql = rendered;
 
-  const table = quoteName(stream.name);
   const perEvent = await typesOf(session, source, [...keySql, ...argSql], table);
   const results = await typesOf(session, source, useSql, table);
   const keyTypes = perEvent.slice(0, keys.length);

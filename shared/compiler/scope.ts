@@ -1,5 +1,4 @@
 /** Names in a view: what each can mean, and the group keys they make. */
-import type { StreamDefinition } from "../definition.ts";
 import { fingerprint, freeNames, isNode, type Json, lambdaParameters, locationOf, type Node, rewrite } from "./ast.ts";
 import { refuse, type SourceText } from "./refusal.ts";
 
@@ -16,10 +15,10 @@ export class Scope {
   readonly #columns: ReadonlyMap<string, string>;
   readonly #table: string;
 
-  /** @param table the name by which the view calls the stream */
-  constructor(source: SourceText, stream: StreamDefinition, table: string) {
+  /** @param table the name by which the view calls what it reads; empty: it has none */
+  constructor(source: SourceText, columns: readonly { readonly name: string }[], table: string) {
     this.#source = source;
-    this.#columns = new Map(stream.fields.map((field) => [field.name.toLowerCase(), field.name]));
+    this.#columns = new Map(columns.map((column) => [column.name.toLowerCase(), column.name]));
     this.#table = table.toLowerCase();
   }
 

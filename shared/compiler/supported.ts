@@ -1,5 +1,4 @@
 /** What a view may hold: one SELECT over one stream, of functions of the events, with aggregates that merge. */
-import type { StreamDefinition } from "../definition.ts";
 import { aggregateNamed, aggregateNames } from "./aggregates/table.ts";
 import { isNode, type Json, locationOf, type Node, nodesOf, visit } from "./ast.ts";
 import type { FunctionKind } from "./catalog.ts";
@@ -32,73 +31,21 @@ export function oneSelect(source: SourceText, statements: readonly Node[]): Node
   return node;
 }
 
-/** The stream that a SELECT reads. */
-export function streamOf(
-  source: SourceText,
-  select: Node,
-  streams: ReadonlyMap<string, StreamDefinition>,
-): StreamDefinition {
-  const from = select.from_table as Node;
-  const at = typeof from.query_location === "number" ? from.query_location : null;
-  const start = findWord(source, /\S/);
-  const known = [...streams.values()].map((stream) => stream.name).join(", ");
-  if ((select.cte_map as Node & { map: Json[] }).map.length > 0) {
-    throw refuse(source, start, "WITH is not available in a view", "write the SELECT over the stream directly");
-  }
-  switch (from.type) {
-    case "BASE_TABLE":
-      break;
-    case "EMPTY":
-      throw refuse(source, start, "a view reads FROM a stream", `add FROM, with one of: ${known}`);
-    case "JOIN": {
-      const instead = "put what the view needs into the events, or join views in the query";
-      throw refuse(source, at ?? placeIn(from.right), "joins are not available in a view", instead);
-    }
-    case "SUBQUERY": {
-      const place = findWord(source, /(?<=\bFROM\s*)\(/i);
-      throw refuse(
-        source,
-        place,
-        "a subquery in FROM is not available in a view",
-        "write the SELECT over the stream directly",
-      );
-    }
-    default:
-      throw refuse(
-        source,
-        at ?? start,
-        "a view reads FROM a stream, not a function or a list of values",
-        `use one of: ${known}`,
-      );
-  }
-  if (from.sample !== null || select.sample !== null) {
-    throw refuse(
-      source,
-      at,
-      "a sample is not a function of the events",
-      "filter with WHERE, e.g. on hash(id) % 100 = 0",
-    );
-  }
-  const name = String(from.table_name);
-  const stream = streams.get(name.toLowerCase());
-  const path = [from.catalog_name, from.schema_name, name].filter((part) => part !== "").join(".");
-  if (!stream || path !== name) {
-    throw refuse(
-      source,
-      at,
-      `there is no stream "${path}"`,
-      `declare it in the config's streams, or read one of: ${known}`,
-    );
-  }
-  if (from.at_clause) throw refuse(source, at, "AT is not available in a view", "leave it out");
-  if (nodesOf(from.column_name_alias).length > 0) {
-    throw refuse(source, at, "renamed columns in FROM are not available", "use AS in the SELECT list");
-  }
-  return stream;
+/** Refuses a sample, of the whole or of a table. */
+export function checkSample(source: SourceText, node: Node, at: number | null): void {
+  if (node.sample === null || node.sample === undefined) return;
+  const place = at ?? findWord(source, /\b(USING\s+SAMPLE|TABLESAMPLE)\b/i);
+  throw refuse(
+    source,
+    place,
+    "a sample is not a function of the events",
+    "filter with WHERE, e.g. on hash(id) % 100 = 0",
+  );
 }
 
-/** Refuses what stands around the expressions: ORDER BY, LIMIT, DISTINCT, QUALIFY, grouping sets. */
-export function checkShape(source: SourceText, select: Node): void {
+/** Refuses what would order rows, or compare them with each other: ORDER BY, LIMIT, DISTINCT, QUALIFY, a sample. */
+export function checkModifiers(source: SourceText, select: Node): void {
+  checkSample(source, select, null);
   for (const modifier of nodesOf(select.modifiers)) {
     const at = locationOf({ ...modifier, class: "", alias: "" });
     if (modifier.type === "ORDER_MODIFIER") {
@@ -119,14 +66,22 @@ export function checkShape(source: SourceText, select: Node): void {
     const at = findWord(source, /\bQUALIFY\b/i);
     throw refuse(source, at, "QUALIFY needs window functions, which don't merge", "rank in the query over the view");
   }
+}
+
+/** Refuses what stands around the expressions of a view. */
+export function checkShape(source: SourceText, select: Node): void {
+  checkModifiers(source, select);
   if ((select.group_sets as Json[]).length > 1) {
     const at = findWord(source, /\b(ROLLUP|CUBE|GROUPING\s+SETS)\b/i);
     throw refuse(source, at, "GROUPING SETS, ROLLUP and CUBE are not available", "write one view per grouping");
   }
 }
 
+/** Where an expression stands: among a view's groups, or in a subquery that makes rows of single events. */
+type Place = "view" | "per event";
+
 /** Refuses expressions that can't merge or are not functions of the events. */
-export function checkExpression(source: SourceText, expression: Node, catalog: Catalog): void {
+export function checkExpression(source: SourceText, expression: Node, catalog: Catalog, place: Place = "view"): void {
   visit(expression, (node) => {
     const at = locationOf(node);
     switch (node.class) {
@@ -145,6 +100,7 @@ export function checkExpression(source: SourceText, expression: Node, catalog: C
           "write a second view and combine them in the query",
         );
       case "STAR":
+        if (place === "per event") return;
         throw refuse(
           source,
           at,
@@ -176,7 +132,7 @@ export function checkExpression(source: SourceText, expression: Node, catalog: C
           "write one view per grouping",
         );
       case "FUNCTION":
-        checkFunction(source, node, at, catalog);
+        checkFunction(source, node, at, catalog, place);
     }
   });
   const nested = aggregatesIn(expression, catalog).find((outer) =>
@@ -194,11 +150,15 @@ export function checkExpression(source: SourceText, expression: Node, catalog: C
   }
 }
 
-function checkFunction(source: SourceText, node: Node, at: number | null, catalog: Catalog): void {
+function checkFunction(source: SourceText, node: Node, at: number | null, catalog: Catalog, place: Place): void {
   const name = String(node.function_name).toLowerCase();
   const count = nodesOf(node.children).length;
   const kind = catalog.get(name);
-  if (kind === "rows") throw refuse(source, at, `${name} changes the number of rows`, "send one event per element");
+  if (kind === "rows") {
+    if (place === "per event") return;
+    const instead = `do it in a subquery: FROM (SELECT ${name}(…) AS x FROM a stream)`;
+    throw refuse(source, at, `${name} changes the number of rows`, instead);
+  }
   if (kind === "volatile" || (name === "age" && count === 1)) {
     const why = `${name}() is not a function of the events: each layer would get another value`;
     throw refuse(source, at, why, "use the events' own time or id, or compute it in the query");
@@ -239,14 +199,4 @@ export function aggregatesIn(node: Node, catalog: Catalog): Node[] {
       found.push(each);
   });
   return found;
-}
-
-/** The first place that anything inside a FROM clause has. */
-function placeIn(value: Json | undefined): number | null {
-  if (typeof value !== "object" || value === null) return null;
-  if (isNode(value) && typeof value.query_location === "number") return value.query_location;
-  const inner = Object.values(value)
-    .map(placeIn)
-    .filter((place) => place !== null);
-  return inner.length > 0 ? Math.min(...inner) : null;
 }

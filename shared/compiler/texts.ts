@@ -10,6 +10,12 @@ export function partialOf(view: Texts, events: string): string {
   return `WITH ${quoteName(view.stream)} AS NOT MATERIALIZED (${events}) ${view.partial}`;
 }
 
+/** The view's own SQL over these events, untouched by the compiler: what its rows have to be. */
+export function plainOf(view: Pick<ViewDefinition, "stream" | "sql">, events: string): string {
+  const own = view.sql.replace(/;\s*$/, "");
+  return `WITH ${quoteName(view.stream)} AS NOT MATERIALIZED (${events}) SELECT * FROM (\n${own}\n)`;
+}
+
 /** Merged partials of `partials`, a SELECT (usually a UNION ALL) of partial rows. */
 export function combineOf(view: Texts, partials: string): string {
   return `WITH partials AS (${partials}) ${view.combine}`;

@@ -9,6 +9,7 @@ import { type Batch, runBatch } from "../../batch/run.ts";
 import { checkedRows } from "../../serving/snapshot-rows.ts";
 import { compareRows, doublesOf } from "../../shared/compare.ts";
 import { Compiler } from "../../shared/compiler/compile.ts";
+import { plainOf } from "../../shared/compiler/texts.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../../shared/definition.ts";
 import { Duck, quoteName, type Session } from "../../shared/duckdb/duck.ts";
@@ -205,7 +206,7 @@ export class World {
   /** The view's own SQL over the oracle's events below a position. */
   plain(view: ViewDefinition, position: Position): string {
     const fields = this.stream.fields.map((field) => quoteName(field.name)).join(", ");
-    return `WITH ${quoteName(view.stream)} AS (SELECT ${fields} FROM oracle WHERE ${this.#below(position)}) ${view.sql}`;
+    return plainOf(view, `SELECT ${fields} FROM oracle WHERE ${this.#below(position)}`);
   }
 
   /** Dead letters below a position. */

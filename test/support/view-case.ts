@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import { expect } from "vitest";
 import { compareRows, doublesOf } from "../../shared/compare.ts";
 import { Compiler } from "../../shared/compiler/compile.ts";
-import { combineOf, noPartials, partialOf, rowsOf } from "../../shared/compiler/texts.ts";
+import { combineOf, noPartials, partialOf, plainOf, rowsOf } from "../../shared/compiler/texts.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
 import type { FieldDefinition, StreamDefinition, ViewDefinition } from "../../shared/definition.ts";
 import { Duck, freshName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
@@ -105,7 +105,7 @@ export class ViewBench {
 
   /** The user's own SQL over all events. */
   plain(sql: string): string {
-    return `WITH "${this.#stream.name}" AS (${this.events(0, this.count)}) ${sql}`;
+    return plainOf({ stream: this.#stream.name, sql }, this.events(0, this.count));
   }
 
   async expectSame(view: ViewDefinition, left: string, right: string, what: string): Promise<void> {
