@@ -1,11 +1,10 @@
 /** One question, answered on one pinned snapshot. */
-import type { DuckDBValue } from "@duckdb/node-api";
 import type { Session } from "../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { formatPosition } from "../shared/position.ts";
 import type { Follower } from "./follower.ts";
+import type { Format, Rows } from "./formats.ts";
 import type { Freshness } from "./freshness.ts";
-import { jsonRow } from "./json.ts";
 import type { Served, ServedView } from "./loaded.ts";
 import { parseQuestion } from "./parse-question.ts";
 import type { SessionPool } from "./pool.ts";
@@ -36,7 +35,7 @@ export function metaOf(served: Served, freshness: Freshness, now: number): Meta 
 export interface Answer {
   readonly meta: Meta;
   /** The body, some rows at a time; the snapshot is held until it ends or is given up. */
-  readonly body: AsyncGenerator<string>;
+  readonly body: AsyncGenerator<string | Uint8Array>;
 }
 
 export interface Answering {
@@ -54,6 +53,7 @@ export async function answer(
   { follower, pool, freshness, now }: Answering,
   name: string,
   pairs: Iterable<readonly [string, string]>,
+  format: Format,
 ): Promise<Answer> {
   const served = follower.pin();
   let session: Session | null = null;
@@ -67,7 +67,7 @@ export async function answer(
     session = await pool.take();
     const rows = await start(session, view, question);
     const meta = metaOf(served, freshness, now());
-    return { meta, body: bodyOf(rows, { view: name, ...meta }, letGo) };
+    return { meta, body: held(format.encode(rows, { view: name, ...meta }), letGo) };
   } catch (error) {
     letGo();
     throw error;
@@ -93,12 +93,6 @@ function viewNamed(served: Served, name: string): ServedView {
     );
   }
   return view;
-}
-
-interface Rows {
-  readonly columns: readonly { readonly name: string; readonly type: string }[];
-  /** The first rows are there already: what fails, fails before anything is sent. */
-  readonly chunks: AsyncGenerator<readonly (readonly DuckDBValue[])[]>;
 }
 
 async function start(session: Session, view: ServedView, question: Question): Promise<Rows> {
@@ -133,15 +127,13 @@ async function refuseValues(session: Session, view: ServedView, question: Questi
   }
 }
 
-async function* bodyOf(rows: Rows, meta: object, letGo: () => void): AsyncGenerator<string> {
+/** The encoded rows; the snapshot and its session are let go when they end, or are given up. */
+async function* held(
+  body: AsyncGenerator<string | Uint8Array>,
+  letGo: () => void,
+): AsyncGenerator<string | Uint8Array> {
   try {
-    yield '{"data":[';
-    let separator = "";
-    for await (const chunk of rows.chunks) {
-      yield separator + chunk.map((row) => jsonRow(rows.columns, row)).join(",");
-      separator = ",";
-    }
-    yield `],"meta":${JSON.stringify(meta)}}\n`;
+    yield* body;
   } finally {
     letGo();
   }

@@ -4,6 +4,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { messageOf } from "../shared/errors.ts";
 import { covers, formatPosition, parsePosition } from "../shared/position.ts";
 import { type Answering, answer, type Meta, metaOf } from "./answer.ts";
+import { formatOf, mediaTypes } from "./formats.ts";
 import { page } from "./page.ts";
 import { type Problem, problem, problemOf, WaitTimeout } from "./problem.ts";
 import { statusOf } from "./status.ts";
@@ -55,10 +56,13 @@ export function httpApi(options: HttpOptions): FastifyInstance {
     }
   });
   get(app, "/v1/views/:view", async (request, reply) => {
+    const format = formatOf(request.headers.accept);
+    if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
     await waitFor(options, request);
     const { view } = request.params as { view: string };
-    const { meta, body } = await answer(options, view, pairsOf(request));
-    return stamped(reply, meta).type("application/json; charset=utf-8").send(Readable.from(body));
+    const { meta, body } = await answer(options, view, pairsOf(request), format);
+    reply.header("Vary", "Accept");
+    return stamped(reply, meta).type(format.mediaType).send(Readable.from(body));
   });
   get(app, "/v1/status", async (_request, reply) => reply.send(statusOf(options)));
   get(app, "/healthz", async (_request, reply) => reply.send({ status: "ok" }));

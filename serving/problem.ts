@@ -6,7 +6,7 @@ export interface Problem {
   readonly title: string;
   readonly status: number;
   readonly detail: string;
-  readonly code: ErrorCode | "INTERNAL" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "WAIT_TIMEOUT";
+  readonly code: ErrorCode | "INTERNAL" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "WAIT_TIMEOUT";
 }
 
 const statusOf: { readonly [code in ErrorCode]?: number } = {
@@ -25,6 +25,7 @@ const titles: Readonly<Record<number, string>> = {
   400: "The request can't be understood",
   404: "There is no such thing",
   405: "That can't be done here",
+  406: "Rows do not come in that form",
   500: "Something went wrong here",
   503: "There is no answer now",
   504: "The answer does not reach that far yet",

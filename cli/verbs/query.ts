@@ -1,3 +1,4 @@
+import { csvRow } from "../../serving/csv.ts";
 import { jsonRow, textOf } from "../../serving/json.ts";
 import { checkedRows } from "../../serving/snapshot-rows.ts";
 import { Duck, type DuckDBValue, quoteName, type Session } from "../../shared/duckdb/duck.ts";
@@ -103,11 +104,7 @@ const writers: Record<QueryFormat, (columns: readonly Column[]) => Writer> = {
     tail: () => "]\n",
   }),
   ndjson: (columns) => ({ head: "", row: (row) => `${jsonRow(columns, row)}\n`, tail: () => "" }),
-  csv: (columns) => ({
-    head: `${columns.map((column) => csvCell(column.name)).join(",")}\r\n`,
-    row: (row) => `${row.map((value) => (value === null ? "" : csvCell(textOf(value), value))).join(",")}\r\n`,
-    tail: () => "",
-  }),
+  csv: (columns) => ({ head: csvRow(columns.map((column) => column.name)), row: csvRow, tail: () => "" }),
   table: (columns) => {
     const rows: string[][] = [];
     return {
@@ -125,8 +122,3 @@ const writers: Record<QueryFormat, (columns: readonly Column[]) => Writer> = {
     };
   },
 };
-
-/** RFC 4180; an empty text is quoted, so that it is not taken for NULL. */
-function csvCell(text: string, value: DuckDBValue = text): string {
-  return /[",\r\n]/.test(text) || (value === "" && text === "") ? `"${text.replaceAll('"', '""')}"` : text;
-}

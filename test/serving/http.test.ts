@@ -237,6 +237,39 @@ describe("the API", () => {
       else expect(await refused(query)).toBe(expected);
     });
 
+    it("sends rows in the form that is accepted", async () => {
+      const query = "/v1/views/keys?order=n_,hour&limit=3".replace("n_", encodeURIComponent('"n ü,x"'));
+      const as = async (accept: string) => {
+        const response = await get(query, { accept });
+        expect(response.headers).toMatchObject({ "tidemark-position": "sales@0:15,1:15", vary: "Accept" });
+        return response;
+      };
+      const json = (await as("application/json")).json<Body>().data;
+      expect((await as("*/*")).json<Body>().data).toEqual(json);
+      const ndjson = await as("application/x-ndjson");
+      expect(ndjson.headers["content-type"]).toBe("application/x-ndjson; charset=utf-8");
+      expect(
+        ndjson.body
+          .trimEnd()
+          .split("\n")
+          .map((line) => JSON.parse(line) as unknown),
+      ).toEqual(json);
+      const csv = await as("text/html;q=0.1, text/csv");
+      expect(csv.headers["content-type"]).toBe("text/csv; charset=utf-8; header=present");
+      expect(csv.body.split("\r\n").slice(0, 2)).toEqual([
+        'hour,ok,id,price,"n ü,x",c',
+        "2026-01-01 10:00:00,true,00000000-0000-0000-0000-000000000000,0.125,0,1",
+      ]);
+      expect((await as("application/vnd.apache.arrow.stream")).headers["content-type"]).toBe(
+        "application/vnd.apache.arrow.stream",
+      );
+      const refusedForm = await get(query, { accept: "image/png" });
+      expect([refusedForm.statusCode, refusedForm.json<Record<string, string>>().code]).toEqual([
+        406,
+        "NOT_ACCEPTABLE",
+      ]);
+    });
+
     it("holds a query until the position is covered, or says 504", async () => {
       const covered = await get("/v1/views/total", { "tidemark-wait-for": "sales@0:15" });
       expect(covered.statusCode).toBe(200);

@@ -1,0 +1,77 @@
+/** The forms rows are sent in, by the request's Accept. */
+import type { DuckDBValue } from "@duckdb/node-api";
+import { arrowStream } from "./arrow.ts";
+import { csvRow } from "./csv.ts";
+import { jsonRow } from "./json.ts";
+
+export interface Rows {
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** The first rows are there already: what fails, fails before anything is sent. */
+  readonly chunks: AsyncGenerator<readonly (readonly DuckDBValue[])[]>;
+}
+
+export interface Format {
+  readonly mediaType: string;
+  /** @param meta what the answer says of itself; only JSON has a place for it, the others say it in headers */
+  readonly encode: (rows: Rows, meta: object) => AsyncGenerator<string | Uint8Array>;
+}
+
+const json: Format = {
+  mediaType: "application/json; charset=utf-8",
+  async *encode({ columns, chunks }, meta) {
+    yield '{"data":[';
+    let separator = "";
+    for await (const chunk of chunks) {
+      yield separator + chunk.map((row) => jsonRow(columns, row)).join(",");
+      separator = ",";
+    }
+    yield `],"meta":${JSON.stringify(meta)}}\n`;
+  },
+};
+
+const ndjson: Format = {
+  mediaType: "application/x-ndjson; charset=utf-8",
+  async *encode({ columns, chunks }) {
+    for await (const chunk of chunks) yield chunk.map((row) => `${jsonRow(columns, row)}\n`).join("");
+  },
+};
+
+const csv: Format = {
+  mediaType: "text/csv; charset=utf-8; header=present",
+  async *encode({ columns, chunks }) {
+    yield csvRow(columns.map((column) => column.name));
+    for await (const chunk of chunks) yield chunk.map(csvRow).join("");
+  },
+};
+
+const arrow: Format = {
+  mediaType: "application/vnd.apache.arrow.stream",
+  encode: ({ columns, chunks }) => arrowStream(columns, chunks),
+};
+
+const byType: Readonly<Record<string, Format>> = {
+  "application/json": json,
+  "application/x-ndjson": ndjson,
+  "application/ndjson": ndjson,
+  "text/csv": csv,
+  "application/vnd.apache.arrow.stream": arrow,
+  "*/*": json,
+  "application/*": json,
+  "text/*": csv,
+};
+
+/** The media types that rows come in, for messages. */
+export const mediaTypes = [json, ndjson, csv, arrow].map((format) => format.mediaType.split(";")[0]!);
+
+/** What an Accept header likes best of what there is; null: nothing of it. Absent: JSON. */
+export function formatOf(accept: string | undefined): Format | null {
+  if (accept === undefined || accept.trim() === "") return json;
+  const wanted = accept.split(",").map((each, place) => {
+    const [type = "", ...params] = each.split(";").map((part) => part.trim().toLowerCase());
+    const weight = Number(params.find((param) => param.startsWith("q="))?.slice(2) ?? 1);
+    return { type, place, weight: Number.isNaN(weight) ? 0 : weight };
+  });
+  wanted.sort((a, b) => b.weight - a.weight || a.place - b.place);
+  for (const { type, weight } of wanted) if (weight > 0 && Object.hasOwn(byType, type)) return byType[type]!;
+  return null;
+}
