@@ -26,8 +26,8 @@ import { InputReader } from "./input.ts";
 import { combineText, keyColumns, partColumns, partialText, valuesText } from "./partial-texts.ts";
 import { planView } from "./plan.ts";
 import { complaint, findWord, refuse } from "./refusal.ts";
-import { groupKeys, Scope } from "./scope.ts";
-import { aggregatesIn, checkExpression, checkShape, oneSelect } from "./supported.ts";
+import { groupingOf, Scope } from "./scope.ts";
+import { aggregatesIn, checkExpression, checkModifiers, oneSelect } from "./supported.ts";
 
 /** Compiles views against streams. Holds a DuckDB session with one empty table per stream. */
 export class Compiler {
@@ -73,7 +73,7 @@ export class Compiler {
 
   async #compile(source: ViewSource): Promise<ViewDefinition> {
     const select = await this.#parse(source);
-    checkShape(source, select);
+    checkModifiers(source, select);
     const input = await new InputReader(this.#session, source, this.#streams, this.#catalog).read(select);
     const { stream } = input;
     const scope = new Scope(source, input.columns, input.name);
@@ -92,7 +92,7 @@ export class Compiler {
       return { node, location: locationOf(written) };
     });
     const holdsAggregate = (node: Node) => this.#aggregatesIn(node).length > 0;
-    const keys = groupKeys(
+    const { keys, sets } = groupingOf(
       select,
       items.map((item) => item.node),
       scope,
@@ -111,12 +111,29 @@ export class Compiler {
     const where = isNode(select.where_clause) ? scope.inline(scope.qualify(select.where_clause), aliases) : null;
     const having = isNode(select.having) ? scope.inline(scope.qualify(select.having), aliases) : null;
 
+    const constant = sets && keys.find((key) => key.class === "CONSTANT");
+    if (constant) {
+      const instead = "leave it out of GROUP BY: it is the same in every group";
+      throw refuse(source, locationOf(constant), "a constant in GROUPING SETS is shown in some groups only", instead);
+    }
     const uses = new Uses();
     for (const item of items) for (const node of this.#aggregatesIn(item.node)) uses.add(node);
     if (having) for (const node of this.#aggregatesIn(having)) uses.add(node);
 
-    const planned = await planView(this.#session, source, input.table, { keys, uses: uses.nodes, where });
     const keyNames = new Map(keys.map((key, i) => [fingerprint(key), `k${i}`]));
+    const groupings: number[][] = [];
+    const groupingUse = (node: Node): number => {
+      const named = nodesOf(node.children).map((child) => Number((keyNames.get(fingerprint(child)) ?? "k-1").slice(1)));
+      if (named.includes(-1)) {
+        throw refuse(
+          source,
+          locationOf(node),
+          "grouping() of what is no group key",
+          "name GROUP BY expressions as they are written there",
+        );
+      }
+      return groupings.push(named) - 1;
+    };
     const outer = (node: Node): Node =>
       rewrite(node, (each) => {
         // a constant stays one: as a column it would have another type
@@ -128,6 +145,7 @@ export class Compiler {
         if (key) return named(key);
         const use = uses.indexOf(print);
         if (use !== undefined) return named(`a${use}`);
+        if (each.type === "GROUPING_FUNCTION") return named(`g${groupingUse(each)}`);
         if (each.class !== "COLUMN_REF") return undefined;
         throw refuse(
           source,
@@ -141,6 +159,8 @@ export class Compiler {
       having ? outer(having) : columnRef("k0"),
       ...shown,
     ]);
+    const taken = { keys, uses: uses.nodes, where, sets, groupings };
+    const planned = await planView(this.#session, source, input.table, taken);
 
     const finalize =
       `SELECT ${columns.map((column, i) => `${shownSql[i]} AS ${quoteName(column.name)}`).join(", ")} ` +
@@ -155,7 +175,11 @@ export class Compiler {
       combine: combineText(planned),
       finalize,
       columns: columns.map(
-        (column, i): ViewColumn => ({ ...column, key: keyNames.get(fingerprint(items[i]!.node)) ?? null }),
+        // what a filter on a key leaves out would be missing from the groups of sets without that key
+        (column, i): ViewColumn => ({
+          ...column,
+          key: sets ? null : (keyNames.get(fingerprint(items[i]!.node)) ?? null),
+        }),
       ),
       aggregates: planned.uses,
       inexact: planned.parts.filter(({ part }) => (part.tolerance ?? 0) > 0).map((part) => part.name),

@@ -56,27 +56,61 @@ export function combineText(plan: Planned): string {
   return `SELECT ${[...keys.map((key) => key.name), ...merged].join(", ")} FROM partials${groups ? ` GROUP BY ${groups}` : ""}`;
 }
 
-/** Merged partials → a relation of the group keys in their own types (k0, …) and the aggregates' values (a0, …). */
+/**
+ * Merged partials → a relation of the group keys in their own types (k0, …), the aggregates' values (a0, …) and those of
+ * grouping() (g0, …).
+ */
 export function valuesText(plan: Planned): string {
-  const { keys, parts, sets, aggregates } = plan;
-  const keyNames = keys.map((key) => key.name);
+  const { keys, sets, aggregates, groupings, groupingSets } = plan;
   const lists = [
     ...keys.map((key) => `CAST(${key.name} AS ${key.valueType}) AS ${key.name}`),
     ...aggregates.map((each, i) => `CAST(${each.over === "parts" ? each.finalize : `x${i}`} AS ${each.type}) AS a${i}`),
+    ...groupings.map((named, i) => `CAST(${groupingSets ? bitsOf(named, keys.length) : "0"} AS BIGINT) AS g${i}`),
   ];
-  const select = `SELECT ${lists.join(", ") || "1 AS nothing"} FROM`;
-  if (sets.length === 0) return `${select} merged`;
+  const merged = groupingSets ? `(${rolledUp(plan, groupingSets)})` : "merged";
+  return `SELECT ${lists.join(", ") || "1 AS nothing"} FROM ${sets.length === 0 ? merged : `(${overValues(plan, merged)})`}`;
+}
+
+/** Partials merge, so GROUPING SETS are made of the finest groups: parts combined once more, told apart by `gid`. */
+function rolledUp(plan: Planned, groupingSets: readonly (readonly number[])[]): string {
+  const { keys, parts } = plan;
+  const values = keyColumns(plan).slice(keys.length);
+  const each = groupingSets.map((set) => [
+    ...set.map((number) => keys[number]!.name),
+    ...values.map((column) => column.name),
+  ]);
+  const list = [
+    ...keyColumns(plan).map((column) => column.name),
+    ...parts.map(({ name, combine }) => `${combine} AS ${name}`),
+    ...(plan.sets.length > 0 ? ["CAST(sum(n) AS BIGINT) AS n"] : []),
+    `grouping(${keys.map((key) => key.name).join(", ")}) AS gid`,
+  ];
+  return `SELECT ${list.join(", ")} FROM merged GROUP BY GROUPING SETS (${each.map((set) => `(${set.join(", ")})`).join(", ")})`;
+}
+
+/** grouping() of some keys, from `gid`, which has a bit for each key, the first one highest. */
+function bitsOf(named: readonly number[], keys: number): string {
+  const bits = named.map((number, i) => `(((gid >> ${keys - 1 - number}) & 1) << ${named.length - 1 - i})`);
+  return bits.join(" | ") || "0";
+}
+
+/** One row a group: its parts, and the aggregates over the rows of its values (x0, …). */
+function overValues(plan: Planned, merged: string): string {
+  const { keys, parts, sets, aggregates, groupingSets } = plan;
+  const by = [...keys.map((key) => key.name), ...(groupingSets ? ["gid"] : [])];
   // the places of values among their group's events; DuckDB leaves out what no aggregate asks for
-  const group = [...keyNames, "s"].join(", ");
+  const group = [...by, "s"].join(", ");
   const order = sets.map((set) => castTo(set.column, set.storage, set.type)).join(", ");
   const placed =
     `SELECT *, sum(n) OVER (PARTITION BY ${group} ORDER BY ${order} ROWS UNBOUNDED PRECEDING) AS upto, ` +
-    `sum(n) OVER (PARTITION BY ${group}) AS total FROM merged`;
-  const perGroup = [
-    ...keyNames,
+    `sum(n) OVER (PARTITION BY ${group}) AS total FROM ${merged}`;
+  const list = [
     ...parts.map(({ name }) => `any_value(${name}) FILTER (WHERE s = 0) AS ${name}`),
     ...aggregates.flatMap((each, i) => (each.over === "values" ? [`${each.finalize} AS x${i}`] : [])),
   ];
-  const by = keyNames.length > 0 ? ` GROUP BY ${keyNames.join(", ")}` : "";
-  return `${select} (SELECT ${perGroup.join(", ")} FROM (${placed})${by})`;
+  const perGroup = `SELECT ${[...by, ...list].join(", ")} FROM (${placed})${by.length > 0 ? ` GROUP BY ${by.join(", ")}` : ""}`;
+  if (!groupingSets?.some((set) => set.length === 0)) return perGroup;
+  // the set without keys has a row also where there are no events
+  const nothing = [...keys.map((key) => `CAST(NULL AS ${key.type})`), `${2 ** keys.length - 1}`, ...list];
+  return `${perGroup} UNION ALL SELECT ${nothing.join(", ")} FROM (${placed}) HAVING count(*) = 0`;
 }

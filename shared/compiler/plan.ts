@@ -13,6 +13,10 @@ export interface Taken {
   readonly keys: readonly Node[];
   readonly uses: readonly Node[];
   readonly where: Node | null;
+  /** See Grouping. */
+  readonly sets: readonly (readonly number[])[] | null;
+  /** Uses of grouping(): the keys (by number) that each names. */
+  readonly groupings: readonly (readonly number[])[];
 }
 
 /** A group key: its SQL over the events, its own type and the one files keep. */
@@ -51,6 +55,8 @@ export interface Planned {
   readonly keys: readonly PlannedKey[];
   readonly parts: readonly PlannedPart[];
   readonly sets: readonly ValueSet[];
+  readonly groupingSets: readonly (readonly number[])[] | null;
+  readonly groupings: readonly (readonly number[])[];
   readonly aggregates: readonly PlannedAggregate[];
   readonly uses: readonly AggregateUse[];
   /** The largest of its parts' and values' tolerances; 0: exact. */
@@ -122,6 +128,8 @@ export async function planView(session: Session, source: SourceText, table: stri
     keys: keys.map((key, i) => plannedKey(source, key, `k${i}`, keySql[i]!, keyTypes[i]!)),
     parts: columns.planned,
     sets: columns.sets,
+    groupingSets: taken.sets,
+    groupings: taken.groupings,
     aggregates: found.map((each) => each.planned),
     uses: found.map((each) => each.use),
     tolerance: Math.max(0, ...found.map((each) => each.tolerance)),

@@ -32,7 +32,7 @@ export class Scope {
       // k0, a0 and p0 are what columns of partials are called
       const taken = this.isColumn(name)
         ? "the name of a field"
-        : /^[kap]\d+$/.test(name)
+        : /^[kapg]\d+$/.test(name)
           ? "a name of Tidemark's own"
           : null;
       if (!taken) continue;
@@ -107,27 +107,42 @@ export class Scope {
   }
 }
 
+/** What a view groups by. */
+export interface Grouping {
+  readonly keys: readonly Node[];
+  /** GROUPING SETS, ROLLUP or CUBE: which keys (by number) each set has; null: all keys, once. */
+  readonly sets: readonly (readonly number[])[] | null;
+}
+
 /** GROUP BY expressions: written out, by position, by alias, or ALL. */
-export function groupKeys(
+export function groupingOf(
   select: Node,
   items: readonly Node[],
   scope: Scope,
   aliases: ReadonlyMap<string, Node>,
   holdsAggregate: (node: Node) => boolean,
-): Node[] {
-  const keys = new Map<string, Node>();
-  const add = (node: Node) => keys.set(fingerprint(node), keys.get(fingerprint(node)) ?? node);
+): Grouping {
+  const keys = new Map<string, { readonly node: Node; readonly number: number }>();
+  const add = (node: Node): number => {
+    const print = fingerprint(node);
+    const known = keys.get(print) ?? { node, number: keys.size };
+    keys.set(print, known);
+    return known.number;
+  };
+  const nodes = () => [...keys.values()].map((each) => each.node);
   if (select.aggregate_handling === "FORCE_AGGREGATES") {
     for (const item of items) if (!holdsAggregate(item)) add(item);
-    return [...keys.values()];
+    return { keys: nodes(), sets: null };
   }
-  for (const written of (select.group_expressions ?? []) as Node[]) {
+  const numbers = ((select.group_expressions ?? []) as Node[]).map((written) => {
     const position = integerOf(written);
     const node = scope.qualify(written);
-    if (position === null) add(node.class === "COLUMN_REF" ? scope.inline(node, aliases) : node);
-    else if (items[position - 1]) add(items[position - 1]!);
-  }
-  return [...keys.values()];
+    if (position === null) return add(node.class === "COLUMN_REF" ? scope.inline(node, aliases) : node);
+    return items[position - 1] ? add(items[position - 1]!) : -1;
+  });
+  const sets = (select.group_sets ?? []) as number[][];
+  if (sets.length <= 1) return { keys: nodes(), sets: null };
+  return { keys: nodes(), sets: sets.map((set) => [...new Set(set.map((at) => numbers[at]!))]) };
 }
 
 function integerOf(node: Node): number | null {

@@ -1,6 +1,6 @@
 /** What a view may hold: one SELECT over one stream, of functions of the events, with aggregates that merge. */
 import { aggregateNamed, aggregateNames } from "./aggregates/table.ts";
-import { isNode, type Json, locationOf, type Node, nodesOf, visit } from "./ast.ts";
+import { isNode, locationOf, type Node, nodesOf, visit } from "./ast.ts";
 import type { FunctionKind } from "./catalog.ts";
 import { findWord, refuse, type SourceText } from "./refusal.ts";
 
@@ -68,15 +68,6 @@ export function checkModifiers(source: SourceText, select: Node): void {
   }
 }
 
-/** Refuses what stands around the expressions of a view. */
-export function checkShape(source: SourceText, select: Node): void {
-  checkModifiers(source, select);
-  if ((select.group_sets as Json[]).length > 1) {
-    const at = findWord(source, /\b(ROLLUP|CUBE|GROUPING\s+SETS)\b/i);
-    throw refuse(source, at, "GROUPING SETS, ROLLUP and CUBE are not available", "write one view per grouping");
-  }
-}
-
 /** Where an expression stands: among a view's groups, or in a subquery that makes rows of single events. */
 type Place = "view" | "per event";
 
@@ -122,14 +113,6 @@ export function checkExpression(source: SourceText, expression: Node, catalog: C
           at,
           "COLLATE makes different texts one group that shows whichever came first",
           "group by lower(…) or another expression",
-        );
-      case "OPERATOR":
-        if (node.type !== "GROUPING_FUNCTION") return;
-        throw refuse(
-          source,
-          at,
-          "grouping() needs GROUPING SETS, which are not available",
-          "write one view per grouping",
         );
       case "FUNCTION":
         checkFunction(source, node, at, catalog, place);
