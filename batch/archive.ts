@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { Decoder, placeTable } from "../shared/decode/decode.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
 import { quoteName, quoteText, type Session } from "../shared/duckdb/duck.ts";
-import { TidemarkError } from "../shared/errors.ts";
+import { isCode, TidemarkError } from "../shared/errors.ts";
 import type { History } from "../shared/history/history.ts";
 import { archivedType, decoderOf } from "../shared/history/segments.ts";
 import { ArrayBatch } from "../shared/log/batch.ts";
@@ -14,9 +14,8 @@ import { logStream } from "../shared/store/origin.ts";
 import { seal } from "../shared/store/sealed.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
 
-/** A file closes at this many records or bytes, or where the range ends; never by the clock. */
-const recordsPerFile = 1_000_000;
-const bytesPerFile = 128 * 1024 * 1024;
+const defaultRecordsPerFile = 1_000_000;
+const defaultBytesPerFile = 128 * 1024 * 1024;
 const bytesPerRead = 16 * 1024 * 1024;
 
 export interface Archiver {
@@ -24,6 +23,9 @@ export interface Archiver {
   readonly log: Log;
   readonly history: History;
   readonly session: Session;
+  /** A file closes at so many records or bytes, or where the range ends; never by the clock. Default one million, 128 MB. */
+  readonly recordsPerFile?: number;
+  readonly bytesPerFile?: number;
 }
 
 /**
@@ -48,7 +50,15 @@ export async function archive(
       for (;;) {
         const from = await archiver.history.archivedTo(stream.name, partition);
         if (from >= target) break;
-        const segment = await archiveStretch(archiver, stream, partition, from, target, onProgress);
+        const segment = await archiveStretch(archiver, stream, partition, from, target, onProgress).catch(
+          async (error: unknown) => {
+            // another run has archived it meanwhile, and the log was trimmed: nothing is lost
+            if (isCode(error, "LOG_RANGE") && (await archiver.history.archivedTo(stream.name, partition)) > from)
+              return null;
+            throw error;
+          },
+        );
+        if (!segment) continue;
         segments++;
         records += segment.rows;
       }
@@ -57,7 +67,7 @@ export async function archive(
   return { segments, records };
 }
 
-/** One file's worth from `from` on. */
+/** One file's worth from `from` on; null where another run was first. */
 async function archiveStretch(
   archiver: Archiver,
   stream: StreamDefinition,
@@ -65,8 +75,8 @@ async function archiveStretch(
   from: number,
   target: number,
   onProgress: (records: number) => void,
-): Promise<Segment> {
-  const { store, log, session } = archiver;
+): Promise<Segment | null> {
+  const { store, log, session, recordsPerFile = defaultRecordsPerFile, bytesPerFile = defaultBytesPerFile } = archiver;
   const run = randomUUID().slice(0, 8);
   const reader = await log.read(logStream(stream), new Map([[partition, from]]));
   const rows = quoteName(`archive_${stream.name}_${partition}_${run}`);
@@ -87,7 +97,8 @@ async function archiveStretch(
   let latest = 0;
   try {
     while (at < target && count < recordsPerFile && bytes < bytesPerFile) {
-      const batches = (await reader.next(bytesPerRead, 10_000)).map((batch) => clip(batch, target));
+      const read = await reader.next(Math.min(bytesPerRead, bytesPerFile), 10_000);
+      const batches = clip(read, target, recordsPerFile - count);
       const last = batches.at(-1);
       if (!last) {
         throw new TidemarkError(
@@ -99,7 +110,7 @@ async function archiveStretch(
       const decoded = await decoder.decode(batches);
       const places = await placeTable(session, batches, decoded.dead);
       await session.run(
-        `INSERT INTO ${rows} SELECT d.* EXCLUDE (fault), p.*, d.fault FROM ${decoded.table} d POSITIONAL JOIN ${places} p`,
+        `INSERT INTO ${rows} SELECT d.* EXCLUDE (__fault), p.*, d.__fault FROM ${decoded.table} d POSITIONAL JOIN ${places} p`,
       );
       await session.run(`DROP TABLE ${places}`);
       await decoded.drop();
@@ -132,7 +143,7 @@ async function archiveStretch(
     };
     const mine = await store.createIfAbsent(layout.segment(stream.name, partition, from), seal(segment));
     if (!mine) await store.remove(file.name);
-    return segment;
+    return mine ? segment : null;
   } finally {
     await reader.close();
     await session.run(`DROP TABLE IF EXISTS ${rows}`);
@@ -155,6 +166,7 @@ async function writeSegment(
     (await session.read(`SELECT count(*), sum(hash(r)) FROM ${from} r`)).getRowsJson()[0];
   const [written, found] = [await fingerprint(rows), await fingerprint(`read_parquet(${quoteText(store.path(name))})`)];
   if (JSON.stringify(written) !== JSON.stringify(found)) {
+    await store.remove(name);
     throw new TidemarkError(
       "STORE_CORRUPT",
       `${name}: what was read back differs from the ${count} records written`,
@@ -164,11 +176,22 @@ async function writeSegment(
   return file;
 }
 
-/** The part of a batch below `upto`. */
-function clip(batch: RecordBatch, upto: number): RecordBatch {
-  if (batch.upto <= upto) return batch;
-  const records = batch.records().filter((record) => record.offset < upto);
-  return new ArrayBatch(batch.partition, batch.from, upto, records);
+/** The part of these batches below `upto`, at most so many records. */
+function clip(batches: readonly RecordBatch[], upto: number, recordsMax: number): RecordBatch[] {
+  const clipped: RecordBatch[] = [];
+  let left = recordsMax;
+  for (const batch of batches) {
+    if (left <= 0 || batch.from >= upto) break;
+    const end = Math.min(upto, left < batch.count ? batch.offsets[left]! : batch.upto);
+    left -= batch.count;
+    if (end >= batch.upto) clipped.push(batch);
+    else {
+      const records = batch.records().filter((record) => record.offset < end);
+      clipped.push(new ArrayBatch(batch.partition, batch.from, end, records));
+      break;
+    }
+  }
+  return clipped;
 }
 
 /** How far the archive of all these partitions reaches. */

@@ -1,11 +1,12 @@
 /** Removes what no kept version, newest generation or living pin names. */
+import { isCode } from "../shared/errors.ts";
 import { type Head, layout } from "../shared/store/layout.ts";
 import type { Store } from "../shared/store/store.ts";
 import { generationNumbers, readHead, readVersion, versionNumbers } from "../shared/store/versions.ts";
 
-/** Files this young may belong to a run that has not published yet, or to a reader that has just looked. */
+/** A reader that has just looked may still open what is this young. */
 const graceMs = 10 * 60 * 1000;
-/** Pins and scratch files go with their owner; what is this old belongs to a process that died. */
+/** Pins, scratch files and the files of a version not published yet go with their run; what is this old belongs to one that died. */
 const abandonedMs = 24 * 60 * 60 * 1000;
 
 /** Keeps the last `keep` versions with their deltas, two at least: the older one is served until the newer has caught up. */
@@ -29,14 +30,16 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
   }
   const named = new Set<string>();
   for (const number of kept) {
-    const manifest = await readVersion(store, number);
+    const manifest = await readVersion(store, number).catch(unlessMissing);
+    // another run's cleaning was here
+    if (!manifest) continue;
     for (const view of Object.values(manifest.views)) if (view.file) named.add(view.file.name.split("/")[1]!);
     for (let shard = 0; shard < manifest.definition.shards; shard++)
       await cleanGenerations(store, number, shard, remove);
   }
   for (const run of await store.list(layout.versionFiles)) {
     const folder = `${layout.versionFiles}/${run}`;
-    if (!named.has(run) && (await store.ageMs(folder)) > graceMs) await remove(folder);
+    if (!named.has(run) && (await store.ageMs(folder)) > abandonedMs) await remove(folder);
   }
   for (const folder of [layout.pins, "scratch"]) {
     for (const name of await store.list(folder)) {
@@ -44,6 +47,11 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
     }
   }
   return { removed };
+}
+
+function unlessMissing(error: unknown): null {
+  if (isCode(error, "STORE_MISSING")) return null;
+  throw error;
 }
 
 /** Older generations go once a newer one has a HEAD; their owners see it at their next flush and stop. */
@@ -59,6 +67,10 @@ async function cleanGenerations(
     if (newer && (await store.ageMs(layout.owner(version, shard, newer.generation))) > graceMs) {
       await remove(layout.generation(version, shard, generation));
     }
-    newer ??= await readHead(store, version, shard, generation);
+    // a torn HEAD replaces nothing, and its writer's successor deals with it
+    newer ??= await readHead(store, version, shard, generation).catch((error: unknown) => {
+      if (isCode(error, "STORE_CORRUPT")) return null;
+      throw error;
+    });
   }
 }

@@ -6,6 +6,7 @@ import { messageOf } from "../shared/errors.ts";
 import type { History } from "../shared/history/history.ts";
 import { type Position, rangesBetween } from "../shared/position.ts";
 import { layout, type ViewFile } from "../shared/store/layout.ts";
+import { isOfSql } from "../shared/store/partials.ts";
 import type { Store } from "../shared/store/store.ts";
 
 export interface Recompute {
@@ -62,6 +63,7 @@ async function writePartials(
   try {
     rows = Number(await session.value(`COPY (${partialOf(view, events)}) TO ${quoteText(scratch)} (FORMAT parquet)`));
   } catch (error) {
+    if (!isOfSql(error)) throw error;
     return { file: null, rows: 0, failed: { message: messageOf(error), at: null } };
   }
   return { file: await store.publish(scratch, name, { durable: true }), rows };

@@ -2,21 +2,20 @@
  * One batch run: pin → archive → recompute → prove → publish → clean.
  */
 import { randomUUID } from "node:crypto";
-import type { Definition } from "../shared/definition.ts";
+import type { Definition, StreamDefinition } from "../shared/definition.ts";
 import { Duck, quoteText, type Session } from "../shared/duckdb/duck.ts";
 import { isCode, messageOf } from "../shared/errors.ts";
 import { History } from "../shared/history/history.ts";
 import type { Log } from "../shared/log/log.ts";
-import { covers, equals, nearest, type Position, places } from "../shared/position.ts";
-import type { Proof, VersionManifest } from "../shared/store/layout.ts";
+import { covers, equals, nearest, offsetAt, type Position, places } from "../shared/position.ts";
+import { layout, type Proof, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, ensureOrigin, ensureVersion, logStream } from "../shared/store/origin.ts";
-import { filesOf } from "../shared/store/partials.ts";
-import { pin, unpin } from "../shared/store/pin.ts";
+import { failureOf, filesOf } from "../shared/store/partials.ts";
+import { pinAgain, unpin } from "../shared/store/pin.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
 import { publishVersion, type Snapshot, snapshotOf } from "../shared/store/versions.ts";
 import { archive, archivedPosition } from "./archive.ts";
 import { clean } from "./clean.ts";
-
 import { prove } from "./prove.ts";
 import { recompute } from "./recompute.ts";
 
@@ -54,8 +53,7 @@ export async function runBatch(batch: Batch): Promise<BatchResult> {
   const definition = await batch.makeDefinition();
   const newest = await ensureVersion(store, log, async () => definition);
   const origin = await ensureOrigin(store, log, definition.streams);
-  const end = await endOf(log, definition.streams);
-  checkWithinLog(newest.cut, end);
+  checkWithinLog(newest.cut, await endOf(log, definition.streams));
   const run = randomUUID().slice(0, 12);
   const duck = await Duck.open({
     memoryLimit: batch.memoryLimit,
@@ -73,8 +71,12 @@ export async function runBatch(batch: Batch): Promise<BatchResult> {
       timings[step] += performance.now() - started;
     }
   };
+  let published = false;
   try {
-    const pinned = await pinNear(store, newest, end, run);
+    const archivedBefore = await archivedPosition(history, origin);
+    // the end is looked at after what is compared with it, since a live writer goes on
+    const [pinned, end] = await pinNear(batch, newest, definition.streams, run);
+    checkWithinLog(archivedBefore, end);
     const cut = pinned.snapshot?.position ?? end;
     const { records } = await timed("archive", () =>
       archive({ store, log, history, session }, definition.streams, cut, batch.onArchived),
@@ -84,6 +86,7 @@ export async function runBatch(batch: Batch): Promise<BatchResult> {
         batch.say(`${view}: recomputed in ${Math.round(ms)} ms`),
       ),
     );
+    if (pinned.snapshot) placeFailures(files, pinned.snapshot, definition);
     for (const [name, file] of Object.entries(files))
       if (file.failed) batch.say(`view ${name} FAILED and is not in this version: ${file.failed.message}`);
     const { snapshot } = pinned;
@@ -104,13 +107,14 @@ export async function runBatch(batch: Batch): Promise<BatchResult> {
         proof,
       }),
     );
-    await clean(store, batch.keepVersions);
-    await trim(batch, history, manifest);
+    published = true;
+    await tidy(batch, history, manifest);
     return { manifest, timings, archived: records };
   } finally {
     session.close();
     duck.close();
     await unpin(store, run);
+    if (!published) await store.remove(layout.versionFolder(run));
   }
 }
 
@@ -127,12 +131,10 @@ export async function runArchive(batch: Batch): Promise<number> {
   const session = await duck.session();
   try {
     const history = new History(store, log, newest.origin);
-    const { records } = await archive(
-      { store, log, history, session },
-      streams,
-      await endOf(log, streams),
-      batch.onArchived,
-    );
+    const before = await archivedPosition(history, newest.origin);
+    const end = await endOf(log, streams);
+    checkWithinLog(before, end);
+    const { records } = await archive({ store, log, history, session }, streams, end, batch.onArchived);
     return records;
   } finally {
     session.close();
@@ -142,32 +144,59 @@ export async function runArchive(batch: Batch): Promise<number> {
 
 /** The newest version's snapshot, pinned and checked, where its position can be the cut; else why not. */
 async function pinNear(
-  store: Store,
+  { store, log }: Batch,
   newest: VersionManifest,
-  end: Position,
+  streams: readonly StreamDefinition[],
   run: string,
-): Promise<{ snapshot: Snapshot | null; reason: string }> {
+): Promise<[{ snapshot: Snapshot | null; reason: string }, Position]> {
+  let snapshot: Snapshot | null = null;
+  let reason = "";
   try {
-    const snapshot = await snapshotOf(store, newest);
-    const sameStreams = places(end).length === places(snapshot.position).length && covers(end, snapshot.position);
-    if (!sameStreams) return { snapshot: null, reason: "the streams differ from the version before" };
-    const missing = places(end).reduce(
-      (sum, place) => sum + place.offset - (snapshot.position[place.stream]?.[place.partition] ?? 0),
-      0,
-    );
-    if (snapshot.heads.length === 0 && !equals(newest.cut, end))
-      return { snapshot: null, reason: `version ${newest.number} has no delta: speed has not run` };
-    if (missing > nearEnd)
-      return {
-        snapshot: null,
-        reason: `the delta of version ${newest.number} is ${missing} records behind the log's end`,
-      };
-    const pinned = await pin(store, snapshot, run);
-    for (const file of pinnedFiles(pinned)) await store.check(file);
-    return { snapshot: pinned, reason: "" };
+    snapshot = await pinAgain(store, run, () => snapshotOf(store, newest));
+    for (const file of pinnedFiles(snapshot!)) await store.check(file);
   } catch (error) {
     if (!isCode(error, "STORE_GAP", "STORE_CORRUPT", "STORE_MISSING")) throw error;
-    return { snapshot: null, reason: `version ${newest.number} or its delta is damaged (${messageOf(error)})` };
+    snapshot = null;
+    reason = `version ${newest.number} or its delta is damaged (${messageOf(error)})`;
+  }
+  const end = await endOf(log, streams);
+  if (!snapshot) return [{ snapshot, reason }, end];
+  checkWithinLog(snapshot.position, end);
+  reason = whyFar(newest, snapshot, end);
+  return [{ snapshot: reason ? null : snapshot, reason }, end];
+}
+
+/** Why a snapshot's position can't be the cut; empty: it can. */
+function whyFar(newest: VersionManifest, { heads, position }: Snapshot, end: Position): string {
+  // of the same partitions, or of others?
+  if (places(end).length !== places(position).length || !covers(end, position))
+    return "the streams differ from the version before";
+  if (heads.length === 0 && !equals(newest.cut, end)) return `version ${newest.number} has no delta: speed has not run`;
+  // offsets have gaps: at most so many records, which is near enough to judge distance by
+  const missing = places(end).reduce(
+    (sum, place) => sum + place.offset - offsetAt(position, place.stream, place.partition)!,
+    0,
+  );
+  return missing > nearEnd ? `the delta of version ${newest.number} is ${missing} records behind the log's end` : "";
+}
+
+/** A recompute knows only that a view fails; where its delta failed on the same SQL, the first event it fails on is known. */
+function placeFailures(files: Record<string, ViewFile>, pinned: Snapshot, definition: Definition): void {
+  for (const view of definition.views) {
+    const file = files[view.name]!;
+    const before = pinned.manifest.definition.views.find((each) => each.name === view.name);
+    const known = before?.identity === view.identity ? failureOf(pinned, view.name) : null;
+    if (file.failed && known) files[view.name] = { ...file, failed: { ...file.failed, at: known.at } };
+  }
+}
+
+/** What is published stays published: what goes wrong here is said, and done again by the next run. */
+async function tidy(batch: Batch, history: History, manifest: VersionManifest): Promise<void> {
+  try {
+    await clean(batch.store, batch.keepVersions);
+    await trim(batch, history, manifest);
+  } catch (error) {
+    batch.say(`version ${manifest.number} is published, but cleaning up FAILED: ${messageOf(error)}`);
   }
 }
 

@@ -5,11 +5,15 @@ import { Command, InvalidArgumentError } from "commander";
 import { runToExit } from "../cli/boundary.ts";
 import { listenForStop } from "../cli/stop.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
+import { batch } from "./batch.ts";
+import { latency } from "./latency.ts";
 import type { Bench, Figure, Part } from "./part.ts";
+import { point } from "./point.ts";
 import { speedEmbedded } from "./speed-embedded.ts";
+import { speedKafka } from "./speed-kafka.ts";
 import { tableText } from "./table.ts";
 
-const parts: readonly Part[] = [speedEmbedded];
+const parts: readonly Part[] = [batch, speedKafka, speedEmbedded, point, latency];
 
 /** `main.js [names…] [--scale S] [--rounds N] [--minutes M]`: one table; goals are reported, never asserted. */
 const command = new Command("bench")

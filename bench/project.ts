@@ -42,8 +42,9 @@ export const spillingView =
 const kinds = ["view", "search", "basket", "payment", "login", "logout", "review", "return"] as const;
 const devices = 4000;
 export const partitions = 4;
-/** Events are this far apart in event time, so that five million of them cover a day. */
+/** Events are this far apart in event time, so that five million in the log, or twenty in the archive, cover a day. */
 const stepMs = 17;
+const archiveStepMs = 4;
 const epochMs = Date.UTC(2026, 0, 1);
 
 /** The same events, as rows of DuckDB: a SELECT over `range(count)`, for partition `p`. */
@@ -51,7 +52,7 @@ export function eventRows(p: number, from: number, upto: number): string {
   const n = `(i * ${partitions} + ${p})`;
   const roll = (salt: number) => `(hash(${n} + ${salt}) >> 8)`;
   return (
-    `SELECT make_timestamp((${epochMs} + ${n} * ${stepMs / 4}) * 1000::BIGINT) AS ts, ` +
+    `SELECT make_timestamp((${epochMs} + ${n} * ${archiveStepMs}) * 1000::BIGINT) AS ts, ` +
     `'device-' || lpad((${roll(1)} % ${devices})::VARCHAR, 4, '0') AS device, ` +
     `[${kinds.map((kind) => `'${kind}'`).join(", ")}][1 + (${roll(2)} % ${kinds.length})::INTEGER] AS kind, ` +
     `(${roll(3)} % 10000000)::BIGINT AS visitor, (${roll(4)} % 1000)::BIGINT AS ms, (${roll(5)} % 1000000)::BIGINT AS bytes, ` +

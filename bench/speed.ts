@@ -1,4 +1,4 @@
-/** The speed layer at full tilt: a whole log, from the origin to its end, against a consumer that does less. */
+/** The speed layer at full tilt: a whole log, from the origin to its end, by the real daemon. */
 import { join } from "node:path";
 import type { Definition } from "../shared/definition.ts";
 import type { Log } from "../shared/log/log.ts";
@@ -7,7 +7,7 @@ import { Store } from "../shared/store/store.ts";
 import { runSpeed } from "../speed/daemon.ts";
 import type { Bench } from "./part.ts";
 
-/** Runs the real daemon on a store of its own until `count` records are committed. @returns events a second */
+/** @returns events a second, with a store of its own that is removed */
 export async function speedRate(
   bench: Bench,
   log: Log,
@@ -16,6 +16,19 @@ export async function speedRate(
   name: string,
 ): Promise<number> {
   const store = await Store.open(join(bench.folder, name));
+  const ms = await runToEnd(bench, store, log, definition, count);
+  await store.remove(".");
+  return (count / ms) * 1000;
+}
+
+/** Runs until `count` records are committed. @returns how long it took, ms */
+export async function runToEnd(
+  bench: Bench,
+  store: Store,
+  log: Log,
+  definition: Definition,
+  count: number,
+): Promise<number> {
   const manifest = await ensureVersion(store, log, async () => definition);
   const stop = new AbortController();
   let folded = 0;
@@ -39,6 +52,5 @@ export async function speedRate(
     },
   });
   bench.signal.throwIfAborted();
-  await store.remove(".");
-  return (count / (ended - started)) * 1000;
+  return ended - started;
 }

@@ -1,6 +1,6 @@
 /** The streaming daemon: for each of its shards, a delta on the newest version, handed over when a newer one appears. */
 import { Duck } from "../shared/duckdb/duck.ts";
-import { TidemarkError } from "../shared/errors.ts";
+import { isCode, TidemarkError } from "../shared/errors.ts";
 import { History } from "../shared/history/history.ts";
 import type { Log } from "../shared/log/log.ts";
 import { covers } from "../shared/position.ts";
@@ -28,8 +28,8 @@ export interface SpeedOptions {
 }
 
 /**
- * Runs until the signal.
- * @throws SPEED_FENCED when another process took a shard over; LOG_RANGE, LOG_UNREACHABLE, STORE_BEYOND_LOG
+ * Runs until the signal, or until the last of its shards was taken over.
+ * @throws SPEED_FENCED when another process took a shard over (once the others have stopped too); LOG_RANGE, LOG_UNREACHABLE, STORE_BEYOND_LOG
  */
 export async function runSpeed(options: SpeedOptions): Promise<void> {
   const { definition } = options.manifest;
@@ -50,18 +50,21 @@ export async function runSpeed(options: SpeedOptions): Promise<void> {
     tempDir: options.store.scratch("spill"),
     timezone: definition.timezone,
   });
+  const failures: unknown[] = [];
+  const run = (shard: number) =>
+    runShard({ ...options, signal }, duck, shard).catch((error: unknown) => {
+      failures.push(error);
+      // a shard that was taken over is in good hands, and the others are still this process's own
+      if (isCode(error, "SPEED_FENCED")) options.say(error.line);
+      else stop.abort();
+    });
   try {
-    await Promise.all(
-      shards.map((shard) =>
-        runShard({ ...options, signal }, duck, shard).catch((error: unknown) => {
-          stop.abort();
-          throw error;
-        }),
-      ),
-    );
+    await Promise.all(shards.map(run));
   } finally {
     duck.close();
   }
+  const worst = failures.find((error) => !isCode(error, "SPEED_FENCED")) ?? failures[0];
+  if (worst && !(options.signal.aborted && isCode(worst, "SPEED_FENCED"))) throw worst;
 }
 
 /** One shard: writes the newest version's delta; while a newer version's delta catches up, both. */
@@ -83,8 +86,12 @@ async function runShard(options: SpeedOptions, duck: Duck, shard: number): Promi
         current = next;
         next = null;
       }
-      const [folded] = await Promise.all([current.delta.step(), next?.delta.step()]);
-      options.onFolded?.(folded);
+      // both end before either's failure counts: a session must not be closed under a statement
+      const [folded, ahead] = await Promise.allSettled([current.delta.step(), next?.delta.step()]);
+      if (ahead.status === "rejected") throw ahead.reason;
+      if (folded.status === "fulfilled") options.onFolded?.(folded.value);
+      else if (!next || (await options.store.exists(layout.version(current.manifest.number)))) throw folded.reason;
+      else continue;
       if (next && (covers(next.delta.position, current.delta.position) || !sameShape(next, current))) {
         await current.close();
         current = next;
@@ -112,20 +119,18 @@ async function openWriter(
   const [session, compactSession] = [await duck.session(), await duck.session()];
   const { store, log, flushMsMax, now, say } = options;
   const history = new History(store, log, manifest.origin);
-  const delta = await DeltaWriter.open(
-    { store, log, history, session, compactSession, flushMsMax, now, say },
-    manifest,
-    shard,
-  );
-  return {
-    manifest,
-    delta,
-    close: async () => {
-      await delta.close();
-      session.close();
-      compactSession.close();
-    },
+  const closeSessions = () => {
+    session.close();
+    compactSession.close();
   };
+  try {
+    const deltaOptions = { store, log, history, session, compactSession, flushMsMax, now, say };
+    const delta = await DeltaWriter.open(deltaOptions, manifest, shard);
+    return { manifest, delta, close: () => delta.close().finally(closeSessions) };
+  } catch (error) {
+    closeSessions();
+    throw error;
+  }
 }
 
 /** False when the streams of the two versions differ, so that their positions can't be compared: the new one takes over at once. */

@@ -1,15 +1,14 @@
 /**
  * One shard's delta of one version: fetch → decode → partials → files → HEAD, until stopped.
  */
-import type { StreamDefinition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
-import { messageOf } from "../shared/errors.ts";
+import { isCode, messageOf } from "../shared/errors.ts";
 import type { History } from "../shared/history/history.ts";
 import type { Log } from "../shared/log/log.ts";
 import { equals, offsetAt, type Place, type Position, places, positionOf, rangesBetween } from "../shared/position.ts";
 import type { Entry, VersionManifest, ViewFailure, ViewFile } from "../shared/store/layout.ts";
-import { logStream } from "../shared/store/origin.ts";
-import { filesOf } from "../shared/store/partials.ts";
+import { checkWithinLog, endOf, logStream } from "../shared/store/origin.ts";
+import { filesOf, isOfSql } from "../shared/store/partials.ts";
 import type { Store } from "../shared/store/store.ts";
 import { compact, compactable } from "./compaction.ts";
 import { Folder } from "./fold.ts";
@@ -75,14 +74,28 @@ export class DeltaWriter {
   /**
    * One micro-batch, or a look at the log's end that found nothing; at most about `flushMsMax` plus the time it takes to fold.
    * @returns the number of records folded
-   * @throws SPEED_FENCED, LOG_RANGE, LOG_UNREACHABLE
+   * @throws SPEED_FENCED, LOG_RANGE, LOG_UNREACHABLE, STORE_BEYOND_LOG; nothing of the micro-batch counts then
    */
   async step(): Promise<number> {
+    try {
+      return await this.#step();
+    } catch (error) {
+      // what was taken is not in the delta: whoever goes on reads again from the position
+      await this.#intake?.close();
+      this.#intake = null;
+      if (!isCode(error, "LOG_RANGE") || !(await this.#catchUpFromArchive())) throw error;
+      return 0;
+    }
+  }
+
+  async #step(): Promise<number> {
     const { log, flushMsMax } = this.#options;
     const { streams } = this.generation.manifest.definition;
     if (!this.#intake) {
-      await this.#catchUpFromArchive(streams);
-      this.#intake = await Intake.open(log, streams, this.position, bytesAhead, Math.min(flushMsMax, 200));
+      checkWithinLog(this.position, await endOf(log, streams));
+      await this.#catchUpFromArchive();
+      const look = (taken: Taken) => this.#folder.look(taken);
+      this.#intake = await Intake.open(log, streams, this.position, bytesAhead, Math.min(flushMsMax, 200), look);
     }
     const taken = await this.#intake.take(flushMsMax);
     const count = taken.reduce((sum, each) => sum + each.batches.reduce((n, batch) => n + batch.count, 0), 0);
@@ -167,10 +180,11 @@ export class DeltaWriter {
     for (const name of due.flatMap((each) => each.names)) await this.#options.store.remove(name);
   }
 
-  /** Where the log no longer reaches back to the position, the archive does: its events become entries too. */
-  async #catchUpFromArchive(streams: readonly StreamDefinition[]): Promise<void> {
+  /** Where the log no longer reaches back to the position, the archive does: its events become entries too. True: it did. */
+  async #catchUpFromArchive(): Promise<boolean> {
     const { log, history, session } = this.#options;
-    for (const stream of streams) {
+    const before = this.position;
+    for (const stream of this.generation.manifest.definition.streams) {
       const first = await log.first(logStream(stream));
       const missing = places(this.position).filter(
         (place) => place.stream === stream.name && (first[place.partition] ?? 0) > place.offset,
@@ -195,9 +209,10 @@ export class DeltaWriter {
         else {
           views[view.name] = await this.#folder
             .foldEvents(view, events, nameOf(view.name))
-            .catch(
-              (error: unknown): ViewFile => ({ file: null, rows: 0, failed: { message: messageOf(error), at: null } }),
-            );
+            .catch((error: unknown): ViewFile => {
+              if (!isOfSql(error)) throw error;
+              return { file: null, rows: 0, failed: { message: messageOf(error), at: null } };
+            });
         }
       }
       const { dead, ...counts } = await history.archived(session, stream, ranges);
@@ -213,5 +228,6 @@ export class DeltaWriter {
         level: 1,
       });
     }
+    return !equals(before, this.position);
   }
 }

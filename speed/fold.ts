@@ -9,6 +9,7 @@ import { messageOf } from "../shared/errors.ts";
 import type { RecordBatch } from "../shared/log/log.ts";
 import type { Place } from "../shared/position.ts";
 import type { ViewFailure, ViewFile } from "../shared/store/layout.ts";
+import { isOfSql } from "../shared/store/partials.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
 import type { Taken } from "./intake.ts";
 
@@ -32,6 +33,11 @@ export class Folder {
     this.#session = session;
     this.#definition = definition;
     this.#decoders = new Map(definition.streams.map((stream) => [stream.name, new Decoder(session, stream)]));
+  }
+
+  /** Does ahead of time what folding this would begin with. */
+  look({ stream, batches }: Taken): void {
+    this.#decoders.get(stream.name)!.look(batches);
   }
 
   /**
@@ -89,6 +95,7 @@ export class Folder {
     try {
       return await this.foldEvents(view, decoded.events, name);
     } catch (error) {
+      if (!isOfSql(error)) throw error;
       return {
         file: null,
         rows: 0,

@@ -115,7 +115,7 @@ export class Generation {
   }
 
   /**
-   * Two looks: is there a newer generation, and is the version still kept?
+   * Three looks: is there a newer generation, is this one still there, and is the version still kept?
    * @throws SPEED_FENCED
    */
   async checkFence(): Promise<void> {
@@ -125,6 +125,8 @@ export class Generation {
       const owner = /"owner":"([^"]*)"/.exec(text.toString())?.[1] ?? "another process";
       throw this.#fenced(`${owner} has taken over (generation ${this.number + 1} of version ${number})`);
     }
+    if (!(await this.#store.exists(layout.owner(number, this.shard, this.number))))
+      throw this.#fenced(`generation ${this.number} of version ${number} was replaced long ago and cleaned`);
     if (!(await this.#store.exists(layout.version(number))))
       throw this.#fenced(`version ${number} is not kept any more`);
   }

@@ -1,8 +1,11 @@
-/** Reading ahead: while one micro-batch is folded, the next is fetched. */
+/** Reading ahead: while one micro-batch is folded, the next is fetched and looked at. */
 import type { StreamDefinition } from "../shared/definition.ts";
 import type { Log, LogReader, RecordBatch } from "../shared/log/log.ts";
 import { type Position, places } from "../shared/position.ts";
 import { logStream } from "../shared/store/origin.ts";
+
+/** What is read ahead comes in so many fetches, so that none holds this thread for long. */
+const fetchesAhead = 4;
 
 /** Batches of one stream, adjacent to what was taken before. */
 export interface Taken {
@@ -22,18 +25,21 @@ export class Intake {
   readonly #sources: Source[];
   readonly #bytesAhead: number;
   readonly #waitMs: number;
+  readonly #look: (taken: Taken) => void;
   #closed = false;
 
-  private constructor(sources: Source[], bytesAhead: number, waitMs: number) {
+  private constructor(sources: Source[], bytesAhead: number, waitMs: number, look: (taken: Taken) => void) {
     this.#sources = sources;
     this.#bytesAhead = bytesAhead;
     this.#waitMs = waitMs;
+    this.#look = look;
   }
 
   /**
    * @param from where to read on, for every partition to read
    * @param bytesAhead how much is fetched before it is taken
    * @param waitMs how long one look at the log's end may wait
+   * @param look called with what was fetched before it is taken, for work that can be done ahead
    */
   static async open(
     log: Log,
@@ -41,6 +47,7 @@ export class Intake {
     from: Position,
     bytesAhead: number,
     waitMs: number,
+    look: (taken: Taken) => void = () => undefined,
   ): Promise<Intake> {
     const sources: Source[] = [];
     for (const stream of streams) {
@@ -58,7 +65,7 @@ export class Intake {
         failed: null,
       });
     }
-    return new Intake(sources, bytesAhead, waitMs);
+    return new Intake(sources, bytesAhead, waitMs, look);
   }
 
   /**
@@ -94,18 +101,19 @@ export class Intake {
     for (const source of this.#sources) {
       if (source.fetching || this.#closed || source.failed !== null || bytesOf(source.waiting) >= this.#bytesAhead)
         continue;
-      source.fetching = source.reader
-        .next(this.#bytesAhead, this.#waitMs)
-        .then(
-          (batches) => {
-            source.waiting.push(...batches);
-          },
-          (error: unknown) => {
-            if (!this.#closed) source.failed = error;
-          },
-        )
+      // not at once: what was just taken goes to the database first, which then works at the same time
+      source.fetching = new Promise(setImmediate)
+        .then(() => source.reader.next(this.#bytesAhead / fetchesAhead, this.#waitMs))
+        .then((batches) => {
+          this.#look({ stream: source.stream, batches });
+          source.waiting.push(...batches);
+        })
+        .catch((error: unknown) => {
+          if (!this.#closed) source.failed = error;
+        })
         .finally(() => {
           source.fetching = null;
+          this.#fetch();
         });
     }
   }

@@ -1,6 +1,6 @@
 /** Record batches in, a table of typed events out. Used by archive, speed and verify alike. */
 import { existsSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { type FileHandle, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -16,7 +16,7 @@ import type { FieldDefinition, StreamDefinition } from "../definition.ts";
 import { freshName, quoteName, quoteText, type Session } from "../duckdb/duck.ts";
 import type { RecordBatch } from "../log/log.ts";
 import { fastLines, type Lines, slowRecord } from "./frame.ts";
-import { Shapes } from "./shape.ts";
+import { type Looked, Shapes } from "./shape.ts";
 import { pathTo, strictSelect } from "./strict.ts";
 
 /** A record that is no event of its stream. Dead letters are a set keyed by stream, partition and offset. */
@@ -29,7 +29,7 @@ export interface DeadLetter {
 
 /** Decoded records, in the order of the batches. The caller drops the table. */
 export interface Decoded {
-  /** Table with one row per record: the stream's fields and `fault`. */
+  /** Table with one row per record: the stream's fields and `__fault`. */
   readonly table: string;
   /** SELECT of the valid events' typed fields. */
   readonly events: string;
@@ -43,6 +43,11 @@ export const placeColumns = ["__offset", "__timestamp", "__key", "__raw"] as con
 
 /** Memory-backed where the machine has such a place; the lines live there for milliseconds. */
 const scratchFolder = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
+/** Beyond this share the odd records are the rule, and DuckDB's reader with JSON columns is quicker than one by one. */
+const oddShareMax = 1 / 4;
+/** Linux takes 1024 at a time. */
+const buffersPerWrite = 512;
 
 export class Decoder {
   readonly #session: Session;
@@ -61,48 +66,63 @@ export class Decoder {
 
   /** Does ahead of time what `decode` would do with these batches before it needs the database. */
   look(batches: readonly RecordBatch[]): void {
-    for (const batch of batches) this.#shapes.longest(batch);
+    for (const batch of batches) this.#shapes.look(batch);
   }
 
   /**
-   * Three ways that agree on every record and reason: by the shape of the lines (all are events), by DuckDB's reader with one
-   * JSON column for each field, and one record at a time.
+   * Three ways that agree on every record and reason: by the shape of the lines (the few odd ones among them judged one by
+   * one), by DuckDB's reader with one JSON column for each field, and one by one.
    */
   async decode(batches: readonly RecordBatch[]): Promise<Decoded> {
     const count = batches.reduce((sum, batch) => sum + batch.count, 0);
     const table = freshName("decoded");
-    const dead: DeadLetter[] = [];
-    if (!(await this.#shaped(table, batches, count))) {
+    const looked = batches.map((batch) => this.#shapes.look(batch));
+    const odd = looked.reduce((sum, each) => sum + each.odd.length, 0);
+    const shaped = count > 0 && odd <= count * oddShareMax && (await this.#shaped(table, batches, looked, count, odd));
+    if (!shaped) {
       const fast = fastLines(batches, this.#decimals.length > 0);
       const done = fast !== null && (await this.#fast(table, fast, count));
-      if (!done) await this.#slow(table, batches);
-      dead.push(...(await this.#deadLetters(table, batches)));
+      if (!done) await this.#slow(table, allRecords(batches));
     }
+    const dead = shaped && odd === 0 ? [] : await this.#deadLetters(table, batches);
     const fields = this.#stream.fields.map((field) => quoteName(field.name)).join(", ");
     return {
       table,
       count,
       dead,
-      events: `SELECT ${fields} FROM ${table}${dead.length > 0 ? " WHERE fault IS NULL" : ""}`,
+      events: `SELECT ${fields} FROM ${table}${dead.length > 0 ? " WHERE __fault IS NULL" : ""}`,
       drop: () => this.#session.run(`DROP TABLE IF EXISTS ${table}`),
     };
   }
 
-  /** False where a line has no known shape, or a value of a good shape is none of its type (a 30th of February). */
-  async #shaped(table: string, batches: readonly RecordBatch[], count: number): Promise<boolean> {
-    if (count === 0) return false;
-    const buffers: Buffer[] = [];
-    let longest = 0;
-    for (const batch of batches) {
-      const length = this.#shapes.longest(batch);
-      if (length === null) return false;
-      longest = Math.max(longest, length);
-      if (batch.count > 0) buffers.push(batch.lines!);
-    }
+  /** False where a value of a good shape is none of its type (a 30th of February). */
+  async #shaped(
+    table: string,
+    batches: readonly RecordBatch[],
+    looked: readonly Looked[],
+    count: number,
+    odd: number,
+  ): Promise<boolean> {
+    const buffers = looked.flatMap((each) => each.shaped);
+    const longest = looked.reduce((max, each) => Math.max(max, each.longest), 0);
     const { columns, values } = this.#shapes;
-    return this.#read(table, { buffers, longest }, count, (file) => {
-      return `SELECT ${values}, NULL::VARCHAR AS fault FROM ${readJson(file, columns, longest)}`;
-    });
+    const select = (file: string) =>
+      `SELECT ${values}, NULL::VARCHAR AS __fault FROM ${readJson(file, columns, longest)}`;
+    if (odd === 0) return this.#read(table, { buffers, longest }, count, select);
+    const [good, rest] = [freshName("shaped"), freshName("odd")];
+    try {
+      if (!(await this.#read(good, { buffers, longest }, count - odd, select))) return false;
+      await this.#slow(rest, oddRecords(batches, looked), true);
+      // each odd record stands before the first shaped one that came after it
+      const all = `SELECT *, rowid AS __after, ${count} AS __n FROM ${good} UNION ALL SELECT *, rowid AS __n FROM ${rest}`;
+      await this.#session.run(
+        `CREATE TEMP TABLE ${table} AS SELECT * EXCLUDE (__after, __n) FROM (${all}) ORDER BY __after, __n`,
+      );
+      return true;
+    } finally {
+      await this.#session.run(`DROP TABLE IF EXISTS ${good}`);
+      await this.#session.run(`DROP TABLE IF EXISTS ${rest}`);
+    }
   }
 
   async #fast(table: string, lines: Lines, count: number): Promise<boolean> {
@@ -113,7 +133,7 @@ export class Decoder {
     }
     const columns = fields.map((field) => `${quoteText(field.name)}: 'JSON'`).join(", ");
     return this.#read(table, lines, count, (file) =>
-      strictSelect(fields, `(SELECT *, NULL::VARCHAR AS fault FROM ${readJson(file, columns, lines.longest)})`),
+      strictSelect(fields, `(SELECT *, NULL::VARCHAR AS __fault FROM ${readJson(file, columns, lines.longest)})`),
     );
   }
 
@@ -132,27 +152,27 @@ export class Decoder {
     return false;
   }
 
-  async #slow(table: string, batches: readonly RecordBatch[]): Promise<void> {
+  /** @param placed keeps the column `__after` */
+  async #slow(table: string, records: Iterable<Placed>, placed = false): Promise<void> {
     const lines: Buffer[] = [];
     let longest = 0;
-    for (const batch of batches) {
-      for (const record of batch.records()) {
-        const judged = slowRecord(record.value, this.#decimals);
-        const line = Buffer.from(`${JSON.stringify({ v: judged.text, f: judged.fault })}\n`);
-        longest = Math.max(longest, line.length);
-        lines.push(line);
-      }
+    for (const { value, after } of records) {
+      const judged = slowRecord(value, this.#decimals);
+      const line = Buffer.from(`${JSON.stringify({ v: judged.text, f: judged.fault, after })}\n`);
+      longest = Math.max(longest, line.length);
+      lines.push(line);
     }
     await writeLines(this.#scratch, lines);
-    const reader = readJson(this.#scratch, "v: 'VARCHAR', f: 'VARCHAR'", longest);
+    const reader = readJson(this.#scratch, "v: 'VARCHAR', f: 'VARCHAR', after: 'BIGINT'", longest);
     const fields = this.#stream.fields.map((field) => {
       const value = `json_extract(v, ${quoteText(pathTo(field.name))})`;
       return `CASE WHEN ${value}::VARCHAR = 'null' THEN NULL ELSE ${value} END AS ${quoteName(field.name)}`;
     });
-    const judged = `SELECT CASE WHEN f IS NULL AND json_valid(v) THEN v::JSON END AS v, CASE WHEN f IS NULL AND NOT json_valid(v) THEN 'invalid JSON' ELSE f END AS fault FROM ${reader}`;
+    const judged = `SELECT CASE WHEN f IS NULL AND json_valid(v) THEN v::JSON END AS v, CASE WHEN f IS NULL AND NOT json_valid(v) THEN 'invalid JSON' ELSE f END AS __fault, after AS __after FROM ${reader}`;
+    const kept = placed ? ["__after"] : [];
     try {
       await this.#session.run(
-        `CREATE TEMP TABLE ${table} AS ${strictSelect(this.#stream.fields, `(SELECT ${fields.join(", ")}, fault FROM (${judged}))`)}`,
+        `CREATE TEMP TABLE ${table} AS ${strictSelect(this.#stream.fields, `(SELECT ${[...fields, "__fault", ...kept].join(", ")} FROM (${judged}))`, kept)}`,
       );
     } finally {
       await rm(this.#scratch, { force: true });
@@ -160,12 +180,12 @@ export class Decoder {
   }
 
   #noRecords(): string {
-    return `(SELECT ${this.#stream.fields.map((field) => `NULL::JSON AS ${quoteName(field.name)}`).join(", ")}, NULL::VARCHAR AS fault WHERE false)`;
+    return `(SELECT ${this.#stream.fields.map((field) => `NULL::JSON AS ${quoteName(field.name)}`).join(", ")}, NULL::VARCHAR AS __fault WHERE false)`;
   }
 
   async #deadLetters(table: string, batches: readonly RecordBatch[]): Promise<DeadLetter[]> {
     const rows = await this.#session.rows(
-      `SELECT rowid AS n, fault FROM ${table} WHERE fault IS NOT NULL ORDER BY rowid`,
+      `SELECT rowid AS n, __fault FROM ${table} WHERE __fault IS NOT NULL ORDER BY rowid`,
     );
     const dead: DeadLetter[] = [];
     let first = 0;
@@ -178,10 +198,32 @@ export class Decoder {
         stream: this.#stream.name,
         partition: batch.partition,
         offset: batch.offsets[n - first]!,
-        reason: String(row.fault),
+        reason: String(row.__fault),
       });
     }
     return dead;
+  }
+}
+
+/** A value to be judged by itself, and how many shaped ones came before it. */
+interface Placed {
+  readonly value: Buffer | null;
+  readonly after: number;
+}
+
+function* allRecords(batches: readonly RecordBatch[]): Generator<Placed> {
+  for (const batch of batches) for (const { value } of batch.records()) yield { value, after: 0 };
+}
+
+function* oddRecords(batches: readonly RecordBatch[], looked: readonly Looked[]): Generator<Placed> {
+  let before = 0;
+  let passed = 0;
+  for (const [b, batch] of batches.entries()) {
+    for (const index of looked[b]!.odd) {
+      yield { value: batch.records()[index]!.value, after: before + index - passed };
+      passed++;
+    }
+    before += batch.count;
   }
 }
 
@@ -222,6 +264,20 @@ function readJson(file: string, columns: string, longest: number): string {
   return `read_json(${quoteText(file)}, format = 'newline_delimited', records = true, columns = {${columns}}, maximum_object_size = ${size})`;
 }
 
-function writeLines(file: string, lines: readonly Buffer[]): Promise<void> {
-  return writeFile(file, lines.length === 1 ? lines[0]! : Buffer.concat(lines));
+async function writeLines(file: string, lines: readonly Buffer[]): Promise<void> {
+  const handle = await open(file, "w");
+  try {
+    for (let i = 0; i < lines.length; i += buffersPerWrite) await writeAll(handle, lines.slice(i, i + buffersPerWrite));
+  } finally {
+    await handle.close();
+  }
+}
+
+/** One call for many buffers; what it leaves out (a signal, a full disk) is written one by one. */
+async function writeAll(handle: FileHandle, lines: readonly Buffer[]): Promise<void> {
+  let { bytesWritten } = await handle.writev(lines);
+  for (const each of lines) {
+    if (bytesWritten < each.length) await handle.writeFile(each.subarray(bytesWritten));
+    bytesWritten = Math.max(0, bytesWritten - each.length);
+  }
 }

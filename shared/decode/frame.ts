@@ -70,7 +70,8 @@ export function slowRecord(value: Buffer | null, decimals: readonly FieldDefinit
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
     return { text: null, fault: "not a JSON object" };
-  return { text: decimals.length > 0 ? quoteDecimals(text, decimals) : text, fault: null };
+  const long = decimals.length > 0 && manyDigits.test(text);
+  return { text: long ? quoteDecimals(text, decimals) : text, fault: null };
 }
 
 /** The next number or mark outside texts; texts are skipped by hand, since a pattern would need stack for a long one. */

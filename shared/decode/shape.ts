@@ -1,17 +1,22 @@
 /**
  * The quickest way to be sure: nearly all records of a stream look alike. One pattern for a whole line, made from the fields'
- * types and the order in which a first record has its keys, proves that every line is one JSON object in which each field
+ * types and the order in which a first record has its keys, proves that a line is one JSON object in which each field
  * has a value that can't be read in two ways. Then DuckDB's own typed reading gives exactly what the strict reading gives,
- * and no record can be a dead letter. A line that does not match says nothing: its micro-batch goes another way.
+ * and the record can't be a dead letter. A line that does not match says nothing: it is judged by itself.
  */
 import { isUtf8 } from "node:buffer";
 import { decimalOf, isDecimal } from "../compiler/types.ts";
 import type { FieldDefinition } from "../definition.ts";
 import { quoteName, quoteText } from "../duckdb/duck.ts";
+import { hasLineBreak } from "../log/batch.ts";
 import type { RecordBatch } from "../log/log.ts";
 
-/** So many orders of keys are known at a time; a stream with more has no shape. */
+/** So many orders of keys are known at a time; the lines of a stream with more are odd. */
 const shapesMax = 8;
+/** So many odd lines of a batch are taken for examples. */
+const examplesMax = 64;
+/** So many orders of keys that have no shape are remembered. */
+const refusedMax = 256;
 
 /** A value as a pattern, the column type that DuckDB reads it with, and how the field's value comes from that column. */
 interface Plain {
@@ -22,11 +27,15 @@ interface Plain {
 
 // Counted repetition keeps the matcher's stack small, whatever is in a text
 const text = String.raw`"[^"\\\x00-\x1f]*(?:\\["\\/bfnrt][^"\\\x00-\x1f]*){0,64}"`;
-// -0 and more digits than a double keeps are for the strict reading
-const real = String.raw`(?:-?[1-9]\d{0,14}|-?0(?=\.)|0)(?:\.\d{1,15})?(?:[eE][+-]?\d)?`;
+// Never -0, which readers take for an integer or not, and always finite
+const plainNumber = String.raw`(?:-?[1-9]\d{0,14}|-?0(?=\.)|0)(?:\.\d{1,25})?`;
+const float = String.raw`${plainNumber}(?:[eE][+-]?\d)?`;
+const real = String.raw`${plainNumber}(?:[eE][+-]?\d{1,2})?`;
 const scalar = `(?:${text}|${real}|true|false|null)`;
-const date = String.raw`(?!0000)\d{4}-\d\d-\d\d`;
-const clock = String.raw`\d\d:\d\d:\d\d(?:\.\d{1,9})?`;
+const monthAndDay = "(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\\d|3[01])";
+const date = `(?!0000)\\d{4}-${monthAndDay}`;
+const clock = String.raw`(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?`;
+const hex = "[0-9A-Fa-f]";
 
 /** Digits that every value of the type can have; what has one more may still be of the type, and is looked at strictly. */
 const digitsOf: Readonly<Record<string, number>> = {
@@ -62,11 +71,11 @@ function plainOf(type: string): Plain | null {
       return asIs(real, type);
     case "FLOAT":
       // from the digits, not from a double, which would round twice
-      return cast(real);
+      return cast(float);
     case "VARCHAR":
       return asIs(text, type);
     case "BLOB":
-      return { token: text, column: "VARCHAR", value: (name) => `from_base64(${name})` };
+      return { token: '"[A-Za-z0-9+/]*={0,2}"', column: "VARCHAR", value: (name) => `from_base64(${name})` };
     case "DATE":
       return cast(`"${date}"`);
     case "TIME":
@@ -74,12 +83,14 @@ function plainOf(type: string): Plain | null {
     case "TIMESTAMP":
     case "TIMESTAMP_S":
     case "TIMESTAMP_MS":
-    case "TIMESTAMP_NS":
       return cast(`"${date}(?:[T ]${clock})?Z?"`);
+    case "TIMESTAMP_NS":
+      // 64 bits of nanoseconds reach from 1677 to 2262
+      return cast(`"(?:1[7-9]|2[01])\\d\\d-${monthAndDay}(?:[T ]${clock})?Z?"`);
     case "TIMESTAMP WITH TIME ZONE":
       return cast(`"${date}[T ]${clock}(?:Z|[+-]\\d\\d(?::\\d\\d)?)?"`);
     case "UUID":
-      return cast(text);
+      return cast(`"${hex}{8}-${hex}{4}-${hex}{4}-${hex}{4}-${hex}{12}"`);
     default:
       return null;
   }
@@ -95,25 +106,35 @@ interface Field extends FieldDefinition {
   readonly plain: Plain | null;
 }
 
+/** A batch's lines, told apart. */
+export interface Looked {
+  /** Lines that have a shape, as they came. */
+  readonly shaped: readonly Buffer[];
+  readonly longest: number;
+  /** Indexes of the records that have none, ascending. */
+  readonly odd: readonly number[];
+}
+
 export class Shapes {
   readonly #fields: readonly Field[];
   /** Patterns of a line, by the keys in their order. */
   readonly #known = new Map<string, string>();
-  readonly #longest = new WeakMap<RecordBatch, number | null>();
+  readonly #refused = new Set<string>();
+  readonly #looked = new WeakMap<RecordBatch, Looked>();
   #pattern = /(?!)/y;
 
   constructor(fields: readonly FieldDefinition[]) {
     this.#fields = fields.map((field) => ({ ...field, bytes: bytesOf(field.name), plain: plainOf(field.type) }));
   }
 
-  /** Length of the batch's longest line when every line has a known shape, else null. Looks once at each batch. */
-  longest(batch: RecordBatch): number | null {
-    let longest = this.#longest.get(batch);
-    if (longest === undefined) {
-      longest = this.#look(batch);
-      this.#longest.set(batch, longest);
+  /** Looks once at each batch; asked again, it answers the same. */
+  look(batch: RecordBatch): Looked {
+    let looked = this.#looked.get(batch);
+    if (!looked) {
+      looked = this.#tellApart(batch.lines ?? linesOf(batch));
+      this.#looked.set(batch, looked);
     }
-    return longest;
+    return looked;
   }
 
   /** The columns to give DuckDB's JSON reader, and a SELECT list that makes the fields of them. */
@@ -131,26 +152,34 @@ export class Shapes {
     return values.join(", ");
   }
 
-  #look(batch: RecordBatch): number | null {
-    if (batch.count === 0) return 0;
-    const { lines } = batch;
-    if (!lines || !isUtf8(lines)) return null;
+  #tellApart(lines: Buffer): Looked {
+    const clean = isUtf8(lines);
     const all = lines.toString("latin1");
+    const shaped: Buffer[] = [];
+    const odd: number[] = [];
     let longest = 0;
-    let count = 0;
+    let examples = 0;
     let learned = 0;
-    for (let at = 0; at < all.length; ) {
-      const pattern = this.#pattern;
-      pattern.lastIndex = at;
-      if (!pattern.test(all)) {
-        if (learned++ === shapesMax || !this.#learn(all.slice(at, all.indexOf("\n", at) + 1))) return null;
-        continue;
+    let from = 0;
+    let index = 0;
+    for (let at = 0; at < all.length; index++) {
+      this.#pattern.lastIndex = at;
+      let fits = this.#pattern.test(all);
+      const end = fits ? this.#pattern.lastIndex : all.indexOf("\n", at) + 1;
+      if (!fits && learned < shapesMax && examples++ < examplesMax && this.#learn(all.slice(at, end))) {
+        learned++;
+        fits = true;
       }
-      if (pattern.lastIndex - at > longest) longest = pattern.lastIndex - at;
-      at = pattern.lastIndex;
-      count++;
+      if (!clean && fits) fits = isUtf8(lines.subarray(at, end));
+      if (!fits) {
+        odd.push(index);
+        if (from < at) shaped.push(lines.subarray(from, at));
+        from = end;
+      } else if (end - at > longest) longest = end - at;
+      at = end;
     }
-    return count === batch.count ? longest : null;
+    if (from < lines.length) shaped.push(lines.subarray(from));
+    return { shaped, longest, odd };
   }
 
   /** Takes a line for an example. False when it has no shape. */
@@ -162,8 +191,13 @@ export class Shapes {
       return false;
     }
     const id = JSON.stringify(keys);
-    const pattern = this.#known.has(id) ? null : this.#patternOf(keys);
-    if (pattern === null || !new RegExp(`^${pattern}$`).test(line)) return false;
+    if (this.#known.has(id) || this.#refused.has(id)) return false;
+    const pattern = this.#patternOf(keys);
+    if (pattern === null || !new RegExp(`^${pattern}$`).test(line)) {
+      if (this.#refused.size === refusedMax) this.#refused.clear();
+      this.#refused.add(id);
+      return false;
+    }
     if (this.#known.size === shapesMax) this.#known.delete([...this.#known.keys()][0]!);
     this.#known.set(id, pattern);
     this.#pattern = new RegExp(`(?:${[...this.#known.values()].join("|")})`, "y");
@@ -182,6 +216,14 @@ export class Shapes {
     }
     return `\\{${members.join(", ?")}\\}\\n`;
   }
+}
+
+/** The values as lines, where some of them can't be one: an empty line, which has no shape, stands for each of those. */
+function linesOf(batch: RecordBatch): Buffer {
+  const ending = Buffer.from("\n");
+  return Buffer.concat(
+    batch.records().flatMap(({ value }) => (value && !hasLineBreak(value) ? [value, ending] : [ending])),
+  );
 }
 
 /** A text whose characters are the bytes of `name` in UTF-8. */

@@ -8,11 +8,12 @@ import type { FieldDefinition } from "../definition.ts";
 import { quoteName, quoteText } from "../duckdb/duck.ts";
 
 /**
- * A SELECT that gives the stream's typed fields and `fault`: the reason why the record is no event, or NULL.
+ * A SELECT that gives the stream's typed fields and `__fault`: the reason why the record is no event, or NULL.
  *
- * @param source a relation with one JSON column per field (NULL where the record has none or null) and a column `fault`
+ * @param source a relation with one JSON column per field (NULL where the record has none or null) and a column `__fault`
+ * @param kept columns of the source to pass on
  */
-export function strictSelect(fields: readonly FieldDefinition[], source: string): string {
+export function strictSelect(fields: readonly FieldDefinition[], source: string, kept: readonly string[] = []): string {
   const inner = fields.flatMap((field, i) => [
     `${typedValue(field.type, quoteName(field.name), 0)} AS v${i}`,
     `${quoteName(field.name)} AS j${i}`,
@@ -28,8 +29,8 @@ export function strictSelect(fields: readonly FieldDefinition[], source: string)
   const good = fields.map((field, i) =>
     field.nullable ? `(v${i} IS NOT NULL OR j${i} IS NULL)` : `v${i} IS NOT NULL`,
   );
-  const fault = `CASE WHEN fault IS NOT NULL THEN fault WHEN ${good.join(" AND ")} THEN NULL ${faults.join(" ")} END AS fault`;
-  return `SELECT ${[...values, fault].join(", ")} FROM (SELECT ${[...inner, "fault"].join(", ")} FROM ${source})`;
+  const fault = `CASE WHEN __fault IS NOT NULL THEN __fault WHEN ${good.join(" AND ")} THEN NULL ${faults.join(" ")} END AS __fault`;
+  return `SELECT ${[...values, fault, ...kept].join(", ")} FROM (SELECT ${[...inner, "__fault", ...kept].join(", ")} FROM ${source})`;
 }
 
 /** The typed value of a JSON expression, NULL where it is not of the type. */

@@ -5,7 +5,7 @@
 import { type DeadLetter, Decoder } from "../decode/decode.ts";
 import type { StreamDefinition } from "../definition.ts";
 import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
-import { TidemarkError } from "../errors.ts";
+import { isCode, TidemarkError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import { offsetAt, type Position, type Range } from "../position.ts";
 import type { Segment } from "../store/layout.ts";
@@ -61,8 +61,7 @@ export class History {
       const inside = segments.filter((segment) => segment.from < range.upto && segment.upto > range.from);
       await this.#check(stream, inside);
       if (inside.length > 0) parts.push(eventsIn(this.#store, stream, inside, range));
-      if (archived < range.upto)
-        parts.push(await this.#fromLog(session, stream, { ...range, from: Math.max(archived, range.from) }));
+      if (archived < range.upto) parts.push(await this.#tail(session, stream, range, Math.max(archived, range.from)));
     }
     return parts.join(" UNION ALL ") || noEvents(stream);
   }
@@ -106,9 +105,35 @@ export class History {
           "changed fields are not available in this version: put the old fields back, or use another data folder with --data",
         );
       }
-      if (this.#checked.has(segment.file.sha256)) continue;
-      await this.#store.check(segment.file);
-      this.#checked.add(segment.file.sha256);
+      // by name: two partitions may hold the same bytes, and one of the files be damaged
+      if (this.#checked.has(segment.file.name)) continue;
+      await this.#checkFile(segment);
+      this.#checked.add(segment.file.name);
+    }
+  }
+
+  async #checkFile({ stream, partition, from, upto, file }: Segment): Promise<void> {
+    try {
+      await this.#store.check(file);
+    } catch (error) {
+      if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
+      throw new TidemarkError(
+        error.code,
+        `${file.name} is ${error.code === "STORE_MISSING" ? "missing" : "damaged"}: it is the archive of ${stream} partition ${partition}, offsets ${from} to ${upto}`,
+        "restore it from a copy; it can be made again only as long as the log still holds these offsets",
+        { file: file.name, stream, partition, from, upto },
+        error,
+      );
+    }
+  }
+
+  /** What the archive did not hold when it was looked at. The log may have been trimmed since: then the archive holds it by now. */
+  async #tail(session: Session, stream: StreamDefinition, range: Range, from: number): Promise<string> {
+    try {
+      return await this.#fromLog(session, stream, { ...range, from });
+    } catch (error) {
+      if (!isCode(error, "LOG_RANGE") || (await this.archivedTo(stream.name, range.partition)) <= from) throw error;
+      return this.events(session, stream, [{ ...range, from }]);
     }
   }
 
@@ -136,7 +161,7 @@ export class History {
           (sum, batch) => sum + batch.offsets.filter((offset) => offset >= range.upto).length,
           0,
         );
-        const where = decoded.dead.length > 0 ? " AND fault IS NULL" : "";
+        const where = decoded.dead.length > 0 ? " AND __fault IS NULL" : "";
         await session.run(
           `INSERT INTO ${quoteName(table)} SELECT ${stream.fields.map((field) => quoteName(field.name)).join(", ")} FROM ${decoded.table} WHERE rowid < ${decoded.count - beyond}${where}`,
         );

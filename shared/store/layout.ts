@@ -15,6 +15,7 @@ export const layout = {
   versions: "versions",
   version: (number: number) => `versions/${padded(number, 8)}.json`,
   versionFiles: "version-files",
+  versionFolder: (run: string) => `version-files/${run}`,
   versionFile: (run: string, view: string) => `version-files/${run}/${view}.parquet`,
   deltas: "deltas",
   delta: (version: number) => `deltas/${padded(version, 8)}`,

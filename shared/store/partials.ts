@@ -2,6 +2,7 @@
 import { noPartials, partialColumns } from "../compiler/texts.ts";
 import type { ViewDefinition } from "../definition.ts";
 import { quoteText } from "../duckdb/duck.ts";
+import { messageOf } from "../errors.ts";
 import type { Entry, Head, VersionManifest, ViewFailure, ViewFile } from "./layout.ts";
 import type { FileRef, Store } from "./store.ts";
 import type { Snapshot } from "./versions.ts";
@@ -38,6 +39,11 @@ export function failureOf(snapshot: Snapshot, view: string): ViewFailure | null 
     if (failed) return failed;
   }
   return null;
+}
+
+/** True where the SQL itself failed on the events; false where the machine did (memory, disk), which says nothing of the view. */
+export function isOfSql(error: unknown): boolean {
+  return !/^(Out of Memory|IO|FATAL|INTERNAL|INTERRUPT|Connection) Error/i.test(messageOf(error));
 }
 
 function firstFailure(head: Head, view: string): ViewFailure | null {

@@ -45,11 +45,22 @@ export function unpin(store: Store, run: string): Promise<void> {
 
 /** Pins the snapshot that covers most; null where the store holds no version. @throws STORE_GAP, STORE_CORRUPT, STORE_MISSING */
 export async function pinBest(store: Store, run: string): Promise<Snapshot | null> {
+  return pinAgain(store, run, () => bestSnapshot(store));
+}
+
+/**
+ * Pins what `look` finds; where a file of it was removed meanwhile, it looks and pins again.
+ * @throws STORE_MISSING when a file stays missing, and what `look` throws
+ */
+export async function pinAgain(
+  store: Store,
+  run: string,
+  look: () => Promise<Snapshot | null>,
+): Promise<Snapshot | null> {
   for (let tries = 1; ; tries++) {
-    const best = await bestSnapshot(store);
-    if (!best) return null;
     try {
-      return await pin(store, best, run);
+      const found = await look();
+      return found && (await pin(store, found, run));
     } catch (error) {
       // compaction or a newer generation has replaced it: its HEAD names other files now
       await unpin(store, run);

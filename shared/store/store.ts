@@ -99,7 +99,7 @@ export class Store {
     const aside = this.scratch("create");
     await this.#write(aside, content, this.#durable);
     try {
-      await mkdir(dirname(this.path(name)), { recursive: true });
+      await this.#folderOf(name, this.#durable);
       await link(aside, this.path(name));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
@@ -128,7 +128,7 @@ export class Store {
     const durable = this.#durable && options.durable;
     if (durable) await syncFile(scratch);
     const { bytes, sha256 } = await digest(scratch);
-    await mkdir(dirname(this.path(name)), { recursive: true });
+    await this.#folderOf(name, durable);
     await rename(scratch, this.path(name));
     if (durable) await syncFolder(dirname(this.path(name)));
     return { name, bytes, sha256 };
@@ -183,6 +183,14 @@ export class Store {
     } catch {
       return Number.POSITIVE_INFINITY;
     }
+  }
+
+  /** Makes the folder of a name. A new folder is durable only once the folder that holds it is on disk too. */
+  async #folderOf(name: string, durable: boolean): Promise<void> {
+    const folder = dirname(this.path(name));
+    const made = await mkdir(folder, { recursive: true });
+    if (!made || !durable) return;
+    for (let each = folder; each.length >= made.length; each = dirname(each)) await syncFolder(dirname(each));
   }
 
   async #write(path: string, content: string, durable: boolean): Promise<void> {

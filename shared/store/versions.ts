@@ -1,5 +1,5 @@
 /** Reading and publishing versions and heads. */
-import { TidemarkError } from "../errors.ts";
+import { isCode, TidemarkError } from "../errors.ts";
 import { covers, equals, furthest, ofShard, type Position } from "../position.ts";
 import { type Head, layout, type VersionManifest } from "./layout.ts";
 import { seal, unseal } from "./sealed.ts";
@@ -117,11 +117,22 @@ export async function snapshotOf(store: Store, manifest: VersionManifest): Promi
   return { manifest, heads, position };
 }
 
-/** The kept version that, with its heads, covers most; the newest of those that cover the same. */
+/**
+ * The kept version that, with its heads, covers most; the newest of those that cover the same. An older version that was
+ * removed meanwhile, or whose delta is torn and which nobody tells again, does not stand in the newest one's way.
+ *
+ * @throws STORE_GAP, STORE_CORRUPT, STORE_MISSING where the newest version can't be read
+ */
 export async function bestSnapshot(store: Store): Promise<Snapshot | null> {
   let best: Snapshot | null = null;
   for (const number of (await versionNumbers(store)).reverse()) {
-    const snapshot = await snapshotOf(store, await readVersion(store, number));
+    let snapshot: Snapshot;
+    try {
+      snapshot = await snapshotOf(store, await readVersion(store, number));
+    } catch (error) {
+      if (!best || !isCode(error, "STORE_GAP", "STORE_CORRUPT", "STORE_MISSING")) throw error;
+      continue;
+    }
     if (!best || (covers(snapshot.position, best.position) && !equals(snapshot.position, best.position)))
       best = snapshot;
   }

@@ -63,6 +63,8 @@ class Run {
   #seen: Position = {};
   /** Shards whose delta was damaged and not told again since. */
   readonly #damaged = new Set<number>();
+  /** Versions that were left with a damaged delta: nobody tells it again. */
+  readonly #left = new Set<number>();
   compared = 0;
 
   constructor(seed: number) {
@@ -120,7 +122,8 @@ class Run {
     await act();
     // a damaged delta stays damaged until its writer is opened again; then it is told anew
     if (this.#random() < 0.4) return;
-    if (this.#damaged.size > 0) await this.#expectLoud();
+    const best = (await bestSnapshot(this.world.store))!.manifest.number;
+    if (this.#damaged.size > 0 || this.#left.has(best)) await this.#expectLoud();
     else await this.check();
   }
 
@@ -187,6 +190,7 @@ class Run {
       }
     }
     for (const writer of this.#writers) await writer.close();
+    if (this.#damaged.size > 0) this.#left.add(this.#version.number);
     this.#writers = next;
     this.#version = newest;
     this.#damaged.clear();
@@ -199,12 +203,8 @@ class Run {
     for (let partition = 0; partition < this.#partitions; partition++) {
       below.set(partition, this.#int((await history.archivedTo(world.stream.name, partition)) + 1));
     }
-    // readers that are open stand where the log may no longer reach: they are opened again, as a daemon would be
-    for (const writer of this.#writers) await writer.close();
+    // readers that are open may now stand where the log no longer reaches: they go on through the archive
     await world.log.trim(logStream(world.stream), below);
-    this.#writers = await this.#openWriters(this.#version);
-    this.#zombies = [];
-    this.#damaged.clear();
   }
 
   async #change(): Promise<void> {
