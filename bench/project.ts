@@ -26,7 +26,7 @@ const config = `export default {
 `;
 
 /** A grouping of few keys, one of thousands an hour, and one with everything that is evaluated after the merge. */
-export const views: Readonly<Record<string, string>> = {
+const views: Readonly<Record<string, string>> = {
   kinds: "SELECT kind, count(*) AS events, sum(bytes) AS bytes, sum(ms) AS ms FROM events GROUP BY kind",
   devices:
     "SELECT device, date_trunc('hour', ts) AS hour, count(*) AS events, sum(price) AS revenue FROM events GROUP BY device, hour",
@@ -96,7 +96,7 @@ export class Events {
 }
 
 /** Writes the project and reads it back as a user's is read. */
-export async function makeProject(folder: string, brokers: readonly string[] = []): Promise<Project> {
+async function makeProject(folder: string, brokers: readonly string[] = []): Promise<Project> {
   await mkdir(join(folder, "views"), { recursive: true });
   await writeFile(join(folder, "tidemark.config.mjs"), config);
   for (const [name, sql] of Object.entries(views)) await writeFile(join(folder, "views", `${name}.sql`), `${sql}\n`);

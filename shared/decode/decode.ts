@@ -38,9 +38,6 @@ export interface Decoded {
   drop(): Promise<void>;
 }
 
-/** Column names of a record's own place, kept beside its fields in the archive. */
-export const placeColumns = ["__offset", "__timestamp", "__key", "__raw"] as const;
-
 /** Memory-backed where the machine has such a place; the lines live there for milliseconds. */
 const scratchFolder = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
