@@ -117,11 +117,14 @@ function latencyFigures(marks: readonly number[]): Figure[] {
 }
 
 function weightFigure({ name, weights }: Role): Figure {
-  return figure(`latency: RSS of ${name}, ${slopeOf(weights).toFixed(1)} MB a minute`, weights, "MB");
+  return figure(`latency: memory of ${name}, ${slopeOf(weights).toFixed(1)} MB a minute`, weights, "MB");
 }
 
-function describeWeight({ name, weights }: Role): string {
-  const at = (share: number) => weights[Math.round(share * (weights.length - 1))]?.toFixed(0) ?? "–";
-  const slope = slopeOf(weights).toFixed(1);
-  return `RSS of ${name}: ${at(0)} MB at the start, ${at(0.5)} in the middle, ${at(1)} at the end; ${slope} MB a minute over the second half`;
+function describeWeight({ name, weights, mapped }: Role): string {
+  const at = (series: readonly number[]) =>
+    [0, 0.5, 1].map((share) => series[Math.round(share * (series.length - 1))]?.toFixed(0) ?? "–").join(", ");
+  return (
+    `${name} at the start, middle and end: ${at(weights)} MB of its own, ${slopeOf(weights).toFixed(1)} MB a minute over the ` +
+    `second half; and ${at(mapped)} MB of mapped files`
+  );
 }

@@ -19,8 +19,10 @@ export class Role {
   readonly #child: ChildProcess;
   readonly #lines: string[] = [];
   readonly #waiting = new Set<() => void>();
-  /** Resident memory by the second, MB. */
+  /** Resident memory of the process's own by the second, MB: what the system can't take back. */
   readonly weights: number[] = [];
+  /** Pages of mapped files, the embedded log's above all, which the system takes back when it needs them. */
+  readonly mapped: number[] = [];
   readonly #timer: NodeJS.Timeout;
 
   constructor(name: string, args: readonly string[]) {
@@ -70,7 +72,9 @@ export class Role {
   #weigh(): void {
     try {
       const status = readFileSync(`/proc/${this.#child.pid}/status`, "utf8");
-      this.weights.push(Number(/VmRSS:\s*(\d+)/.exec(status)![1]) / 1024);
+      const megabytes = (name: string) => Number(new RegExp(`${name}:\\s*(\\d+)`).exec(status)![1]) / 1024;
+      this.weights.push(megabytes("RssAnon"));
+      this.mapped.push(megabytes("RssFile"));
     } catch {
       // gone, or a system without /proc
     }

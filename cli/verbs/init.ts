@@ -65,10 +65,12 @@ export default defineConfig({
   batch: { schedule: "0 2 * * *", timezone: "UTC" },
 });
 `,
-    "views/pages.sql": `-- Visits, mean and slowest time to load, and the share of slow ones, per page.
+    "views/pages.sql": `-- Visits, distinct visitors and mean time to load, per page.
 SELECT
   page,
   count(*) AS visits,
+  count(DISTINCT visitor) AS visitors,
+  median(ms) AS median_ms,
   round(avg(ms), 1) AS mean_ms,
   max(ms) AS slowest_ms,
   round(100.0 * count_if(ms > 200) / count(*), 1) AS slow_percent

@@ -68,7 +68,7 @@ describe("init", () => {
     expect(project.name).toBe("my shop");
     expect(project.views.map((view) => [view.name, view.description])).toEqual([
       ["hours", "Visits per hour, and how many of them came from another site."],
-      ["pages", "Visits, mean and slowest time to load, and the share of slow ones, per page."],
+      ["pages", "Visits, distinct visitors and mean time to load, per page."],
     ]);
     const events = readFileSync(join(dir, "events/visits.ndjson"), "utf8").trimEnd().split("\n");
     expect(events.length).toBe(40);
