@@ -1,3 +1,4 @@
+import { constants, setPriority } from "node:os";
 import { describeRun, runBatchDaemon } from "../../batch/daemon.ts";
 import { runBatch } from "../../batch/run.ts";
 import type { Context } from "../context.ts";
@@ -32,6 +33,8 @@ async function runOnce(context: Context, opened: Opened): Promise<number> {
 }
 
 async function runDaemon(context: Context, opened: Opened): Promise<number> {
+  // what is live goes first; threads that are made from here on inherit it
+  setPriority(constants.priority.PRIORITY_LOW);
   const { schedule, archive, timezone } = opened.project.batch;
   const batch = batchOf(opened, (line) => context.log.info(line));
   context.log.info(`batch: recompute at "${schedule}", archive at "${archive}", ${timezone}`);

@@ -41,6 +41,8 @@ export class Duck {
     const settings: Record<string, string> = {
       autoinstall_known_extensions: "false",
       autoload_known_extensions: "false",
+      // the system caches files already, and a daemon reads each of its small ones once
+      enable_external_file_cache: "false",
     };
     if (options.memoryLimit) settings.memory_limit = options.memoryLimit;
     if (options.threads) settings.threads = String(options.threads);
