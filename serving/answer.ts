@@ -36,6 +36,8 @@ export interface Answer {
   readonly meta: Meta;
   /** The body, some rows at a time; the snapshot is held until it ends or is given up. */
   readonly body: AsyncGenerator<string | Uint8Array>;
+  /** Lets go of what a body that was never begun holds: a client may leave before its first byte. */
+  readonly abandon: () => void;
 }
 
 export interface Answering {
@@ -57,9 +59,17 @@ export async function answer(
 ): Promise<Answer> {
   const served = follower.pin();
   let session: Session | null = null;
+  let state: "waiting" | "begun" | "over" = "waiting";
   const letGo = () => {
+    if (state === "over") return;
+    state = "over";
     served.release();
     if (session) pool.giveBack(session);
+  };
+  const begin = () => {
+    const left = state === "over";
+    if (!left) state = "begun";
+    return !left;
   };
   try {
     const view = viewNamed(served, name);
@@ -67,7 +77,13 @@ export async function answer(
     session = await pool.take();
     const rows = await start(session, view, question);
     const meta = metaOf(served, freshness, now());
-    return { meta, body: held(format.encode(rows, { view: name, ...meta }), letGo) };
+    return {
+      meta,
+      body: held(format.encode(rows, { view: name, ...meta }), begin, letGo),
+      abandon: () => {
+        if (state === "waiting") letGo();
+      },
+    };
   } catch (error) {
     letGo();
     throw error;
@@ -107,6 +123,13 @@ async function start(session: Session, view: ServedView, question: Question): Pr
     return { columns, chunks: chunks() };
   } catch (error) {
     await refuseValues(session, view, question);
+    if (/^Out of Memory Error/.test(messageOf(error))) {
+      throw new TidemarkError(
+        "SERVE_BUSY",
+        "this question needs more memory than there is",
+        "ask for fewer rows, or later",
+      );
+    }
     throw new TidemarkError("QUERY_FAILED", messageOf(error), "", {}, error);
   }
 }
@@ -130,8 +153,10 @@ async function refuseValues(session: Session, view: ServedView, question: Questi
 /** The encoded rows; the snapshot and its session are let go when they end, or are given up. */
 async function* held(
   body: AsyncGenerator<string | Uint8Array>,
+  begin: () => boolean,
   letGo: () => void,
 ): AsyncGenerator<string | Uint8Array> {
+  if (!begin()) return;
   try {
     yield* body;
   } finally {

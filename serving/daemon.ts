@@ -27,6 +27,8 @@ export interface ServeOptions {
 const followMs = 20;
 const lookMs = 250;
 const waitMsMax = 10_000;
+/** How long a stop waits for answers that are under way. */
+const drainMsMax = 2000;
 /** Queries that run at a time; more wait their turn. */
 const sessions = 4;
 
@@ -41,16 +43,18 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const follower = await Follower.open(store, duck, say);
   const pool = await SessionPool.open(duck, sessions);
   const freshness = new Freshness();
-  const app = httpApi({ follower, pool, freshness, now, waitMsMax, say });
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
+  const app = httpApi({ follower, pool, freshness, now, waitMsMax, say, signal: both });
   const loops = [follower.run(followMs, both), lookAtLog(options, follower, freshness, both)];
   try {
     options.onListening?.(await listen(app, options.host, options.port));
     await Promise.race([Promise.all(loops), aborted(both)]);
   } finally {
     stop.abort();
+    const impatience = setTimeout(() => app.server.closeAllConnections(), drainMsMax);
     await app.close();
+    clearTimeout(impatience);
     await Promise.allSettled(loops);
     await follower.close();
     pool.close();

@@ -2,10 +2,16 @@
 import type { StreamDefinition } from "../shared/definition.ts";
 import type { Duck } from "../shared/duckdb/duck.ts";
 import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
-import { covers, type Position } from "../shared/position.ts";
+import { covers, equals, type Position, places, positionOf } from "../shared/position.ts";
 import type { Store } from "../shared/store/store.ts";
 import { newerVersion, readVersion, versionNumbers } from "../shared/store/versions.ts";
 import { Loaded, type Served } from "./loaded.ts";
+
+/** What can go wrong on its own: the served delta, the newer version's delta, finding or loading a newer version. */
+type Source = "delta" | "next" | "version";
+
+/** How long a version that could not be loaded is left alone. */
+const retryMs = 5000;
 
 /** Nothing is served before `open`; then always something, the newest that covers all that was served before. */
 export class Follower {
@@ -14,9 +20,10 @@ export class Follower {
   readonly #say: (line: string) => void;
   #current: Loaded | null = null;
   #next: Loaded | null = null;
-  #opening: Promise<Loaded | null> | null = null;
+  #opening: Promise<void> | null = null;
   #waiting = new Set<() => void>();
-  #complaint = "";
+  readonly #complaints = new Map<Source, string>();
+  #retryAt = 0;
 
   private constructor(store: Store, duck: Duck, say: (line: string) => void) {
     this.#store = store;
@@ -51,19 +58,19 @@ export class Follower {
   /** One look at the store. @returns true when what is served moved */
   async tick(): Promise<boolean> {
     const before = this.#current!;
-    let moved = await this.#followQuietly(before);
+    const stood = before.position;
+    await this.#followQuietly(before);
     await this.#lookForVersion();
     if (this.#next) {
       await this.#followQuietly(this.#next);
-      const sameStreams = Object.keys(this.#next.position).join() === Object.keys(before.position).join();
-      if (covers(this.#next.position, before.position) || !sameStreams) {
+      if (covers(this.#next.position, sharedBy(before, this.#next))) {
         this.#current = this.#next;
         this.#next = null;
         before.close();
         this.#say(`serving version ${this.#current.manifest.number}`);
-        moved = true;
       }
     }
+    const moved = this.#current !== before || !equals(stood, this.position);
     if (moved) {
       const waiting = [...this.#waiting];
       this.#waiting.clear();
@@ -97,88 +104,105 @@ export class Follower {
     return this.#current!.manifest.origin;
   }
 
-  /** Resolves when what is served covers `position`; false when `timeoutMs` passed before. */
-  async covers(position: Position, timeoutMs: number): Promise<boolean> {
+  /** Resolves when what is served covers `position`; false when `timeoutMs` passed before, or the signal aborted. */
+  async covers(position: Position, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     const until = performance.now() + timeoutMs;
     while (!covers(this.position, position)) {
       const left = until - performance.now();
-      if (left <= 0) return false;
+      if (left <= 0 || signal?.aborted) return false;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(done, left);
         const waiting = this.#waiting;
         function done() {
           clearTimeout(timer);
           waiting.delete(done);
+          signal?.removeEventListener("abort", done);
           resolve();
         }
         waiting.add(done);
+        signal?.addEventListener("abort", done, { once: true });
       });
     }
     return true;
   }
 
   async close(): Promise<void> {
-    await this.#opening?.catch(() => null);
+    await this.#opening;
   }
 
   /** A version loads beside what is served; its own session keeps the queries and the old version's HEADs flowing. */
   async #lookForVersion(): Promise<void> {
     const number = (this.#next ?? this.#current)!.manifest.number;
-    if (this.#opening) return;
-    const newest = await newerVersion(this.#store, number).catch((error: unknown) => {
-      this.#complain(`the newest version can't be read: ${messageOf(error)}`);
-      return null;
-    });
-    if (!newest) return;
-    this.#opening = this.#load(newest.number)
-      .then(
-        (loaded) => {
-          this.#next?.close();
-          this.#next = loaded;
-          return loaded;
-        },
-        (error: unknown) => {
-          this.#complain(`version ${newest.number} can't be served: ${messageOf(error)}`);
-          return null;
-        },
-      )
-      .finally(() => {
+    if (this.#opening || performance.now() < this.#retryAt) return;
+    try {
+      const newest = await newerVersion(this.#store, number);
+      if (!newest) return this.#content("version");
+      this.#opening = this.#openNext(newest.number).finally(() => {
         this.#opening = null;
       });
+    } catch (error) {
+      this.#complain("version", `the newest version can't be read: ${messageOf(error)}`);
+    }
+  }
+
+  async #openNext(number: number): Promise<void> {
+    try {
+      const loaded = await this.#load(number);
+      this.#next?.close();
+      this.#next = loaded;
+      this.#content("version");
+    } catch (error) {
+      this.#retryAt = performance.now() + retryMs;
+      this.#complain("version", `version ${number} can't be served: ${messageOf(error)}`);
+    }
   }
 
   async #load(number: number): Promise<Loaded> {
     const manifest = await readVersion(this.#store, number);
     const loaded = new Loaded(this.#store, await this.#duck.session(), manifest);
-    await loaded.open();
-    return loaded;
-  }
-
-  /** A delta that can't be read is said once; the last good snapshot stays served. */
-  async #followQuietly(loaded: Loaded): Promise<boolean> {
     try {
-      // a file that is gone may have been compacted away since its HEAD was read: the next HEAD names others
-      const moved = await loaded.follow().catch((error: unknown) => {
-        if (isCode(error, "STORE_MISSING")) return loaded.follow();
-        throw error;
-      });
-      if (moved) this.#complaint = "";
-      return moved;
+      await loaded.open();
+      return loaded;
     } catch (error) {
-      this.#complain(`the delta of version ${loaded.manifest.number} can't be followed: ${messageOf(error)}`);
-      return false;
+      loaded.close();
+      throw error;
     }
   }
 
-  #complain(line: string): void {
-    if (line !== this.#complaint) this.#say(line);
-    this.#complaint = line;
+  /** A delta that can't be read is said once; the last good snapshot stays served. */
+  async #followQuietly(loaded: Loaded): Promise<void> {
+    const source = loaded === this.#current ? "delta" : "next";
+    try {
+      // a file that is gone may have been compacted away since its HEAD was read: the next HEAD names others
+      await loaded.follow().catch((error: unknown) => {
+        if (isCode(error, "STORE_MISSING")) return loaded.follow();
+        throw error;
+      });
+      this.#content(source);
+    } catch (error) {
+      this.#complain(source, `the delta of version ${loaded.manifest.number} can't be followed: ${messageOf(error)}`);
+    }
   }
 
-  /** Why the last look failed, or "". */
-  get complaint(): string {
-    return this.#complaint;
+  #complain(source: Source, line: string): void {
+    if (this.#complaints.get(source) !== line) this.#say(line);
+    this.#complaints.set(source, line);
   }
+
+  #content(source: Source): void {
+    this.#complaints.delete(source);
+  }
+
+  /** Why the last looks failed, or "". */
+  get complaint(): string {
+    return [...this.#complaints.values()].join("; ");
+  }
+}
+
+/** What is served of the streams that both versions have: what the newer one must cover before it is served. */
+function sharedBy(current: Loaded, next: Loaded): Position {
+  const streams = new Set(next.manifest.definition.streams.map((stream) => stream.name));
+  return positionOf(places(current.position).filter((place) => streams.has(place.stream)));
 }
 
 export function pause(ms: number, signal: AbortSignal): Promise<void> {

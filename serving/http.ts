@@ -12,6 +12,8 @@ import { statusOf } from "./status.ts";
 export interface HttpOptions extends Answering {
   /** How long Tidemark-Wait-For may hold a query, ms. */
   readonly waitMsMax: number;
+  /** Aborts when the server stops: nothing is waited for any more. */
+  readonly signal: AbortSignal;
   /** What went wrong unexpectedly; the client hears only that something did. */
   readonly say: (line: string) => void;
 }
@@ -32,11 +34,14 @@ export function httpApi(options: HttpOptions): FastifyInstance {
     return refuse(reply, found);
   });
   app.setNotFoundHandler((request, reply) =>
-    refuse(reply, problem(404, "NOT_FOUND", `there is no ${request.url.split("?")[0]}`)),
+    request.method !== "GET" && request.method !== "HEAD"
+      ? notAllowed(request, reply)
+      : refuse(reply, problem(404, "NOT_FOUND", `there is no ${request.url.split("?")[0]}`)),
   );
   app.addHook("onSend", async (_request, reply) => {
     reply.header("X-Content-Type-Options", "nosniff");
     reply.header("Cache-Control", "no-cache");
+    if (options.signal.aborted) reply.header("Connection", "close");
   });
 
   get(app, "/v1/views", async (_request, reply) => {
@@ -58,9 +63,12 @@ export function httpApi(options: HttpOptions): FastifyInstance {
   get(app, "/v1/views/:view", async (request, reply) => {
     const format = formatOf(request.headers.accept);
     if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
-    await waitFor(options, request);
+    const gone = goneSignal(reply);
+    await waitFor(options, request, AbortSignal.any([gone, options.signal]));
     const { view } = request.params as { view: string };
-    const { meta, body } = await answer(options, view, pairsOf(request), format);
+    const { meta, body, abandon } = await answer(options, view, pairsOf(request), format);
+    gone.addEventListener("abort", abandon, { once: true });
+    if (gone.aborted) abandon();
     reply.header("Vary", "Accept");
     return stamped(reply, meta).type(format.mediaType).send(Readable.from(body));
   });
@@ -86,11 +94,13 @@ function get(app: FastifyInstance, url: string, handler: Handler): void {
   app.route({
     method: ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
     url,
-    handler: (request, reply) => {
-      reply.header("Allow", "GET, HEAD");
-      return refuse(reply, problem(405, "METHOD_NOT_ALLOWED", `${request.method} is not for ${url}; it takes GET`));
-    },
+    handler: async (request, reply) => notAllowed(request, reply),
   });
+}
+
+function notAllowed(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  reply.header("Allow", "GET, HEAD");
+  return refuse(reply, problem(405, "METHOD_NOT_ALLOWED", `${request.method} is not available here; use GET`));
 }
 
 function refuse(reply: FastifyReply, found: Problem): FastifyReply {
@@ -110,13 +120,25 @@ function pairsOf(request: FastifyRequest): Iterable<readonly [string, string]> {
   return at < 0 ? [] : new URLSearchParams(request.url.slice(at + 1));
 }
 
+/** Aborts when the response is over, or its client has left. */
+function goneSignal(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  if (reply.raw.destroyed) gone.abort();
+  else reply.raw.once("close", () => gone.abort());
+  return gone.signal;
+}
+
 /** Holds the request until what is served covers the position that it names. */
-async function waitFor({ follower, waitMsMax }: HttpOptions, request: FastifyRequest): Promise<void> {
+async function waitFor(
+  { follower, waitMsMax }: HttpOptions,
+  request: FastifyRequest,
+  signal: AbortSignal,
+): Promise<void> {
   const text = request.headers["tidemark-wait-for"];
   if (typeof text !== "string" || text.trim() === "") return;
   const position = parsePosition(text.trim(), follower.origin);
   if (covers(follower.position, position)) return;
-  if (await follower.covers(position, waitMsMax)) return;
+  if (await follower.covers(position, waitMsMax, signal)) return;
   throw new WaitTimeout(
     `what is served, ${formatPosition(follower.position)}, does not cover ${text.trim().slice(0, 500)} after ${waitMsMax} ms`,
   );

@@ -56,6 +56,9 @@ export class Loaded {
   /** Stretch 0 is what was there when the tables were made. */
   #stretch = 1;
   #appended = 0;
+  /** Tables that are not dropped yet. */
+  #living = 0;
+  #closed = false;
 
   constructor(store: Store, session: Session, manifest: VersionManifest) {
     this.#store = store;
@@ -85,28 +88,25 @@ export class Loaded {
 
   /**
    * Takes what the shards' HEADs have beyond our position.
-   * @returns true when the position moved
    * @throws STORE_CORRUPT, STORE_MISSING, STORE_GAP; what was served before stays served
    */
-  async follow(): Promise<boolean> {
-    let moved = false;
-    for (let shard = 0; shard < this.manifest.definition.shards; shard++) {
+  async follow(): Promise<void> {
+    // all HEADs first: compaction may replace the files of any shard's while one is read
+    const found: Head[] = [];
+    for (const [shard, state] of this.#shards) {
       const head = await newestHead(this.#store, this.manifest.number, shard);
-      const state = this.#shards.get(shard)!;
       // never back: a newer generation counts when it covers what was served
       if (!head || !covers(head.position, state.position)) continue;
-      if (equals(head.position, state.position)) {
-        this.#heads.set(shard, head);
-        continue;
-      }
-      checkChain(this.manifest, head);
-      const next = head.entries.findIndex((entry) => equals(entry.from, state.position));
-      if (next >= 0) await this.#append(head, head.entries.slice(next));
-      else await this.#reload(head);
-      moved = true;
+      if (!equals(head.position, state.position)) checkChain(this.manifest, head);
+      found.push(head);
     }
+    const standing = (head: Head) => this.#shards.get(head.shard)!.position;
+    const moved = found.filter((head) => !equals(head.position, standing(head)));
+    const starts = moved.map((head) => head.entries.findIndex((entry) => equals(entry.from, standing(head))));
+    if (starts.includes(-1)) await this.#reload(found);
+    else for (const [i, head] of moved.entries()) await this.#append(head, head.entries.slice(starts[i]!));
+    for (const head of found) this.#heads.set(head.shard, head);
     if (this.#appended > stretchesMax) await this.#combine();
-    return moved;
   }
 
   /** Pins what is there now for one reader, who must release it. */
@@ -144,9 +144,11 @@ export class Loaded {
     };
   }
 
-  /** Gives the tables up; they go with their last reader. */
+  /** Gives the tables up; they, and then the session, go with their last reader. */
   close(): void {
+    this.#closed = true;
     for (const table of [...this.#bases.values(), ...this.#deltas.values()]) this.#drop(table);
+    if (this.#living === 0) this.#session.close();
   }
 
   /** A reader that pins between two statements sees none of it: the stretch counts only once everything is in. */
@@ -157,18 +159,18 @@ export class Loaded {
     this.#commit(head);
   }
 
-  /** The HEAD's entries don't start where we stand (compacted meanwhile, or told again): all deltas are read anew. */
-  async #reload(changed: Head): Promise<void> {
-    const heads = [...[...this.#heads.values()].filter((head) => head.shard !== changed.shard), changed];
+  /** Entries don't start where we stand (compacted meanwhile, or told again): the deltas of all shards are read anew. */
+  async #reload(found: readonly Head[]): Promise<void> {
+    const others = [...this.#heads.values()].filter((head) => !found.some((each) => each.shard === head.shard));
     const fresh = await this.#newDeltas();
     try {
-      for (const head of heads) await this.#insert(fresh, head.entries, 0);
+      for (const head of [...others, ...found]) await this.#insert(fresh, head.entries, 0);
     } catch (error) {
       for (const table of fresh.values()) this.#drop(table);
       throw error;
     }
     this.#swapDeltas(fresh);
-    this.#commit(changed);
+    for (const head of found) this.#commit(head);
   }
 
   #commit(head: Head): void {
@@ -220,10 +222,18 @@ export class Loaded {
   async #create(kind: string, select: string): Promise<Table> {
     const name = freshName(kind);
     await this.#session.run(`CREATE TABLE ${name} AS ${select}`);
+    this.#living++;
     return { name, users: 1 };
   }
 
   #drop(table: Table): void {
-    if (--table.users === 0) void this.#session.run(`DROP TABLE IF EXISTS ${table.name}`).catch(() => undefined);
+    if (--table.users > 0) return;
+    void this.#session
+      .run(`DROP TABLE IF EXISTS ${table.name}`)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#living--;
+        if (this.#closed && this.#living === 0) this.#session.close();
+      });
   }
 }

@@ -3,6 +3,7 @@ import type { ViewDefinition } from "../shared/definition.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import { type Comparison, columnOf, comparisons, type Filter, type Question } from "./query.ts";
 
+const once = new Set(["select", "order", "limit", "offset"]);
 const later = new Set(["by", "or", "and"]);
 
 /**
@@ -15,10 +16,15 @@ export function parseQuestion(view: ViewDefinition, pairs: Iterable<readonly [st
   let order: Question["order"] = [];
   let limit: number | null = null;
   let offset = 0;
+  const seen = new Set<string>();
   for (const [name, value] of pairs) {
+    if (once.has(name) && seen.has(name)) throw new TidemarkError("USAGE", `${name} is given twice`, "give it once");
+    seen.add(name);
     switch (name) {
       case "select":
         select = listOf(value).map((column) => columnOf(view, unquoted(column)).name);
+        if (select.length === 0)
+          throw new TidemarkError("USAGE", "select names no column", "leave it out for all columns");
         break;
       case "order":
         order = listOf(value).map((term) => parseOrder(view, term));
@@ -55,10 +61,11 @@ function parseFilter(view: ViewDefinition, name: string, written: string): Filte
   const wrong = (why: string, todo: string) =>
     new TidemarkError("USAGE", `filter ${name}=${written.slice(0, 100)}: ${why}`, todo);
   if (dot < 0) throw wrong("it names no operator", `write ${name}=eq.${written.slice(0, 40)}; there are ${operators}`);
-  if (Object.hasOwn(comparisons, op)) return { column, not, op: op as Comparison, value };
+  const { type } = columnOf(view, name);
+  if (Object.hasOwn(comparisons, op)) return { column, not, op: op as Comparison, value: exact(name, type, value) };
   if (op === "in") {
     if (!/^\(.*\)$/s.test(value)) throw wrong("its list is not in parentheses", `write ${name}=in.(a,b,"c,d")`);
-    return { column, not, op, values: listOf(value.slice(1, -1)).map(unquoted) };
+    return { column, not, op, values: listOf(value.slice(1, -1)).map((item) => exact(name, type, unquoted(item))) };
   }
   if (op === "is") {
     const known = ["null", "not_null", "true", "false"] as const;
@@ -70,6 +77,20 @@ function parseFilter(view: ViewDefinition, name: string, written: string): Filte
     return { column, not, op, value: found };
   }
   throw wrong(`"${op.slice(0, 40)}" is no operator`, `there are ${operators}`);
+}
+
+/** The value, unless DuckDB's cast would round it or leave something out: a filter never means another value than it says. */
+function exact(name: string, type: string, value: string): string {
+  const text = value.trim();
+  const scale = Number(/^DECIMAL\(\d+,(\d+)\)$/.exec(type)?.[1] ?? Number.NaN);
+  const whole = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER)$/.test(type);
+  const wrong =
+    (whole && !/^[-+]?\d+$/.test(text)) ||
+    (!Number.isNaN(scale) &&
+      !new RegExp(`^[-+]?(\\d+\\.?\\d{0,${scale}}0*|\\.\\d{1,${Math.max(scale, 1)}}0*)$`).test(text)) ||
+    (type === "DATE" && !/^\d{4,}-\d{1,2}-\d{1,2}$/.test(text));
+  if (!wrong) return value;
+  throw new TidemarkError("USAGE", `filter on ${name}: "${value.slice(0, 60)}" is not a ${type}`, "correct the value");
 }
 
 function parseOrder(view: ViewDefinition, term: string): Question["order"][number] {

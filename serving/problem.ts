@@ -15,6 +15,7 @@ const statusOf: { readonly [code in ErrorCode]?: number } = {
   QUERY_FAILED: 400,
   SERVE_NOTHING: 503,
   SERVE_VIEW_FAILED: 503,
+  SERVE_BUSY: 503,
   LOG_UNREACHABLE: 503,
   STORE_CORRUPT: 503,
   STORE_MISSING: 503,

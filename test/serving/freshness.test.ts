@@ -18,9 +18,20 @@ it("lag is the age of the newest look at the log's end that is covered", () => {
   expect(freshness.end).toEqual(at(9));
 });
 
-it("memory stays bounded, and what is older than all looks counts from the oldest", () => {
+it("a log that can't be asked any more makes the lag grow", () => {
+  const freshness = new Freshness();
+  freshness.note(1000, at(5));
+  expect(freshness.lagMs(at(5), 1900)).toBe(0);
+  expect(freshness.lagMs(at(5), 3_601_000)).toBe(3_600_000);
+});
+
+it("a lag of hours is told, more coarsely, from bounded memory", () => {
   const freshness = new Freshness();
   for (let i = 0; i < 100_000; i++) freshness.note(i, at(i));
-  expect(freshness.lagMs(at(0), 100_000)).toBeLessThan(2500);
-  expect(freshness.lagMs(at(0), 100_000)).toBeGreaterThan(1000);
+  for (const position of [0, 10_000, 50_000, 90_000, 99_900]) {
+    const lag = freshness.lagMs(at(position), 100_000)!;
+    // never understated
+    expect(lag).toBeGreaterThanOrEqual(100_000 - position);
+    expect(lag).toBeLessThan(1.15 * (100_000 - position) + 2);
+  }
 });

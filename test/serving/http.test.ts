@@ -61,8 +61,9 @@ describe("the API", () => {
   let app: FastifyInstance;
   let writer: DeltaWriter;
   const said: string[] = [];
+  let stop: AbortController;
 
-  async function open(): Promise<void> {
+  async function open(waitMsMax = 60): Promise<void> {
     world = await World.open({ stream: sales, views });
     await world.firstVersion();
     await world.append(Array.from({ length: 20 }, (_, n) => sent(event(n), n % 2)));
@@ -73,7 +74,16 @@ describe("the API", () => {
     follower = await Follower.open(world.store, world.duck, (line) => said.push(line));
     pool = await SessionPool.open(world.duck, 2);
     freshness = new Freshness();
-    app = httpApi({ follower, pool, freshness, now: () => world.now, waitMsMax: 60, say: (line) => said.push(line) });
+    stop = new AbortController();
+    app = httpApi({
+      follower,
+      pool,
+      freshness,
+      now: () => world.now,
+      waitMsMax,
+      signal: stop.signal,
+      say: (line) => said.push(line),
+    });
   }
 
   async function close(): Promise<void> {
@@ -99,7 +109,7 @@ describe("the API", () => {
   };
 
   describe("asked", () => {
-    beforeAll(open);
+    beforeAll(() => open());
     afterAll(close);
 
     it("lists the views", async () => {
@@ -175,6 +185,8 @@ describe("the API", () => {
       ["keys?hour=eq.2026-01-02%2010:00:00", 10],
       ["keys?hour=gte.2026-01-02T00:00:00", 20],
       ["keys?price=eq.7.125", 1],
+      ["keys?price=eq.7.1250", 1],
+      ["keys?price=lt.1", 1],
       ["keys?id=eq.00000000-0000-0000-0000-000000000001", 8],
       [`keys?${encodeURIComponent("n ü,x")}=gte.25`, 5],
     ])("%s gives %i rows", async (query, count) => expect(await rows(query)).toHaveLength(count));
@@ -231,6 +243,11 @@ describe("the API", () => {
         '400 USAGE: the parameter "or" is not available in this version; use filters on single columns',
       ],
       ["shops?__proto__=eq.1", '400 USAGE: view "shops" has no column "__proto__"; it has: shop, sales, n, big, mean'],
+      ["shops?n=eq.3.5", '400 USAGE: filter on n: "3.5" is not a HUGEINT; correct the value'],
+      ["shops?sales=in.(6,6.4)", '400 USAGE: filter on sales: "6.4" is not a BIGINT; correct the value'],
+      ["keys?price=eq.7.1255", '400 USAGE: filter on price: "7.1255" is not a DECIMAL(18,3); correct the value'],
+      ["shops?limit=1&limit=2", "400 USAGE: limit is given twice; give it once"],
+      ["shops?select=", "400 USAGE: select names no column; leave it out for all columns"],
       ["shops?shop=eq.%FF%00", "200"],
     ])("%s is answered %s", async (query, expected) => {
       if (expected === "200") expect(await rows(query)).toEqual([]);
@@ -340,8 +357,42 @@ describe("the API", () => {
     });
   });
 
+  describe("over sockets", () => {
+    beforeEach(() => open(8000));
+    afterEach(close);
+
+    it("clients that leave, before or during an answer, take nothing with them", async () => {
+      const url = await app.listen({ host: "127.0.0.1", port: 0 });
+      for (let round = 0; round < 4; round++) {
+        const leave = new AbortController();
+        const asked = Array.from({ length: 6 }, (_, i) => {
+          const headers: Record<string, string> = i % 2 === 0 ? { "tidemark-wait-for": "sales@0:16" } : {};
+          return fetch(`${url}/v1/views/keys`, { signal: leave.signal, headers }).catch(() => null);
+        });
+        await new Promise((resolve) => setImmediate(resolve));
+        leave.abort();
+        await Promise.all(asked);
+      }
+      const answers = await Promise.all(Array.from({ length: 8 }, () => fetch(`${url}/v1/views/total`)));
+      expect(await Promise.all(answers.map(async (each) => ((await each.json()) as Body).data[0]!.n))).toEqual(
+        Array(8).fill(30),
+      );
+    });
+
+    it("stops at once, though clients wait", async () => {
+      const url = await app.listen({ host: "127.0.0.1", port: 0 });
+      const waiting = fetch(`${url}/v1/views/total`, { headers: { "tidemark-wait-for": "sales@0:16" } });
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      const began = performance.now();
+      stop.abort();
+      expect((await waiting).status).toBe(504);
+      await app.close();
+      expect(performance.now() - began).toBeLessThan(1000);
+    });
+  });
+
   describe("while the store moves", () => {
-    beforeEach(open);
+    beforeEach(() => open());
     afterEach(close);
 
     it("a query that waits is answered once the delta covers it", async () => {
