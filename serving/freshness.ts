@@ -9,27 +9,23 @@ interface Look {
 
 /** A look this old says nothing of now: the log can't be asked. */
 const recentMs = 1000;
-/** Looks kept before they are thinned; at four a second, ten minutes. */
+/** Looks kept one by one; at four a second, ten minutes. */
 const looksMax = 2400;
+/** Of older ones so many make one, and so many of those are kept: two days, told to a quarter of a minute. */
+const looksPerMark = 60;
+const marksMax = 12_000;
 
 export class Freshness {
+  #marks: Look[] = [];
   #looks: Look[] = [];
+  #noted = 0;
 
   /** Notes a look at the log's end. */
   note(at: number, end: Position): void {
     this.#looks.push({ at, end });
-    if (this.#looks.length > looksMax) this.#thin(at);
-  }
-
-  /** The older a look, the farther it may be from the next: a lag of hours is still told, a twentieth too long at most. */
-  #thin(now: number): void {
-    const kept: Look[] = [];
-    for (const look of this.#looks.toReversed()) {
-      const last = kept.at(-1);
-      const oldest = look === this.#looks[0];
-      if (!last || oldest || last.at - look.at >= (now - look.at) / 20) kept.push(look);
-    }
-    this.#looks = kept.reverse();
+    if (this.#noted++ % looksPerMark === 0) this.#marks.push({ at, end });
+    if (this.#looks.length > looksMax) this.#looks = this.#looks.slice(-looksMax / 2);
+    if (this.#marks.length > marksMax) this.#marks = this.#marks.slice(-marksMax / 2);
   }
 
   /** The newest look's end; null before the first. */
@@ -45,7 +41,8 @@ export class Freshness {
     const newest = this.#looks.at(-1);
     if (!newest) return null;
     if (covers(position, newest.end) && now - newest.at <= recentMs) return 0;
-    const covered = this.#looks.findLast((look) => covers(position, look.end)) ?? this.#looks[0]!;
+    const isCovered = (look: Look) => covers(position, look.end);
+    const covered = this.#looks.findLast(isCovered) ?? this.#marks.findLast(isCovered) ?? this.#marks[0]!;
     return Math.max(0, Math.round(now - covered.at));
   }
 }
