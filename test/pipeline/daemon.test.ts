@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { missedRun, runBatchDaemon } from "../../batch/daemon.ts";
 import { runBatch } from "../../batch/run.ts";
 import { newestVersion, versionNumbers } from "../../shared/store/versions.ts";
+import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { World } from "./world.ts";
 
@@ -85,7 +86,7 @@ describe("the batch daemon", () => {
       signal: stop.signal,
       atOnce: true,
     });
-    await vi.waitUntil(() => world.said.some((line) => line.includes("FAILED")), { timeout: 5000 });
+    await until(() => world.said.some((line) => line.includes("FAILED")));
     stop.abort();
     await daemon;
     expect(world.said.at(-1)).toBe("batch FAILED: no such view at all");

@@ -12,6 +12,7 @@ import { failureOf, filesOf } from "../../shared/store/partials.ts";
 import { newestHead, snapshotOf } from "../../shared/store/versions.ts";
 import { runSpeed } from "../../speed/daemon.ts";
 import { DeltaWriter } from "../../speed/delta-writer.ts";
+import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { catchUp, isError, World } from "./world.ts";
 
@@ -92,7 +93,7 @@ describe("speed", () => {
     await catchUp(world, writer);
     await world.append([event(0, "a"), event(1, "b")]);
     const full = vi.spyOn(world.store, "replace").mockRejectedValue(new Error("no space left on device"));
-    await vi.waitUntil(() =>
+    await until(() =>
       writer.step().then(
         () => false,
         () => true,
@@ -149,7 +150,7 @@ describe("speed", () => {
     const writer = await world.writer(version, 0);
     await world.append([event(0, "a")]);
     const scratch = vi.spyOn(world.store, "scratch").mockReturnValue("/nowhere/entry.parquet");
-    await vi.waitUntil(() =>
+    await until(() =>
       writer.step().then(
         () => false,
         (error: Error) => error.message.startsWith("IO Error"),
@@ -192,11 +193,11 @@ describe("speed", () => {
     const stop = new AbortController();
     const done = runSpeed({ ...speedOptions(), shards: null, signal: stop.signal });
     await world.append([event(0, "a"), event(1, "b")]);
-    await vi.waitUntil(async () => covers((await snapshotOf(world.store, version)).position, world.end));
+    await until(async () => covers((await snapshotOf(world.store, version)).position, world.end));
     const next = await world.runBatch();
     expect(next.proof.state).toBe("proved");
     await world.append([event(0, "c")]);
-    await vi.waitUntil(async () => covers((await snapshotOf(world.store, next)).position, world.end));
+    await until(async () => covers((await snapshotOf(world.store, next)).position, world.end));
     const head = (await newestHead(world.store, next.number, 0))!;
     expect(equals(head.entries[0]!.from, next.cut)).toBe(true);
     expect(await exact(next)).toBe(1);
@@ -210,12 +211,12 @@ describe("speed", () => {
     const stop = new AbortController();
     const done = runSpeed({ ...speedOptions(), shards: null, signal: stop.signal });
     const fenced = expect(done).rejects.toSatisfy(failing("SPEED_FENCED"));
-    await vi.waitUntil(async () => await newestHead(world.store, version.number, 0));
+    await until(async () => await newestHead(world.store, version.number, 0));
     const other = await world.writer(version, 0);
-    await vi.waitUntil(() => world.said.some((line) => line.includes("has taken over")));
+    await until(() => world.said.some((line) => line.includes("has taken over")));
     await world.append([event(0, "a"), event(1, "b")]);
     await catchUp(world, other);
-    await vi.waitUntil(async () => covers((await snapshotOf(world.store, version)).position, world.end));
+    await until(async () => covers((await snapshotOf(world.store, version)).position, world.end));
     expect(await exact()).toBe(1);
     const last = await world.writer(version, 1);
     await fenced;

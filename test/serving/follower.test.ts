@@ -1,9 +1,10 @@
-import { afterEach, expect, it, vi } from "vitest";
+import { afterEach, expect, it } from "vitest";
 import { Follower } from "../../serving/follower.ts";
 import { formatPosition } from "../../shared/position.ts";
 import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import { publishVersion } from "../../shared/store/versions.ts";
 import { catchUp, World } from "../pipeline/world.ts";
+import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 
 const events = { ...stream("events", { g: "VARCHAR" }), partitions: 2 };
@@ -35,7 +36,7 @@ it("follows on when the files of all shards were compacted away between two look
     if (flush === 11) await follower.tick();
   }
   // the last compactions, and the removal of what they replaced
-  await vi.waitUntil(async () => {
+  await until(async () => {
     world.now += 70_000;
     await world.append([sent(0), sent(1)]);
     for (const writer of writers) await catchUp(world, writer);
@@ -65,7 +66,7 @@ it("does not go back when the next version has a stream more", async () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(follower.position.events).toEqual({ 0: 1, 1: 1 });
   }
-  await vi.waitUntil(async () => {
+  await until(async () => {
     await ahead.step();
     await follower.tick();
     return follower.streams.length === 2;
@@ -81,12 +82,12 @@ it("says why it can't serve a newer version, leaves nothing of it behind, and is
   const tables = async () =>
     Number(await world.oracle.value("SELECT count(*) FROM duckdb_tables() WHERE NOT temporary"));
   const before = await tables();
-  await vi.waitUntil(async () => {
+  await until(async () => {
     await follower.tick();
     return follower.complaint !== "";
   });
   expect(follower.complaint).toMatch(/^version 1 can't be served: version-files\/none\/all.parquet is missing/);
   for (let look = 0; look < 50; look++) await follower.tick();
-  await vi.waitUntil(async () => (await tables()) === before);
+  await until(async () => (await tables()) === before);
   expect(follower.pin().manifest.number).toBe(0);
 });

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { FastifyInstance } from "fastify";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { Follower } from "../../serving/follower.ts";
 import { Freshness } from "../../serving/freshness.ts";
 import { httpApi } from "../../serving/http.ts";
@@ -10,6 +10,7 @@ import { filesOf } from "../../shared/store/partials.ts";
 import { newestHead, newestVersion } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { catchUp, type Sent, World } from "../pipeline/world.ts";
+import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 
 const sales = {
@@ -446,13 +447,10 @@ describe("the API", () => {
         await catchUp(world, next);
         // the new version is loaded beside the old one, and served when it is there
         const wanted = next.generation.manifest.number;
-        await vi.waitUntil(
-          async () => {
-            await follower.tick();
-            return (await get("/v1/status")).json<{ version: number }>().version === wanted;
-          },
-          { timeout: 10_000, interval: 5 },
-        );
+        await until(async () => {
+          await follower.tick();
+          return (await get("/v1/status")).json<{ version: number }>().version === wanted;
+        });
         await old.close();
         old = next;
       }
