@@ -102,29 +102,12 @@ function validity(values: readonly DuckDBValue[]): { nullCount: number; nullBitm
   return { nullCount, nullBitmap };
 }
 
-type Numbers =
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | Float32Array
-  | Float64Array;
-type BigNumbers = BigInt64Array | BigUint64Array;
-
-function fixed(type: DataType, make: (length: number) => Numbers, number: (value: DuckDBValue) => number): Carrier {
-  return {
-    type,
-    data: (values) => {
-      const data = make(values.length);
-      for (const [i, value] of values.entries()) if (value !== null) data[i] = number(value);
-      return makeData({ type, length: values.length, ...validity(values), data } as Parameters<typeof makeData>[0]);
-    },
-  };
-}
-
-function big(type: DataType, make: (length: number) => BigNumbers, number: (value: DuckDBValue) => bigint): Carrier {
+/** Values of a fixed width: numbers, or bigints where they have 64 bits. */
+function fixed<V>(
+  type: DataType,
+  make: (length: number) => { [place: number]: V },
+  number: (value: DuckDBValue) => V,
+): Carrier {
   return {
     type,
     data: (values) => {
@@ -195,7 +178,7 @@ function carrierOf(type: string): Carrier {
     case "INTEGER":
       return fixed(new Int32(), (length) => new Int32Array(length), Number);
     case "BIGINT":
-      return big(new Int64(), bigints, (value) => value as bigint);
+      return fixed(new Int64(), bigints, (value) => value as bigint);
     case "UTINYINT":
       return fixed(new Uint8(), (length) => new Uint8Array(length), Number);
     case "USMALLINT":
@@ -203,7 +186,7 @@ function carrierOf(type: string): Carrier {
     case "UINTEGER":
       return fixed(new Uint32(), (length) => new Uint32Array(length), Number);
     case "UBIGINT":
-      return big(
+      return fixed(
         new Uint64(),
         (length) => new BigUint64Array(length),
         (value) => value as bigint,
@@ -221,15 +204,15 @@ function carrierOf(type: string): Carrier {
         (value) => (value as DuckDBDateValue).days,
       );
     case "TIME":
-      return big(new TimeMicrosecond(), bigints, (value) => (value as DuckDBTimeValue).micros);
+      return fixed(new TimeMicrosecond(), bigints, (value) => (value as DuckDBTimeValue).micros);
     case "TIMESTAMP":
     case "TIMESTAMP_S":
     case "TIMESTAMP_MS":
-      return big(new TimestampMicrosecond(), bigints, micros);
+      return fixed(new TimestampMicrosecond(), bigints, micros);
     case "TIMESTAMP_NS":
-      return big(new TimestampNanosecond(), bigints, (value) => (value as DuckDBTimestampNanosecondsValue).nanos);
+      return fixed(new TimestampNanosecond(), bigints, (value) => (value as DuckDBTimestampNanosecondsValue).nanos);
     case "TIMESTAMP WITH TIME ZONE":
-      return big(new TimestampMicrosecond("UTC"), bigints, micros);
+      return fixed(new TimestampMicrosecond("UTC"), bigints, micros);
     case "BLOB":
       return variable(new Binary(), (value) => (value as DuckDBBlobValue).bytes);
   }
