@@ -1,4 +1,4 @@
-/** Asks the API as any client would, and shows the answer as it changes. */
+/** Asks the API as a client does, and shows the answer as it changes. */
 import { grouped, type Screen } from "./screen.ts";
 
 interface Answer {
