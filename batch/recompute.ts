@@ -1,6 +1,6 @@
 /** archive → version: the partial SQL of every view over all events below one cut. */
-import { partialOf } from "../shared/compiler/texts.ts";
-import type { Definition, StreamDefinition, ViewDefinition } from "../shared/definition.ts";
+import { type Inputs, partialOf } from "../shared/compiler/texts.ts";
+import type { Definition, ViewDefinition } from "../shared/definition.ts";
 import { quoteText, type Session } from "../shared/duckdb/duck.ts";
 import { messageOf } from "../shared/errors.ts";
 import type { History } from "../shared/history/history.ts";
@@ -28,40 +28,28 @@ export async function recompute(
   onView: (view: string, ms: number) => void = () => undefined,
 ): Promise<Record<string, ViewFile>> {
   const ranges = rangesBetween(origin, cut);
-  const events = new Map<string, string>();
+  const inputsOf = history.inputs(session, definition, ranges);
   const files: Record<string, ViewFile> = {};
   for (const view of definition.views) {
     const started = performance.now();
-    const stream = streamOf(definition, view);
-    if (!events.has(stream.name)) events.set(stream.name, await history.events(session, stream, ranges));
-    files[view.name] = await writePartials(
-      store,
-      session,
-      view,
-      events.get(stream.name)!,
-      layout.versionFile(run, view.name),
-    );
+    const inputs = await inputsOf(view);
+    files[view.name] = await writePartials(store, session, view, inputs, layout.versionFile(run, view.name));
     onView(view.name, performance.now() - started);
   }
   return files;
-}
-
-/** The stream a view reads. */
-function streamOf(definition: Definition, view: ViewDefinition): StreamDefinition {
-  return definition.streams.find((stream) => stream.name === view.stream)!;
 }
 
 async function writePartials(
   store: Store,
   session: Session,
   view: ViewDefinition,
-  events: string,
+  inputs: Inputs,
   name: string,
 ): Promise<ViewFile> {
   const scratch = store.scratch("version.parquet");
   let rows: number;
   try {
-    rows = Number(await session.value(`COPY (${partialOf(view, events)}) TO ${quoteText(scratch)} (FORMAT parquet)`));
+    rows = Number(await session.value(`COPY (${partialOf(view, inputs)}) TO ${quoteText(scratch)} (FORMAT parquet)`));
   } catch (error) {
     if (!isOfSql(error)) throw error;
     return { file: null, rows: 0, failed: { message: messageOf(error), at: null } };

@@ -60,10 +60,13 @@ export interface AggregateUse {
 
 /**
  * A compiled view. The three texts are complete SELECTs over one relation each:
- * `partial` over the stream's name (typed events), `combine` over `partials`, `finalize` over `merged` (what combine gave).
+ * `partial` over the streams' names (typed events), `combine` over `partials`, `finalize` over `merged` (what combine gave).
  */
 export interface ViewDefinition extends ViewSource {
-  readonly stream: string;
+  /** The streams it reads; without a join or UNION ALL, one. */
+  readonly streams: readonly string[];
+  /** Uses the events' order (log time, partition, offset): what it reads has the column `__event`. Such a view has one stream. */
+  readonly ordered: boolean;
   /** Hash of all that decides what the partials mean; partials of different identity are never merged. */
   readonly identity: string;
   /** No group keys: one row, also where there are no events. */

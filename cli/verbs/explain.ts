@@ -36,7 +36,7 @@ function describe(view: ViewDefinition): string {
     (use) => `  ${use.sql}\n    ${classes[use.class]}; kept as ${use.parts.join(", ")}`,
   );
   return [
-    `view ${view.name} over stream ${view.stream} (${view.file})`,
+    `view ${view.name} over ${view.streams.join(", ")} (${view.file})`,
     ...(view.description ? [view.description] : []),
     "",
     "group keys",

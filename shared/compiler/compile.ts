@@ -9,6 +9,7 @@ import { createHash } from "node:crypto";
 import type { StreamDefinition, ViewColumn, ViewDefinition, ViewSource } from "../definition.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../errors.ts";
+import { aggregateNamed } from "./aggregates/table.ts";
 import {
   columnRef,
   fingerprint,
@@ -22,12 +23,14 @@ import {
   rewrite,
 } from "./ast.ts";
 import { type FunctionKind, readCatalog } from "./catalog.ts";
+import { eventColumn, eventType } from "./event-order.ts";
 import { InputReader } from "./input.ts";
 import { combineText, keyColumns, partColumns, partialText, valuesText } from "./partial-texts.ts";
 import { planView } from "./plan.ts";
 import { complaint, findWord, refuse } from "./refusal.ts";
 import { groupingOf, Scope } from "./scope.ts";
 import { aggregatesIn, checkExpression, checkModifiers, oneSelect } from "./supported.ts";
+import { partialOf, rowsOf } from "./texts.ts";
 
 /** Compiles views against streams. Holds a DuckDB session with one empty table per stream. */
 export class Compiler {
@@ -74,8 +77,9 @@ export class Compiler {
   async #compile(source: ViewSource): Promise<ViewDefinition> {
     const select = await this.#parse(source);
     checkModifiers(source, select);
-    const input = await new InputReader(this.#session, source, this.#streams, this.#catalog).read(select);
-    const { stream } = input;
+    const ordered = this.#orderedIn(select);
+    const input = await new InputReader(this.#session, source, this.#streams, this.#catalog).read(select, ordered);
+    const { streams } = input;
     const scope = new Scope(source, input.columns, input.name);
     const expressions = [...nodesOf(select.select_list), ...nodesOf(select.group_expressions)];
     for (const each of [select.where_clause, select.having]) if (isNode(each)) expressions.push(each);
@@ -160,14 +164,15 @@ export class Compiler {
       ...shown,
     ]);
     const taken = { keys, uses: uses.nodes, where, sets, groupings };
-    const planned = await planView(this.#session, source, input.table, taken);
+    const planned = await planView(this.#session, source, input, taken);
 
     const finalize =
       `SELECT ${columns.map((column, i) => `${shownSql[i]} AS ${quoteName(column.name)}`).join(", ")} ` +
       `FROM (${valuesText(planned)})${having ? ` WHERE ${havingSql}` : ""}`;
     const view: Omit<ViewDefinition, "identity"> = {
       ...source,
-      stream: stream.name,
+      streams: streams.map((stream) => stream.name),
+      ordered: ordered !== null,
       global: planned.keys.length === 0,
       keys: keyColumns(planned),
       parts: partColumns(planned),
@@ -186,7 +191,7 @@ export class Compiler {
       tolerance: planned.tolerance,
     };
     await this.#checkTypes(source, view, columns);
-    return { ...view, identity: identityOf(view, stream) };
+    return { ...view, identity: identityOf(view, streams) };
   }
 
   async #parse(source: ViewSource): Promise<Node> {
@@ -203,6 +208,16 @@ export class Compiler {
       );
     }
     return oneSelect(source, parsed.statements);
+  }
+
+  /** The first aggregate that depends on the order of events, or null. */
+  #orderedIn(select: Node): Node | null {
+    const expressions = [...nodesOf(select.select_list), ...(isNode(select.having) ? [select.having] : [])];
+    const found = expressions.flatMap((each) => this.#aggregatesIn(each));
+    return (
+      found.find((each) => aggregateNamed(String(each.function_name).toLowerCase(), each.distinct === true)?.ordered) ??
+      null
+    );
   }
 
   #checkKey(source: ViewSource, key: Node): void {
@@ -247,12 +262,12 @@ export class Compiler {
   /** Finalize must give the very columns and types of the user's own SQL; anything else is a fault of the compiler, said here. */
   async #checkTypes(
     source: ViewSource,
-    view: Pick<ViewDefinition, "keys" | "parts" | "partial" | "combine" | "finalize">,
+    view: Pick<ViewDefinition, "streams" | "ordered" | "partial" | "combine" | "finalize">,
     columns: readonly { name: string; type: string }[],
   ): Promise<void> {
-    const given = await this.#session.describe(
-      `WITH partials AS (${view.partial}), merged AS (${view.combine}) ${view.finalize}`,
-    );
+    const event = view.ordered ? `, CAST(NULL AS ${eventType}) AS ${eventColumn}` : "";
+    const inputs = new Map(view.streams.map((name) => [name, `SELECT *${event} FROM ${quoteName(name)}`]));
+    const given = await this.#session.describe(rowsOf(view, partialOf(view, inputs)));
     const differs = columns.find((column, i) => given[i]?.name !== column.name || given[i]?.type !== column.type);
     if (differs || given.length !== columns.length) {
       const got = given.find((column) => column.name === differs?.name)?.type ?? "nothing";
@@ -294,7 +309,14 @@ function namedIn(message: string, select: Node): number | null {
 }
 
 /** Hash of all that decides what a view's partials mean. */
-function identityOf(view: Omit<ViewDefinition, "identity">, stream: StreamDefinition): string {
-  const parts = [stream.fields, view.stream, view.keys, view.parts, view.partial, view.combine];
+function identityOf(view: Omit<ViewDefinition, "identity">, streams: readonly StreamDefinition[]): string {
+  const parts = [
+    streams.map((stream) => stream.fields),
+    view.streams,
+    view.keys,
+    view.parts,
+    view.partial,
+    view.combine,
+  ];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
 }

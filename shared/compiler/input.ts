@@ -4,15 +4,18 @@
  */
 import type { StreamDefinition } from "../definition.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
-import { isNode, type Json, locationOf, type Node, nodesOf, renderSelect } from "./ast.ts";
+import { columnRef, isNode, type Json, locationOf, type Node, nodesOf, renderSelect, visit } from "./ast.ts";
+import { eventColumn } from "./event-order.ts";
 import { findWord, refuse, type SourceText } from "./refusal.ts";
 import { Scope } from "./scope.ts";
 import { aggregatesIn, type Catalog, checkExpression, checkModifiers, checkSample } from "./supported.ts";
 
 export interface Input {
-  readonly stream: StreamDefinition;
+  readonly streams: readonly StreamDefinition[];
   /** What stands after FROM in the partial text. */
   readonly table: string;
+  /** The same without the events' places, as the compiler's session can bind it. */
+  readonly typed: string;
   /** The name by which the view calls it. */
   readonly name: string;
   readonly columns: readonly { readonly name: string; readonly type: string }[];
@@ -27,6 +30,8 @@ export class InputReader {
   readonly #streams: ReadonlyMap<string, StreamDefinition>;
   readonly #catalog: Catalog;
   #found: StreamDefinition | null = null;
+  /** What makes several rows of one event, if anything does. */
+  #multiplies: string | null = null;
 
   constructor(session: Session, source: SourceText, streams: ReadonlyMap<string, StreamDefinition>, catalog: Catalog) {
     this.#session = session;
@@ -35,17 +40,39 @@ export class InputReader {
     this.#catalog = catalog;
   }
 
-  /** @throws VIEW_UNSUPPORTED when it is not a function of one stream's single events */
-  async read(select: Node): Promise<Input> {
+  /**
+   * @param ordered an aggregate that depends on the events' order: they keep their places then
+   * @throws VIEW_UNSUPPORTED when it is not a function of one stream's single events
+   */
+  async read(select: Node, ordered: Node | null): Promise<Input> {
     const from = select.from_table as Node;
     const queries = await this.#withQueries(select, new Map());
     await this.#checkFrom(from, queries);
     const stream = this.#found!;
     const plain = from.type === "BASE_TABLE" && !queries.has(String(from.table_name).toLowerCase());
     const name = String(from.alias) || (from.type === "BASE_TABLE" ? String(from.table_name) : "");
-    if (plain) return { stream, table: quoteName(stream.name), name: name || stream.name, columns: stream.fields };
+    if (plain) {
+      const table = quoteName(stream.name);
+      return { streams: [stream], table, typed: table, name: name || stream.name, columns: stream.fields };
+    }
     const text = await renderSelect(this.#session, from, select.cte_map as Node);
-    return { stream, table: `(${text})`, name, columns: await this.#columns(text) };
+    let table = text;
+    if (ordered) {
+      this.#checkOrder(ordered);
+      const kept = keepPlaces({ from_table: from, cte_map: select.cte_map! });
+      table = await renderSelect(this.#session, kept.from_table as Node, kept.cte_map as Node);
+    }
+    return { streams: [stream], table: `(${table})`, typed: `(${text})`, name, columns: await this.#columns(text) };
+  }
+
+  #checkOrder(ordered: Node): void {
+    if (!this.#multiplies) return;
+    throw refuse(
+      this.#source,
+      locationOf(ordered),
+      `${String(ordered.function_name)}() depends on the order of events, and ${this.#multiplies} makes several rows of one`,
+      "use min, max or arg_min over a value that tells them apart, or leave that out",
+    );
   }
 
   async #columns(text: string): Promise<{ name: string; type: string }[]> {
@@ -127,6 +154,7 @@ export class InputReader {
         );
       }
       checkModifiers(this.#source, query);
+      this.#multiplies = "UNION ALL";
       const inner = await this.#withQueries(query, queries);
       const sides =
         nodesOf(query.children).length > 0 ? nodesOf(query.children) : [query.left as Node, query.right as Node];
@@ -154,6 +182,10 @@ export class InputReader {
     const scope = await this.#scopeOf(from, query, ctes);
     for (const each of expressions) {
       checkExpression(this.#source, each, this.#catalog, "per event");
+      visit(each, (node) => {
+        const name = String(node.function_name).toLowerCase();
+        if (node.class === "FUNCTION" && this.#catalog.get(name) === "rows") this.#multiplies = name;
+      });
       scope.check(each);
     }
   }
@@ -164,6 +196,26 @@ export class InputReader {
     const name = String(from.alias) || (from.type === "BASE_TABLE" ? String(from.table_name) : "");
     return new Scope(this.#source, await this.#columns(text), name);
   }
+}
+
+/** A query with the events' places handed on by every SELECT inside its FROM and WITH. */
+function keepPlaces(query: Node): Node {
+  const inside = (node: Node): Node => {
+    const kept = keepPlaces(node);
+    const list = nodesOf(kept.select_list);
+    const all = list.some((item) => item.class === "STAR");
+    return all ? kept : { ...kept, select_list: [...list, columnRef(eventColumn)] };
+  };
+  const from = query.from_table as Node;
+  const ctes = nodesOf((query.cte_map as Node).map).map((each) => {
+    const value = each.value as Node;
+    const inner = value.query as Node;
+    return { ...each, value: { ...value, query: { ...inner, node: inside(inner.node as Node) } } };
+  });
+  const subquery = from.subquery as Node;
+  const kept =
+    from.type === "SUBQUERY" ? { ...from, subquery: { ...subquery, node: inside(subquery.node as Node) } } : from;
+  return { ...query, from_table: kept, cte_map: { ...(query.cte_map as Node), map: ctes } };
 }
 
 /** The first place that anything inside a FROM clause has. */

@@ -25,9 +25,12 @@ export function partialText(plan: Planned): string {
   const { table, where, keys, parts, sets } = plan;
   const groups = keys.map((_, i) => i + 1);
   const keyList = keys.map((key) => `${key.sql} AS ${key.name}`);
-  const partList = parts.map(({ name, part, filter }) => {
-    return `${castTo(callOf(part, filter), part.type, part.storage)} AS ${name}`;
-  });
+  const nothing = ({ name, type }: PartialColumn) => `CAST(NULL AS ${type}) AS ${name}`;
+  const partsOf = (rows: number) =>
+    parts.map((each) => {
+      const { name, part, filter, set } = each;
+      return set === rows ? `${castTo(callOf(part, filter), part.type, part.storage)} AS ${name}` : nothing(each);
+    });
   const select = (list: readonly string[], conditions: readonly (string | null)[], by: readonly number[]) => {
     const all = conditions
       .filter((each) => each !== null)
@@ -35,13 +38,18 @@ export function partialText(plan: Planned): string {
     const wheres = all.length > 0 ? ` WHERE ${all.join(" AND ")}` : "";
     return `SELECT ${list.join(", ")} FROM ${table}${wheres}${by.length > 0 ? ` GROUP BY ${by.join(", ")}` : ""}`;
   };
-  if (sets.length === 0) return select([...keyList, ...partList], [where], groups);
-  const nothing = ({ name, type }: PartialColumn) => `CAST(NULL AS ${type}) AS ${name}`;
+  if (sets.length === 0) return select([...keyList, ...partsOf(0)], [where], groups);
   const noValues = sets.map((set) => nothing({ name: set.column, type: set.storage }));
-  const base = select([...keyList, "0 AS s", ...noValues, ...partList, nothing(countColumn)], [where], groups);
+  const base = select([...keyList, "0 AS s", ...noValues, ...partsOf(0), nothing(countColumn)], [where], groups);
   const rows = sets.map((set, i) => {
     const value = `${castTo(set.value, set.type, set.storage)} AS ${set.column}`;
-    const list = [...keyList, `${set.number} AS s`, ...noValues.with(i, value), ...parts.map(nothing), "count(*) AS n"];
+    const list = [
+      ...keyList,
+      `${set.number} AS s`,
+      ...noValues.with(i, value),
+      ...partsOf(set.number),
+      "count(*) AS n",
+    ];
     return select(list, [where, set.filter, `(${set.value}) IS NOT NULL`], [...groups, keys.length + 2 + i]);
   });
   return [base, ...rows].join(" UNION ALL ");
@@ -105,7 +113,7 @@ function overValues(plan: Planned, merged: string): string {
     `SELECT *, sum(n) OVER (PARTITION BY ${group} ORDER BY ${order} ROWS UNBOUNDED PRECEDING) AS upto, ` +
     `sum(n) OVER (PARTITION BY ${group}) AS total FROM ${merged}`;
   const list = [
-    ...parts.map(({ name }) => `any_value(${name}) FILTER (WHERE s = 0) AS ${name}`),
+    ...parts.filter(({ set }) => set === 0).map(({ name }) => `any_value(${name}) FILTER (WHERE s = 0) AS ${name}`),
     ...aggregates.flatMap((each, i) => (each.over === "values" ? [`${each.finalize} AS x${i}`] : [])),
   ];
   const perGroup = `SELECT ${[...by, ...list].join(", ")} FROM (${placed})${by.length > 0 ? ` GROUP BY ${by.join(", ")}` : ""}`;

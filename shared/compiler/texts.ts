@@ -2,18 +2,29 @@
 import type { ViewDefinition } from "../definition.ts";
 import { quoteName } from "../duckdb/duck.ts";
 
-type Texts = Pick<ViewDefinition, "stream" | "partial" | "combine" | "finalize">;
+type Texts = Pick<ViewDefinition, "streams" | "partial" | "combine" | "finalize">;
 
-/** Partials of the events in `events`, a SELECT that gives the stream's typed fields. */
-export function partialOf(view: Texts, events: string): string {
-  // read where it is used: a view that keeps values reads the events more than once, and they may not fit in memory
-  return `WITH ${quoteName(view.stream)} AS NOT MATERIALIZED (${events}) ${view.partial}`;
+/** What a view reads: a SELECT for each stream by name, of its typed events. Those of an ordered view have the column `__event`, too. */
+export type Inputs = ReadonlyMap<string, string>;
+
+/** Partials of events. */
+export function partialOf(view: Texts, inputs: Inputs): string {
+  return `${withInputs(view, inputs)} ${view.partial}`;
 }
 
-/** The view's own SQL over these events, untouched by the compiler: what its rows have to be. */
-export function plainOf(view: Pick<ViewDefinition, "stream" | "sql">, events: string): string {
+/**
+ * The view's own SQL over these events, untouched by the compiler: what its rows have to be. For an ordered view they must come in
+ * order, and be read by one thread.
+ */
+export function plainOf(view: Pick<ViewDefinition, "streams" | "sql">, inputs: Inputs): string {
   const own = view.sql.replace(/;\s*$/, "");
-  return `WITH ${quoteName(view.stream)} AS NOT MATERIALIZED (${events}) SELECT * FROM (\n${own}\n)`;
+  return `${withInputs(view, inputs)} SELECT * FROM (\n${own}\n)`;
+}
+
+function withInputs({ streams }: Pick<ViewDefinition, "streams">, inputs: Inputs): string {
+  // read where it is used: a view that keeps values reads the events more than once, and they may not fit in memory
+  const each = streams.map((name) => `${quoteName(name)} AS NOT MATERIALIZED (${inputs.get(name)!})`);
+  return `WITH ${each.join(", ")}`;
 }
 
 /** Merged partials of `partials`, a SELECT (usually a UNION ALL) of partial rows. */

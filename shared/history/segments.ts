@@ -1,5 +1,6 @@
 /** The archive: one typed Parquet file per stretch of a partition, tiling it from the origin without gap or overlap. */
 import { createHash } from "node:crypto";
+import { eventColumn, eventType } from "../compiler/event-order.ts";
 import { storageOf } from "../compiler/types.ts";
 import type { StreamDefinition } from "../definition.ts";
 import { quoteName, quoteText } from "../duckdb/duck.ts";
@@ -62,30 +63,37 @@ function typedFields(stream: StreamDefinition): string {
 }
 
 /**
- * A SELECT of the valid events that these segments hold within one range.
+ * A SELECT of the valid events that these segments of one partition hold within one range.
  * Filters are left out where the segments' own facts make them idle, so that a full recompute is a plain scan.
  */
 export function eventsIn(
   store: Store,
   stream: StreamDefinition,
   segments: readonly Segment[],
-  range: Pick<Range, "from" | "upto">,
+  range: Range,
+  ordered: boolean,
 ): string {
   const inside = segments.filter((segment) => segment.from < range.upto && segment.upto > range.from);
   const whole = inside.filter(
     (segment) => segment.dead === 0 && segment.from >= range.from && segment.upto <= range.upto,
   );
   const cut = inside.filter((segment) => !whole.includes(segment));
+  const place = `{t: epoch_ms(__timestamp), p: ${range.partition}, o: __offset}`;
+  const columns = ordered
+    ? `${typedFields(stream)}, CAST(${place} AS ${eventType}) AS ${eventColumn}`
+    : typedFields(stream);
   const select = (files: readonly Segment[], where: string) =>
-    `SELECT ${typedFields(stream)} FROM read_parquet([${files.map((each) => quoteText(store.path(each.file.name))).join(", ")}])${where}`;
+    `SELECT ${columns} FROM read_parquet([${files.map((each) => quoteText(store.path(each.file.name))).join(", ")}])${where}`;
   const parts: string[] = [];
   if (whole.length > 0) parts.push(select(whole, ""));
   if (cut.length > 0)
     parts.push(select(cut, ` WHERE __fault IS NULL AND __offset >= ${range.from} AND __offset < ${range.upto}`));
-  return parts.join(" UNION ALL ") || noEvents(stream);
+  return parts.join(" UNION ALL ") || noEvents(stream, ordered);
 }
 
 /** A typed SELECT of no events. */
-export function noEvents(stream: StreamDefinition): string {
-  return `SELECT ${stream.fields.map((field) => `CAST(NULL AS ${field.type}) AS ${quoteName(field.name)}`).join(", ")} WHERE false`;
+export function noEvents(stream: StreamDefinition, ordered: boolean): string {
+  const columns = stream.fields.map((field) => `CAST(NULL AS ${field.type}) AS ${quoteName(field.name)}`);
+  if (ordered) columns.push(`CAST(NULL AS ${eventType}) AS ${eventColumn}`);
+  return `SELECT ${columns.join(", ")} WHERE false`;
 }

@@ -5,11 +5,13 @@ import { basename, join } from "node:path";
 import { expect } from "vitest";
 import { compareRows, doublesOf } from "../../shared/compare.ts";
 import { Compiler } from "../../shared/compiler/compile.ts";
-import { combineOf, noPartials, partialOf, plainOf, rowsOf } from "../../shared/compiler/texts.ts";
+import { eventColumn, eventType } from "../../shared/compiler/event-order.ts";
+import { combineOf, type Inputs, noPartials, partialOf, rowsOf } from "../../shared/compiler/texts.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
 import type { FieldDefinition, StreamDefinition, ViewDefinition } from "../../shared/definition.ts";
 import { Duck, freshName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
+import { plainly } from "../../shared/plainly.ts";
 
 export interface CaseFile {
   readonly name: string;
@@ -91,21 +93,27 @@ export class ViewBench {
     return this.compiler.compile({ name: "v", file: "views/v.sql", sql, description: "" });
   }
 
-  /** The typed events [from, upto). */
-  events(from: number, upto: number): string {
-    const fields = this.#stream.fields.map((field) => `"${field.name}"`).join(", ");
-    return `SELECT ${fields} FROM ${this.#table} WHERE rowid >= ${from} AND rowid < ${upto}`;
+  /** The typed events [from, upto); each one's log time is its number, so that this is their order. */
+  inputs({ ordered }: Pick<ViewDefinition, "ordered">, from: number, upto: number): Inputs {
+    const fields = this.#stream.fields.map((field) => `"${field.name}"`);
+    if (ordered) fields.push(`CAST({t: rowid, p: 0, o: rowid} AS ${eventType}) AS ${eventColumn}`);
+    const select = `SELECT ${fields.join(", ")} FROM ${this.#table} WHERE rowid >= ${from} AND rowid < ${upto}`;
+    return new Map([[this.#stream.name, select]]);
   }
 
   async partials(view: ViewDefinition, from: number, upto: number): Promise<string> {
     const table = freshName("partials");
-    await this.session.run(`CREATE TEMP TABLE ${table} AS ${partialOf(view, this.events(from, upto))}`);
+    await this.session.run(`CREATE TEMP TABLE ${table} AS ${partialOf(view, this.inputs(view, from, upto))}`);
     return table;
   }
 
-  /** The user's own SQL over all events. */
-  plain(sql: string): string {
-    return plainOf({ stream: this.#stream.name, sql }, this.events(0, this.count));
+  /** A table of the user's own SQL over all events. */
+  async plain(view: ViewDefinition): Promise<string> {
+    const table = freshName("plain");
+    await plainly(this.session, view, this.inputs(view, 0, this.count), (plain) =>
+      this.session.run(`CREATE TEMP TABLE ${table} AS ${plain}`),
+    );
+    return `FROM ${table}`;
   }
 
   async expectSame(view: ViewDefinition, left: string, right: string, what: string): Promise<void> {
@@ -117,7 +125,7 @@ export class ViewBench {
   /** All-batch, all-speed, cut at every event, and the laws of combine. */
   async expectExact(sql: string): Promise<void> {
     const view = await this.compile(sql);
-    const plain = this.plain(sql);
+    const plain = await this.plain(view);
     const whole = await this.partials(view, 0, this.count);
     await this.expectSame(view, plain, rowsOf(view, `FROM ${whole}`), "all batch");
     await this.#throughFile(whole, (file) =>

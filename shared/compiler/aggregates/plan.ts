@@ -50,6 +50,8 @@ export interface ValuesPlan {
   readonly value: string;
   readonly type: string;
   readonly storage: string;
+  /** What is kept of each value beside its count, e.g. when it was first seen. */
+  readonly more?: Part;
   /** The aggregate's value over the rows of one group, as one aggregate expression. */
   readonly aggregate: (rows: ValueRows) => string;
   /** As of a part. */
@@ -65,6 +67,8 @@ export interface ValueRows {
   readonly upto: string;
   /** Number of events with a value, HUGEINT. */
   readonly total: string;
+  /** The merged part that was asked for beside the count. */
+  readonly more: string;
   readonly where: string;
 }
 
@@ -87,6 +91,8 @@ export interface Aggregate {
   readonly plan: (args: readonly Argument[]) => Plan | Refused;
   /** DISTINCT makes no difference to it. */
   readonly idempotent?: true;
+  /** Its value depends on the order of events, and its plan may use the column `__event`. */
+  readonly ordered?: true;
 }
 
 /** A part's SQL over the events, under a condition of its own. */

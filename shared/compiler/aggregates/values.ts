@@ -11,7 +11,7 @@ import {
   type ValuesPlan,
 } from "./plan.ts";
 
-function valuesOf(x: Argument, aggregate: ValuesPlan["aggregate"], tolerance = 0): ValuesPlan | Refused {
+export function valuesOf(x: Argument, aggregate: ValuesPlan["aggregate"], tolerance = 0): ValuesPlan | Refused {
   const storage = storageOf(x.type);
   if (!storage) {
     const row = x.type.startsWith("STRUCT(");
