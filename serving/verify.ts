@@ -1,8 +1,9 @@
 /** verify: the user's own SQL in plain DuckDB over archive and log tail, at the served position, against the served rows. */
 import { compareRows, type Difference, doublesOf } from "../shared/compare.ts";
+import { estimatesOff } from "../shared/compare-estimates.ts";
 import { combineOf, type Inputs, partialOf } from "../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../shared/definition.ts";
-import type { Session } from "../shared/duckdb/duck.ts";
+import { quoteName, type Session } from "../shared/duckdb/duck.ts";
 import { History } from "../shared/history/history.ts";
 import type { Log } from "../shared/log/log.ts";
 import { plainly } from "../shared/plainly.ts";
@@ -19,8 +20,11 @@ export interface Verdict {
   readonly rows: number;
   /** `left` is what is served, `right` the recomputed row. */
   readonly differences: readonly Difference[];
-  /** Rows that depend on the rounding of a sum of doubles are compared as partials, where the tolerance can be stated. */
-  readonly comparedAs: "rows" | "partials";
+  /**
+   * Rows that depend on the rounding of a sum of doubles are compared as partials, where the tolerance can be stated. Sketches are
+   * compared as partials, too, and with the exact aggregates that they estimate.
+   */
+  readonly comparedAs: "rows" | "partials" | "estimates";
   /** Why the view has no answer to verify. */
   readonly failed: ViewFailure | null;
 }
@@ -64,22 +68,30 @@ async function verdictOf(
 ): Promise<Verdict> {
   const inexact = view.tolerance > 0;
   const served = await checkedRows(store, snapshot, view);
+  const estimated = view.estimates?.columns ?? [];
+  const columns = view.columns.filter((column) => !estimated.includes(column.name));
+  const list = columns.map((column) => quoteName(column.name)).join(", ") || "1 AS nothing";
   const compared = await plainly(session, view, inputs, (plain) =>
-    compareRows(session, served, plain, {
-      inexact: inexact ? doublesOf(view.columns) : [],
+    compareRows(session, `SELECT ${list} FROM (${served})`, `SELECT ${list} FROM (${plain})`, {
+      inexact: inexact ? doublesOf(columns) : [],
       tolerance: view.tolerance,
-      keys: view.columns.filter((column) => column.key !== null).map((column) => column.name),
+      keys: columns.filter((column) => column.key !== null).map((column) => column.name),
     }),
   );
-  if (compared.differences.length === 0 || !inexact) {
+  const allEstimated = columns.length === 0;
+  if (!view.estimates && (compared.differences.length === 0 || !inexact))
     return { view: view.name, ...compared, comparedAs: "rows", failed: null };
-  }
+  if (view.estimates && !allEstimated && !inexact && compared.differences.length > 0)
+    return { view: view.name, ...compared, comparedAs: "rows", failed: null };
   // a HAVING or round over a sum of doubles may fall either way in the last place: the sums themselves decide
-  const merged = combineOf(view, await checkedPartials(store, snapshot, view));
+  const rows = await checkedPartials(store, snapshot, view);
+  const merged = combineOf(view, rows);
   const partials = await compareRows(session, merged, partialOf(view, inputs), {
     inexact: view.inexact,
     tolerance: view.tolerance,
     keys: view.keys.map((key) => key.name),
   });
-  return { view: view.name, ...partials, comparedAs: "partials", failed: null };
+  if (!view.estimates) return { view: view.name, ...partials, comparedAs: "partials", failed: null };
+  const differences = [...partials.differences, ...(await estimatesOff(session, view, rows, inputs))];
+  return { view: view.name, rows: compared.rows, differences, comparedAs: "estimates", failed: null };
 }

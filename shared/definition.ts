@@ -54,8 +54,10 @@ export interface PartialColumn {
 /** An aggregate of a view, for `explain`. */
 export interface AggregateUse {
   readonly sql: string;
-  readonly class: "group" | "semigroup" | "values";
+  readonly class: "group" | "semigroup" | "values" | "sketch";
   readonly parts: readonly string[];
+  /** Of a sketch: how near it is. */
+  readonly error?: string;
 }
 
 /**
@@ -83,6 +85,20 @@ export interface ViewDefinition extends ViewSource {
   readonly inexact: readonly string[];
   /** By what share such values may differ between two tellings, in partials and in the rows' doubles; 0: everything is exact. */
   readonly tolerance: number;
+  /** Null: no sketches. */
+  readonly estimates: Estimates | null;
+}
+
+/** What checks the sketches of a view against exact aggregates, group by group: two texts with the columns k0, … and e0, … (lists). */
+export interface Estimates {
+  /** Over `merged`. */
+  readonly estimate: string;
+  /** Over the streams' names. */
+  readonly exact: string;
+  /** Relative error of each e0, …, in their order; of a count of distinct values the standard error. */
+  readonly errors: readonly number[];
+  /** Columns that no plain SQL can be compared with. */
+  readonly columns: readonly string[];
 }
 
 export interface Definition {

@@ -25,6 +25,7 @@ const classes = {
   group: "group: merges, and can be subtracted again",
   semigroup: "semigroup: only merges",
   values: "values: a row for each value with its count, exact",
+  sketch: "sketch: bounded, within an error",
 };
 
 function describe(view: ViewDefinition): string {
@@ -33,7 +34,8 @@ function describe(view: ViewDefinition): string {
     (key) => `  ${key.name} ${key.type}${shown.has(key.name) ? `, shown as ${shown.get(key.name)}` : ", not shown"}`,
   );
   const aggregates = view.aggregates.map(
-    (use) => `  ${use.sql}\n    ${classes[use.class]}; kept as ${use.parts.join(", ")}`,
+    (use) =>
+      `  ${use.sql}\n    ${classes[use.class]}${use.error ? ` (${use.error})` : ""}; kept as ${use.parts.join(", ")}`,
   );
   return [
     `view ${view.name} over ${view.streams.join(", ")} (${view.file})`,

@@ -52,10 +52,15 @@ export async function run(context: Context, args: VerbArgs["verify"]): Promise<n
 }
 
 const shownMax = 5;
+const ways: Readonly<Record<Verdict["comparedAs"], string>> = {
+  rows: "",
+  partials: " (as partials: a rounding or HAVING of double sums lies in between)",
+  estimates: " (sketches as partials, and within their error of exact values)",
+};
 
 export function verdictText({ view, rows, differences, comparedAs, failed }: Verdict): string {
   if (failed) return `${view}: FAILED, no answer to verify: ${failed.message}\n`;
-  const how = comparedAs === "partials" ? " (as partials: a rounding or HAVING of double sums lies in between)" : "";
+  const how = ways[comparedAs];
   if (differences.length === 0) return `${view}: ${rows} ${rows === 1 ? "row" : "rows"}, equal${how}\n`;
   const shown = differences
     .slice(0, shownMax)

@@ -9,6 +9,7 @@ import { createHash } from "node:crypto";
 import type { StreamDefinition, ViewColumn, ViewDefinition, ViewSource } from "../definition.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../errors.ts";
+import type { Aggregate } from "./aggregates/plan.ts";
 import { aggregateNamed } from "./aggregates/table.ts";
 import {
   columnRef,
@@ -25,7 +26,7 @@ import {
 import { type FunctionKind, readCatalog } from "./catalog.ts";
 import { eventColumn, eventType } from "./event-order.ts";
 import { InputReader } from "./input.ts";
-import { combineText, keyColumns, partColumns, partialText, valuesText } from "./partial-texts.ts";
+import { combineText, estimatesOf, keyColumns, partColumns, partialText, valuesText } from "./partial-texts.ts";
 import { planView } from "./plan.ts";
 import { complaint, findWord, refuse } from "./refusal.ts";
 import { groupingOf, Scope } from "./scope.ts";
@@ -189,6 +190,7 @@ export class Compiler {
       aggregates: planned.uses,
       inexact: planned.parts.filter(({ part }) => (part.tolerance ?? 0) > 0).map((part) => part.name),
       tolerance: planned.tolerance,
+      estimates: estimatesOf(planned, this.#estimated(columns, items, having)),
     };
     await this.#checkTypes(source, view, columns);
     return { ...view, identity: identityOf(view, streams) };
@@ -210,14 +212,22 @@ export class Compiler {
     return oneSelect(source, parsed.statements);
   }
 
+  /** Columns that depend on a sketch; all of them where HAVING does. */
+  #estimated(
+    columns: readonly { readonly name: string }[],
+    items: readonly { readonly node: Node }[],
+    having: Node | null,
+  ): string[] {
+    const sketched = (node: Node) => this.#aggregatesIn(node).some((each) => entryOf(each)?.sketch);
+    const all = having !== null && sketched(having);
+    return columns.filter((_, i) => all || sketched(items[i]!.node)).map((column) => column.name);
+  }
+
   /** The first aggregate that depends on the order of events, or null. */
   #orderedIn(select: Node): Node | null {
     const expressions = [...nodesOf(select.select_list), ...(isNode(select.having) ? [select.having] : [])];
     const found = expressions.flatMap((each) => this.#aggregatesIn(each));
-    return (
-      found.find((each) => aggregateNamed(String(each.function_name).toLowerCase(), each.distinct === true)?.ordered) ??
-      null
-    );
+    return found.find((each) => entryOf(each)?.ordered) ?? null;
   }
 
   #checkKey(source: ViewSource, key: Node): void {
@@ -279,6 +289,10 @@ export class Compiler {
       );
     }
   }
+}
+
+function entryOf(use: Node): Aggregate | undefined {
+  return aggregateNamed(String(use.function_name).toLowerCase(), use.distinct === true);
 }
 
 /** Distinct aggregate uses of a view, in order of appearance. */

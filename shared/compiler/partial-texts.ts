@@ -1,5 +1,5 @@
 /** A plan as SQL: events → partials, partials → partials, and merged partials → one row a group with the aggregates' values. */
-import type { PartialColumn } from "../definition.ts";
+import type { Estimates, PartialColumn } from "../definition.ts";
 import { callOf } from "./aggregates/plan.ts";
 import { castTo, type Planned } from "./plan.ts";
 
@@ -77,6 +77,30 @@ export function valuesText(plan: Planned): string {
   ];
   const merged = groupingSets ? `(${rolledUp(plan, groupingSets)})` : "merged";
   return `SELECT ${lists.join(", ") || "1 AS nothing"} FROM ${sets.length === 0 ? merged : `(${overValues(plan, merged)})`}`;
+}
+
+/** Every sketch's value beside the exact aggregate that it is near to, for each of the finest groups; null: there are none. */
+export function estimatesOf(plan: Planned, columns: readonly string[]): Estimates | null {
+  const { table, where, keys, aggregates } = plan;
+  if (aggregates.every(({ sketch }) => sketch === null)) return null;
+  const known = aggregates.flatMap(({ sketch, type }, i) => {
+    return sketch?.exact ? [{ name: `a${i}`, exact: sketch.exact, type, error: sketch.error }] : [];
+  });
+  const list = (sql: string, type: string, i: number) =>
+    `CAST(${type.endsWith("[]") ? sql : `[${sql}]`} AS DOUBLE[]) AS e${i}`;
+  const own = keys.map((key) => key.name);
+  const estimate = [...own, ...known.map(({ name, type }, i) => list(name, type, i))];
+  const exact = [
+    ...keys.map((key) => `CAST(${key.sql} AS ${key.valueType}) AS ${key.name}`),
+    ...known.map((each, i) => list(each.exact, each.type, i)),
+  ];
+  const groups = keys.length > 0 ? ` GROUP BY ${keys.map((_, i) => i + 1).join(", ")}` : "";
+  return {
+    estimate: `SELECT ${estimate.join(", ") || "1 AS nothing"} FROM (${valuesText({ ...plan, groupingSets: null, groupings: [] })})`,
+    exact: `SELECT ${exact.join(", ") || "1 AS nothing"} FROM ${table}${where === null ? "" : ` WHERE ${where}`}${groups}`,
+    errors: known.map(({ error }) => error),
+    columns,
+  };
 }
 
 /** Partials merge, so GROUPING SETS are made of the finest groups: parts combined once more, told apart by `gid`. */

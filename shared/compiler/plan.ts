@@ -2,7 +2,7 @@
 import type { AggregateUse, PartialColumn } from "../definition.ts";
 import type { Session } from "../duckdb/duck.ts";
 import { messageOf } from "../errors.ts";
-import { type Argument, callOf, type Part, type ValueRows } from "./aggregates/plan.ts";
+import { type Argument, callOf, type Part, type Sketch, type ValueRows } from "./aggregates/plan.ts";
 import { aggregateNamed } from "./aggregates/table.ts";
 import { isNode, locationOf, type Node, nodesOf, renderExpressions, visit } from "./ast.ts";
 import { refuse, type SourceText } from "./refusal.ts";
@@ -47,6 +47,8 @@ export interface ValueSet {
 /** An aggregate's value: of merged parts, or an aggregate over the rows of a value set. */
 export interface PlannedAggregate {
   readonly type: string;
+  /** Of a sketch, its error and the exact aggregate that it is near to, SQL over the events. */
+  readonly sketch: { readonly error: number; readonly exact: string | null } | null;
   readonly finalize: string;
   readonly over: "parts" | "values";
 }
@@ -113,7 +115,9 @@ export async function planView(
       sql: useSql[i]!,
       class: entry.class,
       parts: names,
+      ...(entry.sketch ? { error: entry.sketch.says } : {}),
     });
+    const sketch = entry.sketch ? sketchOf(entry.sketch, own, filterSql[i]!) : null;
     if ("value" in plan) {
       const set = columns.set(plan.value, plan.type, plan.storage, filterSql[i]!);
       const more = plan.more ? columns.parts([plan.more], null, set.number)[0]! : "n";
@@ -122,6 +126,7 @@ export async function planView(
           type: results[i]!,
           finalize: plan.aggregate(rowsOf(set, columns.loaded(more))),
           over: "values",
+          sketch,
         } as const,
         use: described([...new Set([set.column, "n", more])]),
         tolerance: plan.tolerance ?? 0,
@@ -130,7 +135,7 @@ export async function planView(
     const names = columns.parts(plan.parts, filterSql[i]!);
     const loaded = names.map((name) => columns.loaded(name));
     return {
-      planned: { type: results[i]!, finalize: plan.finalize(loaded), over: "parts" } as const,
+      planned: { type: results[i]!, finalize: plan.finalize(loaded), over: "parts", sketch } as const,
       use: described(names),
       tolerance: Math.max(0, ...plan.parts.map((part) => part.tolerance ?? 0)),
     };
@@ -147,6 +152,11 @@ export async function planView(
     uses: found.map((each) => each.use),
     tolerance: Math.max(0, ...found.map((each) => each.tolerance)),
   };
+}
+
+function sketchOf(sketch: Sketch, args: readonly Argument[], filter: string | null): PlannedAggregate["sketch"] {
+  const exact = sketch.exact?.(args) ?? null;
+  return { error: sketch.error, exact: exact && filter !== null ? `${exact} FILTER (WHERE ${filter})` : exact };
 }
 
 function plannedKey(source: SourceText, key: Node, name: string, sql: string, valueType: string): PlannedKey {

@@ -1,5 +1,5 @@
 /** How a compiled view's three texts are put together with real relations. Nothing here knows what an aggregate is. */
-import type { ViewDefinition } from "../definition.ts";
+import type { Estimates, ViewDefinition } from "../definition.ts";
 import { quoteName } from "../duckdb/duck.ts";
 
 type Texts = Pick<ViewDefinition, "streams" | "partial" | "combine" | "finalize">;
@@ -35,6 +35,16 @@ export function combineOf(view: Texts, partials: string): string {
 /** The view's rows from partial rows. */
 export function rowsOf(view: Texts, partials: string): string {
   return `WITH partials AS (${partials}), merged AS (${view.combine}) ${view.finalize}`;
+}
+
+/** Each group's sketches, from partial rows. */
+export function estimatesFrom(view: Texts, { estimate }: Estimates, partials: string): string {
+  return `WITH partials AS (${partials}), merged AS (${view.combine}) ${estimate}`;
+}
+
+/** What they are near to, from the events. */
+export function exactFrom(view: Texts, { exact }: Estimates, inputs: Inputs): string {
+  return `${withInputs(view, inputs)} ${exact}`;
 }
 
 /** The columns of a partial, in order, as a SELECT list. */

@@ -1,4 +1,5 @@
 /** What an entry of the table of aggregates says. */
+import type { AggregateUse } from "../../definition.ts";
 
 /** An argument of an aggregate: its SQL over the events, and its type. */
 export interface Argument {
@@ -83,8 +84,8 @@ export const refused = (why: string, instead: string): Refused => ({ why, instea
 
 export interface Aggregate {
   readonly names: readonly string[];
-  /** group: parts can be subtracted again; semigroup: they only merge; values: one row per value, exact. */
-  readonly class: "group" | "semigroup" | "values";
+  /** group: parts can be subtracted again; semigroup: they only merge; values: one row per value, exact; sketch: within an error. */
+  readonly class: AggregateUse["class"];
   /** Numbers of arguments it takes. */
   readonly arity: readonly number[];
   /** The plan for these arguments, or why there is none and what to write instead. */
@@ -93,6 +94,17 @@ export interface Aggregate {
   readonly idempotent?: true;
   /** Its value depends on the order of events, and its plan may use the column `__event`. */
   readonly ordered?: true;
+  /** It never equals DuckDB's own. */
+  readonly sketch?: Sketch;
+}
+
+/** What is promised of a sketch. */
+export interface Sketch {
+  /** Relative error: of a count of distinct values the standard error, else the largest. */
+  readonly error: number;
+  readonly says: string;
+  /** The exact aggregate that it is near to, SQL over the events; null: none can be told in one aggregate. */
+  readonly exact: ((args: readonly Argument[]) => string) | null;
 }
 
 /** A part's SQL over the events, under a condition of its own. */

@@ -10,10 +10,11 @@ import { logic } from "./logic.ts";
 import { moments } from "./moments.ts";
 import { order } from "./order.ts";
 import type { Aggregate } from "./plan.ts";
+import { sketches } from "./sketches.ts";
 import { sums } from "./sums.ts";
 import { distinctOf, values } from "./values.ts";
 
-const table: readonly Aggregate[] = [...sums, ...logic, ...moments, ...values, ...order];
+const table: readonly Aggregate[] = [...sums, ...logic, ...moments, ...values, ...order, ...sketches];
 
 const byName = new Map(table.flatMap((entry) => entry.names.map((name) => [name, entry] as const)));
 
