@@ -13,13 +13,13 @@ const daemonMemory = "1GB";
 
 /** The newest version; where there is none, version 0 is made from the project's files. */
 export function firstVersion({ project, store, log }: Opened): Promise<VersionManifest> {
-  return ensureVersion(store, log, () => makeDefinition(project));
+  return ensureVersion(store, log, () => makeDefinition(project, store));
 }
 
 /** What differs between the project's files and the version that is followed, in words. Files that don't compile differ too. */
-export async function driftOf({ project }: Opened, manifest: VersionManifest): Promise<string[]> {
+export async function driftOf({ project, store }: Opened, manifest: VersionManifest): Promise<string[]> {
   try {
-    return differencesOf(await makeDefinition(project), manifest.definition);
+    return differencesOf(await makeDefinition(project, store), manifest.definition);
   } catch (error) {
     return [error instanceof TidemarkError ? error.line : messageOf(error)];
   }

@@ -25,6 +25,16 @@ export interface StreamDefinition {
   readonly partitions: number;
 }
 
+/** A table of the project's reference/ folder: the same for all events of a version. */
+export interface ReferenceTable {
+  readonly name: string;
+  /** Relative to the project folder. */
+  readonly source: string;
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** Its rows in the store, as Parquet, named by the content of the source. */
+  readonly file: { readonly name: string; readonly bytes: number; readonly sha256: string };
+}
+
 /** A view as the user wrote it. `file` is relative to the project folder. */
 export interface ViewSource {
   readonly name: string;
@@ -62,11 +72,13 @@ export interface AggregateUse {
 
 /**
  * A compiled view. The three texts are complete SELECTs over one relation each:
- * `partial` over the streams' names (typed events), `combine` over `partials`, `finalize` over `merged` (what combine gave).
+ * `partial` over the streams' names (typed events) and those of reference tables, `combine` over `partials`, `finalize` over `merged` (what combine gave).
  */
 export interface ViewDefinition extends ViewSource {
   /** The streams it reads; without a join or UNION ALL, one. */
   readonly streams: readonly string[];
+  /** The reference tables it joins. */
+  readonly references: readonly string[];
   /** Uses the events' order (log time, partition, offset): what it reads has the column `__event`. Such a view has one stream. */
   readonly ordered: boolean;
   /** Hash of all that decides what the partials mean; partials of different identity are never merged. */
@@ -104,6 +116,7 @@ export interface Estimates {
 export interface Definition {
   readonly project: string;
   readonly streams: readonly StreamDefinition[];
+  readonly references: readonly ReferenceTable[];
   readonly views: readonly ViewDefinition[];
   /** DuckDB's TimeZone in every session that computes with these views. */
   readonly timezone: string;

@@ -10,7 +10,7 @@ import { freshName, type Session } from "./duckdb/duck.ts";
  */
 export async function plainly<T>(
   session: Session,
-  view: Pick<ViewDefinition, "streams" | "sql" | "ordered">,
+  view: Pick<ViewDefinition, "streams" | "references" | "sql" | "ordered">,
   inputs: Inputs,
   use: (plain: string) => Promise<T>,
 ): Promise<T> {

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { type Inputs, partialOf } from "../shared/compiler/texts.ts";
 import type { DeadLetter, Decoded } from "../shared/decode/decode.ts";
 import { Decoder } from "../shared/decode/decode.ts";
-import type { Definition, ViewDefinition } from "../shared/definition.ts";
+import type { Definition, StreamDefinition, ViewDefinition } from "../shared/definition.ts";
 import { quoteText, type Session } from "../shared/duckdb/duck.ts";
 import { messageOf } from "../shared/errors.ts";
 import { inputsOf } from "../shared/history/inputs.ts";
@@ -12,6 +12,7 @@ import type { RecordBatch } from "../shared/log/log.ts";
 import type { Place } from "../shared/position.ts";
 import type { ViewFailure, ViewFile } from "../shared/store/layout.ts";
 import { isOfSql } from "../shared/store/partials.ts";
+import { loadReferences } from "../shared/store/reference-tables.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
 import type { Taken } from "./intake.ts";
 
@@ -31,6 +32,7 @@ export class Folder {
   readonly #session: Session;
   readonly #definition: Definition;
   readonly #decoders: ReadonlyMap<string, Decoder>;
+  #references: Promise<ReadonlyMap<string, string>> | null = null;
 
   constructor(store: Store, session: Session, definition: Definition) {
     this.#store = store;
@@ -103,16 +105,18 @@ export class Folder {
   }
 
   /** @param below of one stream, only the events among its first so many records, and none of the others */
-  #inputsOf(
+  async #inputsOf(
     view: ViewDefinition,
     decoded: DecodedStreams,
     below?: { stream: string; records: number },
   ): Promise<Inputs> {
-    return inputsOf(this.#definition, view, (stream, ordered) => {
+    this.#references ??= loadReferences(this.#session, this.#store, this.#definition);
+    const eventsOf = (stream: StreamDefinition, ordered: boolean) => {
       const found = below && below.stream !== stream.name ? undefined : decoded.get(stream.name);
       if (!found) return noEvents(stream, ordered);
       return found.decoded.select({ ordered, ...(below ? { below: below.records } : {}) });
-    });
+    };
+    return inputsOf(this.#definition, view, eventsOf, await this.#references);
   }
 
   /** The first record of the micro-batch with which the view's partial SQL fails, by bisection, stream by stream. */

@@ -15,7 +15,8 @@ export async function run(context: Context, { view: name }: VerbArgs["explain"])
       known.length > 0 ? `it has: ${known.join(", ")}` : "write one: views/NAME.sql",
     );
   }
-  const { views } = await makeDefinition({ ...project, views: project.views.filter((each) => each.name === name) });
+  const only = { ...project, views: project.views.filter((each) => each.name === name) };
+  const { views } = await makeDefinition(only, null);
   const view = views[0]!;
   await context.out(context.json ? `${JSON.stringify(view)}\n` : describe(view));
   return 0;

@@ -6,7 +6,7 @@
  * Everything around an aggregate (round(…), HAVING, CASE) is evaluated in finalize, over merged values, never over parts.
  */
 import { createHash } from "node:crypto";
-import type { StreamDefinition, ViewColumn, ViewDefinition, ViewSource } from "../definition.ts";
+import type { ReferenceTable, StreamDefinition, ViewColumn, ViewDefinition, ViewSource } from "../definition.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../errors.ts";
 import type { Aggregate } from "./aggregates/plan.ts";
@@ -25,7 +25,7 @@ import {
 } from "./ast.ts";
 import { type FunctionKind, readCatalog } from "./catalog.ts";
 import { eventColumn, eventType } from "./event-order.ts";
-import { InputReader } from "./input.ts";
+import { InputReader, type Relations } from "./input.ts";
 import { combineText, estimatesOf, keyColumns, partColumns, partialText, valuesText } from "./partial-texts.ts";
 import { planView } from "./plan.ts";
 import { complaint, findWord, refuse } from "./refusal.ts";
@@ -33,28 +33,41 @@ import { groupingOf, Scope } from "./scope.ts";
 import { aggregatesIn, checkExpression, checkModifiers, oneSelect } from "./supported.ts";
 import { partialOf, rowsOf } from "./texts.ts";
 
-/** Compiles views against streams. Holds a DuckDB session with one empty table per stream. */
+/** Compiles views against streams and reference tables. Holds a DuckDB session with one empty table for each. */
 export class Compiler {
   readonly #session: Session;
-  readonly #streams: ReadonlyMap<string, StreamDefinition>;
+  readonly #relations: Relations;
   readonly #catalog: ReadonlyMap<string, FunctionKind>;
+  readonly #timezone: string;
 
   private constructor(
     session: Session,
-    streams: readonly StreamDefinition[],
+    relations: Relations,
     catalog: ReadonlyMap<string, FunctionKind>,
+    timezone: string,
   ) {
     this.#session = session;
-    this.#streams = new Map(streams.map((stream) => [stream.name.toLowerCase(), stream]));
+    this.#relations = relations;
     this.#catalog = catalog;
+    this.#timezone = timezone;
   }
 
-  static async open(session: Session, streams: readonly StreamDefinition[]): Promise<Compiler> {
-    for (const stream of streams) {
-      const fields = stream.fields.map((field) => `${quoteName(field.name)} ${field.type}`);
-      await session.run(`CREATE TEMP TABLE ${quoteName(stream.name)} (${fields.join(", ")})`);
-    }
-    return new Compiler(session, streams, await readCatalog(session));
+  static async open(
+    session: Session,
+    streams: readonly StreamDefinition[],
+    references: readonly ReferenceTable[] = [],
+  ): Promise<Compiler> {
+    const create = async (name: string, columns: readonly { name: string; type: string }[]) => {
+      const list = columns.map((column) => `${quoteName(column.name)} ${column.type}`);
+      await session.run(`CREATE TEMP TABLE ${quoteName(name)} (${list.join(", ")})`);
+    };
+    for (const stream of streams) await create(stream.name, stream.fields);
+    for (const table of references) await create(table.name, table.columns);
+    const byName = <T extends { name: string }>(list: readonly T[]) =>
+      new Map(list.map((each) => [each.name.toLowerCase(), each] as const));
+    const relations = { streams: byName(streams), references: byName(references) };
+    const timezone = String(await session.value("SELECT current_setting('TimeZone')"));
+    return new Compiler(session, relations, await readCatalog(session), timezone);
   }
 
   /**
@@ -79,9 +92,9 @@ export class Compiler {
     const select = await this.#parse(source);
     checkModifiers(source, select);
     const ordered = this.#orderedIn(select);
-    const input = await new InputReader(this.#session, source, this.#streams, this.#catalog).read(select, ordered);
-    const { streams } = input;
-    const scope = new Scope(source, input.columns, input.name);
+    const input = await new InputReader(this.#session, source, this.#relations, this.#catalog).read(select, ordered);
+    const { streams, references } = input;
+    const scope = new Scope(source, input.tables);
     const expressions = [...nodesOf(select.select_list), ...nodesOf(select.group_expressions)];
     for (const each of [select.where_clause, select.having]) if (isNode(each)) expressions.push(each);
     for (const each of expressions) {
@@ -173,6 +186,7 @@ export class Compiler {
     const view: Omit<ViewDefinition, "identity"> = {
       ...source,
       streams: streams.map((stream) => stream.name),
+      references: references.map((table) => table.name),
       ordered: ordered !== null,
       global: planned.keys.length === 0,
       keys: keyColumns(planned),
@@ -193,7 +207,7 @@ export class Compiler {
       estimates: estimatesOf(planned, this.#estimated(columns, items, having)),
     };
     await this.#checkTypes(source, view, columns);
-    return { ...view, identity: identityOf(view, streams) };
+    return { ...view, identity: identityOf(view, streams, references, this.#timezone) };
   }
 
   async #parse(source: ViewSource): Promise<Node> {
@@ -272,11 +286,14 @@ export class Compiler {
   /** Finalize must give the very columns and types of the user's own SQL; anything else is a fault of the compiler, said here. */
   async #checkTypes(
     source: ViewSource,
-    view: Pick<ViewDefinition, "streams" | "ordered" | "partial" | "combine" | "finalize">,
+    view: Pick<ViewDefinition, "streams" | "references" | "ordered" | "partial" | "combine" | "finalize">,
     columns: readonly { name: string; type: string }[],
   ): Promise<void> {
     const event = view.ordered ? `, CAST(NULL AS ${eventType}) AS ${eventColumn}` : "";
-    const inputs = new Map(view.streams.map((name) => [name, `SELECT *${event} FROM ${quoteName(name)}`]));
+    const inputs = new Map([
+      ...view.streams.map((name) => [name, `SELECT *${event} FROM ${quoteName(name)}`] as const),
+      ...view.references.map((name) => [name, `FROM ${quoteName(name)}`] as const),
+    ]);
     const given = await this.#session.describe(rowsOf(view, partialOf(view, inputs)));
     const differs = columns.find((column, i) => given[i]?.name !== column.name || given[i]?.type !== column.type);
     if (differs || given.length !== columns.length) {
@@ -323,9 +340,17 @@ function namedIn(message: string, select: Node): number | null {
 }
 
 /** Hash of all that decides what a view's partials mean. */
-function identityOf(view: Omit<ViewDefinition, "identity">, streams: readonly StreamDefinition[]): string {
+function identityOf(
+  view: Omit<ViewDefinition, "identity">,
+  streams: readonly StreamDefinition[],
+  references: readonly ReferenceTable[],
+  timezone: string,
+): string {
+  const tables = references.map((table) => [table.name, table.columns, table.file.sha256]);
   const parts = [
     streams.map((stream) => stream.fields),
+    tables,
+    timezone,
     view.streams,
     view.keys,
     view.parts,

@@ -2,9 +2,12 @@
 import type { Estimates, ViewDefinition } from "../definition.ts";
 import { quoteName } from "../duckdb/duck.ts";
 
-type Texts = Pick<ViewDefinition, "streams" | "partial" | "combine" | "finalize">;
+type Texts = Pick<ViewDefinition, "streams" | "references" | "partial" | "combine" | "finalize">;
 
-/** What a view reads: a SELECT for each stream by name, of its typed events. Those of an ordered view have the column `__event`, too. */
+/**
+ * What a view reads, by name: a SELECT of each stream's typed events, and one of each reference table. Events of an ordered view
+ * have the column `__event`, too.
+ */
 export type Inputs = ReadonlyMap<string, string>;
 
 /** Partials of events. */
@@ -16,14 +19,16 @@ export function partialOf(view: Texts, inputs: Inputs): string {
  * The view's own SQL over these events, untouched by the compiler: what its rows have to be. For an ordered view they must come in
  * order, and be read by one thread.
  */
-export function plainOf(view: Pick<ViewDefinition, "streams" | "sql">, inputs: Inputs): string {
+export function plainOf(view: Pick<ViewDefinition, "streams" | "references" | "sql">, inputs: Inputs): string {
   const own = view.sql.replace(/;\s*$/, "");
   return `${withInputs(view, inputs)} SELECT * FROM (\n${own}\n)`;
 }
 
-function withInputs({ streams }: Pick<ViewDefinition, "streams">, inputs: Inputs): string {
+function withInputs({ streams, references }: Pick<ViewDefinition, "streams" | "references">, inputs: Inputs): string {
   // read where it is used: a view that keeps values reads the events more than once, and they may not fit in memory
-  const each = streams.map((name) => `${quoteName(name)} AS NOT MATERIALIZED (${inputs.get(name)!})`);
+  const each = [...streams, ...references].map(
+    (name) => `${quoteName(name)} AS NOT MATERIALIZED (${inputs.get(name)!})`,
+  );
   return `WITH ${each.join(", ")}`;
 }
 

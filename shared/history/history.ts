@@ -11,6 +11,7 @@ import type { Log } from "../log/log.ts";
 import { offsetAt, type Position, type Range } from "../position.ts";
 import type { Segment } from "../store/layout.ts";
 import { logStream } from "../store/origin.ts";
+import { loadReferences } from "../store/reference-tables.ts";
 import type { Store } from "../store/store.ts";
 import { inputsOf } from "./inputs.ts";
 import { decoderOf, eventsIn, noEvents, readSegments } from "./segments.ts";
@@ -69,19 +70,26 @@ export class History {
     return parts.join(" UNION ALL ") || noEvents(stream, ordered);
   }
 
-  /** What any view of a definition reads in these ranges; each stream is read once, when the first view asks for it. */
+  /**
+   * What any view of a definition reads in these ranges; each stream is read once, when the first view asks for it.
+   * @throws as `events`, and STORE_CORRUPT, STORE_MISSING for a reference table
+   */
   inputs(
     session: Session,
     definition: Definition,
     ranges: readonly Range[],
   ): (view: ViewDefinition) => Promise<Inputs> {
     const read = new Map<string, Promise<string>>();
+    let references: Promise<ReadonlyMap<string, string>> | null = null;
     const eventsOf = (stream: StreamDefinition, ordered: boolean) => {
       const events = read.get(stream.name) ?? this.events(session, stream, ranges, ordered);
       read.set(stream.name, events);
       return events;
     };
-    return (view) => inputsOf(definition, view, eventsOf);
+    return async (view) => {
+      references ??= loadReferences(session, this.#store, definition);
+      return inputsOf(definition, view, eventsOf, await references);
+    };
   }
 
   /**

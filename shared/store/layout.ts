@@ -25,6 +25,8 @@ export const layout = {
   owner: (version: number, shard: number, generation: number) =>
     `${layout.generation(version, shard, generation)}/OWNER`,
   head: (version: number, shard: number, generation: number) => `${layout.generation(version, shard, generation)}/HEAD`,
+  reference: (content: string) => `references/${content}.json`,
+  referenceFile: (content: string, run: string) => `references/${content}-${run}.parquet`,
   pins: "pins",
   pin: (run: string) => `pins/${run}`,
 } as const;

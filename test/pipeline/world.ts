@@ -104,6 +104,7 @@ export class World {
       this.definition = {
         project: "world",
         streams: [this.stream],
+        references: [],
         views: compiled,
         timezone: "UTC",
         duckdb: "test",

@@ -16,10 +16,18 @@ import { plainly } from "../../shared/plainly.ts";
 
 export interface CaseFile {
   readonly name: string;
-  readonly stream: StreamDefinition;
-  /** One JSON text per event. */
-  readonly events: readonly string[];
+  readonly streams: readonly StreamDefinition[];
+  readonly events: readonly CaseEvent[];
+  /** SELECTs of reference tables' rows, by name. */
+  readonly references: ReadonlyMap<string, string>;
+  readonly timezone: string;
   readonly selects: readonly string[];
+}
+
+/** An event of a stream, as JSON text. */
+export interface CaseEvent {
+  readonly stream: string;
+  readonly json: string;
 }
 
 export function stream(name: string, fields: Record<string, string>): StreamDefinition {
@@ -29,60 +37,89 @@ export function stream(name: string, fields: Record<string, string>): StreamDefi
   return { name, topic: name, existing: false, fields: list, key: null, time: null, id: null, partitions: 2 };
 }
 
-/** `-- fields: {…}`, then events as `-- {…}`, then SELECTs that each end with `;`. */
+/**
+ * `-- fields: {…}` of the stream "events", or `-- fields of NAME: {…}` of another; `-- reference NAME: SELECT …`; `-- timezone: …`;
+ * then events as `-- {…}` or `-- NAME {…}`, then SELECTs that each end with `;`.
+ */
 export function readCaseFile(path: string): CaseFile {
   const lines = readFileSync(path, "utf8").split("\n");
-  const fields = JSON.parse(lines.find((line) => line.startsWith("-- fields:"))!.slice("-- fields:".length)) as Record<
-    string,
-    string
-  >;
-  const events = lines.filter((line) => line.startsWith("-- {")).map((line) => line.slice(3));
+  const found = (pattern: RegExp) => lines.flatMap((line) => pattern.exec(line) ?? []);
+  const matches = (pattern: RegExp) => lines.map((line) => pattern.exec(line)).filter((match) => match !== null);
+  const streams = matches(/^-- fields(?: of (\w+))?: (.*)$/).map((match) =>
+    stream(match[1] ?? "events", JSON.parse(match[2]!) as Record<string, string>),
+  );
+  const events = matches(/^-- (?:(\w+) )?(\{.*)$/).map((match) => ({ stream: match[1] ?? "events", json: match[2]! }));
+  const references = new Map(matches(/^-- reference (\w+): (.*)$/).map((match) => [match[1]!, match[2]!]));
+  const timezone = found(/^-- timezone: (.*)$/)[1] ?? "UTC";
   const text = lines.filter((line) => !line.startsWith("--")).join("\n");
   const selects = text
     .split(/;\s*(?:\n|$)/)
     .map((each) => each.trim())
     .filter((each) => each !== "");
-  return { name: basename(path, ".sql"), stream: stream("events", fields), events, selects };
+  return { name: basename(path, ".sql"), streams, events, references, timezone, selects };
 }
 
-/** One DuckDB with one compiler over one stream whose events lie in a table, in order. */
+/** One DuckDB with one compiler over streams whose events lie in tables, numbered in their common order. */
 export class ViewBench {
   readonly #duck: Duck;
   readonly session: Session;
   readonly compiler: Compiler;
-  readonly #table: string;
-  readonly #stream: StreamDefinition;
+  /** By stream. */
+  readonly #tables: ReadonlyMap<string, string>;
+  readonly #streams: readonly StreamDefinition[];
+  readonly #references: ReadonlyMap<string, string>;
   readonly count: number;
 
   private constructor(
     duck: Duck,
     session: Session,
     compiler: Compiler,
-    stream: StreamDefinition,
-    table: string,
+    streams: readonly StreamDefinition[],
+    tables: ReadonlyMap<string, string>,
+    references: ReadonlyMap<string, string>,
     count: number,
   ) {
     this.#duck = duck;
     this.session = session;
     this.compiler = compiler;
-    this.#stream = stream;
-    this.#table = table;
+    this.#streams = streams;
+    this.#tables = tables;
+    this.#references = references;
     this.count = count;
   }
 
-  static async open(stream: StreamDefinition, events: readonly string[]): Promise<ViewBench> {
-    const duck = await Duck.open();
+  static async open({
+    streams,
+    events,
+    references = new Map(),
+    timezone = "UTC",
+  }: Pick<CaseFile, "streams" | "events"> & Partial<Pick<CaseFile, "references" | "timezone">>): Promise<ViewBench> {
+    const duck = await Duck.open({ timezone });
     const session = await duck.session();
-    const compiler = await Compiler.open(session, [stream]);
-    const records = events.map((event, offset) => ({
-      offset,
-      timestamp: offset,
-      key: null,
-      value: Buffer.from(event),
-    }));
-    const decoded = await new Decoder(session, stream).decode([new ArrayBatch(0, 0, events.length + 1, records)]);
-    expect(decoded.dead).toEqual([]);
-    return new ViewBench(duck, session, compiler, stream, decoded.table, events.length);
+    const described = [];
+    for (const [name, sql] of references) {
+      const columns = await session.describe(sql);
+      described.push({ name, source: "", columns, file: { name: "", bytes: 0, sha256: sql } });
+    }
+    const compiler = await Compiler.open(session, streams, described);
+    const tables = new Map<string, string>();
+    for (const stream of streams) {
+      const own = events.map((event, number) => ({ ...event, number })).filter((event) => event.stream === stream.name);
+      const records = own.map(({ json }, offset) => ({
+        offset,
+        timestamp: offset,
+        key: null,
+        value: Buffer.from(json),
+      }));
+      const decoded = await new Decoder(session, stream).decode([new ArrayBatch(0, 0, own.length + 1, records)]);
+      expect(decoded.dead).toEqual([]);
+      const table = freshName("numbered");
+      const numbers = `([${own.map((event) => event.number).join(", ")}]::BIGINT[])`;
+      await session.run(`CREATE TEMP TABLE ${table} AS SELECT *, ${numbers}[rowid + 1] AS __n FROM ${decoded.table}`);
+      await decoded.drop();
+      tables.set(stream.name, table);
+    }
+    return new ViewBench(duck, session, compiler, streams, tables, references, events.length);
   }
 
   close(): void {
@@ -96,10 +133,14 @@ export class ViewBench {
 
   /** The typed events [from, upto); each one's log time is its number, so that this is their order. */
   inputs({ ordered }: Pick<ViewDefinition, "ordered">, from: number, upto: number): Inputs {
-    const fields = this.#stream.fields.map((field) => `"${field.name}"`);
-    if (ordered) fields.push(`CAST({t: rowid, p: 0, o: rowid} AS ${eventType}) AS ${eventColumn}`);
-    const select = `SELECT ${fields.join(", ")} FROM ${this.#table} WHERE rowid >= ${from} AND rowid < ${upto}`;
-    return new Map([[this.#stream.name, select]]);
+    const inputs = new Map(this.#references);
+    for (const stream of this.#streams) {
+      const fields = stream.fields.map((field) => quoteName(field.name));
+      if (ordered) fields.push(`CAST({t: __n, p: 0, o: __n} AS ${eventType}) AS ${eventColumn}`);
+      const table = this.#tables.get(stream.name)!;
+      inputs.set(stream.name, `SELECT ${fields.join(", ")} FROM ${table} WHERE __n >= ${from} AND __n < ${upto}`);
+    }
+    return inputs;
   }
 
   async partials(view: ViewDefinition, from: number, upto: number): Promise<string> {

@@ -25,10 +25,10 @@ test(
     const tally = { same: 0, refused: 0, failing: 0, rows: 0 };
     for (let done = 0; done < wanted; done += perBench) {
       const count = Math.floor(random() * 40);
-      const bench = await ViewBench.open(
-        randomStream,
-        Array.from({ length: count }, () => views.event()),
-      );
+      const bench = await ViewBench.open({
+        streams: [randomStream],
+        events: Array.from({ length: count }, () => views.event()).map((json) => ({ stream: randomStream.name, json })),
+      });
       for (let i = 0; i < perBench; i++) {
         const sql = views.view();
         const cuts = [
