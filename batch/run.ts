@@ -4,16 +4,18 @@
 import { randomUUID } from "node:crypto";
 import type { Definition, StreamDefinition } from "../shared/definition.ts";
 import { Duck, quoteText, type Session } from "../shared/duckdb/duck.ts";
-import { isCode, messageOf } from "../shared/errors.ts";
+import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
+import { checkEvolution } from "../shared/history/evolution.ts";
 import { History } from "../shared/history/history.ts";
+import { decoderOf } from "../shared/history/segments.ts";
 import type { Log } from "../shared/log/log.ts";
 import { covers, equals, nearest, offsetAt, type Position, places } from "../shared/position.ts";
-import { layout, type Proof, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
+import { layout, manifestFormat, type Proof, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, ensureOrigin, ensureVersion, logStream } from "../shared/store/origin.ts";
 import { failureOf, filesOf } from "../shared/store/partials.ts";
 import { pinAgain, unpin } from "../shared/store/pin.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
-import { publishVersion, type Snapshot, snapshotOf } from "../shared/store/versions.ts";
+import { newestVersion, publishVersion, type Snapshot, snapshotOf } from "../shared/store/versions.ts";
 import { archive, archivedPosition } from "./archive.ts";
 import { clean } from "./clean.ts";
 import { prove } from "./prove.ts";
@@ -52,6 +54,10 @@ export async function runBatch(batch: Batch): Promise<BatchResult> {
   const { store, log } = batch;
   const definition = await batch.makeDefinition();
   const newest = await ensureVersion(store, log, async () => definition);
+  for (const stream of definition.streams) {
+    const before = streamIn(newest.definition, stream.name);
+    if (before) checkEvolution(stream, before.fields, `as they are in version ${newest.number}`);
+  }
   const origin = await ensureOrigin(store, log, definition.streams);
   checkWithinLog(newest.cut, await endOf(log, definition.streams));
   const run = randomUUID().slice(0, 12);
@@ -94,9 +100,10 @@ export async function runBatch(batch: Batch): Promise<BatchResult> {
       ? await timed("prove", () => prove(store, session, snapshot, definition, files))
       : { state: "unproved", by: pinned.reason, views: 0 };
     const counted = await countEvents(store, session, history, cut);
+    await checkArchivedAlike(history, newest.definition, definition, cut);
     const manifest = await timed("publish", () =>
       publishVersion(store, {
-        format: 1,
+        format: manifestFormat,
         createdAt: new Date(batch.now()).toISOString(),
         cause: "batch",
         definition,
@@ -134,11 +141,42 @@ export async function runArchive(batch: Batch): Promise<number> {
     const before = await archivedPosition(history, newest.origin);
     const end = await endOf(log, streams);
     checkWithinLog(before, end);
-    const { records } = await archive({ store, log, history, session }, streams, end, batch.onArchived);
+    const current = async (stream: StreamDefinition) => {
+      const now = streamIn((await newestVersion(store))!.definition, stream.name);
+      return now !== undefined && decoderOf(now) === decoderOf(stream);
+    };
+    const { records } = await archive({ store, log, history, session, current }, streams, end, batch.onArchived);
     return records;
   } finally {
     session.close();
     duck.close();
+  }
+}
+
+function streamIn({ streams }: Definition, name: string): StreamDefinition | undefined {
+  return streams.find((each) => each.name === name);
+}
+
+/**
+ * New fields count from the new version's cut on, so nothing beyond it may be archived with the old ones.
+ * @throws BATCH_STALE
+ */
+async function checkArchivedAlike(
+  history: History,
+  before: Definition,
+  { streams }: Definition,
+  cut: Position,
+): Promise<void> {
+  for (const stream of streams) {
+    const old = streamIn(before, stream.name);
+    if (!old || decoderOf(old) === decoderOf(stream)) continue;
+    const own = { [stream.name]: cut[stream.name]! };
+    if (covers(own, await archivedPosition(history, own))) continue;
+    throw new TidemarkError(
+      "BATCH_STALE",
+      `stream "${stream.name}" was archived with its old fields beyond the new version's cut meanwhile`,
+      "nothing is lost: run it again",
+    );
   }
 }
 

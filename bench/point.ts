@@ -6,7 +6,7 @@ import { partialColumns, partialOf, rowsOf } from "../shared/compiler/texts.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../shared/definition.ts";
 import { Duck, quoteText, type Session } from "../shared/duckdb/duck.ts";
 import { positionOf } from "../shared/position.ts";
-import { layout, type ViewFile } from "../shared/store/layout.ts";
+import { layout, manifestFormat, type ViewFile } from "../shared/store/layout.ts";
 import { Store } from "../shared/store/store.ts";
 import { publishVersion } from "../shared/store/versions.ts";
 import { Generation } from "../speed/generation.ts";
@@ -96,7 +96,7 @@ async function load(
   const at = (offset: number) =>
     positionOf(Array.from({ length: 4 }, (_, partition) => ({ stream: view.streams[0]!, partition, offset })));
   const manifest = await publishVersion(store, {
-    format: 1,
+    format: manifestFormat,
     createdAt: new Date().toISOString(),
     cause: "batch",
     definition,

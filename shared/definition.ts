@@ -9,6 +9,8 @@ export interface FieldDefinition {
   /** Canonical DuckDB type, e.g. "BIGINT", "DECIMAL(18,3)". */
   readonly type: string;
   readonly nullable: boolean;
+  /** A literal: what a nullable field is where a record has none. */
+  readonly default?: string;
 }
 
 export interface StreamDefinition {
@@ -22,6 +24,8 @@ export interface StreamDefinition {
   /** Field with the event time, for people and charts; decides nothing. */
   readonly time: string | null;
   readonly id: string | null;
+  /** SQL over a record's JSON (`event`) that gives the JSON of an event with the fields above; null: records are such already. */
+  readonly upcast: string | null;
   readonly partitions: number;
 }
 

@@ -20,6 +20,7 @@ import type { RecordBatch } from "../log/log.ts";
 import { fastLines, type Lines, slowRecord } from "./frame.ts";
 import { type Looked, Shapes } from "./shape.ts";
 import { pathTo, strictSelect } from "./strict.ts";
+import { upcastSelect } from "./upcast.ts";
 
 /** A record that is no event of its stream. Dead letters are a set keyed by stream, partition and offset. */
 export interface DeadLetter {
@@ -70,7 +71,7 @@ export class Decoder {
 
   /** Does ahead of time what `decode` would do with these batches before it needs the database. */
   look(batches: readonly RecordBatch[]): void {
-    for (const batch of batches) this.#shapes.look(batch);
+    if (this.#stream.upcast === null) for (const batch of batches) this.#shapes.look(batch);
   }
 
   /**
@@ -80,11 +81,14 @@ export class Decoder {
   async decode(batches: readonly RecordBatch[]): Promise<Decoded> {
     const count = batches.reduce((sum, batch) => sum + batch.count, 0);
     const table = freshName("decoded");
-    const looked = batches.map((batch) => this.#shapes.look(batch));
+    // an upcast may change anything: its records are judged one by one
+    const looked = this.#stream.upcast === null ? batches.map((batch) => this.#shapes.look(batch)) : [];
     const odd = looked.reduce((sum, each) => sum + each.odd.length, 0);
-    const shaped = count > 0 && odd <= count * oddShareMax && (await this.#shaped(table, batches, looked, count, odd));
+    const quick = this.#stream.upcast === null;
+    const shaped =
+      quick && count > 0 && odd <= count * oddShareMax && (await this.#shaped(table, batches, looked, count, odd));
     if (!shaped) {
-      const fast = fastLines(batches, this.#decimals.length > 0);
+      const fast = quick ? fastLines(batches, this.#decimals.length > 0) : null;
       const done = fast !== null && (await this.#fast(table, fast, count));
       if (!done) await this.#slow(table, allRecords(batches));
     }
@@ -185,9 +189,11 @@ export class Decoder {
     });
     const judged = `SELECT CASE WHEN f IS NULL AND json_valid(v) THEN v::JSON END AS v, CASE WHEN f IS NULL AND NOT json_valid(v) THEN 'invalid JSON' ELSE f END AS __fault, after AS __after FROM ${reader}`;
     const kept = placed ? ["__after"] : [];
+    const { upcast } = this.#stream;
+    const events = upcast === null ? judged : upcastSelect(upcast, judged, kept);
     try {
       await this.#session.run(
-        `CREATE TEMP TABLE ${table} AS ${strictSelect(this.#stream.fields, `(SELECT ${[...fields, "__fault", ...kept].join(", ")} FROM (${judged}))`, kept)}`,
+        `CREATE TEMP TABLE ${table} AS ${strictSelect(this.#stream.fields, `(SELECT ${[...fields, "__fault", ...kept].join(", ")} FROM (${events}))`, kept)}`,
       );
     } finally {
       await rm(this.#scratch, { force: true });

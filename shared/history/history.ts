@@ -13,6 +13,7 @@ import type { Segment } from "../store/layout.ts";
 import { logStream } from "../store/origin.ts";
 import { loadReferences } from "../store/reference-tables.ts";
 import type { Store } from "../store/store.ts";
+import { checkEvolution } from "./evolution.ts";
 import { inputsOf } from "./inputs.ts";
 import { decoderOf, eventsIn, noEvents, readSegments } from "./segments.ts";
 
@@ -125,11 +126,14 @@ export class History {
   async #check(stream: StreamDefinition, segments: readonly Segment[]): Promise<void> {
     for (const segment of segments) {
       if (segment.decoder !== decoderOf(stream)) {
-        throw new TidemarkError(
-          "CONFIG_STREAM",
-          `the fields of stream "${stream.name}" have changed since its events were archived (${segment.file.name})`,
-          "changed fields are not available in this version: put the old fields back, or use another data folder with --data",
-        );
+        if (!segment.fields) {
+          throw new TidemarkError(
+            "CONFIG_STREAM",
+            `the fields of stream "${stream.name}" have changed, and ${segment.file.name} does not say what they were`,
+            "put the old fields back, or use another data folder with --data",
+          );
+        }
+        checkEvolution(stream, segment.fields, `as archived in ${segment.file.name}`);
       }
       // by name: two partitions may hold the same bytes, and one of the files be damaged
       if (this.#checked.has(segment.file.name)) continue;

@@ -1,7 +1,7 @@
 /** Reading and publishing versions and heads. */
 import { isCode, TidemarkError } from "../errors.ts";
 import { covers, equals, furthest, ofShard, type Position } from "../position.ts";
-import { type Head, layout, type VersionManifest } from "./layout.ts";
+import { type Head, layout, manifestFormat, type VersionManifest } from "./layout.ts";
 import { seal, unseal } from "./sealed.ts";
 import type { Store } from "./store.ts";
 
@@ -17,7 +17,15 @@ export async function readVersion(store: Store, number: number): Promise<Version
   const text = await store.read(name);
   if (!text)
     throw new TidemarkError("STORE_MISSING", `there is no version ${number}`, "list them with: tidemark versions");
-  return unseal<VersionManifest>(text.toString(), name);
+  const manifest = unseal<VersionManifest>(text.toString(), name);
+  if (manifest.format !== manifestFormat) {
+    throw new TidemarkError(
+      "DATA_FORMAT",
+      `version ${number} was written by another release of Tidemark (format ${String(manifest.format)}, this one reads ${manifestFormat})`,
+      "use that release, or start over from the log with another data folder (--data)",
+    );
+  }
+  return manifest;
 }
 
 export async function newestVersion(store: Store): Promise<VersionManifest | null> {

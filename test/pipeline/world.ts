@@ -92,18 +92,22 @@ export class World {
   };
 
   /** The definition that the next batch makes its version from. @throws what the compiler throws */
-  async define(views: Readonly<Record<string, string>>, shards = this.definition.shards): Promise<void> {
+  async define(
+    views: Readonly<Record<string, string>>,
+    shards = this.definition.shards,
+    stream = this.stream,
+  ): Promise<void> {
     const duck = await Duck.open({ threads: 1 });
     const own = await duck.session();
     try {
-      const compiler = await Compiler.open(own, [this.stream]);
+      const compiler = await Compiler.open(own, [stream]);
       const compiled: ViewDefinition[] = [];
       for (const [name, sql] of Object.entries(views)) {
         compiled.push(await compiler.compile({ name, file: `views/${name}.sql`, sql, description: "" }));
       }
       this.definition = {
         project: "world",
-        streams: [this.stream],
+        streams: [stream],
         references: [],
         views: compiled,
         timezone: "UTC",

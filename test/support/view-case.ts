@@ -34,7 +34,17 @@ export function stream(name: string, fields: Record<string, string>): StreamDefi
   const list = Object.entries(fields).map(
     ([field, type]): FieldDefinition => ({ name: field, type: type.replace(/\?$/, ""), nullable: type.endsWith("?") }),
   );
-  return { name, topic: name, existing: false, fields: list, key: null, time: null, id: null, partitions: 2 };
+  return {
+    name,
+    topic: name,
+    existing: false,
+    fields: list,
+    key: null,
+    time: null,
+    id: null,
+    upcast: null,
+    partitions: 2,
+  };
 }
 
 /**
