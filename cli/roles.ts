@@ -1,7 +1,8 @@
 /** The daemons over an opened project, as `speed`, `serve` and `dev` run them. */
 import { runServe } from "../serving/daemon.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
-import { differencesOf, makeDefinition } from "../shared/project/definition.ts";
+import { makeDefinition } from "../shared/project/definition.ts";
+import { differencesOf } from "../shared/project/differences.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 import { ensureVersion } from "../shared/store/origin.ts";
 import { runSpeed } from "../speed/daemon.ts";

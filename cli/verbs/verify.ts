@@ -1,11 +1,10 @@
 import { type Verdict, verify } from "../../serving/verify.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
-import { Duck } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { formatPosition } from "../../shared/position.ts";
 import type { Context } from "../context.ts";
 import { withProject } from "../opened.ts";
-import { withSnapshot } from "../snapshot.ts";
+import { withSession, withSnapshot } from "../snapshot.ts";
 import { orStopped } from "../stop.ts";
 import type { VerbArgs } from "../verb.ts";
 
@@ -15,13 +14,7 @@ export async function run(context: Context, args: VerbArgs["verify"]): Promise<n
     withSnapshot(store, async (snapshot) => {
       const { definition, number } = snapshot.manifest;
       const views = viewsNamed(definition.views, args.views);
-      const duck = await Duck.open({
-        memoryLimit: project.batch.memoryLimit,
-        tempDir: store.scratch("spill"),
-        timezone: definition.timezone,
-      });
-      const session = await duck.session();
-      try {
+      return withSession(project, store, definition, async (session) => {
         const position = formatPosition(snapshot.position);
         context.say(`verifying version ${number} and its delta at ${position || "the origin"}`);
         const verdicts: Verdict[] = [];
@@ -43,10 +36,7 @@ export async function run(context: Context, args: VerbArgs["verify"]): Promise<n
             : `${wrong.length} of ${verdicts.length} views are NOT as they should be: ${wrong.map((each) => each.view).join(", ")}`,
         );
         return wrong.length === 0 ? 0 : 1;
-      } finally {
-        session.close();
-        duck.close();
-      }
+      });
     }),
   );
 }

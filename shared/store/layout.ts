@@ -89,7 +89,8 @@ export interface VersionManifest {
   readonly format: typeof manifestFormat;
   readonly number: number;
   readonly createdAt: string;
-  readonly cause: "origin" | "batch" | "rollback";
+  /** definition: the project's files have changed, and the cut is the one of the version before. */
+  readonly cause: "origin" | "batch" | "definition" | "rollback";
   readonly definition: Definition;
   readonly origin: Position;
   readonly cut: Position;

@@ -1,6 +1,6 @@
 /** Reading and publishing versions and heads. */
 import { isCode, TidemarkError } from "../errors.ts";
-import { covers, equals, furthest, ofShard, type Position } from "../position.ts";
+import { covers, equals, furthest, ofShard, type Position, places, positionOf } from "../position.ts";
 import { type Head, layout, manifestFormat, type VersionManifest } from "./layout.ts";
 import { seal, unseal } from "./sealed.ts";
 import type { Store } from "./store.ts";
@@ -51,10 +51,12 @@ export async function newerVersion(store: Store, number: number): Promise<Versio
 export async function publishVersion(store: Store, draft: Omit<VersionManifest, "number">): Promise<VersionManifest> {
   for (;;) {
     const newest = await newestVersion(store);
-    if (newest && draft.cause !== "rollback" && !covers(draft.cut, newest.cut)) {
+    // a stream that is gone from the definition has no place in the new cut
+    const before = newest && positionOf(places(newest.cut).filter((place) => Object.hasOwn(draft.cut, place.stream)));
+    if (before && draft.cause !== "rollback" && !covers(draft.cut, before)) {
       throw new TidemarkError(
         "BATCH_STALE",
-        `version ${newest.number} was published meanwhile and reaches further than this run`,
+        `version ${newest!.number} was published meanwhile and reaches further than this run`,
         "nothing is lost: the next run starts from it",
       );
     }
