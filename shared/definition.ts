@@ -101,8 +101,18 @@ export interface ViewDefinition extends ViewSource {
   readonly inexact: readonly string[];
   /** By what share such values may differ between two tellings, in partials and in the rows' doubles; 0: everything is exact. */
   readonly tolerance: number;
+  readonly coordination: Coordination;
   /** Null: no sketches. */
   readonly estimates: Estimates | null;
+}
+
+/** CALM's question, answered for a view: does it need an order of events, and may an answer be taken back? */
+export interface Coordination {
+  /** Whoever has seen the same events gives the same rows, in whatever order they came: no one has to agree on an order. */
+  readonly free: boolean;
+  /** More events never take back what a row has said: its values move one way only. */
+  readonly monotone: boolean;
+  readonly why: readonly string[];
 }
 
 /** What checks the sketches of a view against exact aggregates, group by group: two texts with the columns k0, … and e0, … (lists). */

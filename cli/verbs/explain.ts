@@ -46,9 +46,8 @@ function describe(view: ViewDefinition): string {
     ...(keys.length > 0 ? keys : ["  none: one row, also when there are no events"]),
     "aggregates",
     ...(aggregates.length > 0 ? aggregates : ["  none"]),
-    "coordination",
-    "  none: every part merges commutatively and associatively, so any order and any split of the events give the same rows" +
-      (view.inexact.length > 0 ? " (sums of doubles up to rounding)" : ""),
+    `coordination: ${view.coordination.free ? "free of it" : "needs the log's order"}; ${view.coordination.monotone ? "monotone" : "not monotone"}`,
+    ...view.coordination.why.map((reason) => `  ${reason}`),
     "",
     "-- partial: events to partials, in both layers",
     view.partial,

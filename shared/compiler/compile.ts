@@ -6,7 +6,14 @@
  * Everything around an aggregate (round(…), HAVING, CASE) is evaluated in finalize, over merged values, never over parts.
  */
 import { createHash } from "node:crypto";
-import type { ReferenceTable, StreamDefinition, ViewColumn, ViewDefinition, ViewSource } from "../definition.ts";
+import type {
+  AggregateUse,
+  ReferenceTable,
+  StreamDefinition,
+  ViewColumn,
+  ViewDefinition,
+  ViewSource,
+} from "../definition.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../errors.ts";
 import type { Aggregate } from "./aggregates/plan.ts";
@@ -24,6 +31,7 @@ import {
   rewrite,
 } from "./ast.ts";
 import { type FunctionKind, readCatalog } from "./catalog.ts";
+import { coordinationOf, type WrittenUse } from "./coordination.ts";
 import { eventColumn, eventType } from "./event-order.ts";
 import { InputReader, type Relations } from "./input.ts";
 import { combineText, estimatesOf, keyColumns, partColumns, partialText, valuesText } from "./partial-texts.ts";
@@ -204,6 +212,15 @@ export class Compiler {
       aggregates: planned.uses,
       inexact: planned.parts.filter(({ part }) => (part.tolerance ?? 0) > 0).map((part) => part.name),
       tolerance: planned.tolerance,
+      coordination: coordinationOf(
+        items.map(({ node }, i) => ({
+          column: columns[i]!.name,
+          uses: this.#written(node, uses, planned.uses),
+          bare: uses.indexOf(fingerprint(node)) !== undefined,
+        })),
+        having ? this.#written(having, uses, planned.uses) : null,
+        planned.tolerance > 0,
+      ),
       estimates: estimatesOf(planned, this.#estimated(columns, items, having)),
     };
     await this.#checkTypes(source, view, columns);
@@ -224,6 +241,13 @@ export class Compiler {
       );
     }
     return oneSelect(source, parsed.statements);
+  }
+
+  #written(node: Node, uses: Uses, planned: readonly AggregateUse[]): WrittenUse[] {
+    return this.#aggregatesIn(node).map((each) => ({
+      sql: planned[uses.indexOf(fingerprint(each))!]!.sql,
+      entry: entryOf(each)!,
+    }));
   }
 
   /** Columns that depend on a sketch; all of them where HAVING does. */

@@ -36,7 +36,9 @@ export function partialText(plan: Planned): string {
       .filter((each) => each !== null)
       .map((each, _, { length }) => (length > 1 ? `(${each})` : each));
     const wheres = all.length > 0 ? ` WHERE ${all.join(" AND ")}` : "";
-    return `SELECT ${list.join(", ")} FROM ${table}${wheres}${by.length > 0 ? ` GROUP BY ${by.join(", ")}` : ""}`;
+    // without keys one row, also where all that is kept of the events lies in the rows of values
+    const one = sets.length > 0 ? " GROUP BY ()" : "";
+    return `SELECT ${list.join(", ")} FROM ${table}${wheres}${by.length > 0 ? ` GROUP BY ${by.join(", ")}` : one}`;
   };
   if (sets.length === 0) return select([...keyList, ...partsOf(0)], [where], groups);
   const noValues = sets.map((set) => nothing({ name: set.column, type: set.storage }));

@@ -142,13 +142,17 @@ export class ViewBench {
   }
 
   /** The typed events [from, upto); each one's log time is its number, so that this is their order. */
-  inputs({ ordered }: Pick<ViewDefinition, "ordered">, from: number, upto: number): Inputs {
+  inputs(view: Pick<ViewDefinition, "ordered">, from: number, upto: number): Inputs {
+    return this.#inputs(view, `__n >= ${from} AND __n < ${upto}`);
+  }
+
+  #inputs({ ordered }: Pick<ViewDefinition, "ordered">, condition: string): Inputs {
     const inputs = new Map(this.#references);
     for (const stream of this.#streams) {
       const fields = stream.fields.map((field) => quoteName(field.name));
       if (ordered) fields.push(`CAST({t: __n, p: 0, o: __n} AS ${eventType}) AS ${eventColumn}`);
       const table = this.#tables.get(stream.name)!;
-      inputs.set(stream.name, `SELECT ${fields.join(", ")} FROM ${table} WHERE __n >= ${from} AND __n < ${upto}`);
+      inputs.set(stream.name, `SELECT ${fields.join(", ")} FROM ${table} WHERE ${condition}`);
     }
     return inputs;
   }
@@ -218,6 +222,18 @@ export class ViewBench {
     if (this.count === 0) return;
     const rows = Number(await this.session.value(`SELECT count(*) FROM (${plain})`));
     expect(rows, `a case that gives no rows shows nothing\n${sql}`).toBeGreaterThan(0);
+  }
+
+  /** Partials of events with these numbers, together as they came, merged: what any replica would have seen. */
+  async seenAs(view: ViewDefinition, batches: readonly (readonly number[])[]): Promise<string> {
+    const tables: string[] = [];
+    for (const numbers of batches.filter((each) => each.length > 0)) {
+      const table = freshName("seen");
+      const inputs = this.#inputs(view, `__n IN (${numbers.join(", ")})`);
+      await this.session.run(`CREATE TEMP TABLE ${table} AS ${partialOf(view, inputs)}`);
+      tables.push(table);
+    }
+    return rowsOf(view, tables.map((table) => `FROM ${table}`).join(" UNION ALL ") || noPartials(view));
   }
 
   async #throughFile(table: string, use: (file: string) => Promise<void>): Promise<void> {

@@ -94,6 +94,8 @@ export interface Aggregate {
   readonly idempotent?: true;
   /** Its value depends on the order of events, and its plan may use the column `__event`. */
   readonly ordered?: true;
+  /** Each further event moves its value this way or not at all. */
+  readonly monotone?: "up" | "down";
   /** It never equals DuckDB's own. */
   readonly sketch?: Sketch;
 }

@@ -19,6 +19,7 @@ const distinct: Aggregate = {
   class: "sketch",
   arity: [1],
   idempotent: true,
+  monotone: "up",
   sketch: { error: distinctError, says: "standard error 1.63 %", exact: ([x]) => `count(DISTINCT ${x!.sql})` },
   plan: ([x]): ValuesPlan => {
     const hash = hashOf(x!.sql, x!.type);

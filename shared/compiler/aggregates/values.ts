@@ -43,6 +43,7 @@ export function distinctOf(entry: Aggregate, name: string): Aggregate {
     names: entry.names,
     class: "values",
     arity: [1],
+    ...(entry.monotone ? { monotone: entry.monotone } : {}),
     plan: ([x]) => {
       const summed = isFloat(x!.type) && /^(sum|avg|mean)$/.test(name) ? sumTolerance : 0;
       const rounds = /^(var|std|sem)/.test(name) ? momentTolerance : summed;
