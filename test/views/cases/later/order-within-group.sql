@@ -15,5 +15,4 @@ SELECT percentile_cont([0.25, 0.5, 0.75]) WITHIN GROUP (ORDER BY income) AS c, p
 SELECT b, percentile_cont(0.25) WITHIN GROUP (ORDER BY n) AS c, percentile_disc(0.25) WITHIN GROUP (ORDER BY m) FILTER (WHERE i > 1) AS d FROM events GROUP BY b;
 SELECT percentile_cont(0.25) WITHIN GROUP (ORDER BY income DESC) AS c, percentile_disc(0.25) WITHIN GROUP (ORDER BY income DESC) AS d, percentile_disc([0.1, 0.9]) WITHIN GROUP (ORDER BY i DESC) AS l FROM events;
 SELECT mode() WITHIN GROUP (ORDER BY income) AS m FROM events;
-SELECT quantile_cont(-0.25) WITHIN GROUP (ORDER BY income) AS c FROM events;
 SELECT quantile_cont(income, -0.25) AS c, quantile_disc(i, -0.1) AS d FROM events;
