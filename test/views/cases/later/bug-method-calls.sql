@@ -2,6 +2,8 @@
 -- parser gives column.f() as f() in a schema called "column". The compiler does not see the column, so that it is neither qualified
 -- nor replaced by its key: the first gives no rows instead of one (the alias is taken for the column), the others are refused
 -- without a place.
+-- For the same reason these compile and must be refused: WHERE ts.age() < INTERVAL 1 DAY (age of one argument reads the clock; here it
+-- has none), GROUP BY rowid.abs() (rowid is a column of the compiler's own table, and none of the events').
 -- fields: {"city": "VARCHAR?", "i": "BIGINT?"}
 -- {"city":"A","i":1}
 -- {"city":"b","i":-2}
