@@ -372,6 +372,60 @@ const refused: Readonly<Record<string, readonly (readonly [sql: string, line: st
       "1:8: the lambda parameter i has the name of a field",
     ],
   ],
+  "forms of the documentation": [
+    ["SELECT list(g ORDER BY i DESC) AS m FROM events", "1:8: list() has no exact partial form in this version"],
+    [
+      "SELECT string_agg(g, ', ' ORDER BY g DESC) AS countdown FROM events",
+      "1:8: string_agg() has no exact partial form in this version",
+    ],
+    ["SELECT favg(f) AS m FROM events", "1:8: favg() has no exact partial form in this version"],
+    ["SELECT fsum(f) AS m FROM events", "1:8: fsum() has no exact partial form in this version"],
+    ["SELECT kurtosis(f) AS m FROM events", "1:8: kurtosis() has no exact partial form in this version"],
+    ["SELECT kurtosis_pop(f) AS m FROM events", "1:8: kurtosis_pop() has no exact partial form in this version"],
+    ["SELECT skewness(f) AS m FROM events", "1:8: skewness() has no exact partial form in this version"],
+    ["SELECT mad(f) AS m FROM events", "1:8: mad() has no exact partial form in this version"],
+    ["SELECT bitstring_agg(i) AS m FROM events", "1:8: bitstring_agg() has no exact partial form in this version"],
+    [
+      "SELECT histogram_exact(i, [1, 2]) AS m FROM events",
+      "1:8: histogram_exact() has no exact partial form in this version",
+    ],
+    [
+      "SELECT reservoir_quantile(f, 0.5, 1024) AS m FROM events",
+      "1:8: reservoir_quantile() has no exact partial form in this version",
+    ],
+    ["SELECT histogram(i, [1, 2]) AS m FROM events", "1:8: histogram() with 2 arguments is not available"],
+    ["SELECT max(i, 2) AS m FROM events", "1:8: max() with 2 arguments is not available"],
+    ["SELECT count(DISTINCT g, i) AS n FROM events", "1:8: count() with 2 arguments is not available"],
+    ["SELECT corr(DISTINCT f, i) AS m FROM events", "1:8: corr() with 2 arguments is not available"],
+    ["SELECT bit_and('1010'::BIT) AS m FROM events", "1:8: bit_and of BIT is not available"],
+    ["SELECT median(i ORDER BY i) AS m FROM events", "1:8: ORDER BY inside median() is not available"],
+    [
+      "SELECT sum(ts - ts) AS s FROM events",
+      "1:8: No function matches the given name and argument types 'sum(INTERVAL)'",
+    ],
+    ["SELECT g FROM events WHERE i = max(i)", "1:32: WHERE clause cannot contain aggregates!"],
+    ["SELECT g FROM events WHERE i = (SELECT max(i) FROM events)", "1:32: subqueries are not available in a view"],
+    ["SELECT g, i, sum(f) AS s FROM events GROUP BY g", '1:11: column "i" must appear in the GROUP BY clause'],
+    [
+      "SELECT count(*) FROM events GROUP BY g HAVING i > 1",
+      "1:47: column i must appear in the GROUP BY clause or be used in an aggregate function",
+    ],
+    [
+      "SELECT grouping(i) AS w, count(*) FROM events GROUP BY ROLLUP (g)",
+      '1:8: GROUPING child "i" must be a grouping column',
+    ],
+    ["SELECT grouping(g) AS w FROM events", "1:8: GROUPING statement cannot be used without groups"],
+    ["SELECT g, sum(i) AS s FROM events GROUP BY g WITH ROLLUP", '1:46: syntax error at or near "WITH"'],
+    ["SELECT sum(i), SUM(i) FROM events", '1:16: two columns are called "sum(i)"'],
+    [
+      "SELECT upper(g) AS u, count(*) FROM events GROUP BY u, lower(u)",
+      '1:62: Alias with name "u" exists, but aliases cannot be used',
+    ],
+    [
+      "SELECT g, count(*) FROM events GROUP BY g, ts - day",
+      "1:47: a group key of type INTERVAL can't be kept without loss",
+    ],
+  ],
   names: [
     [
       "SELECT g, count(*) FROM events",
