@@ -10,11 +10,18 @@ import { entryFiles, failureOf, partialsIn, versionFiles } from "../shared/store
 import type { Store } from "../shared/store/store.ts";
 import type { Snapshot } from "../shared/store/versions.ts";
 
+/** A view whose two tellings differ. */
+export interface Disproved {
+  readonly view: ViewDefinition;
+  /** `left` is the version and its delta, `right` the recompute. */
+  readonly differences: readonly Difference[];
+}
+
 /**
  * Compares the new partials with what the snapshot at the same position serves, for every view whose partials mean the same.
  *
+ * @param say told of each view that can't be compared, and why
  * @param pinned the older version and its delta, whose files the caller has checked and keeps from being removed; its position is the new cut
- * @throws BATCH_UNPROVED naming the view, the key and both values
  */
 export async function prove(
   store: Store,
@@ -22,12 +29,23 @@ export async function prove(
   pinned: Snapshot,
   definition: Definition,
   files: Readonly<Record<string, ViewFile>>,
-): Promise<Proof> {
+  say: (line: string) => void,
+): Promise<Proof | Disproved> {
   let views = 0;
   for (const view of definition.views) {
     const before = pinned.manifest.definition.views.find((each) => each.name === view.name);
     const fresh = files[view.name]!;
-    if (before?.identity !== view.identity || failureOf(pinned, view.name) || fresh.failed) continue;
+    const skipped = !before
+      ? "it is new"
+      : before.identity !== view.identity
+        ? "it has changed"
+        : failureOf(pinned, view.name) || fresh.failed
+          ? "it has failed"
+          : null;
+    if (skipped) {
+      say(`view ${view.name}: not proved, since ${skipped}`);
+      continue;
+    }
     const old = [
       ...versionFiles(pinned.manifest, view.name),
       ...pinned.heads.flatMap((head) => entryFiles(head.entries, view.name)),
@@ -42,19 +60,25 @@ export async function prove(
       tolerance: view.tolerance,
       keys: view.keys.map((key) => key.name),
     });
-    if (differences.length > 0) throw disproved(pinned, view, differences);
+    if (differences.length > 0) return { view, differences };
     views++;
   }
   return { state: "proved", by: `version ${pinned.manifest.number} and its delta`, views };
 }
 
 /** A view without keys has a row of counts 0 where events were looked for and none found, and no row where nobody looked: the same. */
-async function withIdentity(definition: Definition, view: ViewDefinition, partials: string): Promise<string> {
+export async function withIdentity(definition: Definition, view: ViewDefinition, partials: string): Promise<string> {
   if (!view.global) return partials;
   return `${partials} UNION ALL (${partialOf(view, await noInputs(definition, view))})`;
 }
 
-function disproved(pinned: Snapshot, view: ViewDefinition, differences: readonly Difference[]): TidemarkError {
+/** The error that says so. */
+export function disprovedError(
+  pinned: Snapshot,
+  { view, differences }: Disproved,
+  says: string,
+  todo: string,
+): TidemarkError {
   const first = differences[0]!;
   const row = first.left ?? first.right!;
   const key = view.keys.map(({ name }) => JSON.stringify(row[name])).join(", ") || "(no key)";
@@ -62,8 +86,8 @@ function disproved(pinned: Snapshot, view: ViewDefinition, differences: readonly
     side ? JSON.stringify(Object.fromEntries(view.parts.map(({ name }) => [name, side[name]!]))) : "no row";
   return new TidemarkError(
     "BATCH_UNPROVED",
-    `view ${view.name}, key ${key}: version ${pinned.manifest.number} and its delta have ${partOf(first.left)}, the recompute has ${partOf(first.right)} (${differences.length} rows differ); nothing was published`,
-    "run: tidemark verify, to see which side is wrong; restart speed to tell a wrong delta again",
-    { view: view.name, key, served: first.left, recomputed: first.right, rows: differences.length },
+    `view ${view.name}, key ${key}: version ${pinned.manifest.number} and its delta have ${partOf(first.left)}, the recompute has ${partOf(first.right)} (${differences.length} rows differ); ${says}; nothing was published`,
+    todo,
+    { view: view.name, key, served: first.left, recomputed: first.right, rows: differences.length, says },
   );
 }

@@ -15,11 +15,13 @@ import { layout, manifestFormat, type Proof, type VersionManifest, type ViewFile
 import { checkWithinLog, endOf, ensureOrigin, ensureVersion, logStream } from "../shared/store/origin.ts";
 import { failureOf, filesOf } from "../shared/store/partials.ts";
 import { pinAgain, unpin } from "../shared/store/pin.ts";
+import { reject } from "../shared/store/rejections.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
 import { newestVersion, publishVersion, type Snapshot, snapshotOf } from "../shared/store/versions.ts";
 import { archive, archivedPosition } from "./archive.ts";
+import { blame, type Told } from "./blame.ts";
 import { clean } from "./clean.ts";
-import { prove } from "./prove.ts";
+import { disprovedError, prove } from "./prove.ts";
 import { recompute } from "./recompute.ts";
 
 export interface Batch {
@@ -116,7 +118,7 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
       if (file.failed) batch.say(`view ${name} FAILED and is not in this version: ${file.failed.message}`);
     const { snapshot } = pinned;
     const proof: Proof = snapshot
-      ? await timed("prove", () => prove(store, session, snapshot, definition, files))
+      ? await timed("prove", () => proofOf({ store, history, session, definition, pinned: snapshot }, files, batch.say))
       : { state: "unproved", by: pinned.reason, views: 0 };
     const counted = await countEvents(store, session, history, cut);
     await checkArchivedAlike(history, newest.definition, definition, cut);
@@ -170,6 +172,37 @@ export async function runArchive(batch: Batch): Promise<number> {
     session.close();
     duck.close();
   }
+}
+
+/**
+ * The proof, or what is wrong: an entry of the delta is rejected, so that speed tells it again. A version that is wrong itself does not
+ * stand in the way of the right one, which two recomputes and all entries told again agree on.
+ * @throws BATCH_UNPROVED
+ */
+async function proofOf(
+  told: Told,
+  files: Readonly<Record<string, ViewFile>>,
+  say: (line: string) => void,
+): Promise<Proof> {
+  const { store, session, pinned, definition } = told;
+  const proof = await prove(store, session, pinned, definition, files, say);
+  if (!("view" in proof)) return proof;
+  const { view } = proof;
+  const found = await blame(told, view, files[view.name]!);
+  if (found.wrong === "version") {
+    say(`view ${view.name}: ${found.says}; it is replaced by this one`);
+    return { state: "unproved", by: `${found.says} (view ${view.name})`, views: 0 };
+  }
+  if (found.wrong === "entry") {
+    await reject(store, { ...found.rejection, why: found.says });
+    throw disprovedError(
+      pinned,
+      proof,
+      found.says,
+      "speed tells its delta again from there; the next run then proves it",
+    );
+  }
+  throw disprovedError(pinned, proof, found.says, "run it again, and check the machine's memory and disks");
 }
 
 /**

@@ -75,6 +75,7 @@ export async function answer(
     const view = viewNamed(served, name);
     const question = parseQuestion(view.definition, pairs);
     session = await pool.take();
+    await session.inZone(served.manifest.definition.timezone);
     const rows = await start(session, view, question);
     const meta = metaOf(served, freshness, now());
     return {

@@ -159,7 +159,7 @@ export class Follower {
 
   async #load(number: number): Promise<Loaded> {
     const manifest = await readVersion(this.#store, number);
-    const loaded = new Loaded(this.#store, await this.#duck.session(), manifest);
+    const loaded = new Loaded(this.#store, await this.#duck.session(manifest.definition.timezone), manifest);
     try {
       await loaded.open();
       return loaded;

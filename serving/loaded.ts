@@ -100,10 +100,12 @@ export class Loaded {
       if (!equals(head.position, state.position)) checkChain(this.manifest, head);
       found.push(head);
     }
-    const standing = (head: Head) => this.#shards.get(head.shard)!.position;
-    const moved = found.filter((head) => !equals(head.position, standing(head)));
-    const starts = moved.map((head) => head.entries.findIndex((entry) => equals(entry.from, standing(head))));
-    if (starts.includes(-1)) await this.#reload(found);
+    const standing = (head: Head) => this.#shards.get(head.shard)!;
+    const moved = found.filter((head) => !equals(head.position, standing(head).position));
+    const starts = moved.map((head) => head.entries.findIndex((entry) => equals(entry.from, standing(head).position)));
+    // another generation may have told otherwise what is in the tables already
+    const retold = found.some((head) => head.generation !== standing(head).generation);
+    if (starts.includes(-1) || retold) await this.#reload(found);
     else for (const [i, head] of moved.entries()) await this.#append(head, head.entries.slice(starts[i]!));
     for (const head of found) this.#heads.set(head.shard, head);
     if (this.#appended > stretchesMax) await this.#combine();

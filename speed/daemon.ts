@@ -32,6 +32,12 @@ export interface SpeedOptions {
  * @throws SPEED_FENCED when another process took a shard over (once the others have stopped too); LOG_RANGE, LOG_UNREACHABLE, STORE_BEYOND_LOG
  */
 export async function runSpeed(options: SpeedOptions): Promise<void> {
+  for (let manifest: VersionManifest | null = options.manifest; manifest; )
+    manifest = await runShards({ ...options, manifest });
+}
+
+/** @returns the version with another number of shards that this can't go on with; null when it was stopped */
+async function runShards(options: SpeedOptions): Promise<VersionManifest | null> {
   const { definition } = options.manifest;
   const shards = options.shards ?? Array.from({ length: definition.shards }, (_, shard) => shard);
   const wrong = shards.find((shard) => !Number.isInteger(shard) || shard < 0 || shard >= definition.shards);
@@ -51,30 +57,52 @@ export async function runSpeed(options: SpeedOptions): Promise<void> {
     timezone: definition.timezone,
   });
   const failures: unknown[] = [];
+  let resharded: VersionManifest | null = null;
   const run = (shard: number) =>
-    runShard({ ...options, signal }, duck, shard).catch((error: unknown) => {
-      failures.push(error);
-      // a shard that was taken over is in good hands, and the others are still this process's own
-      if (isCode(error, "SPEED_FENCED")) options.say(error.line);
-      else stop.abort();
-    });
+    runShard({ ...options, signal }, duck, shard).then(
+      (newest) => {
+        if (!newest) return;
+        resharded = newest;
+        stop.abort();
+      },
+      (error: unknown) => {
+        failures.push(error);
+        // a shard that was taken over is in good hands, and the others are still this process's own
+        if (isCode(error, "SPEED_FENCED")) options.say(error.line);
+        else stop.abort();
+      },
+    );
   try {
     await Promise.all(shards.map(run));
   } finally {
     duck.close();
   }
   const worst = failures.find((error) => !isCode(error, "SPEED_FENCED")) ?? failures[0];
-  if (worst && !(options.signal.aborted && isCode(worst, "SPEED_FENCED"))) throw worst;
+  if (worst && !resharded && !(options.signal.aborted && isCode(worst, "SPEED_FENCED"))) throw worst;
+  return options.signal.aborted ? null : resharded;
 }
 
-/** One shard: writes the newest version's delta; while a newer version's delta catches up, both. */
-async function runShard(options: SpeedOptions, duck: Duck, shard: number): Promise<void> {
+/**
+ * One shard: writes the newest version's delta; while a newer version's delta catches up, both.
+ * @returns a newer version with another number of shards, as soon as there is one
+ */
+async function runShard(options: SpeedOptions, duck: Duck, shard: number): Promise<VersionManifest | null> {
   let current = await openWriter(options, duck, options.manifest, shard);
   let next: Writer | null = null;
   try {
     while (!options.signal.aborted) {
       const number: number = (next ?? current).manifest.number;
       const newest = await newerVersion(options.store, number);
+      if (newest && newest.definition.shards !== options.manifest.definition.shards) {
+        const { shards } = newest.definition;
+        options.say(`shard ${shard}: version ${newest.number} has ${shards} ${shards === 1 ? "shard" : "shards"}`);
+        if (options.shards === null) return newest;
+        throw new TidemarkError(
+          "DEFINITION_SHARDS",
+          `version ${newest.number} has ${shards} shards, and this process was started for shard ${shard} of ${options.manifest.definition.shards}`,
+          "start one process for each of them, or one without --shard",
+        );
+      }
       if (newest) {
         await next?.close();
         next = await openWriter(options, duck, newest, shard);
@@ -88,7 +116,15 @@ async function runShard(options: SpeedOptions, duck: Duck, shard: number): Promi
       }
       // both end before either's failure counts: a session must not be closed under a statement
       const [folded, ahead] = await Promise.allSettled([current.delta.step(), next?.delta.step()]);
-      if (ahead.status === "rejected") throw ahead.reason;
+      if (ahead.status === "rejected") {
+        if (!isCode(ahead.reason, "SPEED_REJECTED")) throw ahead.reason;
+        next = await openAgain(options, duck, next!, shard, ahead.reason);
+        continue;
+      }
+      if (folded.status === "rejected" && isCode(folded.reason, "SPEED_REJECTED")) {
+        current = await openAgain(options, duck, current, shard, folded.reason);
+        continue;
+      }
       if (folded.status === "fulfilled") options.onFolded?.(folded.value);
       else if (!next || (await options.store.exists(layout.version(current.manifest.number)))) throw folded.reason;
       else continue;
@@ -98,10 +134,24 @@ async function runShard(options: SpeedOptions, duck: Duck, shard: number): Promi
         next = null;
       }
     }
+    return null;
   } finally {
     await current.close();
     await next?.close();
   }
+}
+
+/** A new generation in place of one that a proof has rejected. */
+async function openAgain(
+  options: SpeedOptions,
+  duck: Duck,
+  rejected: Writer,
+  shard: number,
+  why: TidemarkError,
+): Promise<Writer> {
+  options.say(why.line);
+  await rejected.close();
+  return openWriter(options, duck, rejected.manifest, shard);
 }
 
 interface Writer {
@@ -116,7 +166,8 @@ async function openWriter(
   manifest: VersionManifest,
   shard: number,
 ): Promise<Writer> {
-  const [session, compactSession] = [await duck.session(), await duck.session()];
+  const { timezone } = manifest.definition;
+  const [session, compactSession] = [await duck.session(timezone), await duck.session(timezone)];
   const { store, log, flushMsMax, now, say } = options;
   const history = new History(store, log, manifest.origin);
   const closeSessions = () => {

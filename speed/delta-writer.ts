@@ -74,7 +74,7 @@ export class DeltaWriter {
   /**
    * One micro-batch, or a look at the log's end that found nothing; at most about `flushMsMax` plus the time it takes to fold.
    * @returns the number of records folded
-   * @throws SPEED_FENCED, LOG_RANGE, LOG_UNREACHABLE, STORE_BEYOND_LOG; nothing of the micro-batch counts then
+   * @throws SPEED_REJECTED, SPEED_FENCED, LOG_RANGE, LOG_UNREACHABLE, STORE_BEYOND_LOG; nothing of the micro-batch counts then
    */
   async step(): Promise<number> {
     try {
@@ -91,6 +91,7 @@ export class DeltaWriter {
   async #step(): Promise<number> {
     const { log, flushMsMax } = this.#options;
     const { streams } = this.generation.manifest.definition;
+    await this.generation.checkRejected();
     if (!this.#intake) {
       checkWithinLog(this.position, await endOf(log, streams));
       await this.#catchUpFromArchive();

@@ -1,8 +1,9 @@
 /** A generation: one writer's telling of a shard's delta. Creating it is the only coordination there is. */
 import { hostname } from "node:os";
 import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
-import { equals, ofShard, type Position } from "../shared/position.ts";
+import { covers, equals, ofShard, type Position } from "../shared/position.ts";
 import { type Entry, type Head, layout, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
+import { type Rejection, rejectionOf } from "../shared/store/rejections.ts";
 import { seal } from "../shared/store/sealed.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
 import { generationNumbers, readHead } from "../shared/store/versions.ts";
@@ -62,16 +63,22 @@ export class Generation {
       } catch (error) {
         say(`generation ${number} can't be taken over: ${messageOf(error)}`);
       }
-      if (head) return this.#adopt(head, say);
+      const rejected = await rejectionOf(this.#store, this.manifest.number, this.shard, number);
+      if (head) return this.#adopt(head, rejected, say);
     }
     return [];
   }
 
-  async #adopt(head: Head, say: (line: string) => void): Promise<Entry[]> {
+  async #adopt(head: Head, rejected: Rejection | null, say: (line: string) => void): Promise<Entry[]> {
     const good: Entry[] = [];
     let at = this.start;
     for (const entry of head.entries) {
       if (!equals(entry.from, at)) break;
+      // compaction may have joined the wrong one with others
+      if (rejected && !covers(rejected.from, entry.upto)) {
+        say(`shard ${this.shard}: ${rejected.why}; the delta is told again from there`);
+        break;
+      }
       try {
         good.push(await this.#relink(entry));
       } catch (error) {
@@ -129,6 +136,17 @@ export class Generation {
       throw this.#fenced(`generation ${this.number} of version ${number} was replaced long ago and cleaned`);
     if (!(await this.#store.exists(layout.version(number))))
       throw this.#fenced(`version ${number} is not kept any more`);
+  }
+
+  /** @throws SPEED_REJECTED when a proof has found this generation wrong */
+  async checkRejected(): Promise<void> {
+    const rejected = await rejectionOf(this.#store, this.manifest.number, this.shard, this.number);
+    if (!rejected) return;
+    throw new TidemarkError(
+      "SPEED_REJECTED",
+      `shard ${this.shard}: the proof of version ${this.manifest.number} rejected generation ${this.number}: ${rejected.why}`,
+      "a new generation tells it again",
+    );
   }
 
   #fenced(why: string): TidemarkError {

@@ -35,6 +35,7 @@ import { coordinationOf, type WrittenUse } from "./coordination.ts";
 import { eventColumn, eventType } from "./event-order.ts";
 import { InputReader, type Relations } from "./input.ts";
 import { combineText, estimatesOf, keyColumns, partColumns, partialText, valuesText } from "./partial-texts.ts";
+import { plainCalls } from "./plain-calls.ts";
 import { planView } from "./plan.ts";
 import { complaint, findWord, refuse } from "./refusal.ts";
 import { groupingOf, Scope } from "./scope.ts";
@@ -240,7 +241,7 @@ export class Compiler {
         position === null ? null : Buffer.byteLength([...source.sql].slice(0, position).join("")),
       );
     }
-    return oneSelect(source, parsed.statements);
+    return plainCalls(oneSelect(source, parsed.statements));
   }
 
   #written(node: Node, uses: Uses, planned: readonly AggregateUse[]): WrittenUse[] {

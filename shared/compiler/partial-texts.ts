@@ -77,8 +77,23 @@ export function valuesText(plan: Planned): string {
     ...aggregates.map((each, i) => `CAST(${each.over === "parts" ? each.finalize : `x${i}`} AS ${each.type}) AS a${i}`),
     ...groupings.map((named, i) => `CAST(${groupingSets ? bitsOf(named, keys.length) : "0"} AS BIGINT) AS g${i}`),
   ];
-  const merged = groupingSets ? `(${rolledUp(plan, groupingSets)})` : "merged";
-  return `SELECT ${lists.join(", ") || "1 AS nothing"} FROM ${sets.length === 0 ? merged : `(${overValues(plan, merged)})`}`;
+  const select = `SELECT ${lists.join(", ") || "1 AS nothing"} FROM`;
+  if (!groupingSets) return `${select} ${sets.length === 0 ? "merged" : `(${overValues(plan, "merged")})`}`;
+  if (sets.length === 0) return `${select} (${rolledUp(plan, groupingSets)})`;
+  // rows of values are put together by `gid`, so that a set that is there twice is computed once and its rows repeated
+  const ids = groupingSets.map((set) => idOf(set, keys.length));
+  const once = groupingSets.filter((_, i) => ids.indexOf(ids[i]!) === i);
+  const values = overValues(plan, `(${rolledUp(plan, once)})`);
+  if (once.length === groupingSets.length) return `${select} (${values})`;
+  return `${select} (${values}) JOIN (VALUES ${ids.map((id) => `(${id})`).join(", ")}) repeated(id) ON repeated.id = gid`;
+}
+
+/** What grouping() of all keys gives for a set: a bit for each key that it does not have, the first key's the highest. */
+function idOf(set: readonly number[], keys: number): number {
+  return Array.from({ length: keys }, (_, key) => (set.includes(key) ? 0 : 2 ** (keys - 1 - key))).reduce(
+    (a, b) => a + b,
+    0,
+  );
 }
 
 /** Every sketch's value beside the exact aggregate that it is near to, for each of the finest groups; null: there are none. */
@@ -145,6 +160,7 @@ function overValues(plan: Planned, merged: string): string {
   const perGroup = `SELECT ${[...by, ...list].join(", ")} FROM (${placed})${by.length > 0 ? ` GROUP BY ${by.join(", ")}` : ""}`;
   if (!groupingSets?.some((set) => set.length === 0)) return perGroup;
   // the set without keys has a row also where there are no events
-  const nothing = [...keys.map((key) => `CAST(NULL AS ${key.type})`), `${2 ** keys.length - 1}`, ...list];
-  return `${perGroup} UNION ALL SELECT ${nothing.join(", ")} FROM (${placed}) HAVING count(*) = 0`;
+  const nothing = [...keys.map((key) => `CAST(NULL AS ${key.type})`), idOf([], keys.length), ...list];
+  const none = `SELECT ${nothing.join(", ")} FROM (${placed}) WHERE false`;
+  return `${perGroup} UNION ALL FROM (${none} GROUP BY ()) WHERE NOT EXISTS (FROM merged)`;
 }

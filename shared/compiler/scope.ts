@@ -149,7 +149,8 @@ export function groupingOf(
   };
   const nodes = () => [...keys.values()].map((each) => each.node);
   if (select.aggregate_handling === "FORCE_AGGREGATES") {
-    for (const item of items) if (!holdsAggregate(item)) add(item);
+    // GROUP BY ALL leaves out what is the same in every row
+    for (const item of items) if (!holdsAggregate(item) && !isConstant(item)) add(item);
     return { keys: nodes(), sets: null };
   }
   const numbers = ((select.group_expressions ?? []) as Node[]).map((written) => {
@@ -161,6 +162,14 @@ export function groupingOf(
   const sets = (select.group_sets ?? []) as number[][];
   if (sets.length <= 1) return { keys: nodes(), sets: null };
   return { keys: nodes(), sets: sets.map((set) => [...new Set(set.map((at) => numbers[at]!))]) };
+}
+
+function isConstant(node: Node): boolean {
+  let columns = false;
+  freeNames(node, () => {
+    columns = true;
+  });
+  return !columns;
 }
 
 function integerOf(node: Node): number | null {

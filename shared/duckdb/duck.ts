@@ -50,10 +50,11 @@ export class Duck {
     return new Duck(await DuckDBInstance.create(":memory:", settings), options.timezone ?? "UTC");
   }
 
-  async session(): Promise<Session> {
+  /** @param timezone other than the instance's */
+  async session(timezone = this.#timezone): Promise<Session> {
     const connection = await this.#instance.connect();
     const session = new Session(connection);
-    await session.run(`SET TimeZone = ${quoteText(this.#timezone)}`);
+    await session.inZone(timezone);
     for (const macro of sessionMacros) await session.run(macro);
     return session;
   }
@@ -66,9 +67,16 @@ export class Duck {
 /** One connection. Statements of one session run one after the other. */
 export class Session {
   readonly #connection: DuckDBConnection;
+  #timezone = "";
 
   constructor(connection: DuckDBConnection) {
     this.#connection = connection;
+  }
+
+  /** Computes in this time zone from here on. */
+  async inZone(timezone: string): Promise<void> {
+    if (timezone !== this.#timezone) await this.run(`SET TimeZone = ${quoteText(timezone)}`);
+    this.#timezone = timezone;
   }
 
   get connection(): DuckDBConnection {

@@ -27,6 +27,8 @@ export const layout = {
   head: (version: number, shard: number, generation: number) => `${layout.generation(version, shard, generation)}/HEAD`,
   reference: (content: string) => `references/${content}.json`,
   referenceFile: (content: string, run: string) => `references/${content}-${run}.parquet`,
+  rejection: (version: number, shard: number, generation: number) =>
+    `${layout.generation(version, shard, generation)}.rejected`,
   pins: "pins",
   pin: (run: string) => `pins/${run}`,
 } as const;

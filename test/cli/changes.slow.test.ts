@@ -88,10 +88,18 @@ describe("a project that changes", { timeout: 240_000 }, () => {
 
     // the past: by version and by position
     expect(await query("FROM by_city ORDER BY city", "--version", "1")).toEqual(cities);
-    const at = await tidemark("query", "SELECT sum(sales) AS n FROM activity", "--position", "sales@0:3,1:2", ...project);
+    const at = await tidemark(
+      "query",
+      "SELECT sum(sales) AS n FROM activity",
+      "--position",
+      "sales@0:3,1:2",
+      ...project,
+    );
     expect(at.out).toMatch(/\b5\b/);
     expect(at.err).toMatch(/exact at sales@0:3,1:2;visits@0:0 \(version 0 and the events since its cut\)/);
-    expect((await tidemark("query", "FROM activity", "--version", "7", ...project)).err).toMatch(/there is no version 7/);
+    expect((await tidemark("query", "FROM activity", "--version", "7", ...project)).err).toMatch(
+      /there is no version 7/,
+    );
     expect((await tidemark("query", "FROM activity", "--position", "sales@0:999", ...project)).err).toMatch(
       /beyond the log's end/,
     );
@@ -114,7 +122,10 @@ describe("a project that changes", { timeout: 240_000 }, () => {
     await outputOf("load", "sales", join(dir, "events/new.ndjson"), ...project);
 
     // dev takes the files over at once: a version at the same cut, the rest linked
-    writeFileSync(join(dir, "views/by_city.sql"), "SELECT shop, count(*) AS n, max(note) AS note FROM sales GROUP BY shop");
+    writeFileSync(
+      join(dir, "views/by_city.sql"),
+      "SELECT shop, count(*) AS n, max(note) AS note FROM sales GROUP BY shop",
+    );
     const dev = start("dev", "--port", "0", ...project);
     await dev.wrote(/the project's files have changed: version 4/);
     await dev.wrote(/serving version 4/);

@@ -146,9 +146,7 @@ describe("what the plan says", () => {
     );
     let before: number[] = [];
     for (let upto = 1; upto <= events.length; upto++) {
-      const rows = await bench.session.read(
-        await bench.seenAs(view, [Array.from({ length: upto }, (_, i) => i)]),
-      );
+      const rows = await bench.session.read(await bench.seenAs(view, [Array.from({ length: upto }, (_, i) => i)]));
       const now = rows.getRowsJson()[0]!.map(Number);
       for (const [i, value] of before.entries()) expect(now[i], `SEED=${seed}`).toBeGreaterThanOrEqual(value);
       before = now;

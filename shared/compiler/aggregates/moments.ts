@@ -26,6 +26,27 @@ const moment = (call: Part["call"], combine: Part["combine"]): Part => ({
   tolerance: momentTolerance,
 });
 
+const nan = "CAST('NaN' AS DOUBLE)";
+
+/**
+ * Squares of what is larger overflow. DuckDB raises on such values, and on NaN, once there are two of them: one event would stop a
+ * view for good. Here the result is NaN for every split.
+ */
+const most = "1e150::DOUBLE";
+const within = (value: string) => `CASE WHEN abs(${value}) < ${most} THEN ${value} END`;
+
+/** How many events have a value beyond that; only doubles can. */
+const beyondPart = (condition: string): Part => ({
+  call: `count_if(${condition})`,
+  type: "HUGEINT",
+  storage: "DECIMAL(38,0)",
+  combine: "sum",
+});
+
+/** A sum about the mean where `beyond` events are left out of it: of one event alone it is 0 whatever its value. */
+const spoilt = (n: string, beyond: string, sum: string) =>
+  `(CASE WHEN coalesce(${beyond}, 0) = 0 THEN ${sum} WHEN ${n} + ${beyond} = 1 THEN 0.0::DOUBLE ELSE ${nan} END)`;
+
 /** The mean of all from the parts' numbers and means. */
 const meanOf = (n: string, mean: string) => `sum(${n} * ${mean}) / nullif(sum(${n}), 0)`;
 
@@ -37,17 +58,20 @@ const comoment = (n: string, x: string, y: string, own: string) =>
 function spread(finalize: (n: string, s: string) => string): Aggregate["plan"] {
   return ([x]): PartsPlan | Refused => {
     if (!isNumber(x!.type)) return refused(`variance takes numbers, not ${x!.type}`, "cast the argument to DOUBLE");
-    const value = `CAST(${x!.sql} AS DOUBLE)`;
+    const whole = `CAST(${x!.sql} AS DOUBLE)`;
+    const value = isFloat(x!.type) ? within(whole) : whole;
+    const parts = [
+      countPart(`count(${value})`),
+      moment(`avg(${value})`, ([n, mean]) => meanOf(n!, mean!)),
+      moment(
+        (filter) => `(var_pop(${value})${filter} * count(${value})${filter})`,
+        ([n, mean, s]) => comoment(n!, mean!, mean!, s!),
+      ),
+    ];
+    if (!isFloat(x!.type)) return { parts, finalize: ([n, , s]) => finalize(n!, s!) };
     return {
-      parts: [
-        countPart(`count(${value})`),
-        moment(`avg(${value})`, ([n, mean]) => meanOf(n!, mean!)),
-        moment(
-          (filter) => `(var_pop(${value})${filter} * count(${value})${filter})`,
-          ([n, mean, s]) => comoment(n!, mean!, mean!, s!),
-        ),
-      ],
-      finalize: ([n, , s]) => finalize(n!, s!),
+      parts: [...parts, beyondPart(`NOT abs(${whole}) < ${most}`)],
+      finalize: ([n, , s, beyond]) => finalize(`(${n} + coalesce(${beyond}, 0))`, spoilt(n!, beyond!, s!)),
     };
   };
 }
@@ -67,24 +91,59 @@ function pairs(finalize: (pair: Pair) => string): Aggregate["plan"] {
     const wrong = [y!, x!].find((each: Argument) => !isNumber(each.type));
     if (wrong)
       return refused(`covariance and regression take numbers, not ${wrong.type}`, "cast the argument to DOUBLE");
-    const both = `CAST(${y!.sql} AS DOUBLE), CAST(${x!.sql} AS DOUBLE)`;
+    const [wy, wx] = [y!, x!].map((each) => `CAST(${each.sql} AS DOUBLE)`) as [string, string];
+    const float = isFloat(y!.type) || isFloat(x!.type);
+    const both = float
+      ? `CASE WHEN abs(${wy}) < ${most} AND abs(${wx}) < ${most} THEN ${wy} END, ${wx}`
+      : `${wy}, ${wx}`;
+    const parts = [
+      countPart((filter) => `CAST(regr_count(${both})${filter} AS BIGINT)`),
+      moment(`regr_avgx(${both})`, ([n, mx]) => meanOf(n!, mx!)),
+      moment(`regr_avgy(${both})`, ([n, , my]) => meanOf(n!, my!)),
+      moment(`regr_sxx(${both})`, ([n, mx, , xx]) => comoment(n!, mx!, mx!, xx!)),
+      moment(`regr_syy(${both})`, ([n, , my, , yy]) => comoment(n!, my!, my!, yy!)),
+      moment(`regr_sxy(${both})`, ([n, mx, my, , , xy]) => comoment(n!, mx!, my!, xy!)),
+    ];
+    const pairOf = ([n, x, y, xx, yy, xy]: readonly string[]): Pair => ({
+      n: n!,
+      x: x!,
+      y: y!,
+      xx: xx!,
+      yy: yy!,
+      xy: xy!,
+    });
+    if (!float) return { parts, finalize: (all) => finalize(pairOf(all)) };
+    const beyond = `NOT (abs(${wy}) < ${most} AND abs(${wx}) < ${most})`;
+    return {
+      parts: [...parts, beyondPart(beyond), beyondPart(`NOT (isfinite(${wy}) AND isfinite(${wx}))`)],
+      finalize: (all) => {
+        const { n, x, y, xx, yy, xy } = pairOf(all);
+        const over = all[6]!;
+        const [sx, sy] = [xx, yy].map((sum) => spoilt(n, over, sum)) as [string, string];
+        // the product of a difference that is 0 with what is not finite
+        const sxy = `(CASE WHEN coalesce(${all[7]}, 0) > 0 THEN ${nan} ELSE ${spoilt(n, over, xy)} END)`;
+        return finalize({ n: `(${n} + coalesce(${over}, 0))`, x, y, xx: sx, yy: sy, xy: sxy });
+      },
+    };
+  };
+}
+
+/** The mean of one side of pairs. */
+function mean(name: "regr_avgx" | "regr_avgy"): Aggregate["plan"] {
+  return (args): PartsPlan => {
+    const both = args.map(({ sql }) => `CAST(${sql} AS DOUBLE)`).join(", ");
     return {
       parts: [
         countPart((filter) => `CAST(regr_count(${both})${filter} AS BIGINT)`),
-        moment(`regr_avgx(${both})`, ([n, mx]) => meanOf(n!, mx!)),
-        moment(`regr_avgy(${both})`, ([n, , my]) => meanOf(n!, my!)),
-        moment(`regr_sxx(${both})`, ([n, mx, , xx]) => comoment(n!, mx!, mx!, xx!)),
-        moment(`regr_syy(${both})`, ([n, , my, , yy]) => comoment(n!, my!, my!, yy!)),
-        moment(`regr_sxy(${both})`, ([n, mx, my, , , xy]) => comoment(n!, mx!, my!, xy!)),
+        moment(`${name}(${both})`, ([n, m]) => meanOf(n!, m!)),
       ],
-      finalize: ([n, x, y, xx, yy, xy]) => finalize({ n: n!, x: x!, y: y!, xx: xx!, yy: yy!, xy: xy! }),
+      finalize: ([, m]) => m!,
     };
   };
 }
 
 const sample = (n: string, s: string) => `(CASE WHEN ${n} > 1 THEN ${s} / (${n} - 1) END)`;
 const population = (n: string, s: string) => `(${s} / nullif(${n}, 0))`;
-const nan = "CAST('NaN' AS DOUBLE)";
 
 function entry(names: readonly string[], arity: 1 | 2, plan: Aggregate["plan"]): Aggregate {
   return { names, class: "semigroup", arity: [arity], plan };
@@ -132,16 +191,8 @@ export const moments: readonly Aggregate[] = [
     2,
     pairs(({ n }) => `coalesce(${n}, 0)`),
   ),
-  entry(
-    ["regr_avgx"],
-    2,
-    pairs(({ x }) => x),
-  ),
-  entry(
-    ["regr_avgy"],
-    2,
-    pairs(({ y }) => y),
-  ),
+  entry(["regr_avgx"], 2, mean("regr_avgx")),
+  entry(["regr_avgy"], 2, mean("regr_avgy")),
   entry(
     ["regr_sxx"],
     2,

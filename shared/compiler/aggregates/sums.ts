@@ -96,6 +96,17 @@ function average(x: Argument): PartsPlan | Refused {
   return { parts: [total, count], finalize: ([s, n]) => `(${divide}(${unscaled(s!)}, ${divisor(n!)})${unit})` };
 }
 
+/** What DuckDB computes in doubles, whatever the argument. */
+function double(name: "fsum" | "product", { sql }: Argument): PartsPlan {
+  const call = `${name}(CAST(${sql} AS DOUBLE))`;
+  return {
+    parts: [
+      { call, type: "DOUBLE", storage: "DOUBLE", combine: ([part]) => `${name}(${part})`, tolerance: sumTolerance },
+    ],
+    finalize: ([part]) => part!,
+  };
+}
+
 export const sums: readonly Aggregate[] = [
   {
     names: ["count_star"],
@@ -131,6 +142,27 @@ export const sums: readonly Aggregate[] = [
     },
   },
   { names: ["avg", "mean"], class: "group", arity: [1], plan: ([x]) => average(x!) },
+  { names: ["fsum", "sumkahan", "kahan_sum"], class: "group", arity: [1], plan: ([x]) => double("fsum", x!) },
+  {
+    names: ["favg"],
+    class: "group",
+    arity: [1],
+    plan: ([x]) => {
+      const { parts } = double("fsum", x!);
+      return { parts: [...parts, countPart(`count(${x!.sql})`)], finalize: ([s, n]) => `(${s} / nullif(${n}, 0))` };
+    },
+  },
+  { names: ["product"], class: "semigroup", arity: [1], plan: ([x]) => double("product", x!) },
+  {
+    names: ["geomean", "geometric_mean"],
+    class: "group",
+    arity: [1],
+    plan: ([x]) => {
+      const logs = { sql: `ln(${x!.sql})`, type: "DOUBLE" };
+      const parts = [sumPart(logs)!, countPart(`count(${logs.sql})`)];
+      return { parts, finalize: ([s, n]) => `exp(${s} / nullif(${n}, 0))` };
+    },
+  },
   {
     names: ["min"],
     class: "semigroup",

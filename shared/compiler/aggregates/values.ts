@@ -97,17 +97,15 @@ function interpolated(x: Argument, shares: readonly string[] | null, many: boole
       listed(
         shares.map((share) => continuous(share, type, rows)),
         many,
-        null,
+        rows,
       ),
     isFloat(type) ? sumTolerance : 0,
   );
 }
 
-/** One value, or a list of them that is NULL where there is none; `rows` null: an empty list of NULLs then. */
-export function listed(values: readonly string[], many: boolean, rows: ValueRows | null): string {
-  if (!many) return values[0]!;
-  const list = `[${values.join(", ")}]`;
-  return rows ? `CASE WHEN count(*) FILTER (WHERE ${rows.where}) > 0 THEN ${list} END` : list;
+/** One value, or a list of them that is NULL where there is none. */
+export function listed(values: readonly string[], many: boolean, { where }: ValueRows): string {
+  return many ? `CASE WHEN count(*) FILTER (WHERE ${where}) > 0 THEN [${values.join(", ")}] END` : values[0]!;
 }
 
 const share = /^(0?\.\d+|0|1|1\.0*|0\.)$/;
@@ -137,6 +135,12 @@ export function sharesOf({ constant }: Argument): readonly string[] | Refused {
   return refused(`a share of ${wrong} is not from 0 to 1`, "write it as 0.5, not as an expression");
 }
 
+/** DuckDB counts each NaN as a value of its own there, and loses values beside one. */
+function refusedFloat(name: string, { type }: Argument): Refused | null {
+  if (!isFloat(type)) return null;
+  return refused(`${name} of ${type} has no one result beside NaN`, "round it to a DECIMAL or an integer");
+}
+
 function entry(names: readonly string[], arity: readonly number[], plan: Aggregate["plan"]): Aggregate {
   return { names, class: "values", arity, plan };
 }
@@ -149,19 +153,27 @@ export const values: readonly Aggregate[] = [
   }),
   entry(["quantile_cont"], [2], quantile("continuous")),
   entry(["quantile_disc", "quantile"], [2], quantile("discrete")),
-  entry(["entropy"], [1], ([x]) =>
-    valuesOf(
-      x!,
-      (rows) =>
-        `coalesce(-sum((${rows.count} / ${rows.total}) * log2(${rows.count} / ${rows.total})) FILTER (WHERE ${rows.where}), 0.0)`,
-      sumTolerance,
-    ),
+  entry(
+    ["entropy"],
+    [1],
+    ([x]) =>
+      refusedFloat("entropy", x!) ??
+      valuesOf(
+        x!,
+        (rows) =>
+          `coalesce(-sum((${rows.count} / ${rows.total}) * log2(${rows.count} / ${rows.total})) FILTER (WHERE ${rows.where}), 0.0)`,
+        sumTolerance,
+      ),
   ),
-  entry(["histogram"], [1], ([x]) =>
-    valuesOf(
-      x!,
-      (rows) =>
-        `map_from_entries(list({k: ${rows.value}, v: CAST(${rows.count} AS UBIGINT)} ORDER BY ${rows.value}) FILTER (WHERE ${rows.where}))`,
-    ),
+  entry(
+    ["histogram"],
+    [1],
+    ([x]) =>
+      refusedFloat("histogram", x!) ??
+      valuesOf(
+        x!,
+        (rows) =>
+          `map_from_entries(list({k: ${rows.value}, v: CAST(${rows.count} AS UBIGINT)} ORDER BY ${rows.value}) FILTER (WHERE ${rows.where}))`,
+      ),
   ),
 ];

@@ -18,3 +18,7 @@ SELECT count(*) AS n, count(DISTINCT g) AS d, grouping(h) AS w FROM events WHERE
 SELECT g, count(*) AS n, count(DISTINCT i) AS d, entropy(h) AS e, sum(i) AS s FROM events WHERE false GROUP BY ROLLUP (g);
 SELECT g, count(*) AS n, sum(i) AS s FROM events WHERE false GROUP BY CUBE (g, h);
 SELECT g, sum(i) FILTER (WHERE h = 'p') AS s, quantile_disc(i, 0.5) FILTER (WHERE h = 'q') AS q FROM events GROUP BY GROUPING SETS ((g, h), (), (g));
+-- A set that is there twice gives its rows twice, where values are kept, too.
+SELECT g, median(i) AS m, count(*) AS n FROM events GROUP BY GROUPING SETS ((g), (g), ());
+SELECT g, h, count(DISTINCT i) AS d FROM events GROUP BY GROUPING SETS ((g, h), (h), (h, g), (), ());
+SELECT histogram(h) AS p FROM events GROUP BY ROLLUP (g) HAVING histogram(h) IS NOT NULL;

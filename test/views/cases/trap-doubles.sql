@@ -18,7 +18,6 @@ SELECT x * 1 AS k, abs(x) AS a, count(*) AS n FROM events GROUP BY k, a;
 SELECT x > 1e308 AS big, x = 'NaN' AS nan, isnan(x) AS i, isinf(x) AS f, sign(x) AS s, count(*) AS n FROM events GROUP BY ALL;
 SELECT max(x) = 'NaN'::DOUBLE AS a, max(x) > 'Infinity'::DOUBLE AS b, min(-x) AS c, greatest(max(x), 1) AS d, least(min(x), 1) AS e FROM events;
 SELECT sum(DISTINCT x) AS a, sum(DISTINCT x) FILTER (WHERE x = 0) AS b, avg(DISTINCT x) FILTER (WHERE isfinite(x)) AS c FROM events;
-SELECT g, entropy(x) AS e, histogram(x) AS h FROM events WHERE x <> 'NaN' GROUP BY g;
 SELECT g, max(x) AS m FROM events GROUP BY g HAVING max(x) > 1e308;
 SELECT CASE WHEN min(x) FILTER (WHERE x = 0) IS NOT DISTINCT FROM 0 THEN 'zero' END AS z, count(*) FILTER (WHERE x IS NOT DISTINCT FROM -0.0) AS n, count(x) AS c FROM events;
 SELECT x::FLOAT AS k, r::DOUBLE AS l, x::VARCHAR = '-0.0' AS minus, count(*) AS n FROM events WHERE x <> 0 GROUP BY ALL;

@@ -13,4 +13,3 @@ SELECT g, mode(i) AS i, mode(s) AS s, mode(d) AS d FROM events GROUP BY g;
 SELECT mode(x) AS m FROM events WHERE x = 'NaN' OR x > 1;
 SELECT mode(i) AS m, mode(i) + 1 AS next FROM events WHERE i > 100;
 SELECT g, mode(s) AS s FROM events GROUP BY ROLLUP (g) HAVING mode(i) > 3;
-SELECT mode() WITHIN GROUP (ORDER BY i) AS m FROM events;

@@ -1,0 +1,71 @@
+/** A proof has failed: both sides are told again, to find which one is wrong and where it begins. */
+import { compareRows } from "../shared/compare.ts";
+import { combineOf, partialOf } from "../shared/compiler/texts.ts";
+import type { Definition, ViewDefinition } from "../shared/definition.ts";
+import type { Session } from "../shared/duckdb/duck.ts";
+import type { History } from "../shared/history/history.ts";
+import { formatPosition, type Position, rangesBetween } from "../shared/position.ts";
+import type { ViewFile } from "../shared/store/layout.ts";
+import { entryFiles, partialsIn, versionFiles } from "../shared/store/partials.ts";
+import type { Rejection } from "../shared/store/rejections.ts";
+import type { FileRef, Store } from "../shared/store/store.ts";
+import type { Snapshot } from "../shared/store/versions.ts";
+import { withIdentity } from "./prove.ts";
+
+export interface Told {
+  readonly store: Store;
+  readonly history: History;
+  readonly session: Session;
+  readonly definition: Definition;
+  /** What the recompute was compared with. */
+  readonly pinned: Snapshot;
+}
+
+/** What is wrong: an entry of the delta, the older version's own partials, the recompute (it gives another result each time), or nothing any more. */
+export type Blame =
+  | { readonly wrong: "entry"; readonly says: string; readonly rejection: Omit<Rejection, "why"> }
+  | { readonly wrong: "version" | "recompute" | "nothing"; readonly says: string };
+
+/**
+ * @param fresh the recompute's file of the view
+ * @throws STORE_CORRUPT, LOG_RANGE where what is needed to tell again is gone
+ */
+export async function blame(told: Told, view: ViewDefinition, fresh: ViewFile): Promise<Blame> {
+  const { pinned } = told;
+  const { manifest, position } = pinned;
+  if (await differs(told, view, fresh.file ? [fresh.file] : [], manifest.origin, position))
+    return { wrong: "recompute", says: "two recomputes of the same events differ: this machine can't be trusted" };
+  if (await differs(told, view, versionFiles(manifest, view.name), manifest.origin, manifest.cut))
+    return { wrong: "version", says: `version ${manifest.number}'s own partials are wrong` };
+  for (const head of pinned.heads) {
+    for (const entry of head.entries) {
+      if (!(await differs(told, view, entryFiles([entry], view.name), entry.from, entry.upto))) continue;
+      return {
+        wrong: "entry",
+        says:
+          `the first wrong entry is ${entry.sequence} of shard ${head.shard}, generation ${head.generation}, ` +
+          `from ${formatPosition(entry.from)} to ${formatPosition(entry.upto)}`,
+        rejection: { version: manifest.number, shard: head.shard, from: entry.from, view: view.name },
+      };
+    }
+  }
+  return { wrong: "nothing", says: "told again, both sides agree with the events: a file was read wrongly once" };
+}
+
+/** True where these files are not the partials of the events between two positions. */
+async function differs(
+  { store, history, session, definition }: Told,
+  view: ViewDefinition,
+  files: readonly FileRef[],
+  from: Position,
+  upto: Position,
+): Promise<boolean> {
+  const inputs = await history.inputs(session, definition, rangesBetween(from, upto))(view);
+  const kept = combineOf(view, await withIdentity(definition, view, partialsIn(store, view, files)));
+  const again = combineOf(view, await withIdentity(definition, view, `(${partialOf(view, inputs)})`));
+  const { differences } = await compareRows(session, kept, again, {
+    inexact: view.inexact,
+    tolerance: view.tolerance,
+  });
+  return differences.length > 0;
+}
