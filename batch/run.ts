@@ -3,7 +3,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Definition, StreamDefinition } from "../shared/definition.ts";
-import { Duck, quoteText, type Session } from "../shared/duckdb/duck.ts";
+import { Duck } from "../shared/duckdb/duck.ts";
 import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
 import { checkEvolution } from "../shared/history/evolution.ts";
 import { History } from "../shared/history/history.ts";
@@ -21,6 +21,7 @@ import { newestVersion, publishVersion, type Snapshot, snapshotOf } from "../sha
 import { archive, archivedPosition } from "./archive.ts";
 import { blame, type Told } from "./blame.ts";
 import { clean } from "./clean.ts";
+import { countEvents } from "./counts.ts";
 import { disprovedError, prove } from "./prove.ts";
 import { recompute } from "./recompute.ts";
 
@@ -325,33 +326,6 @@ async function tidy(batch: Batch, history: History, manifest: VersionManifest): 
 function pinnedFiles({ manifest, heads }: Snapshot): FileRef[] {
   const inVersion = Object.values(manifest.views).flatMap((view) => view.file ?? []);
   return [...inVersion, ...heads.flatMap((head) => head.entries.flatMap(filesOf))];
-}
-
-/** Valid events and dead letters below the cut, from the segments' own counts; only a file that the cut divides is opened. */
-async function countEvents(
-  store: Store,
-  session: Session,
-  history: History,
-  cut: Position,
-): Promise<{ events: number; dead: number }> {
-  let events = 0;
-  let dead = 0;
-  for (const { stream, partition, offset } of places(cut)) {
-    for (const segment of await history.segments(stream, partition)) {
-      if (segment.from >= offset) continue;
-      if (segment.upto <= offset) {
-        events += segment.rows - segment.dead;
-        dead += segment.dead;
-        continue;
-      }
-      const [row] = await session.rows(
-        `SELECT count(*) AS n, count(__fault) AS dead FROM read_parquet(${quoteText(store.path(segment.file.name))}) WHERE __offset < ${offset}`,
-      );
-      events += Number(row!.n) - Number(row!.dead);
-      dead += Number(row!.dead);
-    }
-  }
-  return { events, dead };
 }
 
 /** Lets the log forget what is archived, covered by the newest version, and older than the retention. */

@@ -118,6 +118,13 @@ function commandLine(found: (invocation: Invocation) => void): Command {
     .description("recompute from archive and log with the views' own SQL, and compare every row")
     .action((views: string[], _options, command: Command) => give("verify", command, { views }));
   program
+    .command("rebuild [views...]")
+    .description("replay from the beginning into a new version, report the differences, then switch")
+    .option("--full-speed", "without resting after each step for what is live", false)
+    .action((views: string[], { fullSpeed }: { fullSpeed: boolean }, command: Command) => {
+      give("rebuild", command, { views, fullSpeed });
+    });
+  program
     .command("versions")
     .description("the versions in the store")
     .action((_options, command: Command) => give("versions", command, {}));

@@ -44,6 +44,7 @@ function verbs(): { [V in VerbName]: () => Promise<{ run: Run<V> }> } {
     status: () => import("./verbs/status.ts"),
     explain: () => import("./verbs/explain.ts"),
     diff: () => import("./verbs/diff.ts"),
+    rebuild: () => import("./verbs/rebuild.ts"),
     verify: () => import("./verbs/verify.ts"),
     versions: () => import("./verbs/versions.ts"),
     rollback: () => import("./verbs/rollback.ts"),

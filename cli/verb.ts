@@ -27,6 +27,8 @@ export interface VerbArgs {
   explain: { readonly view: string };
   diff: { readonly view: string };
   /** No views: all of them. */
+  rebuild: { readonly views: readonly string[]; readonly fullSpeed: boolean };
+  /** No views: all of them. */
   verify: { readonly views: readonly string[] };
   versions: NoArgs;
   rollback: { readonly version: number };

@@ -29,6 +29,9 @@ export const layout = {
   referenceFile: (content: string, run: string) => `references/${content}-${run}.parquet`,
   rejection: (version: number, shard: number, generation: number) =>
     `${layout.generation(version, shard, generation)}.rejected`,
+  rebuilds: "rebuilds",
+  rebuild: (id: string) => `rebuilds/${id}`,
+  rebuildProgress: (id: string) => `rebuilds/${id}/PROGRESS`,
   pins: "pins",
   pin: (run: string) => `pins/${run}`,
 } as const;
@@ -92,7 +95,7 @@ export interface VersionManifest {
   readonly number: number;
   readonly createdAt: string;
   /** definition: the project's files have changed, and the cut is the one of the version before. */
-  readonly cause: "origin" | "batch" | "definition" | "rollback";
+  readonly cause: "origin" | "batch" | "definition" | "rebuild" | "rollback";
   readonly definition: Definition;
   readonly origin: Position;
   readonly cut: Position;

@@ -115,7 +115,13 @@ export class Store {
   async replace(name: string, content: string): Promise<void> {
     const aside = this.scratch("replace");
     await this.#write(aside, content, false);
-    await rename(aside, this.path(name));
+    try {
+      await rename(aside, this.path(name));
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      await this.#folderOf(name, false);
+      await rename(aside, this.path(name));
+    }
   }
 
   /** Absolute path that nobody else uses, on the same file system, to write a file that `publish` then names. */

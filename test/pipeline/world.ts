@@ -239,11 +239,19 @@ export class World {
       ),
     );
     if (!works) return false;
-    const inexact = view.tolerance > 0 ? doublesOf(view.columns) : [];
-    const { differences } = await compareRows(this.#oracle, served, "FROM truth", {
-      inexact,
-      tolerance: view.tolerance,
-    });
+    // no sketch equals DuckDB's own; test/views holds them to their error
+    const columns = view.columns.filter(({ name }) => !view.estimates?.columns.includes(name));
+    const inexact = view.tolerance > 0 ? doublesOf(columns) : [];
+    const list = columns.map(({ name }) => quoteName(name)).join(", ") || "1 AS nothing";
+    const { differences } = await compareRows(
+      this.#oracle,
+      `SELECT ${list} FROM (${served})`,
+      `SELECT ${list} FROM truth`,
+      {
+        inexact,
+        tolerance: view.tolerance,
+      },
+    );
     if (differences.length > 0) {
       throw new Error(
         `${view.name} at ${formatPosition(position)}: ${differences.length} rows differ, first ${JSON.stringify(differences[0])}\n${view.sql}`,

@@ -233,6 +233,14 @@ export class ViewBench {
     expect(rows, `a case that gives no rows shows nothing\n${sql}`).toBeGreaterThan(0);
   }
 
+  /** False where a query fails on its data. */
+  works(sql: string): Promise<boolean> {
+    return this.session.read(sql).then(
+      () => true,
+      () => false,
+    );
+  }
+
   /** Partials of events with these numbers, together as they came, merged: what any replica would have seen. */
   async seenAs(view: ViewDefinition, batches: readonly (readonly number[])[]): Promise<string> {
     const tables: string[] = [];

@@ -1,0 +1,311 @@
+/**
+ * rebuild (Kappa): replays all events from the beginning, archive below and log above, into a new version; compares it with what is
+ * served at the same position; and switches.
+ */
+import { randomUUID } from "node:crypto";
+import { compareRows, type Difference, doublesOf } from "../shared/compare.ts";
+import { combineOf, partialOf, rowsOf } from "../shared/compiler/texts.ts";
+import type { Definition, ViewDefinition } from "../shared/definition.ts";
+import { Duck, quoteText, type Session } from "../shared/duckdb/duck.ts";
+import { messageOf } from "../shared/errors.ts";
+import { History } from "../shared/history/history.ts";
+import { covers, equals, type Position, places, positionOf, rangesBetween } from "../shared/position.ts";
+import { layout, manifestFormat, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
+import { checkWithinLog, endOf, ensureOrigin, ensureVersion } from "../shared/store/origin.ts";
+import { entryFiles, failureOf, isOfSql, partialsIn, versionFiles } from "../shared/store/partials.ts";
+import { pinAgain, unpin } from "../shared/store/pin.ts";
+import type { FileRef, Store } from "../shared/store/store.ts";
+import { publishVersion, type Snapshot, snapshotOf } from "../shared/store/versions.ts";
+import { archive } from "./archive.ts";
+import { countEvents } from "./counts.ts";
+import { RebuildProgress, rebuildId, type Stretch } from "./rebuild-progress.ts";
+import type { Batch } from "./run.ts";
+
+export interface RebuildOptions {
+  readonly batch: Batch;
+  /** Which views to replay; none: all. Those that are not named are taken as they are served, where they mean the same. */
+  readonly views: readonly string[];
+  /** Without it, it rests after each step for as long as the step took, on one thread. */
+  readonly fullSpeed: boolean;
+  /** Offsets a step. */
+  readonly perStep: number;
+  readonly sleep: (ms: number) => Promise<void>;
+  /** Offsets done, and to do, since the beginning. */
+  readonly onStep: (done: number, all: number) => void;
+}
+
+/** How a view's replayed rows compare with the served ones. */
+export interface Rebuilt {
+  readonly view: string;
+  readonly rows: number;
+  /** `left` is served, `right` replayed. */
+  readonly differences: readonly Difference[];
+  /** Why there was nothing to compare; null: it was compared. */
+  readonly incomparable: string | null;
+}
+
+export interface RebuildResult {
+  readonly manifest: VersionManifest;
+  readonly views: readonly Rebuilt[];
+}
+
+/** More stretches than this are combined into one. */
+const stretchesMax = 16;
+/** A target that has moved on this often is near enough. */
+const targetsMax = 10;
+
+/** @throws CONFIG_STREAM, LOG_RANGE, BATCH_STALE; nothing is published then, and the next rebuild goes on where this one was */
+export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
+  const { batch } = options;
+  const { store, log } = batch;
+  const definition = await batch.makeDefinition();
+  const newest = await ensureVersion(store, log, async () => definition);
+  const origin = await ensureOrigin(store, log, definition.streams);
+  const duck = await Duck.open({
+    memoryLimit: batch.memoryLimit,
+    tempDir: store.scratch("spill"),
+    timezone: definition.timezone,
+    ...(options.fullSpeed ? {} : { threads: 1 }),
+  });
+  const session = await duck.session();
+  const run = randomUUID().slice(0, 12);
+  let published = false;
+  try {
+    const views = definition.views.filter((view) => isReplayed(view, options.views, newest));
+    const progress = await RebuildProgress.open(store, rebuildId(definition, views, origin), origin, batch.say);
+    const replay = new Replay(options, new History(store, log, origin), session, { ...definition, views }, progress);
+    const snapshot = await replay.toServed(newest, run);
+    const cut = progress.position;
+    await archive({ store, log, history: new History(store, log, origin), session }, definition.streams, cut);
+    const files: Record<string, ViewFile> = {};
+    const compared: Rebuilt[] = [];
+    for (const view of definition.views) {
+      const name = layout.versionFile(run, view.name);
+      if (!views.includes(view)) {
+        files[view.name] = await merged(store, session, view, servedFiles(snapshot!, view.name), name);
+        continue;
+      }
+      const stretches = progress.stretches.map((stretch) => stretch.views[view.name]!);
+      const failed = stretches.find((file) => file.failed);
+      files[view.name] =
+        failed ??
+        (await merged(
+          store,
+          session,
+          view,
+          stretches.flatMap((each) => each.file ?? []),
+          name,
+        ));
+      compared.push(await compare(store, session, snapshot, view, files[view.name]!));
+    }
+    const unequal = compared.filter((each) => each.differences.length > 0).map((each) => each.view);
+    const equal = compared.filter((each) => each.incomparable === null && each.differences.length === 0);
+    const counted = await countEvents(store, session, new History(store, log, origin), cut);
+    const manifest = await publishVersion(store, {
+      format: manifestFormat,
+      createdAt: new Date(batch.now()).toISOString(),
+      cause: "rebuild",
+      definition,
+      origin,
+      cut,
+      views: files,
+      ...counted,
+      proof:
+        unequal.length === 0 && equal.length > 0
+          ? { state: "proved", by: `version ${newest.number} and its delta`, views: equal.length }
+          : {
+              state: "unproved",
+              by: unequal.length > 0 ? `other rows than served: ${unequal.join(", ")}` : "nothing alike is served",
+              views: 0,
+            },
+    });
+    published = true;
+    await progress.remove();
+    return { manifest, views: compared };
+  } finally {
+    session.close();
+    duck.close();
+    await unpin(store, run);
+    if (!published) await store.remove(layout.versionFolder(run));
+  }
+}
+
+/** A view that is not named is taken as it is served, unless it means something else now or has failed. */
+function isReplayed(view: ViewDefinition, named: readonly string[], newest: VersionManifest): boolean {
+  const before = newest.definition.views.find((each) => each.name === view.name);
+  return (
+    named.length === 0 || named.includes(view.name) || before?.identity !== view.identity || newest.cause === "origin"
+  );
+}
+
+class Replay {
+  readonly #options: RebuildOptions;
+  readonly #history: History;
+  readonly #session: Session;
+  readonly #definition: Definition;
+  readonly #progress: RebuildProgress;
+
+  constructor(
+    options: RebuildOptions,
+    history: History,
+    session: Session,
+    definition: Definition,
+    progress: RebuildProgress,
+  ) {
+    this.#options = options;
+    this.#history = history;
+    this.#session = session;
+    this.#definition = definition;
+    this.#progress = progress;
+  }
+
+  /** Replays up to what is served, which moves on meanwhile; the served snapshot then, pinned, at exactly that position. */
+  async toServed(newest: VersionManifest, run: string): Promise<Snapshot | null> {
+    const { store, log } = this.#options.batch;
+    const { streams } = this.#definition;
+    for (let targets = 1; ; targets++) {
+      const snapshot = await pinAgain(store, run, () => snapshotOf(store, newest));
+      const end = await endOf(log, streams);
+      // other streams, or a delta that does not reach what was replayed before: the log's end counts
+      const alike =
+        snapshot && sameStreams(snapshot.position, end) && covers(snapshot.position, this.#progress.position);
+      const target = alike && snapshot.heads.length > 0 ? snapshot.position : end;
+      checkWithinLog(target, end);
+      await this.#upTo(target);
+      const now = await snapshotOf(store, newest);
+      if (targets < targetsMax && distance(target, now.position) > this.#options.perStep) {
+        await unpin(store, run);
+        continue;
+      }
+      return alike && equals(snapshot.position, target) ? snapshot : null;
+    }
+  }
+
+  async #upTo(target: Position): Promise<void> {
+    const { perStep, fullSpeed, sleep, onStep } = this.#options;
+    const progress = this.#progress;
+    while (!equals(progress.position, target)) {
+      const began = performance.now();
+      const upto = nextPosition(progress.position, target, perStep);
+      await progress.commit([...progress.stretches, await this.#step(progress.position, upto)]);
+      if (progress.stretches.length > stretchesMax) await progress.commit([await this.#combined()]);
+      const origin = progress.stretches[0]!.from;
+      onStep(distance(origin, progress.position), distance(origin, target));
+      if (!fullSpeed) await sleep(performance.now() - began);
+    }
+  }
+
+  async #step(from: Position, upto: Position): Promise<Stretch> {
+    const inputsOf = this.#history.inputs(this.#session, this.#definition, rangesBetween(from, upto));
+    const failed = failures(this.#progress.stretches);
+    const views: Record<string, ViewFile> = {};
+    for (const view of this.#definition.views) {
+      const before = failed[view.name];
+      views[view.name] = before ?? (await this.#write(view, partialOf(view, await inputsOf(view))));
+    }
+    return { from, upto, views };
+  }
+
+  async #combined(): Promise<Stretch> {
+    const { store } = this.#options.batch;
+    const { stretches } = this.#progress;
+    const failed = failures(stretches);
+    const views: Record<string, ViewFile> = {};
+    for (const view of this.#definition.views) {
+      const files = stretches.flatMap((stretch) => stretch.views[view.name]!.file ?? []);
+      for (const file of files) await store.check(file);
+      views[view.name] =
+        failed[view.name] ?? (await this.#write(view, combineOf(view, partialsIn(store, view, files))));
+    }
+    return { from: stretches[0]!.from, upto: stretches.at(-1)!.upto, views };
+  }
+
+  async #write(view: ViewDefinition, partials: string): Promise<ViewFile> {
+    const { store, say } = this.#options.batch;
+    const scratch = store.scratch("rebuild.parquet");
+    try {
+      const rows = Number(await this.#session.value(`COPY (${partials}) TO ${quoteText(scratch)} (FORMAT parquet)`));
+      return { file: await store.publish(scratch, this.#progress.nextName(view.name), { durable: false }), rows };
+    } catch (error) {
+      if (!isOfSql(error)) throw error;
+      say(`view ${view.name} FAILED and can't be answered: ${messageOf(error)}`);
+      return { file: null, rows: 0, failed: { message: messageOf(error), at: null } };
+    }
+  }
+}
+
+function failures(stretches: readonly Stretch[]): Record<string, ViewFile> {
+  return Object.fromEntries(stretches.flatMap(({ views }) => Object.entries(views).filter(([, file]) => file.failed)));
+}
+
+/** So many offsets further, as even over the partitions as they lie behind. */
+function nextPosition(from: Position, target: Position, perStep: number): Position {
+  const behind = rangesBetween(from, target);
+  const each = Math.max(1, Math.floor(perStep / Math.max(1, behind.length)));
+  const reached = behind.map(({ stream, partition, from: start, upto }) => {
+    return { stream, partition, offset: Math.min(upto, start + each) };
+  });
+  return positionOf([...places(from), ...reached]);
+}
+
+/** About how many records lie between: offsets have gaps. */
+function distance(from: Position, upto: Position): number {
+  return places(upto).reduce((sum, { stream, partition, offset }) => {
+    return sum + Math.max(0, offset - (from[stream]?.[partition] ?? offset));
+  }, 0);
+}
+
+function sameStreams(a: Position, b: Position): boolean {
+  return (
+    places(a).length === places(b).length &&
+    places(a).every(({ stream, partition }) => b[stream]?.[partition] !== undefined)
+  );
+}
+
+function servedFiles(snapshot: Snapshot, view: string): FileRef[] {
+  return [
+    ...versionFiles(snapshot.manifest, view),
+    ...snapshot.heads.flatMap((head) => entryFiles(head.entries, view)),
+  ];
+}
+
+/** All of a view's partials in one durable file. */
+async function merged(
+  store: Store,
+  session: Session,
+  view: ViewDefinition,
+  files: readonly FileRef[],
+  name: string,
+): Promise<ViewFile> {
+  for (const file of files) await store.check(file);
+  const scratch = store.scratch("version.parquet");
+  const partials = combineOf(view, partialsIn(store, view, files));
+  const rows = Number(await session.value(`COPY (${partials}) TO ${quoteText(scratch)} (FORMAT parquet)`));
+  return { file: await store.publish(scratch, name, { durable: true }), rows };
+}
+
+async function compare(
+  store: Store,
+  session: Session,
+  snapshot: Snapshot | null,
+  view: ViewDefinition,
+  { file, failed }: ViewFile,
+): Promise<Rebuilt> {
+  const before = snapshot?.manifest.definition.views.find((each) => each.name === view.name);
+  const without = (why: string): Rebuilt => ({ view: view.name, rows: 0, differences: [], incomparable: why });
+  if (failed) return without(`it FAILED: ${failed.message}`);
+  if (!snapshot) return without("nothing is served at this position");
+  if (!before) return without("it is new");
+  if (before.identity !== view.identity) return without("it has changed");
+  if (failureOf(snapshot, view.name)) return without("what is served has failed");
+  const files = servedFiles(snapshot, view.name);
+  for (const each of files) await store.check(each);
+  const served = rowsOf(before, partialsIn(store, before, files));
+  const replayed = rowsOf(view, partialsIn(store, view, file ? [file] : []));
+  const compared = await compareRows(session, served, replayed, {
+    inexact: view.tolerance > 0 ? doublesOf(view.columns) : [],
+    tolerance: view.tolerance,
+    keys: view.columns.filter((column) => column.key !== null).map((column) => column.name),
+  });
+  return { view: view.name, ...compared, incomparable: null };
+}
