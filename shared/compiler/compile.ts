@@ -373,7 +373,7 @@ function identityOf(
 ): string {
   const tables = references.map((table) => [table.name, table.columns, table.file.sha256]);
   const parts = [
-    streams.map((stream) => stream.fields),
+    streams.map((stream) => [stream.fields, stream.upcast]),
     tables,
     timezone,
     view.streams,

@@ -4,10 +4,12 @@ import { runBatch, runDefinition } from "../../batch/run.ts";
 import { Follower } from "../../serving/follower.ts";
 import { atPosition, atVersion } from "../../serving/past.ts";
 import { rowsOf } from "../../shared/compiler/texts.ts";
-import { formatPosition, type Position } from "../../shared/position.ts";
+import { covers, formatPosition, ofShard, type Position } from "../../shared/position.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import { unpin } from "../../shared/store/pin.ts";
-import { bestSnapshot } from "../../shared/store/versions.ts";
+import { bestSnapshot, newestHead } from "../../shared/store/versions.ts";
+import { runSpeed } from "../../speed/daemon.ts";
+import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { catchUp, isError, World } from "./world.ts";
 
@@ -97,6 +99,38 @@ describe("changed files", () => {
     const { manifest } = (await runDefinition(world.batch))!;
     expect(Object.keys(manifest.views)).toEqual(["groups"]);
     expect(await exact()).toBe(1);
+  });
+});
+
+describe("another number of shards", () => {
+  it("is a version at the same cut with everything linked, and the running daemon goes on with it", async () => {
+    const zero = await world.firstVersion();
+    await some(8);
+    await flushed(zero);
+    const one = await world.runBatch();
+    const stop = new AbortController();
+    const daemon = runSpeed({
+      store: world.store,
+      log: world.log,
+      manifest: one,
+      shards: null,
+      flushMsMax: 5,
+      memoryLimit: "500MB",
+      now: () => world.now,
+      say: world.say,
+      signal: stop.signal,
+    });
+    await some(4);
+    await world.define(views, 2);
+    const { manifest } = (await runDefinition(world.batch))!;
+    expect(manifest.views).toEqual(one.views);
+    await until(async () => {
+      const heads = [await newestHead(world.store, 2, 0), await newestHead(world.store, 2, 1)];
+      return heads.every((head) => head !== null && covers(head.position, ofShard(world.end, head.shard, 2)));
+    });
+    stop.abort();
+    await daemon;
+    expect(await exact()).toBe(3);
   });
 });
 
