@@ -7,9 +7,9 @@ import { type Aggregate, type Refused, refused, type ValuesPlan } from "./plan.t
 import { discrete, listed, sharesOf, valuesOf } from "./values.ts";
 
 /** HyperLogLog over 2^12 registers: 1.04 / sqrt(2^12). */
-export const distinctError = 0.0163;
+const distinctError = 0.0163;
 /** DDSketch: of any quantile that is not NULL, infinite or NaN. */
-export const quantileError = 0.01;
+const quantileError = 0.01;
 
 /** By md5, since DuckDB's own hash may change with its version; as hexadecimal digits, which is its quickest form. */
 const hashOf = (sql: string, type: string) => `md5(CAST(${oneZero(sql, type)} AS VARCHAR))`;

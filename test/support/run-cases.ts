@@ -1,0 +1,21 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, test } from "vitest";
+import { readCaseFile, ViewBench } from "./view-case.ts";
+
+const folder = join(import.meta.dirname, "../views/cases");
+
+/** A test for each SELECT of the case files whose names match. */
+export function runCases(names: RegExp): void {
+  for (const file of readdirSync(folder).filter((name) => name.endsWith(".sql") && names.test(name))) {
+    const cases = readCaseFile(join(folder, file));
+    describe(cases.name, () => {
+      let bench: ViewBench;
+      beforeAll(async () => {
+        bench = await ViewBench.open(cases);
+      });
+      afterAll(() => bench.close());
+      for (const sql of cases.selects) test(sql, { timeout: 60_000 }, () => bench.expectExact(sql));
+    });
+  }
+}
