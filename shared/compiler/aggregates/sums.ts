@@ -63,6 +63,23 @@ function extreme(combine: "min" | "max", { sql, type }: Argument): PartsPlan | R
   };
 }
 
+/** The n least or greatest values, as a list. */
+function extremes(combine: "min" | "max", x: Argument, n: Argument): PartsPlan | Refused {
+  const one = extreme(combine, x);
+  if ("why" in one) return one;
+  const most = n.constant?.length === 1 ? n.constant[0]! : "";
+  if (!/^[1-9]\d{0,5}$/.test(most))
+    return refused(`how many values ${combine} keeps is not a constant from 1 to 999999`, "write it as a number");
+  const type = `${x.type}[]`;
+  if (storageOf(type) !== type)
+    return refused(`a list of ${x.type} can't be kept in files without loss`, "cast the argument");
+  const sorted = combine === "min" ? "list_sort" : "list_reverse_sort";
+  const merge = ([part]: readonly string[]) =>
+    `${sorted}(flatten(list(${part}) FILTER (WHERE ${part} IS NOT NULL)))[1:${most}]`;
+  const call = `${combine}(${oneZero(x.sql, x.type)}, ${most})`;
+  return { parts: [{ call, type, storage: type, combine: merge }], finalize: ([part]) => part! };
+}
+
 function average(x: Argument): PartsPlan | Refused {
   const count = countPart(`count(${x.sql})`);
   const micros = microsOf(x);
@@ -166,16 +183,16 @@ export const sums: readonly Aggregate[] = [
   {
     names: ["min"],
     class: "semigroup",
-    arity: [1],
-    plan: ([x]) => extreme("min", x!),
+    arity: [1, 2],
+    plan: ([x, n]) => (n ? extremes("min", x!, n) : extreme("min", x!)),
     idempotent: true,
     monotone: "down",
   },
   {
     names: ["max"],
     class: "semigroup",
-    arity: [1],
-    plan: ([x]) => extreme("max", x!),
+    arity: [1, 2],
+    plan: ([x, n]) => (n ? extremes("max", x!, n) : extreme("max", x!)),
     idempotent: true,
     monotone: "up",
   },

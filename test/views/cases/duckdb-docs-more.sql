@@ -12,3 +12,6 @@ SELECT product(x) AS p, fsum(d) AS f, favg(x) AS a, geomean(d) AS g FROM events 
 -- WITHIN GROUP, as PostgreSQL has it.
 SELECT g, percentile_cont(0.5) WITHIN GROUP (ORDER BY d) AS a, percentile_disc(0.25) WITHIN GROUP (ORDER BY ts) AS b, percentile_cont([0.25, 0.75]) WITHIN GROUP (ORDER BY n) AS c FROM events GROUP BY g;
 SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY x) FILTER (WHERE x > 0) AS d FROM events;
+-- The n least and greatest.
+SELECT g, min(x, 2) AS lo, max(x, 2) AS hi, max(d, 1) AS d, min(m, 9) AS m, max(ts, 2) FILTER (WHERE w > 0) AS t FROM events GROUP BY g;
+SELECT max(g, 3) AS g, min(x, 2)[1] AS least FROM events;
