@@ -106,10 +106,10 @@ export async function planView(
   const found = uses.map((use, i) => {
     const own = nodesOf(use.children).map((): Argument => {
       const at = next++;
-      return { sql: argSql[at]!, type: argTypes[at]!, constant: constants[at]! };
+      return { sql: argSql[at]!, type: argTypes[at]!, ...constants[at]! };
     });
     const entry = aggregateNamed(String(use.function_name).toLowerCase(), use.distinct === true)!;
-    const plan = entry.plan(own);
+    const plan = entry.plan(own, { distinct: use.distinct === true, descending: isDescending(use) });
     if ("why" in plan) throw refuse(source, locationOf(use), plan.why, plan.instead);
     const described = (names: readonly string[]): AggregateUse => ({
       sql: useSql[i]!,
@@ -242,25 +242,31 @@ function rowsOf(set: ValueSet, more: string): ValueRows {
   return { value, count: "n", upto: "upto", total: "total", more, where: `s = ${set.number}` };
 }
 
-/** What arguments are for all events alike: the numbers of those that mention no field; null for all others. */
+function isDescending(use: Node): boolean {
+  const orders = isNode(use.order_bys) ? nodesOf(use.order_bys.orders) : [];
+  return orders[0]?.type === "DESCENDING";
+}
+
+/** Which arguments mention no field, and the numbers that those are. */
 async function constantsOf(
   session: Session,
   nodes: readonly Node[],
   texts: readonly string[],
-): Promise<(readonly string[] | null)[]> {
-  const found: (readonly string[] | null)[] = [];
+): Promise<Pick<Argument, "constant" | "fixed">[]> {
+  const found: Pick<Argument, "constant" | "fixed">[] = [];
   for (const [i, node] of nodes.entries()) {
     let fields = false;
     visit(node, (each) => {
       if (each.class === "COLUMN_REF" || each.class === "LAMBDA") fields = true;
     });
     if (fields) {
-      found.push(null);
+      found.push({ constant: null, fixed: false });
       continue;
     }
     const json = String((await session.value(`SELECT to_json(${texts[i]})::VARCHAR`)) ?? "");
     const numbers = json.match(/-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g) ?? [];
-    found.push(/^\[?[-\d.,\seE+]*\]?$/.test(json) && numbers.length > 0 ? numbers : null);
+    const constant = /^\[?[-\d.,\seE+]*\]?$/.test(json) && numbers.length > 0 ? numbers : null;
+    found.push({ constant, fixed: true });
   }
   return found;
 }

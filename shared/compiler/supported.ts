@@ -1,6 +1,6 @@
 /** What a view may hold: one SELECT over one stream, of functions of the events, with aggregates that merge. */
 import { aggregateNamed, aggregateNames } from "./aggregates/table.ts";
-import { isNode, locationOf, type Node, nodesOf, visit } from "./ast.ts";
+import { fingerprint, isNode, locationOf, type Node, nodesOf, visit } from "./ast.ts";
 import type { FunctionKind } from "./catalog.ts";
 import { findWord, refuse, type SourceText } from "./refusal.ts";
 
@@ -157,8 +157,21 @@ function checkFunction(source: SourceText, node: Node, at: number | null, catalo
       `available: ${aggregateNames.join(", ")}`,
     );
   }
-  const order = (node.order_bys as Node | null)?.orders;
-  if (Array.isArray(order) && order.length > 0) {
+  const orders = isNode(node.order_bys) ? nodesOf(node.order_bys.orders) : [];
+  const byItself =
+    orders.length === 1 &&
+    count > 0 &&
+    fingerprint(orders[0]!.expression as Node) === fingerprint(nodesOf(node.children)[0]!);
+  if (entry.sorted && !byItself) {
+    const instead = `order it by its own argument: ${name}(x, ', ' ORDER BY x)`;
+    throw refuse(
+      source,
+      at,
+      `${name}() in any other order than its values' own can't be put together from parts`,
+      instead,
+    );
+  }
+  if (orders.length > 0 && !entry.sorted) {
     throw refuse(
       source,
       at,

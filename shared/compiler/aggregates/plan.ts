@@ -7,6 +7,15 @@ export interface Argument {
   readonly type: string;
   /** What it is for all events alike, where it mentions no field: numbers (of a list, all of them). */
   readonly constant: readonly string[] | null;
+  /** It mentions no field: the same for all events. */
+  readonly fixed: boolean;
+}
+
+/** What stands inside the brackets beside the arguments. */
+export interface Written {
+  readonly distinct: boolean;
+  /** ORDER BY … DESC. */
+  readonly descending: boolean;
 }
 
 /** The aggregate that merges parts, or its SQL over the loaded parts of the same plan: commutative and associative. */
@@ -89,7 +98,9 @@ export interface Aggregate {
   /** Numbers of arguments it takes. */
   readonly arity: readonly number[];
   /** The plan for these arguments, or why there is none and what to write instead. */
-  readonly plan: (args: readonly Argument[]) => Plan | Refused;
+  readonly plan: (args: readonly Argument[], written: Written) => Plan | Refused;
+  /** It must be given an ORDER BY of its own argument. */
+  readonly sorted?: true;
   /** DISTINCT makes no difference to it. */
   readonly idempotent?: true;
   /** Its value depends on the order of events, and its plan may use the column `__event`. */

@@ -21,7 +21,7 @@ const byName = new Map(table.flatMap((entry) => entry.names.map((name) => [name,
 /** @param distinct it is taken of each value once */
 export function aggregateNamed(name: string, distinct: boolean): Aggregate | undefined {
   const entry = byName.get(name);
-  if (!entry || !distinct) return entry;
+  if (!entry || !distinct || entry.sorted) return entry;
   // of a list of the greatest it would make one
   if (entry.idempotent) return { ...entry, arity: [1] };
   // DuckDB takes such values in the order of a hash table

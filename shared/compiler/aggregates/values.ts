@@ -165,6 +165,19 @@ export const values: readonly Aggregate[] = [
         sumTolerance,
       ),
   ),
+  {
+    ...entry(["string_agg", "group_concat", "listagg"], [1, 2], ([x, separator], { distinct, descending }) => {
+      if (separator && !separator.fixed)
+        return refused("the separator differs from event to event", "write it as a text");
+      return valuesOf(x!, ({ value, count, where }) => {
+        const order = `ORDER BY ${value}${descending ? " DESC" : ""}`;
+        const text = `CAST(${value} AS VARCHAR)`;
+        const each = distinct ? `[${text}]` : `repeat([${text}], CAST(${count} AS BIGINT))`;
+        return `array_to_string(flatten(list(${each} ${order}) FILTER (WHERE ${where})), ${separator?.sql ?? "','"})`;
+      });
+    }),
+    sorted: true,
+  },
   entry(
     ["histogram"],
     [1],

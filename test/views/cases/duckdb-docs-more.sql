@@ -15,3 +15,6 @@ SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY x) FILTER (WHERE x > 0) AS d 
 -- The n least and greatest.
 SELECT g, min(x, 2) AS lo, max(x, 2) AS hi, max(d, 1) AS d, min(m, 9) AS m, max(ts, 2) FILTER (WHERE w > 0) AS t FROM events GROUP BY g;
 SELECT max(g, 3) AS g, min(x, 2)[1] AS least FROM events;
+-- Texts put together, in their own order.
+SELECT string_agg(g, '; ' ORDER BY g) AS s, string_agg(DISTINCT g, '' ORDER BY g DESC) AS d, group_concat(x ORDER BY x DESC) AS x, listagg(m, '|' ORDER BY m) FILTER (WHERE w > 0) AS m FROM events;
+SELECT w, string_agg(upper(g), ',' ORDER BY upper(g)) || '!' AS s FROM events GROUP BY w;
