@@ -217,7 +217,8 @@ export class Compiler {
         items.map(({ node }, i) => ({
           column: columns[i]!.name,
           uses: this.#written(node, uses, planned.uses),
-          bare: uses.indexOf(fingerprint(node)) !== undefined,
+          // a list of the least is not one value that moves
+          bare: uses.indexOf(fingerprint(node)) !== undefined && nodesOf(node.children).length < 2,
         })),
         having ? this.#written(having, uses, planned.uses) : null,
         planned.tolerance > 0,
