@@ -41,5 +41,6 @@ export const sessionMacros: readonly string[] = [
   `CREATE OR REPLACE TEMP MACRO tidemark_between_number(low, high, part) AS
      CASE WHEN part = 0 THEN low::DOUBLE ELSE low::DOUBLE * (1.0::DOUBLE - part) + high::DOUBLE * part END`,
   `CREATE OR REPLACE TEMP MACRO tidemark_between_micros(low, high, part) AS round(low + (high - low) * part)::BIGINT`,
-  `CREATE OR REPLACE TEMP MACRO tidemark_between_unscaled(low, high, part) AS trunc(low + (high - low) * part)::BIGINT`,
+  `CREATE OR REPLACE TEMP MACRO tidemark_between_unscaled(low, high, part) AS
+     low + trunc((high - low)::DOUBLE * part)::BIGINT`,
 ];

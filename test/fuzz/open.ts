@@ -1,0 +1,16 @@
+/** Faults that are known and not repaired yet: views that run into them are left out, and their cases in `found` say `open`. */
+import { setsOf, type View, write } from "./view.ts";
+
+const faults: readonly ((view: View) => boolean)[] = [
+  // several shares between values, of no values: a list of NULLs instead of NULL (aggregates/values.ts)
+  (view) => /quantile_cont\([^;]*\[/.test(write(view).sql),
+  // a grouping set that is there twice gives its rows once, where values are kept one by one (partial-texts.ts)
+  (view) => {
+    const sets = setsOf(view).map((set) => [...new Set(set)].sort().join());
+    return new Set(sets).size < sets.length;
+  },
+];
+
+export function isOpen(view: View): boolean {
+  return faults.some((each) => each(view));
+}
