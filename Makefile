@@ -34,6 +34,9 @@ one: $(built)  ## one test by name: make one CASE='refuses unknown keys'
 fuzz: $(modules)  ## random views against plain DuckDB: make fuzz N=50000 SEED=2
 	@N="$(N)" SEED="$(SEED)" VERBOSE="$(VERBOSE)" node --import jiti/register test/fuzz/main.ts
 
+mutate: $(modules)  ## put faults into copies of the sources: the tests must notice each (ONLY='part of a name')
+	@ONLY="$(ONLY)" node --import jiti/register test/mutation/main.ts
+
 demo: $(built)  ## the whole story in one minute; LOG=kafka runs it on a real broker
 	node dist/demo/main.js $(if $(LOG),--log $(LOG))
 

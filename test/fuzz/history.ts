@@ -27,7 +27,7 @@ export function randomHistory(random: () => number, records: Records): Step[] {
   const ends = records.map((list) => list.length);
   const steps: Step[] = [];
   // on a share of the runs after every step
-  const looks = random() < 0.1 ? 1 : 0.12;
+  const looks = random() < 0.05 ? 1 : 0.08;
   let at: number[] = ends.map(() => 0);
   let entries = 0;
   const fold = (upto: number[]) => {

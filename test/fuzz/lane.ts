@@ -5,7 +5,7 @@
 import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BIGINT, type DuckDBPreparedStatement, type Json, LIST, listValue } from "@duckdb/node-api";
+import type { DuckDBPreparedStatement, Json } from "@duckdb/node-api";
 import { Compiler } from "../../shared/compiler/compile.ts";
 import { combineOf, noPartials, partialColumns, partialOf, plainOf, rowsOf } from "../../shared/compiler/texts.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
@@ -43,6 +43,9 @@ export type Outcome =
 const rightly =
   /can't be kept|whichever came first|depends on order|beyond scale|two columns are called|VIEW_SYNTAX|is not available|no exact interpolation|shown in some groups only/;
 
+/** A table of one row: the entry that is made next, and the offsets that its events lie between. */
+const span = "span_of_the_fold";
+
 const fields = randomStream.fields.map((field) => quoteName(field.name)).join(", ");
 
 /** Another reading of a compiled view, to see that what is wrong with it is found. */
@@ -72,6 +75,7 @@ export class Lane {
   static async open(tamper: Tamper = (view) => view): Promise<Lane> {
     const duck = await Duck.open({ threads: 1 });
     const session = await duck.session();
+    await session.run(`CREATE TEMP TABLE ${span} AS SELECT 0 AS entry, [0]::BIGINT[] AS first, [0]::BIGINT[] AS last`);
     return new Lane(duck, session, await Compiler.open(session, [randomStream]), tamper);
   }
 
@@ -223,13 +227,14 @@ class Telling {
   /** A case that was made smaller may ask for offsets that go back: nothing lies between those. */
   async #fold(from: Offsets, upto: Offsets): Promise<Entry> {
     const entry = { number: this.#made++, upto: upto.map((offset, at) => Math.max(offset, from[at]!)) };
-    const events = `SELECT ${fields} FROM ${this.#events} WHERE __offset >= ($2::BIGINT[])[__partition + 1] AND __offset < ($3::BIGINT[])[__partition + 1]`;
-    this.#folding ??= await this.#session.connection.prepare(
-      `INSERT INTO ${this.#rows} SELECT $1::INTEGER, * FROM (${partialOf(this.#view, `${events}${this.#order}`)})`,
+    await this.#session.run(
+      `UPDATE ${span} SET entry = ${entry.number}, first = [${from.join(", ")}], last = [${entry.upto.join(", ")}]`,
     );
-    this.#folding.bindInteger(1, entry.number);
-    this.#folding.bindList(2, listValue(from.map(BigInt)), LIST(BIGINT));
-    this.#folding.bindList(3, listValue(entry.upto.map(BigInt)), LIST(BIGINT));
+    // not parameters, which would have the statement planned anew each time
+    const events = `SELECT ${fields} FROM ${this.#events}, ${span} WHERE __offset >= first[__partition + 1] AND __offset < last[__partition + 1]`;
+    this.#folding ??= await this.#session.connection.prepare(
+      `INSERT INTO ${this.#rows} SELECT (SELECT entry FROM ${span}), * FROM (${partialOf(this.#view, `${events}${this.#order}`)})`,
+    );
     await this.#folding.run();
     return entry;
   }
