@@ -184,7 +184,7 @@ export const faults: readonly Fault[] = [
         replace: "the delta is told again from there`);\n        at = entry.upto;\n        continue;",
       },
     ],
-    tests: pipeline,
+    tests: ["test/pipeline/takeover-gap.test.ts"],
   },
   {
     name: "compaction that swallows the entry after it",
