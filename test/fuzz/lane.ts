@@ -75,7 +75,10 @@ export class Lane {
   static async open(tamper: Tamper = (view) => view): Promise<Lane> {
     const duck = await Duck.open({ threads: 1 });
     const session = await duck.session();
-    await session.run(`CREATE TEMP TABLE ${span} AS SELECT 0 AS entry, [0]::BIGINT[] AS first, [0]::BIGINT[] AS last`);
+    await session.run(`CREATE TEMP TABLE ${span} (entry INTEGER, first BIGINT[], last BIGINT[])`);
+    // a statement is planned by what a table has ever held: without such a row it would take the first span for the only one
+    await session.run(`INSERT INTO ${span} VALUES (0, [0], [0]), (${1e9}, [-1, ${1e15}], [-1, ${1e15}])`);
+    await session.run(`DELETE FROM ${span} WHERE entry > 0`);
     return new Lane(duck, session, await Compiler.open(session, [randomStream]), tamper);
   }
 

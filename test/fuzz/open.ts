@@ -9,6 +9,8 @@ const faults: readonly ((view: View) => boolean)[] = [
     const sets = setsOf(view).map((set) => [...new Set(set)].sort().join());
     return new Set(sets).size < sets.length;
   },
+  // the row of no events is computed over all rows before it is left out, and a histogram of those has a key twice (partial-texts.ts)
+  (view) => /histogram\(/.test(write(view).sql) && setsOf(view).some((set) => set.length === 0) && view.having !== null,
 ];
 
 export function isOpen(view: View): boolean {
