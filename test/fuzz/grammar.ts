@@ -59,11 +59,20 @@ export function* viewsOf(seed: number): Generator<Drawn, never> {
   }
 }
 
+/**
+ * Whether a view's rows and partials are exact. The batch compares partials of doubles by a share of their values, and where those
+ * cancel out the rounding may be more than that: views of such are left to the quick runs, which know what was added up.
+ */
+export function isExact(view: View, applied: ReadonlySet<string>): boolean {
+  const rounds = [...applied].some((use) => use.endsWith("(real)") || use.startsWith("regr_count"));
+  return !rounds && write(view).rounded.length === 0 && !view.order && !view.sketch;
+}
+
 /** The text of one view, without regard to others, whose every value is exact. */
 export function exactView(random: () => number): string {
   for (;;) {
-    const view = drawView(new Draw(random, null));
-    const { sql, rounded } = write(view);
-    if (rounded.length === 0 && !isOpen(view) && !view.order && !view.sketch) return sql;
+    const draw = new Draw(random, null);
+    const view = drawView(draw);
+    if (isExact(view, draw.applied) && !isOpen(view)) return write(view).sql;
   }
 }

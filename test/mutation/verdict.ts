@@ -10,7 +10,13 @@ const secondsMax = 240;
 export async function firstFailure(dir: string, files: readonly string[]): Promise<string | null> {
   const report = join(dir, "report.json");
   const args = ["run", "--project", "fast", "--bail", "1", "--reporter", "json", "--outputFile", report, ...files];
-  const child = spawn(join(dir, "node_modules/.bin/vitest"), args, { cwd: dir, stdio: "ignore", detached: true });
+  const child = spawn(join(dir, "node_modules/.bin/vitest"), args, {
+    cwd: dir,
+    stdio: "ignore",
+    detached: true,
+    // the same random runs each time
+    env: { ...process.env, TIDEMARK_SEED: "1", SEED: "1" },
+  });
   let late = false;
   const timer = setTimeout(() => {
     late = true;
