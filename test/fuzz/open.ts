@@ -11,6 +11,8 @@ const faults: readonly ((view: View) => boolean)[] = [
   },
   // the row of no events is computed over all rows before it is left out, and a histogram of those has a key twice (partial-texts.ts)
   (view) => /histogram\(/.test(write(view).sql) && setsOf(view).some((set) => set.length === 0) && view.having !== null,
+  // a key that stands twice in GROUP BY with sets: DuckDB tells the two apart, we take them for one (scope.ts)
+  (view) => setsOf(view).length > 1 && setsOf(view).some((set) => new Set(set).size < set.length),
 ];
 
 export function isOpen(view: View): boolean {

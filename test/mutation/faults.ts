@@ -228,6 +228,6 @@ export const faults: readonly Fault[] = [
     name: "one event too many from the log's tail",
     file: "shared/history/history.ts",
     edits: [{ find: "(offset) => offset >= range.upto)", replace: "(offset) => offset > range.upto)" }],
-    tests: ["test/pipeline/batch.test.ts", "test/pipeline/random.test.ts"],
+    tests: ["test/pipeline/history-tail.test.ts"],
   },
 ];
