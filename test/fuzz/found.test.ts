@@ -39,7 +39,7 @@ describe("a fault that is put in", () => {
       } finally {
         lane.close();
       }
-    }, 60_000);
+    }, 120_000);
   }
 });
 
