@@ -24,6 +24,8 @@ export interface Archiver {
   readonly history: History;
   readonly session: Session;
   /** A file closes at so many records or bytes, or where the range ends; never by the clock. Default one million, 128 MB. */
+  /** False once these fields are not the stream's any more: whoever publishes new ones counts on the archive below its cut. */
+  readonly current?: (stream: StreamDefinition) => Promise<boolean>;
   readonly recordsPerFile?: number;
   readonly bytesPerFile?: number;
 }
@@ -139,8 +141,17 @@ async function archiveStretch(
       rows: count,
       dead,
       decoder: decoderOf(stream),
+      fields: stream.fields,
       latest,
     };
+    if (archiver.current && !(await archiver.current(stream))) {
+      await store.remove(file.name);
+      throw new TidemarkError(
+        "BATCH_STALE",
+        `a version with other fields of stream "${stream.name}" was published meanwhile`,
+        "nothing is lost: the next run archives with those",
+      );
+    }
     const mine = await store.createIfAbsent(layout.segment(stream.name, partition, from), seal(segment));
     if (!mine) await store.remove(file.name);
     return mine ? segment : null;

@@ -4,7 +4,7 @@ import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { previousRun } from "../shared/project/schedule.ts";
 import type { Store } from "../shared/store/store.ts";
 import { readVersion, versionNumbers } from "../shared/store/versions.ts";
-import { type Batch, type BatchResult, runArchive, runBatch } from "./run.ts";
+import { type Batch, type BatchResult, isChanged, runArchive, runBatch, runDefinition } from "./run.ts";
 
 export interface BatchDaemonOptions {
   readonly batch: Batch;
@@ -13,8 +13,6 @@ export interface BatchDaemonOptions {
   readonly archive: string;
   readonly timezone: string;
   readonly signal: AbortSignal;
-  /** Run a recompute at once, whatever the schedule says. */
-  readonly atOnce?: boolean;
   readonly onPublished?: (result: BatchResult) => void;
 }
 
@@ -38,18 +36,27 @@ export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void>
     running = turn;
     return turn;
   };
-  const recompute = () =>
-    alone("batch", async () => {
-      const result = await runBatch(batch);
-      batch.say(describeRun(result));
-      options.onPublished?.(result);
-    });
+  const whole = async () => {
+    const result = await runBatch(batch);
+    batch.say(describeRun(result));
+    options.onPublished?.(result);
+  };
+  const recompute = () => alone("batch", whole);
   // a recompute archives too
   const archive = async () => {
     if (!running) await alone("archive", async () => void (await runArchive(batch)));
   };
 
-  const why = options.atOnce ? "the project's files have changed" : await missedRun(batch.store, options, batch.now());
+  const why = await missedRun(batch.store, options, batch.now());
+  void alone("batch", async () => {
+    const result = await runDefinition(batch);
+    if (result) {
+      batch.say(`the project's files have changed: ${describeRun(result)}`);
+      options.onPublished?.(result);
+    } else if (!why && (await isChanged(batch))) {
+      await whole();
+    }
+  });
   if (why) {
     batch.say(`batch: ${why}; running now`);
     void recompute();

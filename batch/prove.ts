@@ -4,7 +4,7 @@ import { combineOf, partialOf } from "../shared/compiler/texts.ts";
 import type { Definition, ViewDefinition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
 import { TidemarkError } from "../shared/errors.ts";
-import { noEvents } from "../shared/history/segments.ts";
+import { noInputs } from "../shared/history/inputs.ts";
 import type { Proof, ViewFile } from "../shared/store/layout.ts";
 import { entryFiles, failureOf, partialsIn, versionFiles } from "../shared/store/partials.ts";
 import type { Store } from "../shared/store/store.ts";
@@ -32,10 +32,10 @@ export async function prove(
       ...versionFiles(pinned.manifest, view.name),
       ...pinned.heads.flatMap((head) => entryFiles(head.entries, view.name)),
     ];
-    const served = combineOf(view, withIdentity(definition, view, partialsIn(store, view, old)));
+    const served = combineOf(view, await withIdentity(definition, view, partialsIn(store, view, old)));
     const recomputed = combineOf(
       view,
-      withIdentity(definition, view, partialsIn(store, view, fresh.file ? [fresh.file] : [])),
+      await withIdentity(definition, view, partialsIn(store, view, fresh.file ? [fresh.file] : [])),
     );
     const { differences } = await compareRows(session, served, recomputed, {
       inexact: view.inexact,
@@ -49,10 +49,9 @@ export async function prove(
 }
 
 /** A view without keys has a row of counts 0 where events were looked for and none found, and no row where nobody looked: the same. */
-function withIdentity(definition: Definition, view: ViewDefinition, partials: string): string {
+async function withIdentity(definition: Definition, view: ViewDefinition, partials: string): Promise<string> {
   if (!view.global) return partials;
-  const stream = definition.streams.find((each) => each.name === view.stream)!;
-  return `${partials} UNION ALL (${partialOf(view, noEvents(stream))})`;
+  return `${partials} UNION ALL (${partialOf(view, await noInputs(definition, view))})`;
 }
 
 function disproved(pinned: Snapshot, view: ViewDefinition, differences: readonly Difference[]): TidemarkError {

@@ -1,12 +1,12 @@
-/** archive → version: the partial SQL of every view over all events below one cut. */
-import { partialOf } from "../shared/compiler/texts.ts";
-import type { Definition, StreamDefinition, ViewDefinition } from "../shared/definition.ts";
+/** archive → version: the partial SQL of every view over all events below one cut, or over those since an older version's. */
+import { combineOf, partialOf } from "../shared/compiler/texts.ts";
+import type { Definition } from "../shared/definition.ts";
 import { quoteText, type Session } from "../shared/duckdb/duck.ts";
 import { messageOf } from "../shared/errors.ts";
 import type { History } from "../shared/history/history.ts";
-import { type Position, rangesBetween } from "../shared/position.ts";
-import { layout, type ViewFile } from "../shared/store/layout.ts";
-import { isOfSql } from "../shared/store/partials.ts";
+import { covers, equals, type Position, places, rangesBetween } from "../shared/position.ts";
+import { layout, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
+import { isOfSql, partialsIn, versionFiles } from "../shared/store/partials.ts";
 import type { Store } from "../shared/store/store.ts";
 
 export interface Recompute {
@@ -18,6 +18,10 @@ export interface Recompute {
 /**
  * Computes every view over `[origin, cut)` into files of their own under `run`, durable but not yet named by any manifest.
  * A view whose SQL fails on valid events is marked failed; the others go on.
+ *
+ * @param base an older version whose partials are taken where they mean the same: as they are at the same cut, with the events since
+ *   then folded in at a later one
+ * @param onView told how each view was made, and in how many ms
  */
 export async function recompute(
   { store, history, session }: Recompute,
@@ -25,43 +29,52 @@ export async function recompute(
   origin: Position,
   cut: Position,
   run: string,
-  onView: (view: string, ms: number) => void = () => undefined,
+  base: VersionManifest | null,
+  onView: (view: string, how: string, ms: number) => void = () => undefined,
 ): Promise<Record<string, ViewFile>> {
-  const ranges = rangesBetween(origin, cut);
-  const events = new Map<string, string>();
+  const everything = history.inputs(session, definition, rangesBetween(origin, cut));
+  const since =
+    base && samePlaces(base.cut, cut) ? history.inputs(session, definition, rangesBetween(base.cut, cut)) : null;
   const files: Record<string, ViewFile> = {};
   for (const view of definition.views) {
     const started = performance.now();
-    const stream = streamOf(definition, view);
-    if (!events.has(stream.name)) events.set(stream.name, await history.events(session, stream, ranges));
-    files[view.name] = await writePartials(
-      store,
-      session,
-      view,
-      events.get(stream.name)!,
-      layout.versionFile(run, view.name),
-    );
-    onView(view.name, performance.now() - started);
+    const old = base?.definition.views.find((each) => each.name === view.name);
+    const file = base?.views[view.name];
+    const name = layout.versionFile(run, view.name);
+    const same = file && !file.failed && old?.identity === view.identity && base.cause !== "origin";
+    const done = (how: string) => onView(view.name, how, performance.now() - started);
+    if (same && view.streams.every((stream) => equals(only(base.cut, stream), only(cut, stream)))) {
+      files[view.name] = file;
+      done(`linked from version ${base.number}: neither it nor its events have changed`);
+    } else if (same && since) {
+      const kept = partialsIn(store, view, versionFiles(base, view.name));
+      for (const each of versionFiles(base, view.name)) await store.check(each);
+      const fresh = partialOf(view, await since(view));
+      files[view.name] = await writePartials(store, session, combineOf(view, `${kept} UNION ALL (${fresh})`), name);
+      done(`folded the events since version ${base.number} in`);
+    } else {
+      files[view.name] = await writePartials(store, session, partialOf(view, await everything(view)), name);
+      const why = !base ? "" : !old ? ": it is new" : old.identity === view.identity ? "" : ": it has changed";
+      done(`recomputed${why}`);
+    }
   }
   return files;
 }
 
-/** The stream a view reads. */
-function streamOf(definition: Definition, view: ViewDefinition): StreamDefinition {
-  return definition.streams.find((stream) => stream.name === view.stream)!;
+function only(position: Position, stream: string): Position {
+  return { [stream]: position[stream] ?? {} };
 }
 
-async function writePartials(
-  store: Store,
-  session: Session,
-  view: ViewDefinition,
-  events: string,
-  name: string,
-): Promise<ViewFile> {
+/** True where both speak of the same partitions, so that there is an interval between them. */
+function samePlaces(a: Position, b: Position): boolean {
+  return covers(b, a) && places(a).length === places(b).length;
+}
+
+async function writePartials(store: Store, session: Session, partials: string, name: string): Promise<ViewFile> {
   const scratch = store.scratch("version.parquet");
   let rows: number;
   try {
-    rows = Number(await session.value(`COPY (${partialOf(view, events)}) TO ${quoteText(scratch)} (FORMAT parquet)`));
+    rows = Number(await session.value(`COPY (${partials}) TO ${quoteText(scratch)} (FORMAT parquet)`));
   } catch (error) {
     if (!isOfSql(error)) throw error;
     return { file: null, rows: 0, failed: { message: messageOf(error), at: null } };

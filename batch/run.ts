@@ -4,16 +4,19 @@
 import { randomUUID } from "node:crypto";
 import type { Definition, StreamDefinition } from "../shared/definition.ts";
 import { Duck, quoteText, type Session } from "../shared/duckdb/duck.ts";
-import { isCode, messageOf } from "../shared/errors.ts";
+import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
+import { checkEvolution } from "../shared/history/evolution.ts";
 import { History } from "../shared/history/history.ts";
+import { decoderOf } from "../shared/history/segments.ts";
 import type { Log } from "../shared/log/log.ts";
-import { covers, equals, nearest, offsetAt, type Position, places } from "../shared/position.ts";
-import { layout, type Proof, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
+import { covers, equals, nearest, offsetAt, type Position, places, positionOf } from "../shared/position.ts";
+import { differencesOf } from "../shared/project/differences.ts";
+import { layout, manifestFormat, type Proof, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, ensureOrigin, ensureVersion, logStream } from "../shared/store/origin.ts";
 import { failureOf, filesOf } from "../shared/store/partials.ts";
 import { pinAgain, unpin } from "../shared/store/pin.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
-import { publishVersion, type Snapshot, snapshotOf } from "../shared/store/versions.ts";
+import { newestVersion, publishVersion, type Snapshot, snapshotOf } from "../shared/store/versions.ts";
 import { archive, archivedPosition } from "./archive.ts";
 import { clean } from "./clean.ts";
 import { prove } from "./prove.ts";
@@ -45,13 +48,23 @@ export interface BatchResult {
 const nearEnd = 500_000;
 
 /**
- * Archives, recomputes all views at one cut, and publishes a new version.
- * @throws BATCH_UNPROVED when both layers disagree, BATCH_STALE when another run published further; nothing is published then
+ * How a run makes its version. full: all views anew, the truth that all else is checked by. incremental: from the newest version's
+ * partials and the events since. definition: at the newest version's cut, for changed files.
  */
-export async function runBatch(batch: Batch): Promise<BatchResult> {
+export type Mode = "full" | "incremental" | "definition";
+
+/**
+ * Archives, computes all views at one cut, and publishes a new version.
+ * @throws CONFIG_STREAM when changed fields can't be read from older events; BATCH_UNPROVED when both layers disagree, BATCH_STALE when another run published further; nothing is published then
+ */
+export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<BatchResult> {
   const { store, log } = batch;
   const definition = await batch.makeDefinition();
   const newest = await ensureVersion(store, log, async () => definition);
+  for (const stream of definition.streams) {
+    const before = streamIn(newest.definition, stream.name);
+    if (before) checkEvolution(stream, before.fields, `as they are in version ${newest.number}`);
+  }
   const origin = await ensureOrigin(store, log, definition.streams);
   checkWithinLog(newest.cut, await endOf(log, definition.streams));
   const run = randomUUID().slice(0, 12);
@@ -75,15 +88,27 @@ export async function runBatch(batch: Batch): Promise<BatchResult> {
   try {
     const archivedBefore = await archivedPosition(history, origin);
     // the end is looked at after what is compared with it, since a live writer goes on
-    const [pinned, end] = await pinNear(batch, newest, definition.streams, run);
+    const [pinned, end] =
+      mode === "definition"
+        ? [
+            { snapshot: null, reason: `it has the cut of version ${newest.number}` },
+            await endOf(log, definition.streams),
+          ]
+        : await pinNear(batch, newest, definition.streams, run);
     checkWithinLog(archivedBefore, end);
-    const cut = pinned.snapshot?.position ?? end;
+    const cut = mode === "definition" ? cutOf(newest, origin) : (pinned.snapshot?.position ?? end);
     const { records } = await timed("archive", () =>
       archive({ store, log, history, session }, definition.streams, cut, batch.onArchived),
     );
     const files = await timed("recompute", () =>
-      recompute({ store, history, session }, definition, origin, cut, run, (view, ms) =>
-        batch.say(`${view}: recomputed in ${Math.round(ms)} ms`),
+      recompute(
+        { store, history, session },
+        definition,
+        origin,
+        cut,
+        run,
+        mode === "full" ? null : newest,
+        (view, how, ms) => batch.say(`view ${view}: ${how} (${Math.round(ms)} ms)`),
       ),
     );
     if (pinned.snapshot) placeFailures(files, pinned.snapshot, definition);
@@ -94,11 +119,12 @@ export async function runBatch(batch: Batch): Promise<BatchResult> {
       ? await timed("prove", () => prove(store, session, snapshot, definition, files))
       : { state: "unproved", by: pinned.reason, views: 0 };
     const counted = await countEvents(store, session, history, cut);
+    await checkArchivedAlike(history, newest.definition, definition, cut);
     const manifest = await timed("publish", () =>
       publishVersion(store, {
-        format: 1,
+        format: manifestFormat,
         createdAt: new Date(batch.now()).toISOString(),
-        cause: "batch",
+        cause: mode === "definition" ? "definition" : "batch",
         definition,
         origin,
         cut,
@@ -134,11 +160,74 @@ export async function runArchive(batch: Batch): Promise<number> {
     const before = await archivedPosition(history, newest.origin);
     const end = await endOf(log, streams);
     checkWithinLog(before, end);
-    const { records } = await archive({ store, log, history, session }, streams, end, batch.onArchived);
+    const current = async (stream: StreamDefinition) => {
+      const now = streamIn((await newestVersion(store))!.definition, stream.name);
+      return now !== undefined && decoderOf(now) === decoderOf(stream);
+    };
+    const { records } = await archive({ store, log, history, session, current }, streams, end, batch.onArchived);
     return records;
   } finally {
     session.close();
     duck.close();
+  }
+}
+
+/**
+ * The new version that changed files ask for, at the newest version's cut: what has not changed is linked, the rest computed from the
+ * archive. Null where nothing changed, or where only a full run can tell (changed fields count from its own cut on).
+ */
+export async function runDefinition(batch: Batch): Promise<BatchResult | null> {
+  const newest = await newestVersion(batch.store);
+  if (!newest || newest.cause === "origin") return null;
+  const definition = await batch.makeDefinition();
+  if (differencesOf(definition, newest.definition).length === 0) return null;
+  for (const stream of definition.streams) {
+    const old = streamIn(newest.definition, stream.name);
+    if (old && decoderOf(old) !== decoderOf(stream)) return null;
+  }
+  return runBatch({ ...batch, makeDefinition: async () => definition }, "definition");
+}
+
+/** True where the project's files differ from the newest version's definition. */
+export async function isChanged({ store, makeDefinition }: Batch): Promise<boolean> {
+  const newest = await newestVersion(store);
+  return newest !== null && differencesOf(await makeDefinition(), newest.definition).length > 0;
+}
+
+/** A version's cut as a position of these streams: a new one stands at its origin. */
+function cutOf({ cut }: VersionManifest, origin: Position): Position {
+  return positionOf(
+    places(origin).map((place) => ({
+      ...place,
+      offset: offsetAt(cut, place.stream, place.partition) ?? place.offset,
+    })),
+  );
+}
+
+function streamIn({ streams }: Definition, name: string): StreamDefinition | undefined {
+  return streams.find((each) => each.name === name);
+}
+
+/**
+ * New fields count from the new version's cut on, so nothing beyond it may be archived with the old ones.
+ * @throws BATCH_STALE
+ */
+async function checkArchivedAlike(
+  history: History,
+  before: Definition,
+  { streams }: Definition,
+  cut: Position,
+): Promise<void> {
+  for (const stream of streams) {
+    const old = streamIn(before, stream.name);
+    if (!old || decoderOf(old) === decoderOf(stream)) continue;
+    const own = { [stream.name]: cut[stream.name]! };
+    if (covers(own, await archivedPosition(history, own))) continue;
+    throw new TidemarkError(
+      "BATCH_STALE",
+      `stream "${stream.name}" was archived with its old fields beyond the new version's cut meanwhile`,
+      "nothing is lost: run it again",
+    );
   }
 }
 

@@ -54,7 +54,7 @@ async function recomputing(bench: Bench, store: Store, made: Made, archived: Arc
     const hashing = await timed(() => history.events(session, stream, ranges));
     const recomputeWith = async (reader: History): Promise<number> => {
       const run = randomUUID();
-      const ms = await timed(() => recompute({ store, history: reader, session }, definition, origin, cut, run));
+      const ms = await timed(() => recompute({ store, history: reader, session }, definition, origin, cut, run, null));
       await store.remove(`version-files/${run}`);
       return ms;
     };
@@ -104,7 +104,14 @@ async function spilling(
   try {
     const ms = await withDuck(store, tightLimit, (session) =>
       timed(async () => {
-        const files = await recompute({ store, history, session }, { ...definition, views: [view] }, origin, cut, run);
+        const files = await recompute(
+          { store, history, session },
+          { ...definition, views: [view] },
+          origin,
+          cut,
+          run,
+          null,
+        );
         const { rows, failed } = files.spilling!;
         if (failed) bench.say(`the spilling view FAILED: ${failed.message}`);
         groups = rows;

@@ -6,7 +6,7 @@ import { partialColumns, partialOf, rowsOf } from "../shared/compiler/texts.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../shared/definition.ts";
 import { Duck, quoteText, type Session } from "../shared/duckdb/duck.ts";
 import { positionOf } from "../shared/position.ts";
-import { layout, type ViewFile } from "../shared/store/layout.ts";
+import { layout, manifestFormat, type ViewFile } from "../shared/store/layout.ts";
 import { Store } from "../shared/store/store.ts";
 import { publishVersion } from "../shared/store/versions.ts";
 import { Generation } from "../speed/generation.ts";
@@ -94,9 +94,9 @@ async function load(
   deltaRows: number,
 ): Promise<Loaded> {
   const at = (offset: number) =>
-    positionOf(Array.from({ length: 4 }, (_, partition) => ({ stream: view.stream, partition, offset })));
+    positionOf(Array.from({ length: 4 }, (_, partition) => ({ stream: view.streams[0]!, partition, offset })));
   const manifest = await publishVersion(store, {
-    format: 1,
+    format: manifestFormat,
     createdAt: new Date().toISOString(),
     cause: "batch",
     definition,
@@ -142,6 +142,8 @@ async function writePartials(
   const events =
     `SELECT NULL::TIMESTAMP AS ts, 'key-' || (i * ${step}) AS device, 'view' AS kind, i AS visitor, i % 1000 AS ms, ` +
     `i AS bytes, (i % 100000 / 100)::DECIMAL(9,2) AS price, true AS ok FROM range(${rows}) r(i)`;
-  await session.run(`COPY (${partialOf(view, events)}) TO ${quoteText(scratch)} (FORMAT parquet)`);
+  await session.run(
+    `COPY (${partialOf(view, new Map([[view.streams[0]!, events]]))}) TO ${quoteText(scratch)} (FORMAT parquet)`,
+  );
   return { file: await store.publish(scratch, name, { durable: false }), rows };
 }

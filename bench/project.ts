@@ -111,7 +111,7 @@ export interface Made {
 
 export async function make(folder: string, brokers: readonly string[] = []): Promise<Made> {
   const project = await makeProject(folder, brokers);
-  const definition = await makeDefinition(project);
+  const definition = await makeDefinition(project, null);
   return { project, definition, stream: definition.streams[0]! };
 }
 

@@ -11,6 +11,11 @@ export type Understood = { readonly invocation: Invocation } | { readonly exitCo
  * @throws TidemarkError USAGE
  */
 export function understand(argv: readonly string[]): Understood {
+  // not commander's own option, which would take `query --version N` for itself
+  if (argv.length === 1 && /^(--version|-V)$/.test(argv[0]!)) {
+    process.stdout.write(`${packageVersion()}\n`);
+    return { exitCode: 0 };
+  }
   let invocation: Invocation | undefined;
   const program = commandLine((found) => {
     invocation = found;
@@ -29,7 +34,7 @@ export function understand(argv: readonly string[]): Understood {
 function commandLine(found: (invocation: Invocation) => void): Command {
   const program = new Command("tidemark")
     .description("Live analytics views over an event log.")
-    .version(packageVersion())
+    .addHelpText("after", "\nWith --version alone, prints the version.")
     .option("--project <dir>", "the project's folder", ".")
     .option("--data <dir>", "the data folder (default: .tidemark in the project)")
     .option("--brokers <list>", "Kafka's brokers, host:port, separated by commas", (text) => text.split(","))
@@ -56,7 +61,12 @@ function commandLine(found: (invocation: Invocation) => void): Command {
     .command("batch")
     .description("the scheduled batch daemon")
     .option("--once", "archive, recompute all views at one cut, publish and end", false)
-    .action((options: { once: boolean }, command: Command) => give("batch", command, { once: options.once }));
+    .option("--incremental", "with --once: fold the events since the newest version instead", false)
+    .action((options: VerbArgs["batch"], command: Command) => {
+      if (options.incremental && !options.once)
+        throw new TidemarkError("USAGE", "--incremental is for one run", "write: tidemark batch --once --incremental");
+      give("batch", command, options);
+    });
   program
     .command("speed")
     .description("the streaming daemon")
@@ -82,9 +92,14 @@ function commandLine(found: (invocation: Invocation) => void): Command {
         "csv",
       ]),
     )
-    .action((sql: string, options: { format?: QueryFormat }, command: Command) => {
+    .addOption(
+      new Option("--version <n>", "as a version had it at its cut").conflicts("position").argParser(wholeNumber),
+    )
+    .option("--position <position>", "as it was when the log stood there, e.g. orders@0:1200,1:1180")
+    .action((sql: string, options: { format?: QueryFormat; version?: number; position?: string }, command: Command) => {
       const { json } = command.optsWithGlobals<Options>();
-      give("query", command, { sql, format: options.format ?? (json ? "json" : "table") });
+      const { format = json ? "json" : "table", version = null, position = null } = options;
+      give("query", command, { sql, format, version, position });
     });
   program
     .command("status")
@@ -94,6 +109,10 @@ function commandLine(found: (invocation: Invocation) => void): Command {
     .command("explain <view>")
     .description("the SQL derived for a view, and the class of each aggregate")
     .action((view: string, _options, command: Command) => give("explain", command, { view }));
+  program
+    .command("diff <view>")
+    .description("how a view's answers would change with the project's files, before they do")
+    .action((view: string, _options, command: Command) => give("diff", command, { view }));
   program
     .command("verify [views...]")
     .description("recompute from archive and log with the views' own SQL, and compare every row")

@@ -43,6 +43,7 @@ function verbs(): { [V in VerbName]: () => Promise<{ run: Run<V> }> } {
     query: () => import("./verbs/query.ts"),
     status: () => import("./verbs/status.ts"),
     explain: () => import("./verbs/explain.ts"),
+    diff: () => import("./verbs/diff.ts"),
     verify: () => import("./verbs/verify.ts"),
     versions: () => import("./verbs/versions.ts"),
     rollback: () => import("./verbs/rollback.ts"),

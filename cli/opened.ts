@@ -54,7 +54,7 @@ export function batchOf({ project, store, log }: Opened, say: (line: string) => 
   return {
     store,
     log,
-    makeDefinition: () => makeDefinition(project),
+    makeDefinition: () => makeDefinition(project, store),
     memoryLimit: project.batch.memoryLimit,
     keepVersions: project.batch.keepVersions,
     retentionMs: project.log.retentionMs,

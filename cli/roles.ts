@@ -1,7 +1,8 @@
 /** The daemons over an opened project, as `speed`, `serve` and `dev` run them. */
 import { runServe } from "../serving/daemon.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
-import { differencesOf, makeDefinition } from "../shared/project/definition.ts";
+import { makeDefinition } from "../shared/project/definition.ts";
+import { differencesOf } from "../shared/project/differences.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 import { ensureVersion } from "../shared/store/origin.ts";
 import { runSpeed } from "../speed/daemon.ts";
@@ -13,13 +14,13 @@ const daemonMemory = "1GB";
 
 /** The newest version; where there is none, version 0 is made from the project's files. */
 export function firstVersion({ project, store, log }: Opened): Promise<VersionManifest> {
-  return ensureVersion(store, log, () => makeDefinition(project));
+  return ensureVersion(store, log, () => makeDefinition(project, store));
 }
 
 /** What differs between the project's files and the version that is followed, in words. Files that don't compile differ too. */
-export async function driftOf({ project }: Opened, manifest: VersionManifest): Promise<string[]> {
+export async function driftOf({ project, store }: Opened, manifest: VersionManifest): Promise<string[]> {
   try {
-    return differencesOf(await makeDefinition(project), manifest.definition);
+    return differencesOf(await makeDefinition(project, store), manifest.definition);
   } catch (error) {
     return [error instanceof TidemarkError ? error.line : messageOf(error)];
   }

@@ -9,15 +9,23 @@ export type QueryFormat = "table" | "json" | "ndjson" | "csv";
 export interface VerbArgs {
   init: { readonly dir: string };
   dev: NoArgs;
-  batch: { readonly once: boolean };
+  /** incremental only with once. */
+  batch: { readonly once: boolean; readonly incremental: boolean };
   /** shard null: all of them. */
   speed: { readonly shard: number | null };
   serve: NoArgs;
   /** A file "-" is standard input. */
   load: { readonly stream: string; readonly files: readonly string[] };
-  query: { readonly sql: string; readonly format: QueryFormat };
+  /** At most one of version and position; neither: the newest there is. */
+  query: {
+    readonly sql: string;
+    readonly format: QueryFormat;
+    readonly version: number | null;
+    readonly position: string | null;
+  };
   status: NoArgs;
   explain: { readonly view: string };
+  diff: { readonly view: string };
   /** No views: all of them. */
   verify: { readonly views: readonly string[] };
   versions: NoArgs;

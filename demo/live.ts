@@ -28,7 +28,7 @@ export async function streamRest(live: Live): Promise<void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([live.signal, stop.signal]);
   const { project, store, log } = live.opened;
-  const manifest = await ensureVersion(store, log, () => makeDefinition(project));
+  const manifest = await ensureVersion(store, log, () => makeDefinition(project, store));
   const common = { store, log, memoryLimit: "1GB", now: Date.now, say: () => undefined, signal };
   let url = "";
   let listening: () => void = () => undefined;

@@ -51,7 +51,7 @@ export function httpApi(options: HttpOptions): FastifyInstance {
       const data = [...served.views.values()].map(({ definition, failed }) => ({
         name: definition.name,
         description: definition.description,
-        stream: definition.stream,
+        streams: definition.streams,
         columns: definition.columns.map(({ name, type, key }) => ({ name, type, key: key !== null })),
         failed,
       }));

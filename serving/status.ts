@@ -32,7 +32,7 @@ export function statusOf({ follower, freshness, now }: Answering) {
       }),
       views: [...served.views.values()].map(({ definition, failed }) => ({
         name: definition.name,
-        stream: definition.stream,
+        streams: definition.streams,
         failed,
       })),
     };

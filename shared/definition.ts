@@ -9,6 +9,8 @@ export interface FieldDefinition {
   /** Canonical DuckDB type, e.g. "BIGINT", "DECIMAL(18,3)". */
   readonly type: string;
   readonly nullable: boolean;
+  /** A literal: what a nullable field is where a record has none. */
+  readonly default?: string;
 }
 
 export interface StreamDefinition {
@@ -22,7 +24,19 @@ export interface StreamDefinition {
   /** Field with the event time, for people and charts; decides nothing. */
   readonly time: string | null;
   readonly id: string | null;
+  /** SQL over a record's JSON (`event`) that gives the JSON of an event with the fields above; null: records are such already. */
+  readonly upcast: string | null;
   readonly partitions: number;
+}
+
+/** A table of the project's reference/ folder: the same for all events of a version. */
+export interface ReferenceTable {
+  readonly name: string;
+  /** Relative to the project folder. */
+  readonly source: string;
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** Its rows in the store, as Parquet, named by the content of the source. */
+  readonly file: { readonly name: string; readonly bytes: number; readonly sha256: string };
 }
 
 /** A view as the user wrote it. `file` is relative to the project folder. */
@@ -54,16 +68,23 @@ export interface PartialColumn {
 /** An aggregate of a view, for `explain`. */
 export interface AggregateUse {
   readonly sql: string;
-  readonly class: "group" | "semigroup" | "values";
+  readonly class: "group" | "semigroup" | "values" | "sketch";
   readonly parts: readonly string[];
+  /** Of a sketch: how near it is. */
+  readonly error?: string;
 }
 
 /**
  * A compiled view. The three texts are complete SELECTs over one relation each:
- * `partial` over the stream's name (typed events), `combine` over `partials`, `finalize` over `merged` (what combine gave).
+ * `partial` over the streams' names (typed events) and those of reference tables, `combine` over `partials`, `finalize` over `merged` (what combine gave).
  */
 export interface ViewDefinition extends ViewSource {
-  readonly stream: string;
+  /** The streams it reads; without a join or UNION ALL, one. */
+  readonly streams: readonly string[];
+  /** The reference tables it joins. */
+  readonly references: readonly string[];
+  /** Uses the events' order (log time, partition, offset): what it reads has the column `__event`. Such a view has one stream. */
+  readonly ordered: boolean;
   /** Hash of all that decides what the partials mean; partials of different identity are never merged. */
   readonly identity: string;
   /** No group keys: one row, also where there are no events. */
@@ -80,11 +101,36 @@ export interface ViewDefinition extends ViewSource {
   readonly inexact: readonly string[];
   /** By what share such values may differ between two tellings, in partials and in the rows' doubles; 0: everything is exact. */
   readonly tolerance: number;
+  readonly coordination: Coordination;
+  /** Null: no sketches. */
+  readonly estimates: Estimates | null;
+}
+
+/** CALM's question, answered for a view: does it need an order of events, and may an answer be taken back? */
+export interface Coordination {
+  /** Whoever has seen the same events gives the same rows, in whatever order they came: no one has to agree on an order. */
+  readonly free: boolean;
+  /** More events never take back what a row has said: its values move one way only. */
+  readonly monotone: boolean;
+  readonly why: readonly string[];
+}
+
+/** What checks the sketches of a view against exact aggregates, group by group: two texts with the columns k0, … and e0, … (lists). */
+export interface Estimates {
+  /** Over `merged`. */
+  readonly estimate: string;
+  /** Over the streams' names. */
+  readonly exact: string;
+  /** Relative error of each e0, …, in their order; of a count of distinct values the standard error. */
+  readonly errors: readonly number[];
+  /** Columns that no plain SQL can be compared with. */
+  readonly columns: readonly string[];
 }
 
 export interface Definition {
   readonly project: string;
   readonly streams: readonly StreamDefinition[];
+  readonly references: readonly ReferenceTable[];
   readonly views: readonly ViewDefinition[];
   /** DuckDB's TimeZone in every session that computes with these views. */
   readonly timezone: string;

@@ -199,16 +199,16 @@ export class DeltaWriter {
       ]);
       if (equals(upto, this.position)) continue;
       const ranges = rangesBetween(this.position, upto);
-      const events = await history.events(session, stream, ranges);
+      const inputsOf = history.inputs(session, this.generation.manifest.definition, ranges);
       const { sequence, nameOf } = this.generation.nextNames();
       const views: Record<string, ViewFile> = {};
       for (const view of this.generation.manifest.definition.views) {
         const failed = this.#failed.get(view.name);
         if (failed) views[view.name] = { file: null, rows: 0, failed };
-        else if (view.stream !== stream.name) views[view.name] = { file: null, rows: 0 };
+        else if (!view.streams.includes(stream.name)) views[view.name] = { file: null, rows: 0 };
         else {
           views[view.name] = await this.#folder
-            .foldEvents(view, events, nameOf(view.name))
+            .foldInputs(view, await inputsOf(view), nameOf(view.name))
             .catch((error: unknown): ViewFile => {
               if (!isOfSql(error)) throw error;
               return { file: null, rows: 0, failed: { message: messageOf(error), at: null } };

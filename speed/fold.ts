@@ -1,15 +1,18 @@
 /** One micro-batch → partials: decode once, then one partial SQL per view, each into a file. */
 import { writeFile } from "node:fs/promises";
-import { partialOf } from "../shared/compiler/texts.ts";
+import { type Inputs, partialOf } from "../shared/compiler/texts.ts";
 import type { DeadLetter, Decoded } from "../shared/decode/decode.ts";
 import { Decoder } from "../shared/decode/decode.ts";
-import type { Definition, ViewDefinition } from "../shared/definition.ts";
+import type { Definition, StreamDefinition, ViewDefinition } from "../shared/definition.ts";
 import { quoteText, type Session } from "../shared/duckdb/duck.ts";
 import { messageOf } from "../shared/errors.ts";
+import { inputsOf } from "../shared/history/inputs.ts";
+import { noEvents } from "../shared/history/segments.ts";
 import type { RecordBatch } from "../shared/log/log.ts";
 import type { Place } from "../shared/position.ts";
 import type { ViewFailure, ViewFile } from "../shared/store/layout.ts";
 import { isOfSql } from "../shared/store/partials.ts";
+import { loadReferences } from "../shared/store/reference-tables.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
 import type { Taken } from "./intake.ts";
 
@@ -22,11 +25,14 @@ export interface Folded {
   readonly latest: number;
 }
 
+type DecodedStreams = Map<string, { readonly decoded: Decoded; readonly batches: readonly RecordBatch[] }>;
+
 export class Folder {
   readonly #store: Store;
   readonly #session: Session;
   readonly #definition: Definition;
   readonly #decoders: ReadonlyMap<string, Decoder>;
+  #references: Promise<ReadonlyMap<string, string>> | null = null;
 
   constructor(store: Store, session: Session, definition: Definition) {
     this.#store = store;
@@ -49,7 +55,7 @@ export class Folder {
     nameOf: (view: string) => string,
     failed: ReadonlyMap<string, ViewFailure>,
   ): Promise<Folded> {
-    const decoded = new Map<string, { decoded: Decoded; batches: readonly RecordBatch[] }>();
+    const decoded: DecodedStreams = new Map();
     try {
       for (const { stream, batches } of taken) {
         decoded.set(stream.name, { decoded: await this.#decoders.get(stream.name)!.decode(batches), batches });
@@ -57,11 +63,13 @@ export class Folder {
       const views: Record<string, ViewFile> = {};
       for (const view of this.#definition.views) {
         const before = failed.get(view.name);
-        const input = decoded.get(view.stream);
+        const any = view.streams.some((name) => {
+          const each = decoded.get(name)?.decoded;
+          return each && each.count > each.dead.length;
+        });
         if (before) views[view.name] = { file: null, rows: 0, failed: before };
-        else if (!input || input.decoded.count === input.decoded.dead.length)
-          views[view.name] = { file: null, rows: 0 };
-        else views[view.name] = await this.#foldView(view, input.decoded, input.batches, nameOf(view.name));
+        else if (!any) views[view.name] = { file: null, rows: 0 };
+        else views[view.name] = await this.#foldView(view, decoded, nameOf(view.name));
       }
       const all = [...decoded.values()];
       const dead = all.flatMap((each) => each.decoded.dead);
@@ -77,56 +85,64 @@ export class Folder {
     }
   }
 
-  /** Partials of a SELECT of events that is not a micro-batch (what History gives). */
-  async foldEvents(view: ViewDefinition, events: string, name: string): Promise<ViewFile> {
+  /** Partials of what a view reads. */
+  async foldInputs(view: ViewDefinition, inputs: Inputs, name: string): Promise<ViewFile> {
     const scratch = this.#store.scratch("entry.parquet");
     const rows = Number(
-      await this.#session.value(`COPY (${partialOf(view, events)}) TO ${quoteText(scratch)} (FORMAT parquet)`),
+      await this.#session.value(`COPY (${partialOf(view, inputs)}) TO ${quoteText(scratch)} (FORMAT parquet)`),
     );
     return { file: await this.#store.publish(scratch, name, { durable: false }), rows };
   }
 
-  async #foldView(
-    view: ViewDefinition,
-    decoded: Decoded,
-    batches: readonly RecordBatch[],
-    name: string,
-  ): Promise<ViewFile> {
+  async #foldView(view: ViewDefinition, decoded: DecodedStreams, name: string): Promise<ViewFile> {
     try {
-      return await this.foldEvents(view, decoded.events, name);
+      return await this.foldInputs(view, await this.#inputsOf(view, decoded), name);
     } catch (error) {
       if (!isOfSql(error)) throw error;
-      return {
-        file: null,
-        rows: 0,
-        failed: { message: messageOf(error), at: await this.#firstFailing(view, decoded, batches) },
-      };
+      const at = await this.#firstFailing(view, decoded);
+      return { file: null, rows: 0, failed: { message: messageOf(error), at } };
     }
   }
 
-  /** The first record of the micro-batch with which the view's partial SQL fails, by bisection. */
-  async #firstFailing(view: ViewDefinition, decoded: Decoded, batches: readonly RecordBatch[]): Promise<Place | null> {
-    const works = async (rows: number): Promise<boolean> => {
-      const where = decoded.events.includes(" WHERE ")
-        ? `${decoded.events} AND rowid < ${rows}`
-        : `${decoded.events} WHERE rowid < ${rows}`;
-      return this.#session.read(partialOf(view, where)).then(
-        () => true,
-        () => false,
-      );
+  /** @param below of one stream, only the events among its first so many records, and none of the others */
+  async #inputsOf(
+    view: ViewDefinition,
+    decoded: DecodedStreams,
+    below?: { stream: string; records: number },
+  ): Promise<Inputs> {
+    this.#references ??= loadReferences(this.#session, this.#store, this.#definition);
+    const eventsOf = (stream: StreamDefinition, ordered: boolean) => {
+      const found = below && below.stream !== stream.name ? undefined : decoded.get(stream.name);
+      if (!found) return noEvents(stream, ordered);
+      return found.decoded.select({ ordered, ...(below ? { below: below.records } : {}) });
     };
-    let [good, bad] = [0, decoded.count];
-    if (await works(bad)) return null;
-    while (bad - good > 1) {
-      const middle = (good + bad) >> 1;
-      if (await works(middle)) good = middle;
-      else bad = middle;
-    }
-    let index = bad - 1;
-    for (const batch of batches) {
-      if (index < batch.count)
-        return { stream: view.stream, partition: batch.partition, offset: batch.offsets[index]! };
-      index -= batch.count;
+    return inputsOf(this.#definition, view, eventsOf, await this.#references);
+  }
+
+  /** The first record of the micro-batch with which the view's partial SQL fails, by bisection, stream by stream. */
+  async #firstFailing(view: ViewDefinition, decoded: DecodedStreams): Promise<Place | null> {
+    for (const stream of view.streams) {
+      const found = decoded.get(stream);
+      if (!found) continue;
+      const works = async (records: number): Promise<boolean> => {
+        const inputs = await this.#inputsOf(view, decoded, { stream, records });
+        return this.#session.read(partialOf(view, inputs)).then(
+          () => true,
+          () => false,
+        );
+      };
+      let [good, bad] = [0, found.decoded.count];
+      if (await works(bad)) continue;
+      while (bad - good > 1) {
+        const middle = (good + bad) >> 1;
+        if (await works(middle)) good = middle;
+        else bad = middle;
+      }
+      let index = bad - 1;
+      for (const batch of found.batches) {
+        if (index < batch.count) return { stream, partition: batch.partition, offset: batch.offsets[index]! };
+        index -= batch.count;
+      }
     }
     return null;
   }

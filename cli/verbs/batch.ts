@@ -1,6 +1,6 @@
 import { constants, setPriority } from "node:os";
 import { describeRun, runBatchDaemon } from "../../batch/daemon.ts";
-import { runBatch } from "../../batch/run.ts";
+import { type Mode, runBatch } from "../../batch/run.ts";
 import type { Context } from "../context.ts";
 import { batchOf, type Opened, withProject } from "../opened.ts";
 import { openProgress } from "../progress.ts";
@@ -8,17 +8,18 @@ import { orStopped } from "../stop.ts";
 import type { VerbArgs } from "../verb.ts";
 
 /** One run, or the daemon until it is stopped. */
-export async function run(context: Context, { once }: VerbArgs["batch"]): Promise<number> {
-  return withProject(context, (opened) => (once ? runOnce(context, opened) : runDaemon(context, opened)));
+export async function run(context: Context, { once, incremental }: VerbArgs["batch"]): Promise<number> {
+  const mode = incremental ? "incremental" : "full";
+  return withProject(context, (opened) => (once ? runOnce(context, opened, mode) : runDaemon(context, opened)));
 }
 
-async function runOnce(context: Context, opened: Opened): Promise<number> {
+async function runOnce(context: Context, opened: Opened, mode: Mode): Promise<number> {
   const progress = openProgress(context.progress, "archiving", "events", null);
   const batch = {
-    ...batchOf(opened, (line) => context.log.debug(line)),
+    ...batchOf(opened, (line) => (mode === "full" ? context.log.debug(line) : context.say(line))),
     onArchived: (records: number) => progress.add(records),
   };
-  const result = await orStopped(runBatch(batch), context.signal).finally(() => progress.stop());
+  const result = await orStopped(runBatch(batch, mode), context.signal).finally(() => progress.stop());
   context.say(describeRun(result));
   for (const [view, { failed }] of Object.entries(result.manifest.views)) {
     if (failed) context.say(`view ${view} FAILED and can't be answered: ${failed.message}`);

@@ -1,14 +1,13 @@
 import { runBatchDaemon } from "../../batch/daemon.ts";
 import type { Context } from "../context.ts";
 import { batchOf, withProject } from "../opened.ts";
-import { driftOf, firstVersion, startServe, startSpeed } from "../roles.ts";
+import { firstVersion, startServe, startSpeed } from "../roles.ts";
 import type { VerbArgs } from "../verb.ts";
 
 /** Every role in one process. When one fails the others stop too, and its error is the verb's. */
 export async function run(context: Context, _args: VerbArgs["dev"]): Promise<number> {
   return withProject(context, async (opened) => {
     const manifest = await firstVersion(opened);
-    const changed = (await driftOf(opened, manifest)).length > 0;
     const { schedule, archive, timezone } = opened.project.batch;
     const stop = new AbortController();
     const signal = AbortSignal.any([context.signal, stop.signal]);
@@ -23,7 +22,6 @@ export async function run(context: Context, _args: VerbArgs["dev"]): Promise<num
         archive,
         timezone,
         signal,
-        atOnce: changed,
       }),
     ];
     for (const role of roles) role.catch(() => stop.abort());

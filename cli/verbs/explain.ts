@@ -15,7 +15,8 @@ export async function run(context: Context, { view: name }: VerbArgs["explain"])
       known.length > 0 ? `it has: ${known.join(", ")}` : "write one: views/NAME.sql",
     );
   }
-  const { views } = await makeDefinition({ ...project, views: project.views.filter((each) => each.name === name) });
+  const only = { ...project, views: project.views.filter((each) => each.name === name) };
+  const { views } = await makeDefinition(only, null);
   const view = views[0]!;
   await context.out(context.json ? `${JSON.stringify(view)}\n` : describe(view));
   return 0;
@@ -25,6 +26,7 @@ const classes = {
   group: "group: merges, and can be subtracted again",
   semigroup: "semigroup: only merges",
   values: "values: a row for each value with its count, exact",
+  sketch: "sketch: bounded, within an error",
 };
 
 function describe(view: ViewDefinition): string {
@@ -33,19 +35,19 @@ function describe(view: ViewDefinition): string {
     (key) => `  ${key.name} ${key.type}${shown.has(key.name) ? `, shown as ${shown.get(key.name)}` : ", not shown"}`,
   );
   const aggregates = view.aggregates.map(
-    (use) => `  ${use.sql}\n    ${classes[use.class]}; kept as ${use.parts.join(", ")}`,
+    (use) =>
+      `  ${use.sql}\n    ${classes[use.class]}${use.error ? ` (${use.error})` : ""}; kept as ${use.parts.join(", ")}`,
   );
   return [
-    `view ${view.name} over stream ${view.stream} (${view.file})`,
+    `view ${view.name} over ${view.streams.join(", ")} (${view.file})`,
     ...(view.description ? [view.description] : []),
     "",
     "group keys",
     ...(keys.length > 0 ? keys : ["  none: one row, also when there are no events"]),
     "aggregates",
     ...(aggregates.length > 0 ? aggregates : ["  none"]),
-    "coordination",
-    "  none: every part merges commutatively and associatively, so any order and any split of the events give the same rows" +
-      (view.inexact.length > 0 ? " (sums of doubles up to rounding)" : ""),
+    `coordination: ${view.coordination.free ? "free of it" : "needs the log's order"}; ${view.coordination.monotone ? "monotone" : "not monotone"}`,
+    ...view.coordination.why.map((reason) => `  ${reason}`),
     "",
     "-- partial: events to partials, in both layers",
     view.partial,

@@ -1,15 +1,18 @@
 import { csvRow } from "../../serving/csv.ts";
 import { jsonRow, textOf } from "../../serving/json.ts";
-import { checkedRows } from "../../serving/snapshot-rows.ts";
-import { Duck, type DuckDBValue, quoteName, type Session } from "../../shared/duckdb/duck.ts";
+import { atPosition, atVersion, type Past } from "../../serving/past.ts";
+import { checkedPartials } from "../../serving/snapshot-rows.ts";
+import { rowsOf } from "../../shared/compiler/texts.ts";
+import { type DuckDBValue, quoteName, type Session } from "../../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
-import { formatPosition } from "../../shared/position.ts";
+import { formatPosition, parsePosition } from "../../shared/position.ts";
+import type { Project } from "../../shared/project/project.ts";
 import { failureOf } from "../../shared/store/partials.ts";
 import type { Store } from "../../shared/store/store.ts";
-import type { Snapshot } from "../../shared/store/versions.ts";
+import { newestVersion } from "../../shared/store/versions.ts";
 import type { Context } from "../context.ts";
-import { withStore } from "../opened.ts";
-import { withSnapshot } from "../snapshot.ts";
+import { withProject, withStore } from "../opened.ts";
+import { nothing, withPins, withSession, withSnapshot } from "../snapshot.ts";
 import { orStopped } from "../stop.ts";
 import { columnsText } from "../table-text.ts";
 import type { QueryFormat, VerbArgs } from "../verb.ts";
@@ -19,34 +22,49 @@ interface Column {
   readonly type: string;
 }
 
-/** Rows come on standard output; what they are exact at, on standard error. */
-export async function run(context: Context, { sql, format }: VerbArgs["query"]): Promise<number> {
-  return withStore(context, (store, project) =>
-    withSnapshot(store, async (snapshot) => {
-      const { definition, number } = snapshot.manifest;
-      const duck = await Duck.open({
-        memoryLimit: project.batch.memoryLimit,
-        tempDir: store.scratch("spill"),
-        timezone: definition.timezone,
-      });
-      const session = await duck.session();
-      try {
-        await createViews(store, session, snapshot, sql);
-        const rows = await orStopped(print(context, session, sql, format), context.signal);
-        context.say(
-          `${rows} ${rows === 1 ? "row" : "rows"}, exact at ${formatPosition(snapshot.position) || "the origin"} (version ${number})`,
-        );
-        return 0;
-      } finally {
-        session.close();
-        duck.close();
-      }
-    }),
-  );
+/** Rows come on standard output; what they are exact at, and made from, on standard error. */
+export async function run(context: Context, args: VerbArgs["query"]): Promise<number> {
+  const { version, position } = args;
+  if (position !== null)
+    return withProject(context, ({ project, store, log }) =>
+      withPins(store, async (run) => {
+        const newest = await newestVersion(store);
+        if (!newest) throw nothing(store);
+        const past = await atPosition(store, log, parsePosition(position, newest.origin), run);
+        return answer(context, project, store, past, args);
+      }),
+    );
+  return withStore(context, (store, project) => {
+    if (version !== null)
+      return withPins(store, async (run) =>
+        answer(context, project, store, await atVersion(store, version, run), args),
+      );
+    return withSnapshot(store, (snapshot) => {
+      const partials: Past["partials"] = (_session, view) => checkedPartials(store, snapshot, view);
+      return answer(context, project, store, { snapshot, from: `version ${snapshot.manifest.number}`, partials }, args);
+    });
+  });
+}
+
+async function answer(
+  context: Context,
+  project: Project,
+  store: Store,
+  past: Past,
+  { sql, format }: VerbArgs["query"],
+): Promise<number> {
+  const { manifest, position } = past.snapshot;
+  return withSession(project, store, manifest.definition, async (session) => {
+    await createViews(session, past, sql);
+    const rows = await orStopped(print(context, session, sql, format), context.signal);
+    const at = formatPosition(position) || "the origin";
+    context.say(`${rows} ${rows === 1 ? "row" : "rows"}, exact at ${at} (${past.from})`);
+    return 0;
+  });
 }
 
 /** One DuckDB view for each view that the query may name: only their files are checked and read. */
-async function createViews(store: Store, session: Session, snapshot: Snapshot, sql: string): Promise<void> {
+async function createViews(session: Session, { snapshot, partials }: Past, sql: string): Promise<void> {
   const text = sql.toLowerCase();
   for (const view of snapshot.manifest.definition.views) {
     if (!text.includes(view.name.toLowerCase())) continue;
@@ -57,7 +75,8 @@ async function createViews(store: Store, session: Session, snapshot: Snapshot, s
         `view "${view.name}" has failed: ${failed.message}`,
         "correct its SQL and run: tidemark batch --once",
       );
-    await session.run(`CREATE TEMP VIEW ${quoteName(view.name)} AS ${await checkedRows(store, snapshot, view)}`);
+    const rows = rowsOf(view, await partials(session, view));
+    await session.run(`CREATE TEMP VIEW ${quoteName(view.name)} AS ${rows}`);
   }
 }
 

@@ -58,7 +58,7 @@ async function look(opened: Opened) {
       entries: entries.length,
       views: best.manifest.definition.views.map((view) => ({
         view: view.name,
-        stream: view.stream,
+        streams: view.streams,
         failed: failureOf(best, view.name),
       })),
     },
@@ -91,9 +91,9 @@ function describe({ project, data, log, streams, version, serving, differs }: St
     `answers are exact at ${serving.position || "the origin"}: ${serving.events.batch} events from batch, ${serving.events.speed} from speed in ${serving.entries} entries, ${serving.deadLetters} dead letters`,
     "",
     tableText(
-      serving.views.map(({ view, stream, failed }) => ({
+      serving.views.map(({ view, streams, failed }) => ({
         view,
-        stream,
+        streams: streams.join(", "),
         state: failed ? `FAILED: ${failed.message}` : "ok",
       })),
     ).trimEnd(),

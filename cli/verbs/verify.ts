@@ -1,11 +1,10 @@
 import { type Verdict, verify } from "../../serving/verify.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
-import { Duck } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { formatPosition } from "../../shared/position.ts";
 import type { Context } from "../context.ts";
 import { withProject } from "../opened.ts";
-import { withSnapshot } from "../snapshot.ts";
+import { withSession, withSnapshot } from "../snapshot.ts";
 import { orStopped } from "../stop.ts";
 import type { VerbArgs } from "../verb.ts";
 
@@ -15,13 +14,7 @@ export async function run(context: Context, args: VerbArgs["verify"]): Promise<n
     withSnapshot(store, async (snapshot) => {
       const { definition, number } = snapshot.manifest;
       const views = viewsNamed(definition.views, args.views);
-      const duck = await Duck.open({
-        memoryLimit: project.batch.memoryLimit,
-        tempDir: store.scratch("spill"),
-        timezone: definition.timezone,
-      });
-      const session = await duck.session();
-      try {
+      return withSession(project, store, definition, async (session) => {
         const position = formatPosition(snapshot.position);
         context.say(`verifying version ${number} and its delta at ${position || "the origin"}`);
         const verdicts: Verdict[] = [];
@@ -43,19 +36,21 @@ export async function run(context: Context, args: VerbArgs["verify"]): Promise<n
             : `${wrong.length} of ${verdicts.length} views are NOT as they should be: ${wrong.map((each) => each.view).join(", ")}`,
         );
         return wrong.length === 0 ? 0 : 1;
-      } finally {
-        session.close();
-        duck.close();
-      }
+      });
     }),
   );
 }
 
 const shownMax = 5;
+const ways: Readonly<Record<Verdict["comparedAs"], string>> = {
+  rows: "",
+  partials: " (as partials: a rounding or HAVING of double sums lies in between)",
+  estimates: " (sketches as partials, and within their error of exact values)",
+};
 
 export function verdictText({ view, rows, differences, comparedAs, failed }: Verdict): string {
   if (failed) return `${view}: FAILED, no answer to verify: ${failed.message}\n`;
-  const how = comparedAs === "partials" ? " (as partials: a rounding or HAVING of double sums lies in between)" : "";
+  const how = ways[comparedAs];
   if (differences.length === 0) return `${view}: ${rows} ${rows === 1 ? "row" : "rows"}, equal${how}\n`;
   const shown = differences
     .slice(0, shownMax)

@@ -6,9 +6,18 @@
  * Everything around an aggregate (round(…), HAVING, CASE) is evaluated in finalize, over merged values, never over parts.
  */
 import { createHash } from "node:crypto";
-import type { StreamDefinition, ViewColumn, ViewDefinition, ViewSource } from "../definition.ts";
+import type {
+  AggregateUse,
+  ReferenceTable,
+  StreamDefinition,
+  ViewColumn,
+  ViewDefinition,
+  ViewSource,
+} from "../definition.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../errors.ts";
+import type { Aggregate } from "./aggregates/plan.ts";
+import { aggregateNamed } from "./aggregates/table.ts";
 import {
   columnRef,
   fingerprint,
@@ -22,35 +31,51 @@ import {
   rewrite,
 } from "./ast.ts";
 import { type FunctionKind, readCatalog } from "./catalog.ts";
-import { InputReader } from "./input.ts";
-import { combineText, keyColumns, partColumns, partialText, valuesText } from "./partial-texts.ts";
+import { coordinationOf, type WrittenUse } from "./coordination.ts";
+import { eventColumn, eventType } from "./event-order.ts";
+import { InputReader, type Relations } from "./input.ts";
+import { combineText, estimatesOf, keyColumns, partColumns, partialText, valuesText } from "./partial-texts.ts";
 import { planView } from "./plan.ts";
 import { complaint, findWord, refuse } from "./refusal.ts";
 import { groupingOf, Scope } from "./scope.ts";
 import { aggregatesIn, checkExpression, checkModifiers, oneSelect } from "./supported.ts";
+import { partialOf, rowsOf } from "./texts.ts";
 
-/** Compiles views against streams. Holds a DuckDB session with one empty table per stream. */
+/** Compiles views against streams and reference tables. Holds a DuckDB session with one empty table for each. */
 export class Compiler {
   readonly #session: Session;
-  readonly #streams: ReadonlyMap<string, StreamDefinition>;
+  readonly #relations: Relations;
   readonly #catalog: ReadonlyMap<string, FunctionKind>;
+  readonly #timezone: string;
 
   private constructor(
     session: Session,
-    streams: readonly StreamDefinition[],
+    relations: Relations,
     catalog: ReadonlyMap<string, FunctionKind>,
+    timezone: string,
   ) {
     this.#session = session;
-    this.#streams = new Map(streams.map((stream) => [stream.name.toLowerCase(), stream]));
+    this.#relations = relations;
     this.#catalog = catalog;
+    this.#timezone = timezone;
   }
 
-  static async open(session: Session, streams: readonly StreamDefinition[]): Promise<Compiler> {
-    for (const stream of streams) {
-      const fields = stream.fields.map((field) => `${quoteName(field.name)} ${field.type}`);
-      await session.run(`CREATE TEMP TABLE ${quoteName(stream.name)} (${fields.join(", ")})`);
-    }
-    return new Compiler(session, streams, await readCatalog(session));
+  static async open(
+    session: Session,
+    streams: readonly StreamDefinition[],
+    references: readonly ReferenceTable[] = [],
+  ): Promise<Compiler> {
+    const create = async (name: string, columns: readonly { name: string; type: string }[]) => {
+      const list = columns.map((column) => `${quoteName(column.name)} ${column.type}`);
+      await session.run(`CREATE TEMP TABLE ${quoteName(name)} (${list.join(", ")})`);
+    };
+    for (const stream of streams) await create(stream.name, stream.fields);
+    for (const table of references) await create(table.name, table.columns);
+    const byName = <T extends { name: string }>(list: readonly T[]) =>
+      new Map(list.map((each) => [each.name.toLowerCase(), each] as const));
+    const relations = { streams: byName(streams), references: byName(references) };
+    const timezone = String(await session.value("SELECT current_setting('TimeZone')"));
+    return new Compiler(session, relations, await readCatalog(session), timezone);
   }
 
   /**
@@ -74,9 +99,10 @@ export class Compiler {
   async #compile(source: ViewSource): Promise<ViewDefinition> {
     const select = await this.#parse(source);
     checkModifiers(source, select);
-    const input = await new InputReader(this.#session, source, this.#streams, this.#catalog).read(select);
-    const { stream } = input;
-    const scope = new Scope(source, input.columns, input.name);
+    const ordered = this.#orderedIn(select);
+    const input = await new InputReader(this.#session, source, this.#relations, this.#catalog).read(select, ordered);
+    const { streams, references } = input;
+    const scope = new Scope(source, input.tables);
     const expressions = [...nodesOf(select.select_list), ...nodesOf(select.group_expressions)];
     for (const each of [select.where_clause, select.having]) if (isNode(each)) expressions.push(each);
     for (const each of expressions) {
@@ -160,14 +186,16 @@ export class Compiler {
       ...shown,
     ]);
     const taken = { keys, uses: uses.nodes, where, sets, groupings };
-    const planned = await planView(this.#session, source, input.table, taken);
+    const planned = await planView(this.#session, source, input, taken);
 
     const finalize =
       `SELECT ${columns.map((column, i) => `${shownSql[i]} AS ${quoteName(column.name)}`).join(", ")} ` +
       `FROM (${valuesText(planned)})${having ? ` WHERE ${havingSql}` : ""}`;
     const view: Omit<ViewDefinition, "identity"> = {
       ...source,
-      stream: stream.name,
+      streams: streams.map((stream) => stream.name),
+      references: references.map((table) => table.name),
+      ordered: ordered !== null,
       global: planned.keys.length === 0,
       keys: keyColumns(planned),
       parts: partColumns(planned),
@@ -184,9 +212,19 @@ export class Compiler {
       aggregates: planned.uses,
       inexact: planned.parts.filter(({ part }) => (part.tolerance ?? 0) > 0).map((part) => part.name),
       tolerance: planned.tolerance,
+      coordination: coordinationOf(
+        items.map(({ node }, i) => ({
+          column: columns[i]!.name,
+          uses: this.#written(node, uses, planned.uses),
+          bare: uses.indexOf(fingerprint(node)) !== undefined,
+        })),
+        having ? this.#written(having, uses, planned.uses) : null,
+        planned.tolerance > 0,
+      ),
+      estimates: estimatesOf(planned, this.#estimated(columns, items, having)),
     };
     await this.#checkTypes(source, view, columns);
-    return { ...view, identity: identityOf(view, stream) };
+    return { ...view, identity: identityOf(view, streams, references, this.#timezone) };
   }
 
   async #parse(source: ViewSource): Promise<Node> {
@@ -203,6 +241,31 @@ export class Compiler {
       );
     }
     return oneSelect(source, parsed.statements);
+  }
+
+  #written(node: Node, uses: Uses, planned: readonly AggregateUse[]): WrittenUse[] {
+    return this.#aggregatesIn(node).map((each) => ({
+      sql: planned[uses.indexOf(fingerprint(each))!]!.sql,
+      entry: entryOf(each)!,
+    }));
+  }
+
+  /** Columns that depend on a sketch; all of them where HAVING does. */
+  #estimated(
+    columns: readonly { readonly name: string }[],
+    items: readonly { readonly node: Node }[],
+    having: Node | null,
+  ): string[] {
+    const sketched = (node: Node) => this.#aggregatesIn(node).some((each) => entryOf(each)?.sketch);
+    const all = having !== null && sketched(having);
+    return columns.filter((_, i) => all || sketched(items[i]!.node)).map((column) => column.name);
+  }
+
+  /** The first aggregate that depends on the order of events, or null. */
+  #orderedIn(select: Node): Node | null {
+    const expressions = [...nodesOf(select.select_list), ...(isNode(select.having) ? [select.having] : [])];
+    const found = expressions.flatMap((each) => this.#aggregatesIn(each));
+    return found.find((each) => entryOf(each)?.ordered) ?? null;
   }
 
   #checkKey(source: ViewSource, key: Node): void {
@@ -247,12 +310,15 @@ export class Compiler {
   /** Finalize must give the very columns and types of the user's own SQL; anything else is a fault of the compiler, said here. */
   async #checkTypes(
     source: ViewSource,
-    view: Pick<ViewDefinition, "keys" | "parts" | "partial" | "combine" | "finalize">,
+    view: Pick<ViewDefinition, "streams" | "references" | "ordered" | "partial" | "combine" | "finalize">,
     columns: readonly { name: string; type: string }[],
   ): Promise<void> {
-    const given = await this.#session.describe(
-      `WITH partials AS (${view.partial}), merged AS (${view.combine}) ${view.finalize}`,
-    );
+    const event = view.ordered ? `, CAST(NULL AS ${eventType}) AS ${eventColumn}` : "";
+    const inputs = new Map([
+      ...view.streams.map((name) => [name, `SELECT *${event} FROM ${quoteName(name)}`] as const),
+      ...view.references.map((name) => [name, `FROM ${quoteName(name)}`] as const),
+    ]);
+    const given = await this.#session.describe(rowsOf(view, partialOf(view, inputs)));
     const differs = columns.find((column, i) => given[i]?.name !== column.name || given[i]?.type !== column.type);
     if (differs || given.length !== columns.length) {
       const got = given.find((column) => column.name === differs?.name)?.type ?? "nothing";
@@ -264,6 +330,10 @@ export class Compiler {
       );
     }
   }
+}
+
+function entryOf(use: Node): Aggregate | undefined {
+  return aggregateNamed(String(use.function_name).toLowerCase(), use.distinct === true);
 }
 
 /** Distinct aggregate uses of a view, in order of appearance. */
@@ -294,7 +364,22 @@ function namedIn(message: string, select: Node): number | null {
 }
 
 /** Hash of all that decides what a view's partials mean. */
-function identityOf(view: Omit<ViewDefinition, "identity">, stream: StreamDefinition): string {
-  const parts = [stream.fields, view.stream, view.keys, view.parts, view.partial, view.combine];
+function identityOf(
+  view: Omit<ViewDefinition, "identity">,
+  streams: readonly StreamDefinition[],
+  references: readonly ReferenceTable[],
+  timezone: string,
+): string {
+  const tables = references.map((table) => [table.name, table.columns, table.file.sha256]);
+  const parts = [
+    streams.map((stream) => stream.fields),
+    tables,
+    timezone,
+    view.streams,
+    view.keys,
+    view.parts,
+    view.partial,
+    view.combine,
+  ];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
 }

@@ -1,51 +1,117 @@
 /**
- * What a view aggregates: a stream, or a SELECT that filters and computes event by event, as a subquery or a WITH. Such a SELECT
- * gives the same rows however the events are split, so each layer runs it over its own events.
+ * What a view aggregates: a stream, or whatever makes rows of single events: a SELECT that filters and computes (as a subquery or a
+ * WITH), several of them with UNION ALL between, an event's list unnested, a join with what is the same for all events (a reference
+ * table, a list of values). Such an input gives the same rows however the events are split, so each layer runs it over its own events.
  */
-import type { StreamDefinition } from "../definition.ts";
+import type { ReferenceTable, StreamDefinition } from "../definition.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
-import { isNode, type Json, locationOf, type Node, nodesOf, renderSelect } from "./ast.ts";
+import { columnRef, isNode, type Json, locationOf, type Node, nodesOf, renderSelect, visit } from "./ast.ts";
+import { eventColumn } from "./event-order.ts";
 import { findWord, refuse, type SourceText } from "./refusal.ts";
-import { Scope } from "./scope.ts";
+import { Scope, type Table } from "./scope.ts";
 import { aggregatesIn, type Catalog, checkExpression, checkModifiers, checkSample } from "./supported.ts";
 
 export interface Input {
-  readonly stream: StreamDefinition;
+  readonly streams: readonly StreamDefinition[];
+  readonly references: readonly ReferenceTable[];
   /** What stands after FROM in the partial text. */
   readonly table: string;
-  /** The name by which the view calls it. */
-  readonly name: string;
-  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** The same without the events' places, as the compiler's session can bind it. */
+  readonly typed: string;
+  /** What the view's names can mean. */
+  readonly tables: readonly Table[];
 }
 
-type Queries = ReadonlyMap<string, Node>;
+/** The relations a view may name. */
+export interface Relations {
+  readonly streams: ReadonlyMap<string, StreamDefinition>;
+  readonly references: ReadonlyMap<string, ReferenceTable>;
+}
+
+/** Whether rows are made of events, each of one, or are the same whatever events there are. */
+type Source = "events" | "constant";
+
+interface Query {
+  readonly node: Node;
+  readonly source: Source;
+}
+
+type Queries = ReadonlyMap<string, Query>;
+
+/** Functions that give rows of their arguments alone. */
+const rowFunctions = new Set(["unnest", "range", "generate_series"]);
 
 /** Reads a view's FROM, with the WITH that stands before it. */
 export class InputReader {
   readonly #session: Session;
   readonly #source: SourceText;
-  readonly #streams: ReadonlyMap<string, StreamDefinition>;
+  readonly #relations: Relations;
   readonly #catalog: Catalog;
-  #found: StreamDefinition | null = null;
+  readonly #streams = new Set<StreamDefinition>();
+  readonly #references = new Set<ReferenceTable>();
+  /** What makes several rows of one event, if anything does. */
+  #multiplies: string | null = null;
 
-  constructor(session: Session, source: SourceText, streams: ReadonlyMap<string, StreamDefinition>, catalog: Catalog) {
+  constructor(session: Session, source: SourceText, relations: Relations, catalog: Catalog) {
     this.#session = session;
     this.#source = source;
-    this.#streams = streams;
+    this.#relations = relations;
     this.#catalog = catalog;
   }
 
-  /** @throws VIEW_UNSUPPORTED when it is not a function of one stream's single events */
-  async read(select: Node): Promise<Input> {
+  /**
+   * @param ordered an aggregate that depends on the events' order: they keep their places then
+   * @throws VIEW_UNSUPPORTED when it is not a function of single events
+   */
+  async read(select: Node, ordered: Node | null): Promise<Input> {
     const from = select.from_table as Node;
     const queries = await this.#withQueries(select, new Map());
-    await this.#checkFrom(from, queries);
-    const stream = this.#found!;
-    const plain = from.type === "BASE_TABLE" && !queries.has(String(from.table_name).toLowerCase());
+    if ((await this.#checkFrom(from, queries)) === "constant") {
+      throw this.#no(
+        placeIn(from) ?? findWord(this.#source, /\S/),
+        "a view reads FROM a stream, and this gives the same rows whatever happens",
+        `use one of: ${this.#known}`,
+      );
+    }
+    if (ordered) this.#checkOrder(ordered);
+    const found = { streams: [...this.#streams], references: [...this.#references] };
+    if (from.type === "JOIN") {
+      const whole = inlined(from, queries);
+      // what joins is written where it is used, so that its names stay as they are
+      const table = (await renderSelect(this.#session, whole, noQueries)).replace(/^SELECT \* FROM /, "");
+      return { ...found, table, typed: table, tables: await this.#tablesOf(whole, queries) };
+    }
+    const stream = found.streams[0]!;
     const name = String(from.alias) || (from.type === "BASE_TABLE" ? String(from.table_name) : "");
-    if (plain) return { stream, table: quoteName(stream.name), name: name || stream.name, columns: stream.fields };
+    if (from.type === "BASE_TABLE" && !queries.has(String(from.table_name).toLowerCase())) {
+      const table = quoteName(stream.name);
+      return { ...found, table, typed: table, tables: [{ name: name || stream.name, columns: stream.fields }] };
+    }
     const text = await renderSelect(this.#session, from, select.cte_map as Node);
-    return { stream, table: `(${text})`, name, columns: await this.#columns(text) };
+    let table = text;
+    if (ordered) {
+      const kept = keepPlaces({ from_table: from, cte_map: select.cte_map! });
+      table = await renderSelect(this.#session, kept.from_table as Node, kept.cte_map as Node);
+    }
+    const tables = [{ name, columns: await this.#columns(text) }];
+    return { ...found, table: `(${table})`, typed: `(${text})`, tables };
+  }
+
+  get #known(): string {
+    return [...this.#relations.streams.values()].map((stream) => stream.name).join(", ");
+  }
+
+  #no(place: number | null, why: string, instead: string): Error {
+    return refuse(this.#source, place, why, instead);
+  }
+
+  #checkOrder(ordered: Node): void {
+    if (!this.#multiplies) return;
+    throw this.#no(
+      locationOf(ordered),
+      `${String(ordered.function_name)}() depends on the order of events, and ${this.#multiplies} may make several rows of one`,
+      "use min, max or another aggregate, or leave that out",
+    );
   }
 
   async #columns(text: string): Promise<{ name: string; type: string }[]> {
@@ -57,87 +123,146 @@ export class InputReader {
   async #withQueries(select: Node, outer: Queries): Promise<Queries> {
     const queries = new Map(outer);
     for (const each of nodesOf((select.cte_map as Node).map)) {
-      const query = ((each.value as Node).query as Node).node as Node;
-      await this.#checkQuery(query, queries, select.cte_map as Node);
-      queries.set(String(each.key).toLowerCase(), query);
+      const node = ((each.value as Node).query as Node).node as Node;
+      const source = await this.#checkQuery(node, queries);
+      queries.set(String(each.key).toLowerCase(), { node: inlinedQuery(node, queries), source });
     }
     return queries;
   }
 
-  async #checkFrom(from: Node, queries: Queries): Promise<void> {
+  async #checkFrom(from: Node, queries: Queries): Promise<Source> {
     const at = typeof from.query_location === "number" ? from.query_location : null;
-    const start = findWord(this.#source, /\S/);
-    const known = [...this.#streams.values()].map((stream) => stream.name).join(", ");
-    const no = (place: number | null, why: string, instead: string) => refuse(this.#source, place, why, instead);
     switch (from.type) {
       case "BASE_TABLE":
-        break;
-      case "SUBQUERY": {
+        return this.#checkTable(from, at, queries);
+      case "SUBQUERY":
         checkSample(this.#source, from, at);
-        const query = (from.subquery as Node).node as Node;
-        return this.#checkQuery(query, queries, query.cte_map as Node);
+        return this.#checkQuery((from.subquery as Node).node as Node, queries);
+      case "JOIN":
+        return this.#checkJoin(from, at, queries);
+      case "EXPRESSION_LIST":
+        for (const row of from.values as Node[][])
+          for (const each of row) checkExpression(this.#source, each, this.#catalog, "per event");
+        return "constant";
+      case "TABLE_FUNCTION": {
+        const call = from.function as Node;
+        const name = String(call.function_name).toLowerCase();
+        if (rowFunctions.has(name)) {
+          for (const each of nodesOf(call.children)) checkExpression(this.#source, each, this.#catalog, "per event");
+          return "constant";
+        }
+        break;
       }
       case "EMPTY":
-        throw no(start, "a view reads FROM a stream", `add FROM, with one of: ${known}`);
-      case "JOIN":
-        throw no(
-          at ?? placeIn(from.right),
-          "joins are not available in a view",
-          "put what the view needs into the events, or join views in the query",
+        throw this.#no(
+          findWord(this.#source, /\S/),
+          "a view reads FROM a stream",
+          `add FROM, with one of: ${this.#known}`,
         );
       default:
-        throw no(
-          at ?? findWord(this.#source, /(?<=\bFROM\s*)\S/i) ?? start,
-          "a view reads FROM a stream, not a function or a list of values",
-          `use one of: ${known}`,
-        );
     }
+    throw this.#no(
+      at ?? findWord(this.#source, /(?<=\bFROM\s*)\S/i) ?? findWord(this.#source, /\S/),
+      "a view reads FROM a stream, not a function or a list of values",
+      `use one of: ${this.#known}`,
+    );
+  }
+
+  #checkTable(from: Node, at: number | null, queries: Queries): Source {
     checkSample(this.#source, from, at);
     const name = String(from.table_name);
     const path = [from.catalog_name, from.schema_name, name].filter((part) => part !== "").join(".");
-    if (path === name && queries.has(name.toLowerCase())) return;
-    const stream = this.#streams.get(name.toLowerCase());
-    if (!stream || path !== name) {
-      throw no(at, `there is no stream "${path}"`, `declare it in the config's streams, or read one of: ${known}`);
+    const query = path === name ? queries.get(name.toLowerCase()) : undefined;
+    if (query) return query.source;
+    if (from.at_clause) throw this.#no(at, "AT is not available in a view", "leave it out");
+    const stream = path === name ? this.#relations.streams.get(name.toLowerCase()) : undefined;
+    const reference = path === name ? this.#relations.references.get(name.toLowerCase()) : undefined;
+    if (!stream && !reference) {
+      const instead = `declare it in the config's streams or put it into reference/, or read one of: ${this.#known}`;
+      throw this.#no(at, `there is no stream "${path}"`, instead);
     }
-    if (from.at_clause) throw no(at, "AT is not available in a view", "leave it out");
-    if (nodesOf(from.column_name_alias).length > 0) {
-      throw no(at, "renamed columns in FROM are not available", "use AS in the SELECT list");
-    }
-    if (this.#found && this.#found !== stream) {
-      throw no(
-        at,
-        `a view reads one stream, and this is a second one after ${this.#found.name}`,
-        "write one view per stream and combine them in the query",
+    if (nodesOf(from.column_name_alias).length > 0)
+      throw this.#no(at, "renamed columns in FROM are not available", "use AS in the SELECT list");
+    if (stream) this.#streams.add(stream);
+    else this.#references.add(reference!);
+    return stream ? "events" : "constant";
+  }
+
+  /** A join of events with what is the same for all of them, so that each event's rows are its own. */
+  async #checkJoin(from: Node, at: number | null, queries: Queries): Promise<Source> {
+    const place = at ?? placeIn(from.right);
+    const left = await this.#checkFrom(from.left as Node, queries);
+    const right = await this.#checkFrom(from.right as Node, queries);
+    const { join_type: type, ref_type: kind } = from;
+    if (left === "events" && right === "events") {
+      throw this.#no(
+        place,
+        "a join of events with events looks at others than the one at hand",
+        "put what the view needs into the events, join a table in reference/, or join two views in the query",
       );
     }
-    this.#found = stream;
+    if (kind === "NATURAL")
+      throw this.#no(place, "a NATURAL join's columns would change with the stream", "name them with USING (…)");
+    if (kind !== "REGULAR" && kind !== "CROSS" && kind !== "ASOF")
+      throw this.#no(
+        place,
+        `a ${String(kind).toLowerCase()} join is not available in a view`,
+        "use JOIN … ON or LEFT JOIN … ON",
+      );
+    const sides: Readonly<Record<string, Source>> = {
+      INNER: "events",
+      LEFT: left,
+      SEMI: left,
+      ANTI: left,
+      RIGHT: right,
+    };
+    const kept = sides[String(type)] ?? "constant";
+    if (kept === "constant" && (left === "events" || right === "events")) {
+      throw this.#no(
+        place,
+        "this join keeps rows of the table that no event has, and every part would have them again",
+        "use JOIN, or LEFT JOIN with the stream on its left",
+      );
+    }
+    if (isNode(from.condition)) {
+      checkExpression(this.#source, from.condition, this.#catalog, "per event");
+      new Scope(this.#source, await this.#tablesOf(inlined(from, queries), queries)).check(from.condition);
+    }
+    if (type !== "SEMI" && type !== "ANTI") this.#multiplies ??= "a join";
+    return left === "events" || right === "events" ? "events" : "constant";
   }
 
   /** A SELECT that only filters and computes, or several of them with UNION ALL between. */
-  async #checkQuery(query: Node, queries: Queries, ctes: Node): Promise<void> {
-    const no = (place: number | null, why: string, instead: string) => refuse(this.#source, place, why, instead);
+  async #checkQuery(query: Node, queries: Queries): Promise<Source> {
     const only = "a subquery may only filter and compute, event by event";
     if (query.type === "SET_OPERATION_NODE") {
       if (query.setop_type !== "UNION" || query.setop_all !== true) {
-        throw no(
+        throw this.#no(
           findWord(this.#source, /\b(UNION(?!\s+ALL)|INTERSECT|EXCEPT)\b/i),
           `${only}: this compares events with each other`,
           "use UNION ALL",
         );
       }
       checkModifiers(this.#source, query);
+      this.#multiplies ??= "UNION ALL";
       const inner = await this.#withQueries(query, queries);
-      const sides =
-        nodesOf(query.children).length > 0 ? nodesOf(query.children) : [query.left as Node, query.right as Node];
-      for (const side of sides) await this.#checkQuery(side, inner, ctes);
-      return;
+      const sides = sidesOf(query);
+      const sources = new Set<Source>();
+      for (const side of sides) sources.add(await this.#checkQuery(side, inner));
+      if (sources.size > 1) {
+        throw this.#no(
+          findWord(this.#source, /\bUNION\b/i),
+          "this UNION ALL adds rows that are of no event, and every part would have them again",
+          "add them in the query over the view",
+        );
+      }
+      return [...sources][0]!;
     }
     if (query.type !== "SELECT_NODE")
-      throw no(findWord(this.#source, /\S/), only, "write SELECT … FROM a stream WHERE …");
+      throw this.#no(findWord(this.#source, /\S/), only, "write SELECT … FROM a stream WHERE …");
     const inner = await this.#withQueries(query, queries);
     const from = query.from_table as Node;
-    await this.#checkFrom(from, inner);
+    const source = await this.#checkFrom(from, inner);
     checkModifiers(this.#source, query);
     const expressions = [...nodesOf(query.select_list)];
     if (isNode(query.where_clause)) expressions.push(query.where_clause);
@@ -145,25 +270,105 @@ export class InputReader {
     const aggregate = expressions.flatMap((each) => aggregatesIn(each, this.#catalog))[0];
     if (grouped || isNode(query.having) || aggregate) {
       const place = aggregate ? locationOf(aggregate) : findWord(this.#source, /\b(GROUP\s+BY|HAVING)\b/i);
-      throw no(
+      throw this.#no(
         place,
         `${only}: an aggregate of an aggregate needs two passes`,
         "aggregate again in the query over the view",
       );
     }
-    const scope = await this.#scopeOf(from, query, ctes);
+    const scope = new Scope(this.#source, await this.#tablesOf(inlined(from, inner), inner));
     for (const each of expressions) {
       checkExpression(this.#source, each, this.#catalog, "per event");
+      visit(each, (node) => {
+        const name = String(node.function_name).toLowerCase();
+        if (node.class === "FUNCTION" && this.#catalog.get(name) === "rows") this.#multiplies ??= name;
+      });
       scope.check(each);
     }
+    return source;
   }
 
-  async #scopeOf(from: Node, query: Node, ctes: Node): Promise<Scope> {
-    const maps = [...nodesOf(ctes.map), ...(query.cte_map === ctes ? [] : nodesOf((query.cte_map as Node).map))];
-    const text = await renderSelect(this.#session, from, { map: maps });
-    const name = String(from.alias) || (from.type === "BASE_TABLE" ? String(from.table_name) : "");
-    return new Scope(this.#source, await this.#columns(text), name);
+  /** The tables that names in a SELECT with this FROM can mean. */
+  async #tablesOf(from: Node, queries: Queries): Promise<Table[]> {
+    if (from.type === "JOIN") {
+      return [
+        ...(await this.#tablesOf(from.left as Node, queries)),
+        ...(await this.#tablesOf(from.right as Node, queries)),
+      ];
+    }
+    const called = (from.column_name_alias as string[] | null) ?? [];
+    const own = from.type === "BASE_TABLE" ? from.table_name : from.type === "TABLE_FUNCTION" ? nameOf(from) : "";
+    const name = String(from.alias) || String(own);
+    const columns = await this.#columns(await renderSelect(this.#session, inlined(from, queries), noQueries));
+    if (columns.length > 0) return [{ name, columns }];
+    // an event's list has columns only beside its event
+    return [{ name, columns: (called.length > 0 ? called : [String(own)]).map((column) => ({ name: column })) }];
   }
+}
+
+const noQueries: Node = { map: [] };
+
+const nameOf = (from: Node) => String((from.function as Node).function_name);
+
+function sidesOf(query: Node): Node[] {
+  return nodesOf(query.children).length > 0 ? nodesOf(query.children) : [query.left as Node, query.right as Node];
+}
+
+/** A FROM with the queries of WITH written where they are named. */
+function inlined(from: Node, queries: Queries): Node {
+  if (from.type === "JOIN")
+    return { ...from, left: inlined(from.left as Node, queries), right: inlined(from.right as Node, queries) };
+  if (from.type === "SUBQUERY") {
+    const subquery = from.subquery as Node;
+    return { ...from, subquery: { ...subquery, node: inlinedQuery(subquery.node as Node, queries) } };
+  }
+  const query = from.type === "BASE_TABLE" ? queries.get(String(from.table_name).toLowerCase()) : undefined;
+  if (!query) return from;
+  return {
+    type: "SUBQUERY",
+    alias: from.alias || from.table_name!,
+    sample: null,
+    query_location: from.query_location!,
+    subquery: { node: query.node, named_param_map: [] },
+    column_name_alias: from.column_name_alias ?? [],
+  };
+}
+
+function inlinedQuery(query: Node, outer: Queries): Node {
+  const queries = new Map(outer);
+  for (const each of nodesOf((query.cte_map as Node).map)) {
+    const node = ((each.value as Node).query as Node).node as Node;
+    queries.set(String(each.key).toLowerCase(), { node: inlinedQuery(node, queries), source: "events" });
+  }
+  const inside: Node = { ...query, cte_map: noQueries };
+  if (query.type === "SELECT_NODE") return { ...inside, from_table: inlined(query.from_table as Node, queries) };
+  if (nodesOf(query.children).length > 0)
+    return { ...inside, children: nodesOf(query.children).map((side) => inlinedQuery(side, queries)) };
+  return {
+    ...inside,
+    left: inlinedQuery(query.left as Node, queries),
+    right: inlinedQuery(query.right as Node, queries),
+  };
+}
+
+/** A query with the events' places handed on by every SELECT inside its FROM and WITH. */
+function keepPlaces(query: Node): Node {
+  const inside = (node: Node): Node => {
+    const kept = keepPlaces(node);
+    const list = nodesOf(kept.select_list);
+    const all = list.some((item) => item.class === "STAR");
+    return all ? kept : { ...kept, select_list: [...list, columnRef(eventColumn)] };
+  };
+  const from = query.from_table as Node;
+  const ctes = nodesOf((query.cte_map as Node).map).map((each) => {
+    const value = each.value as Node;
+    const inner = value.query as Node;
+    return { ...each, value: { ...value, query: { ...inner, node: inside(inner.node as Node) } } };
+  });
+  const subquery = from.subquery as Node;
+  const kept =
+    from.type === "SUBQUERY" ? { ...from, subquery: { ...subquery, node: inside(subquery.node as Node) } } : from;
+  return { ...query, from_table: kept, cte_map: { ...(query.cte_map as Node), map: ctes } };
 }
 
 /** The first place that anything inside a FROM clause has. */

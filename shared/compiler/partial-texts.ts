@@ -1,5 +1,5 @@
 /** A plan as SQL: events → partials, partials → partials, and merged partials → one row a group with the aggregates' values. */
-import type { PartialColumn } from "../definition.ts";
+import type { Estimates, PartialColumn } from "../definition.ts";
 import { callOf } from "./aggregates/plan.ts";
 import { castTo, type Planned } from "./plan.ts";
 
@@ -25,23 +25,33 @@ export function partialText(plan: Planned): string {
   const { table, where, keys, parts, sets } = plan;
   const groups = keys.map((_, i) => i + 1);
   const keyList = keys.map((key) => `${key.sql} AS ${key.name}`);
-  const partList = parts.map(({ name, part, filter }) => {
-    return `${castTo(callOf(part, filter), part.type, part.storage)} AS ${name}`;
-  });
+  const nothing = ({ name, type }: PartialColumn) => `CAST(NULL AS ${type}) AS ${name}`;
+  const partsOf = (rows: number) =>
+    parts.map((each) => {
+      const { name, part, filter, set } = each;
+      return set === rows ? `${castTo(callOf(part, filter), part.type, part.storage)} AS ${name}` : nothing(each);
+    });
   const select = (list: readonly string[], conditions: readonly (string | null)[], by: readonly number[]) => {
     const all = conditions
       .filter((each) => each !== null)
       .map((each, _, { length }) => (length > 1 ? `(${each})` : each));
     const wheres = all.length > 0 ? ` WHERE ${all.join(" AND ")}` : "";
-    return `SELECT ${list.join(", ")} FROM ${table}${wheres}${by.length > 0 ? ` GROUP BY ${by.join(", ")}` : ""}`;
+    // without keys one row, also where all that is kept of the events lies in the rows of values
+    const one = sets.length > 0 ? " GROUP BY ()" : "";
+    return `SELECT ${list.join(", ")} FROM ${table}${wheres}${by.length > 0 ? ` GROUP BY ${by.join(", ")}` : one}`;
   };
-  if (sets.length === 0) return select([...keyList, ...partList], [where], groups);
-  const nothing = ({ name, type }: PartialColumn) => `CAST(NULL AS ${type}) AS ${name}`;
+  if (sets.length === 0) return select([...keyList, ...partsOf(0)], [where], groups);
   const noValues = sets.map((set) => nothing({ name: set.column, type: set.storage }));
-  const base = select([...keyList, "0 AS s", ...noValues, ...partList, nothing(countColumn)], [where], groups);
+  const base = select([...keyList, "0 AS s", ...noValues, ...partsOf(0), nothing(countColumn)], [where], groups);
   const rows = sets.map((set, i) => {
     const value = `${castTo(set.value, set.type, set.storage)} AS ${set.column}`;
-    const list = [...keyList, `${set.number} AS s`, ...noValues.with(i, value), ...parts.map(nothing), "count(*) AS n"];
+    const list = [
+      ...keyList,
+      `${set.number} AS s`,
+      ...noValues.with(i, value),
+      ...partsOf(set.number),
+      "count(*) AS n",
+    ];
     return select(list, [where, set.filter, `(${set.value}) IS NOT NULL`], [...groups, keys.length + 2 + i]);
   });
   return [base, ...rows].join(" UNION ALL ");
@@ -69,6 +79,30 @@ export function valuesText(plan: Planned): string {
   ];
   const merged = groupingSets ? `(${rolledUp(plan, groupingSets)})` : "merged";
   return `SELECT ${lists.join(", ") || "1 AS nothing"} FROM ${sets.length === 0 ? merged : `(${overValues(plan, merged)})`}`;
+}
+
+/** Every sketch's value beside the exact aggregate that it is near to, for each of the finest groups; null: there are none. */
+export function estimatesOf(plan: Planned, columns: readonly string[]): Estimates | null {
+  const { table, where, keys, aggregates } = plan;
+  if (aggregates.every(({ sketch }) => sketch === null)) return null;
+  const known = aggregates.flatMap(({ sketch, type }, i) => {
+    return sketch?.exact ? [{ name: `a${i}`, exact: sketch.exact, type, error: sketch.error }] : [];
+  });
+  const list = (sql: string, type: string, i: number) =>
+    `CAST(${type.endsWith("[]") ? sql : `[${sql}]`} AS DOUBLE[]) AS e${i}`;
+  const own = keys.map((key) => key.name);
+  const estimate = [...own, ...known.map(({ name, type }, i) => list(name, type, i))];
+  const exact = [
+    ...keys.map((key) => `CAST(${key.sql} AS ${key.valueType}) AS ${key.name}`),
+    ...known.map((each, i) => list(each.exact, each.type, i)),
+  ];
+  const groups = keys.length > 0 ? ` GROUP BY ${keys.map((_, i) => i + 1).join(", ")}` : "";
+  return {
+    estimate: `SELECT ${estimate.join(", ") || "1 AS nothing"} FROM (${valuesText({ ...plan, groupingSets: null, groupings: [] })})`,
+    exact: `SELECT ${exact.join(", ") || "1 AS nothing"} FROM ${table}${where === null ? "" : ` WHERE ${where}`}${groups}`,
+    errors: known.map(({ error }) => error),
+    columns,
+  };
 }
 
 /** Partials merge, so GROUPING SETS are made of the finest groups: parts combined once more, told apart by `gid`. */
@@ -105,7 +139,7 @@ function overValues(plan: Planned, merged: string): string {
     `SELECT *, sum(n) OVER (PARTITION BY ${group} ORDER BY ${order} ROWS UNBOUNDED PRECEDING) AS upto, ` +
     `sum(n) OVER (PARTITION BY ${group}) AS total FROM ${merged}`;
   const list = [
-    ...parts.map(({ name }) => `any_value(${name}) FILTER (WHERE s = 0) AS ${name}`),
+    ...parts.filter(({ set }) => set === 0).map(({ name }) => `any_value(${name}) FILTER (WHERE s = 0) AS ${name}`),
     ...aggregates.flatMap((each, i) => (each.over === "values" ? [`${each.finalize} AS x${i}`] : [])),
   ];
   const perGroup = `SELECT ${[...by, ...list].join(", ")} FROM (${placed})${by.length > 0 ? ` GROUP BY ${by.join(", ")}` : ""}`;

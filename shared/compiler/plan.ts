@@ -2,7 +2,7 @@
 import type { AggregateUse, PartialColumn } from "../definition.ts";
 import type { Session } from "../duckdb/duck.ts";
 import { messageOf } from "../errors.ts";
-import { type Argument, callOf, type Part, type ValueRows } from "./aggregates/plan.ts";
+import { type Argument, callOf, type Part, type Sketch, type ValueRows } from "./aggregates/plan.ts";
 import { aggregateNamed } from "./aggregates/table.ts";
 import { isNode, locationOf, type Node, nodesOf, renderExpressions, visit } from "./ast.ts";
 import { refuse, type SourceText } from "./refusal.ts";
@@ -28,6 +28,8 @@ export interface PlannedKey extends PartialColumn {
 /** A part with its column; `combine` is SQL over the columns of partials. */
 export interface PlannedPart extends PartialColumn {
   readonly part: Part;
+  /** Which rows have it: 0, a group's own; else those of the value set of this number. */
+  readonly set: number;
   readonly filter: string | null;
   readonly combine: string;
 }
@@ -45,6 +47,8 @@ export interface ValueSet {
 /** An aggregate's value: of merged parts, or an aggregate over the rows of a value set. */
 export interface PlannedAggregate {
   readonly type: string;
+  /** Of a sketch, its error and the exact aggregate that it is near to, SQL over the events. */
+  readonly sketch: { readonly error: number; readonly exact: string | null } | null;
   readonly finalize: string;
   readonly over: "parts" | "values";
 }
@@ -66,8 +70,14 @@ export interface Planned {
 /**
  * Decides everything about a view's partials; `partial-texts.ts` writes it down.
  * @param table what the view aggregates, as it stands after FROM
+ * @param typed the same, as the session can bind it
  */
-export async function planView(session: Session, source: SourceText, table: string, taken: Taken): Promise<Planned> {
+export async function planView(
+  session: Session,
+  source: SourceText,
+  { table, typed }: { readonly table: string; readonly typed: string },
+  taken: Taken,
+): Promise<Planned> {
   const { keys, uses, where } = taken;
   const args = uses.flatMap((use) => nodesOf(use.children));
   const filters = uses.map((use) => (isNode(use.filter) ? use.filter : null));
@@ -85,8 +95,8 @@ export async function planView(session: Session, source: SourceText, table: stri
   const whereSql = where ? take(1)[0]! : null;
   const useSql = rendered;
 
-  const perEvent = await typesOf(session, source, [...keySql, ...argSql], table);
-  const results = await typesOf(session, source, useSql, table);
+  const perEvent = await typesOf(session, source, [...keySql, ...argSql], typed);
+  const results = await typesOf(session, source, useSql, typed);
   const keyTypes = perEvent.slice(0, keys.length);
   const argTypes = perEvent.slice(keys.length);
   const constants = await constantsOf(session, args, argSql);
@@ -105,19 +115,27 @@ export async function planView(session: Session, source: SourceText, table: stri
       sql: useSql[i]!,
       class: entry.class,
       parts: names,
+      ...(entry.sketch ? { error: entry.sketch.says } : {}),
     });
+    const sketch = entry.sketch ? sketchOf(entry.sketch, own, filterSql[i]!) : null;
     if ("value" in plan) {
       const set = columns.set(plan.value, plan.type, plan.storage, filterSql[i]!);
+      const more = plan.more ? columns.parts([plan.more], null, set.number)[0]! : "n";
       return {
-        planned: { type: results[i]!, finalize: plan.aggregate(rowsOf(set)), over: "values" } as const,
-        use: described([set.column, "n"]),
+        planned: {
+          type: results[i]!,
+          finalize: plan.aggregate(rowsOf(set, columns.loaded(more))),
+          over: "values",
+          sketch,
+        } as const,
+        use: described([...new Set([set.column, "n", more])]),
         tolerance: plan.tolerance ?? 0,
       };
     }
     const names = columns.parts(plan.parts, filterSql[i]!);
     const loaded = names.map((name) => columns.loaded(name));
     return {
-      planned: { type: results[i]!, finalize: plan.finalize(loaded), over: "parts" } as const,
+      planned: { type: results[i]!, finalize: plan.finalize(loaded), over: "parts", sketch } as const,
       use: described(names),
       tolerance: Math.max(0, ...plan.parts.map((part) => part.tolerance ?? 0)),
     };
@@ -134,6 +152,11 @@ export async function planView(session: Session, source: SourceText, table: stri
     uses: found.map((each) => each.use),
     tolerance: Math.max(0, ...found.map((each) => each.tolerance)),
   };
+}
+
+function sketchOf(sketch: Sketch, args: readonly Argument[], filter: string | null): PlannedAggregate["sketch"] {
+  const exact = sketch.exact?.(args) ?? null;
+  return { error: sketch.error, exact: exact && filter !== null ? `${exact} FILTER (WHERE ${filter})` : exact };
 }
 
 function plannedKey(source: SourceText, key: Node, name: string, sql: string, valueType: string): PlannedKey {
@@ -164,13 +187,15 @@ class Columns {
   readonly #plans = new Map<string, readonly string[]>();
 
   /** @returns the columns' names, in the order of the parts */
-  parts(parts: readonly Part[], filter: string | null): readonly string[] {
+  parts(parts: readonly Part[], filter: string | null, set = 0): readonly string[] {
     // parts that are merged by looking at each other are shared only as a whole
-    const print = JSON.stringify([parts.map((part) => [callOf(part, null), part.storage]), filter]);
+    const print = JSON.stringify([parts.map((part) => [callOf(part, null), part.storage]), filter, set]);
     const known = this.#plans.get(print);
     if (known) return known;
     const alone = parts.every((part) => typeof part.combine === "string");
-    const names = parts.map((part) => (alone ? this.#same(part, filter) : undefined) ?? this.#reserve(part, filter));
+    const names = parts.map(
+      (part) => (alone ? this.#same(part, filter, set) : undefined) ?? this.#reserve(part, filter, set),
+    );
     const loaded = names.map((name) => this.loaded(name));
     for (const [i, part] of parts.entries()) {
       const at = this.planned.findIndex((each) => each.name === names[i]);
@@ -181,23 +206,26 @@ class Columns {
     return names;
   }
 
-  #same(part: Part, filter: string | null): string | undefined {
+  #same(part: Part, filter: string | null, set: number): string | undefined {
     return this.planned.find(
       (each) =>
-        callOf(each.part, null) === callOf(part, null) && each.part.storage === part.storage && each.filter === filter,
+        callOf(each.part, null) === callOf(part, null) &&
+        each.part.storage === part.storage &&
+        each.filter === filter &&
+        each.set === set,
     )?.name;
   }
 
-  #reserve(part: Part, filter: string | null): string {
+  #reserve(part: Part, filter: string | null, set: number): string {
     const name = `p${this.planned.length}`;
-    this.planned.push({ name, type: part.storage, part, filter, combine: "" });
+    this.planned.push({ name, type: part.storage, part, filter, set, combine: "" });
     return name;
   }
 
   /** A part's column in its own type. */
   loaded(name: string): string {
-    const column = this.planned.find((each) => each.name === name)!;
-    return castTo(name, column.type, column.part.type);
+    const column = this.planned.find((each) => each.name === name);
+    return column ? castTo(name, column.type, column.part.type) : name;
   }
 
   set(value: string, type: string, storage: string, filter: string | null): ValueSet {
@@ -209,9 +237,9 @@ class Columns {
   }
 }
 
-function rowsOf(set: ValueSet): ValueRows {
+function rowsOf(set: ValueSet, more: string): ValueRows {
   const value = castTo(set.column, set.storage, set.type);
-  return { value, count: "n", upto: "upto", total: "total", where: `s = ${set.number}` };
+  return { value, count: "n", upto: "upto", total: "total", more, where: `s = ${set.number}` };
 }
 
 /** What arguments are for all events alike: the numbers of those that mention no field; null for all others. */

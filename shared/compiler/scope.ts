@@ -10,20 +10,35 @@ const sessionWords = new Set(
   ).split(" "),
 );
 
+/** A relation in FROM. */
+export interface Table {
+  /** The name by which the view calls it; empty: it has none. */
+  readonly name: string;
+  readonly columns: readonly { readonly name: string }[];
+}
+
 export class Scope {
   readonly #source: SourceText;
-  readonly #columns: ReadonlyMap<string, string>;
-  readonly #table: string;
+  /** By lower-case name: the columns, by lower-case name. */
+  readonly #tables: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /** Names of the tables that have a column. */
+  readonly #owners = new Map<string, string[]>();
 
-  /** @param table the name by which the view calls what it reads; empty: it has none */
-  constructor(source: SourceText, columns: readonly { readonly name: string }[], table: string) {
+  /** @param tables what FROM names; several are a join */
+  constructor(source: SourceText, tables: readonly Table[]) {
     this.#source = source;
-    this.#columns = new Map(columns.map((column) => [column.name.toLowerCase(), column.name]));
-    this.#table = table.toLowerCase();
+    this.#tables = new Map(
+      tables.map(({ name, columns }) => [
+        name.toLowerCase(),
+        new Map(columns.map((column) => [column.name.toLowerCase(), column.name])),
+      ]),
+    );
+    for (const [table, columns] of this.#tables)
+      for (const column of columns.keys()) this.#owners.set(column, [...(this.#owners.get(column) ?? []), table]);
   }
 
   isColumn(name: string): boolean {
-    return this.#columns.has(name.toLowerCase());
+    return this.#owners.has(name.toLowerCase());
   }
 
   /** Refuses names that are neither fields nor aliases, but that DuckDB would take: the clock, row numbers, whole rows. */
@@ -47,7 +62,7 @@ export class Scope {
       const names = this.#own(node).map((name) => name.toLowerCase());
       const [first = "", second] = names;
       const at = locationOf(node);
-      if (this.#columns.has(first)) return;
+      if (this.isColumn(first)) return;
       if (names.length === 1 && sessionWords.has(first)) {
         throw refuse(
           this.#source,
@@ -59,7 +74,7 @@ export class Scope {
       if (first === "rowid") {
         throw refuse(this.#source, at, "rowid is not a field: it depends on how events are stored", "use a field");
       }
-      if (names.length === 1 && first === this.#table) {
+      if (names.length === 1 && this.#tables.has(first)) {
         throw refuse(
           this.#source,
           at,
@@ -67,19 +82,24 @@ export class Scope {
           "name a field",
         );
       }
-      if (second !== undefined && names.slice(1).includes(this.#table)) {
+      if (second !== undefined && names.slice(1).some((name) => this.#tables.has(name))) {
         throw refuse(this.#source, at, "a name with a schema is not available in a view", "write the field alone");
       }
     });
   }
 
-  /** Column references in one form: no table name, the field's own spelling. */
+  /** Column references in one form: the field's own spelling; the table's name in a join, where one table alone has the column. */
   qualify(node: Node): Node {
     return rewrite(node, (each) => {
       if (each.class !== "COLUMN_REF") return undefined;
       const names = this.#own(each);
-      const column = this.#columns.get(names[0]!.toLowerCase());
-      return { ...each, column_names: column ? [column, ...names.slice(1)] : names };
+      const written = each.column_names as string[];
+      const owners = this.#owners.get(names[0]!.toLowerCase()) ?? [];
+      const owner = names.length < written.length ? written[0]!.toLowerCase() : owners.length === 1 ? owners[0]! : null;
+      const column = this.#tables.get(owner ?? owners[0] ?? "")?.get(names[0]!.toLowerCase());
+      if (!column) return { ...each, column_names: names };
+      const table = this.#tables.size > 1 && owner !== null ? [owner] : [];
+      return { ...each, column_names: [...table, column, ...names.slice(1)] };
     });
   }
 
@@ -97,13 +117,11 @@ export class Scope {
   /** The parts of a column reference without the table's name. */
   #own(node: Node): string[] {
     const names = node.column_names as string[];
-    return names.length > 1 && names[0]!.toLowerCase() === this.#table && this.#isTable(names[1]!)
-      ? names.slice(1)
-      : names;
-  }
-
-  #isTable(next: string): boolean {
-    return this.isColumn(next) || (next.toLowerCase() === "rowid" && !this.isColumn(this.#table));
+    const columns = names.length > 1 ? this.#tables.get(names[0]!.toLowerCase()) : undefined;
+    if (!columns) return names;
+    const next = names[1]!.toLowerCase();
+    const meant = columns.has(next) || (next === "rowid" && !this.isColumn(names[0]!));
+    return meant ? names.slice(1) : names;
   }
 }
 

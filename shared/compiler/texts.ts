@@ -1,19 +1,35 @@
 /** How a compiled view's three texts are put together with real relations. Nothing here knows what an aggregate is. */
-import type { ViewDefinition } from "../definition.ts";
+import type { Estimates, ViewDefinition } from "../definition.ts";
 import { quoteName } from "../duckdb/duck.ts";
 
-type Texts = Pick<ViewDefinition, "stream" | "partial" | "combine" | "finalize">;
+type Texts = Pick<ViewDefinition, "streams" | "references" | "partial" | "combine" | "finalize">;
 
-/** Partials of the events in `events`, a SELECT that gives the stream's typed fields. */
-export function partialOf(view: Texts, events: string): string {
-  // read where it is used: a view that keeps values reads the events more than once, and they may not fit in memory
-  return `WITH ${quoteName(view.stream)} AS NOT MATERIALIZED (${events}) ${view.partial}`;
+/**
+ * What a view reads, by name: a SELECT of each stream's typed events, and one of each reference table. Events of an ordered view
+ * have the column `__event`, too.
+ */
+export type Inputs = ReadonlyMap<string, string>;
+
+/** Partials of events. */
+export function partialOf(view: Texts, inputs: Inputs): string {
+  return `${withInputs(view, inputs)} ${view.partial}`;
 }
 
-/** The view's own SQL over these events, untouched by the compiler: what its rows have to be. */
-export function plainOf(view: Pick<ViewDefinition, "stream" | "sql">, events: string): string {
+/**
+ * The view's own SQL over these events, untouched by the compiler: what its rows have to be. For an ordered view they must come in
+ * order, and be read by one thread.
+ */
+export function plainOf(view: Pick<ViewDefinition, "streams" | "references" | "sql">, inputs: Inputs): string {
   const own = view.sql.replace(/;\s*$/, "");
-  return `WITH ${quoteName(view.stream)} AS NOT MATERIALIZED (${events}) SELECT * FROM (\n${own}\n)`;
+  return `${withInputs(view, inputs)} SELECT * FROM (\n${own}\n)`;
+}
+
+function withInputs({ streams, references }: Pick<ViewDefinition, "streams" | "references">, inputs: Inputs): string {
+  // read where it is used: a view that keeps values reads the events more than once, and they may not fit in memory
+  const each = [...streams, ...references].map(
+    (name) => `${quoteName(name)} AS NOT MATERIALIZED (${inputs.get(name)!})`,
+  );
+  return `WITH ${each.join(", ")}`;
 }
 
 /** Merged partials of `partials`, a SELECT (usually a UNION ALL) of partial rows. */
@@ -24,6 +40,16 @@ export function combineOf(view: Texts, partials: string): string {
 /** The view's rows from partial rows. */
 export function rowsOf(view: Texts, partials: string): string {
   return `WITH partials AS (${partials}), merged AS (${view.combine}) ${view.finalize}`;
+}
+
+/** Each group's sketches, from partial rows. */
+export function estimatesFrom(view: Texts, { estimate }: Estimates, partials: string): string {
+  return `WITH partials AS (${partials}), merged AS (${view.combine}) ${estimate}`;
+}
+
+/** What they are near to, from the events. */
+export function exactFrom(view: Texts, { exact }: Estimates, inputs: Inputs): string {
+  return `${withInputs(view, inputs)} ${exact}`;
 }
 
 /** The columns of a partial, in order, as a SELECT list. */

@@ -10,14 +10,17 @@ import {
   DuckDBDataChunk,
   DuckDBTimestampMillisecondsValue,
   type DuckDBValue,
+  INTEGER,
   TIMESTAMP_MS,
 } from "@duckdb/node-api";
+import { eventColumn, eventType } from "../compiler/event-order.ts";
 import type { FieldDefinition, StreamDefinition } from "../definition.ts";
 import { freshName, quoteName, quoteText, type Session } from "../duckdb/duck.ts";
 import type { RecordBatch } from "../log/log.ts";
 import { fastLines, type Lines, slowRecord } from "./frame.ts";
 import { type Looked, Shapes } from "./shape.ts";
 import { pathTo, strictSelect } from "./strict.ts";
+import { upcastSelect } from "./upcast.ts";
 
 /** A record that is no event of its stream. Dead letters are a set keyed by stream, partition and offset. */
 export interface DeadLetter {
@@ -31,8 +34,11 @@ export interface DeadLetter {
 export interface Decoded {
   /** Table with one row per record: the stream's fields and `__fault`. */
   readonly table: string;
-  /** SELECT of the valid events' typed fields. */
-  readonly events: string;
+  /**
+   * SELECT of the valid events' typed fields.
+   * @param options ordered: each with its place in the log's order beside its fields, as `__event`; below: only among the first so many records
+   */
+  select(options?: { readonly ordered?: boolean; readonly below?: number }): Promise<string>;
   readonly count: number;
   readonly dead: readonly DeadLetter[];
   drop(): Promise<void>;
@@ -45,6 +51,8 @@ const scratchFolder = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 const oddShareMax = 1 / 4;
 /** Linux takes 1024 at a time. */
 const buffersPerWrite = 512;
+/** DuckDB's own size of a vector. */
+const rowsPerChunk = 2048;
 
 export class Decoder {
   readonly #session: Session;
@@ -63,7 +71,7 @@ export class Decoder {
 
   /** Does ahead of time what `decode` would do with these batches before it needs the database. */
   look(batches: readonly RecordBatch[]): void {
-    for (const batch of batches) this.#shapes.look(batch);
+    if (this.#stream.upcast === null) for (const batch of batches) this.#shapes.look(batch);
   }
 
   /**
@@ -73,22 +81,36 @@ export class Decoder {
   async decode(batches: readonly RecordBatch[]): Promise<Decoded> {
     const count = batches.reduce((sum, batch) => sum + batch.count, 0);
     const table = freshName("decoded");
-    const looked = batches.map((batch) => this.#shapes.look(batch));
+    // an upcast may change anything: its records are judged one by one
+    const looked = this.#stream.upcast === null ? batches.map((batch) => this.#shapes.look(batch)) : [];
     const odd = looked.reduce((sum, each) => sum + each.odd.length, 0);
-    const shaped = count > 0 && odd <= count * oddShareMax && (await this.#shaped(table, batches, looked, count, odd));
+    const quick = this.#stream.upcast === null;
+    const shaped =
+      quick && count > 0 && odd <= count * oddShareMax && (await this.#shaped(table, batches, looked, count, odd));
     if (!shaped) {
-      const fast = fastLines(batches, this.#decimals.length > 0);
+      const fast = quick ? fastLines(batches, this.#decimals.length > 0) : null;
       const done = fast !== null && (await this.#fast(table, fast, count));
       if (!done) await this.#slow(table, allRecords(batches));
     }
     const dead = shaped && odd === 0 ? [] : await this.#deadLetters(table, batches);
     const fields = this.#stream.fields.map((field) => quoteName(field.name)).join(", ");
+    let places: string | null = null;
     return {
       table,
       count,
       dead,
-      events: `SELECT ${fields} FROM ${table}${dead.length > 0 ? " WHERE __fault IS NULL" : ""}`,
-      drop: () => this.#session.run(`DROP TABLE IF EXISTS ${table}`),
+      select: async ({ ordered = false, below } = {}) => {
+        const conditions = dead.length > 0 ? ["__fault IS NULL"] : [];
+        if (below !== undefined) conditions.push(`${table}.rowid < ${below}`);
+        const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
+        if (!ordered) return `SELECT ${fields} FROM ${table}${where}`;
+        places ??= await orderTable(this.#session, batches);
+        return `SELECT ${fields}, CAST({t: t, p: p, o: o} AS ${eventType}) AS ${eventColumn} FROM ${table} POSITIONAL JOIN ${places}${where}`;
+      },
+      drop: async () => {
+        await this.#session.run(`DROP TABLE IF EXISTS ${table}`);
+        if (places) await this.#session.run(`DROP TABLE ${places}`);
+      },
     };
   }
 
@@ -167,9 +189,11 @@ export class Decoder {
     });
     const judged = `SELECT CASE WHEN f IS NULL AND json_valid(v) THEN v::JSON END AS v, CASE WHEN f IS NULL AND NOT json_valid(v) THEN 'invalid JSON' ELSE f END AS __fault, after AS __after FROM ${reader}`;
     const kept = placed ? ["__after"] : [];
+    const { upcast } = this.#stream;
+    const events = upcast === null ? judged : upcastSelect(upcast, judged, kept);
     try {
       await this.#session.run(
-        `CREATE TEMP TABLE ${table} AS ${strictSelect(this.#stream.fields, `(SELECT ${[...fields, "__fault", ...kept].join(", ")} FROM (${judged}))`, kept)}`,
+        `CREATE TEMP TABLE ${table} AS ${strictSelect(this.#stream.fields, `(SELECT ${[...fields, "__fault", ...kept].join(", ")} FROM (${events}))`, kept)}`,
       );
     } finally {
       await rm(this.#scratch, { force: true });
@@ -224,6 +248,24 @@ function* oddRecords(batches: readonly RecordBatch[], looked: readonly Looked[])
   }
 }
 
+/** A table of the records' places in the log's order, row for row beside a decoded table. */
+async function orderTable(session: Session, batches: readonly RecordBatch[]): Promise<string> {
+  const table = freshName("order");
+  await session.run(`CREATE TEMP TABLE ${table} (t BIGINT, p INTEGER, o BIGINT)`);
+  const appender = await session.connection.createAppender(table);
+  for (const { partition, offsets, timestamps, count } of batches) {
+    for (let start = 0; start < count; start += rowsPerChunk) {
+      const upto = Math.min(start + rowsPerChunk, count);
+      const chunk = DuckDBDataChunk.create([BIGINT, INTEGER, BIGINT], upto - start);
+      const [t, o] = [timestamps, offsets].map((each) => Array.from(each.slice(start, upto), BigInt));
+      chunk.setColumns([t!, Array.from({ length: upto - start }, () => partition), o!]);
+      appender.appendDataChunk(chunk);
+    }
+  }
+  appender.closeSync();
+  return table;
+}
+
 /** A table of the records' own places (offset, timestamp, key, raw bytes of the faulty), row for row beside a decoded table. */
 export async function placeTable(
   session: Session,
@@ -237,8 +279,8 @@ export async function placeTable(
   const blob = (bytes: Buffer | null): DuckDBValue => (bytes ? new DuckDBBlobValue(bytes) : null);
   for (const batch of batches) {
     const records = batch.records();
-    for (let start = 0; start < batch.count; start += 2048) {
-      const slice = records.slice(start, start + 2048);
+    for (let start = 0; start < batch.count; start += rowsPerChunk) {
+      const slice = records.slice(start, start + rowsPerChunk);
       const chunk = DuckDBDataChunk.create([BIGINT, TIMESTAMP_MS, BLOB, BLOB], slice.length);
       chunk.setColumns([
         slice.map((record) => BigInt(record.offset)),

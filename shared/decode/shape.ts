@@ -10,6 +10,7 @@ import type { FieldDefinition } from "../definition.ts";
 import { quoteName, quoteText } from "../duckdb/duck.ts";
 import { hasLineBreak } from "../log/batch.ts";
 import type { RecordBatch } from "../log/log.ts";
+import { orDefault } from "./strict.ts";
 
 /** So many orders of keys are known at a time; the lines of a stream with more are odd. */
 const shapesMax = 8;
@@ -146,9 +147,10 @@ export class Shapes {
   }
 
   get values(): string {
-    const values = this.#fields.map(
-      ({ name, type, plain }) => `${plain ? plain.value(quoteName(name)) : `NULL::${type}`} AS ${quoteName(name)}`,
-    );
+    const values = this.#fields.map((field) => {
+      const { name, type, plain } = field;
+      return `${orDefault(field, plain ? plain.value(quoteName(name)) : `NULL::${type}`)} AS ${quoteName(name)}`;
+    });
     return values.join(", ");
   }
 

@@ -18,7 +18,7 @@ export function strictSelect(fields: readonly FieldDefinition[], source: string,
     `${typedValue(field.type, quoteName(field.name), 0)} AS v${i}`,
     `${quoteName(field.name)} AS j${i}`,
   ]);
-  const values = fields.map((field, i) => `v${i} AS ${quoteName(field.name)}`);
+  const values = fields.map((field, i) => `${orDefault(field, `v${i}`)} AS ${quoteName(field.name)}`);
   const faults = fields.map((field, i) => {
     const wrong = `WHEN v${i} IS NULL AND j${i} IS NOT NULL THEN ${quoteText(`${field.name}: `)} || left(j${i}::VARCHAR, 60) || ${quoteText(` is not a ${field.type}`)}`;
     return field.nullable
@@ -31,6 +31,11 @@ export function strictSelect(fields: readonly FieldDefinition[], source: string,
   );
   const fault = `CASE WHEN __fault IS NOT NULL THEN __fault WHEN ${good.join(" AND ")} THEN NULL ${faults.join(" ")} END AS __fault`;
   return `SELECT ${[...values, fault, ...kept].join(", ")} FROM (SELECT ${[...inner, "__fault", ...kept].join(", ")} FROM ${source})`;
+}
+
+/** A field's value where it may have a default. */
+export function orDefault(field: FieldDefinition, value: string): string {
+  return field.default === undefined ? value : `coalesce(${value}, CAST(${field.default} AS ${field.type}))`;
 }
 
 /** The typed value of a JSON expression, NULL where it is not of the type. */

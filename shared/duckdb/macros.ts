@@ -37,10 +37,26 @@ export const sessionMacros: readonly string[] = [
        WHEN list_min(list_transform(t.l, lambda p: p.x)) = list_max(list_transform(t.l, lambda p: p.x))
          OR list_min(list_transform(t.l, lambda p: p.y)) = list_max(list_transform(t.l, lambda p: p.y)) THEN 0.0
        ELSE list_sum(list_transform(t.l, lambda p: p.n * (p.x - t.x / t.n) * (p.y - t.y / t.n))) END)[1])[1]`,
+  // HyperLogLog: the place of the highest bit of 52, counted from the top; 53 where there is none
+  `CREATE OR REPLACE TEMP MACRO tidemark_rank(w) AS CAST(53 - length(bin(w)) + (w = 0)::INTEGER AS TINYINT)`,
+  // Ertl's estimator ("New cardinality estimation algorithms for HyperLogLog sketches", 2017) without bias at any size; `filled`
+  // of 4096 registers have ranks, and inverse is the sum of 2^(53 - rank) over them. Whole numbers, so that order does not matter.
+  `CREATE OR REPLACE TEMP MACRO tidemark_cardinality(filled, inverse) AS CASE WHEN filled = 0 THEN 0::BIGINT ELSE
+     list_transform([(4096 - filled) / 4096.0::DOUBLE], lambda zero: round(4096.0::DOUBLE * 4096 / (2 * ln(2.0::DOUBLE)) /
+       (4096 * (zero + list_sum(list_transform(range(1, 30), lambda k: pow(zero, pow(2, k)) * pow(2, k - 1))))
+         + inverse::DOUBLE / 9007199254740992)))[1]::BIGINT END`,
+  // DDSketch at half of the stated 1 %, which leaves room for rounding to whole numbers: bucket i holds g^(i-1) < x <= g^i for
+  // g = 1.005/0.995, numbered such that buckets sort as their values do
+  `CREATE OR REPLACE TEMP MACRO tidemark_bucket(x) AS CAST(CASE WHEN x = 0 THEN 0 WHEN isnan(x) THEN 300000
+     WHEN isinf(x) THEN sign(x) * 200000 ELSE sign(x) * (80001 + ceil(ln(abs(x)) / ln(1.005::DOUBLE / 0.995))) END AS INTEGER)`,
+  `CREATE OR REPLACE TEMP MACRO tidemark_bucket_middle(b) AS CASE WHEN b = 0 THEN 0.0::DOUBLE
+     WHEN b = 300000 THEN 'NaN'::DOUBLE WHEN abs(b) = 200000 THEN sign(b) * 'Infinity'::DOUBLE
+     ELSE sign(b) * pow(1.005::DOUBLE / 0.995, abs(b) - 80001) * 0.995 END`,
   // between two neighbouring values, part of the way: as DuckDB's quantile_cont does it for each kind of type
   `CREATE OR REPLACE TEMP MACRO tidemark_between_number(low, high, part) AS
      CASE WHEN part = 0 THEN low::DOUBLE ELSE low::DOUBLE * (1.0::DOUBLE - part) + high::DOUBLE * part END`,
-  `CREATE OR REPLACE TEMP MACRO tidemark_between_micros(low, high, part) AS round(low + (high - low) * part)::BIGINT`,
+  `CREATE OR REPLACE TEMP MACRO tidemark_between_micros(low, high, part) AS CASE WHEN part = 0 THEN low
+     ELSE round(low::DOUBLE * (1.0::DOUBLE - part) + high::DOUBLE * part)::BIGINT END`,
   `CREATE OR REPLACE TEMP MACRO tidemark_between_unscaled(low, high, part) AS
      low + trunc((high - low)::DOUBLE * part)::BIGINT`,
 ];

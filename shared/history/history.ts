@@ -2,15 +2,19 @@
  * The one reader of the past: archive below, log above, joined by offset, as typed events. Recompute, verify, a damaged delta
  * and a speed layer that must go back further than the log still reaches all read through it.
  */
+import type { Inputs } from "../compiler/texts.ts";
 import { type DeadLetter, Decoder } from "../decode/decode.ts";
-import type { StreamDefinition } from "../definition.ts";
+import type { Definition, StreamDefinition, ViewDefinition } from "../definition.ts";
 import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
 import { isCode, TidemarkError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import { offsetAt, type Position, type Range } from "../position.ts";
 import type { Segment } from "../store/layout.ts";
 import { logStream } from "../store/origin.ts";
+import { loadReferences } from "../store/reference-tables.ts";
 import type { Store } from "../store/store.ts";
+import { checkEvolution } from "./evolution.ts";
+import { inputsOf } from "./inputs.ts";
 import { decoderOf, eventsIn, noEvents, readSegments } from "./segments.ts";
 
 /** Counts of a stretch of the archive. */
@@ -48,22 +52,45 @@ export class History {
   }
 
   /**
-   * A SELECT of the valid events of a stream in these ranges. Archive files are checked (size and hash) before their first
+   * A SELECT of the valid events of a stream in these ranges, with their places in the log's order where `ordered`. Archive files are checked (size and hash) before their first
    * use; what the archive does not hold yet is read from the log into a temporary table of the session.
    *
    * @throws STORE_CORRUPT, STORE_GAP; LOG_RANGE where neither archive nor log has an offset any more
    */
-  async events(session: Session, stream: StreamDefinition, ranges: readonly Range[]): Promise<string> {
+  async events(session: Session, stream: StreamDefinition, ranges: readonly Range[], ordered = false): Promise<string> {
     const parts: string[] = [];
     for (const range of ranges.filter((each) => each.stream === stream.name)) {
       const segments = await this.segments(stream.name, range.partition);
       const archived = segments.at(-1)?.upto ?? range.from;
       const inside = segments.filter((segment) => segment.from < range.upto && segment.upto > range.from);
       await this.#check(stream, inside);
-      if (inside.length > 0) parts.push(eventsIn(this.#store, stream, inside, range));
-      if (archived < range.upto) parts.push(await this.#tail(session, stream, range, Math.max(archived, range.from)));
+      if (inside.length > 0) parts.push(eventsIn(this.#store, stream, inside, range, ordered));
+      const from = Math.max(archived, range.from);
+      if (archived < range.upto) parts.push(await this.#tail(session, stream, { ...range, from }, ordered));
     }
-    return parts.join(" UNION ALL ") || noEvents(stream);
+    return parts.join(" UNION ALL ") || noEvents(stream, ordered);
+  }
+
+  /**
+   * What any view of a definition reads in these ranges; each stream is read once, when the first view asks for it.
+   * @throws as `events`, and STORE_CORRUPT, STORE_MISSING for a reference table
+   */
+  inputs(
+    session: Session,
+    definition: Definition,
+    ranges: readonly Range[],
+  ): (view: ViewDefinition) => Promise<Inputs> {
+    const read = new Map<string, Promise<string>>();
+    let references: Promise<ReadonlyMap<string, string>> | null = null;
+    const eventsOf = (stream: StreamDefinition, ordered: boolean) => {
+      const events = read.get(stream.name) ?? this.events(session, stream, ranges, ordered);
+      read.set(stream.name, events);
+      return events;
+    };
+    return async (view) => {
+      references ??= loadReferences(session, this.#store, definition);
+      return inputsOf(definition, view, eventsOf, await references);
+    };
   }
 
   /**
@@ -99,11 +126,14 @@ export class History {
   async #check(stream: StreamDefinition, segments: readonly Segment[]): Promise<void> {
     for (const segment of segments) {
       if (segment.decoder !== decoderOf(stream)) {
-        throw new TidemarkError(
-          "CONFIG_STREAM",
-          `the fields of stream "${stream.name}" have changed since its events were archived (${segment.file.name})`,
-          "changed fields are not available in this version: put the old fields back, or use another data folder with --data",
-        );
+        if (!segment.fields) {
+          throw new TidemarkError(
+            "CONFIG_STREAM",
+            `the fields of stream "${stream.name}" have changed, and ${segment.file.name} does not say what they were`,
+            "put the old fields back, or use another data folder with --data",
+          );
+        }
+        checkEvolution(stream, segment.fields, `as archived in ${segment.file.name}`);
       }
       // by name: two partitions may hold the same bytes, and one of the files be damaged
       if (this.#checked.has(segment.file.name)) continue;
@@ -128,19 +158,19 @@ export class History {
   }
 
   /** What the archive did not hold when it was looked at. The log may have been trimmed since: then the archive holds it by now. */
-  async #tail(session: Session, stream: StreamDefinition, range: Range, from: number): Promise<string> {
+  async #tail(session: Session, stream: StreamDefinition, range: Range, ordered: boolean): Promise<string> {
     try {
-      return await this.#fromLog(session, stream, { ...range, from });
+      return await this.#fromLog(session, stream, range, ordered);
     } catch (error) {
-      if (!isCode(error, "LOG_RANGE") || (await this.archivedTo(stream.name, range.partition)) <= from) throw error;
-      return this.events(session, stream, [{ ...range, from }]);
+      if (!isCode(error, "LOG_RANGE") || (await this.archivedTo(stream.name, range.partition)) <= range.from)
+        throw error;
+      return this.events(session, stream, [range], ordered);
     }
   }
 
-  async #fromLog(session: Session, stream: StreamDefinition, range: Range): Promise<string> {
+  async #fromLog(session: Session, stream: StreamDefinition, range: Range, ordered: boolean): Promise<string> {
     const table = `tail_${stream.name}_${range.partition}_${range.from}_${range.upto}`;
-    const fields = stream.fields.map((field) => `${quoteName(field.name)} ${field.type}`).join(", ");
-    await session.run(`CREATE OR REPLACE TEMP TABLE ${quoteName(table)} (${fields})`);
+    await session.run(`CREATE OR REPLACE TEMP TABLE ${quoteName(table)} AS ${noEvents(stream, ordered)}`);
     const decoder = new Decoder(session, stream);
     const reader = await this.#log.read(logStream(stream), new Map([[range.partition, range.from]]));
     try {
@@ -161,10 +191,8 @@ export class History {
           (sum, batch) => sum + batch.offsets.filter((offset) => offset >= range.upto).length,
           0,
         );
-        const where = decoded.dead.length > 0 ? " AND __fault IS NULL" : "";
-        await session.run(
-          `INSERT INTO ${quoteName(table)} SELECT ${stream.fields.map((field) => quoteName(field.name)).join(", ")} FROM ${decoded.table} WHERE rowid < ${decoded.count - beyond}${where}`,
-        );
+        const events = await decoded.select({ ordered, below: decoded.count - beyond });
+        await session.run(`INSERT INTO ${quoteName(table)} ${events}`);
         await decoded.drop();
       }
     } finally {

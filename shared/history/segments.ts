@@ -1,5 +1,6 @@
 /** The archive: one typed Parquet file per stretch of a partition, tiling it from the origin without gap or overlap. */
 import { createHash } from "node:crypto";
+import { eventColumn, eventType } from "../compiler/event-order.ts";
 import { storageOf } from "../compiler/types.ts";
 import type { StreamDefinition } from "../definition.ts";
 import { quoteName, quoteText } from "../duckdb/duck.ts";
@@ -8,10 +9,12 @@ import type { Range } from "../position.ts";
 import { layout, type Segment } from "../store/layout.ts";
 import { unseal } from "../store/sealed.ts";
 import type { Store } from "../store/store.ts";
+import { evolvedField } from "./evolution.ts";
 
 /** Hash of what decides how a stream's records are decoded. */
-export function decoderOf(stream: StreamDefinition): string {
-  return createHash("sha256").update(JSON.stringify(stream.fields)).digest("hex").slice(0, 16);
+export function decoderOf({ fields, upcast }: StreamDefinition): string {
+  const decides = upcast === null ? fields : [fields, upcast];
+  return createHash("sha256").update(JSON.stringify(decides)).digest("hex").slice(0, 16);
 }
 
 /**
@@ -50,42 +53,53 @@ export function archivedType(type: string): string {
   return storageOf(type) ?? "VARCHAR";
 }
 
-/** SELECT list that gives a stream's fields their own types back from archive columns. */
-function typedFields(stream: StreamDefinition): string {
+/** SELECT list of a stream's fields from the columns of a segment, which may have been archived with other fields. */
+function typedFields(stream: StreamDefinition, segment: Segment): string {
+  const before = segment.decoder === decoderOf(stream) ? stream.fields : segment.fields!;
   return stream.fields
-    .map((field) =>
-      archivedType(field.type) === field.type
-        ? quoteName(field.name)
-        : `CAST(${quoteName(field.name)} AS ${field.type}) AS ${quoteName(field.name)}`,
-    )
+    .map((field) => {
+      const old = before.find((each) => each.name === field.name);
+      const same = old?.type === field.type && archivedType(field.type) === field.type;
+      if (same && old.default === field.default) return quoteName(field.name);
+      return `${evolvedField(field, before)} AS ${quoteName(field.name)}`;
+    })
     .join(", ");
 }
 
 /**
- * A SELECT of the valid events that these segments hold within one range.
+ * A SELECT of the valid events that these segments of one partition hold within one range.
  * Filters are left out where the segments' own facts make them idle, so that a full recompute is a plain scan.
  */
 export function eventsIn(
   store: Store,
   stream: StreamDefinition,
   segments: readonly Segment[],
-  range: Pick<Range, "from" | "upto">,
+  range: Range,
+  ordered: boolean,
 ): string {
   const inside = segments.filter((segment) => segment.from < range.upto && segment.upto > range.from);
   const whole = inside.filter(
     (segment) => segment.dead === 0 && segment.from >= range.from && segment.upto <= range.upto,
   );
   const cut = inside.filter((segment) => !whole.includes(segment));
-  const select = (files: readonly Segment[], where: string) =>
-    `SELECT ${typedFields(stream)} FROM read_parquet([${files.map((each) => quoteText(store.path(each.file.name))).join(", ")}])${where}`;
+  const place = `CAST({t: epoch_ms(__timestamp), p: ${range.partition}, o: __offset} AS ${eventType}) AS ${eventColumn}`;
   const parts: string[] = [];
-  if (whole.length > 0) parts.push(select(whole, ""));
-  if (cut.length > 0)
-    parts.push(select(cut, ` WHERE __fault IS NULL AND __offset >= ${range.from} AND __offset < ${range.upto}`));
-  return parts.join(" UNION ALL ") || noEvents(stream);
+  const select = (files: readonly Segment[], where: string) => {
+    for (const decoder of new Set(files.map((each) => each.decoder))) {
+      const alike = files.filter((each) => each.decoder === decoder);
+      const fields = typedFields(stream, alike[0]!);
+      const names = alike.map((each) => quoteText(store.path(each.file.name))).join(", ");
+      parts.push(`SELECT ${ordered ? `${fields}, ${place}` : fields} FROM read_parquet([${names}])${where}`);
+    }
+  };
+  select(whole, "");
+  select(cut, ` WHERE __fault IS NULL AND __offset >= ${range.from} AND __offset < ${range.upto}`);
+  return parts.join(" UNION ALL ") || noEvents(stream, ordered);
 }
 
 /** A typed SELECT of no events. */
-export function noEvents(stream: StreamDefinition): string {
-  return `SELECT ${stream.fields.map((field) => `CAST(NULL AS ${field.type}) AS ${quoteName(field.name)}`).join(", ")} WHERE false`;
+export function noEvents(stream: StreamDefinition, ordered: boolean): string {
+  const columns = stream.fields.map((field) => `CAST(NULL AS ${field.type}) AS ${quoteName(field.name)}`);
+  if (ordered) columns.push(`CAST(NULL AS ${eventType}) AS ${eventColumn}`);
+  return `SELECT ${columns.join(", ")} WHERE false`;
 }

@@ -5,7 +5,10 @@
 
 /** A stream: a named, typed, partitioned sequence of events. */
 export interface StreamConfig {
-  /** Field name → DuckDB type; a trailing "?" makes a field nullable: `{ delay: "BIGINT", note: "VARCHAR?" }`. */
+  /**
+   * Field name → DuckDB type; a trailing "?" makes a field nullable, DEFAULT says what it is where a record has none:
+   * `{ delay: "BIGINT", note: "VARCHAR?", seats: "INTEGER DEFAULT 1" }`.
+   */
   fields: Record<string, string>;
   /** Field that chooses an event's partition. Default: the id, or round robin. */
   key?: string;
@@ -15,6 +18,11 @@ export interface StreamConfig {
   id?: string;
   /** Window of duplicate suppression, e.g. "1 hour". Not available in this version: a config that sets it is refused. */
   dedup?: string;
+  /**
+   * SQL over a record's JSON, called `event`, that gives the JSON of an event with these fields; for records of an older or another
+   * shape: `"CASE WHEN event->>'v' = '1' THEN json_merge_patch(event, json_object('seats', 1)) ELSE event END"`.
+   */
+  upcast?: string;
   /** Default 4. */
   partitions?: number;
   /** An existing Kafka topic to read; without it the topic has the stream's name and is created where it is missing. */

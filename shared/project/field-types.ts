@@ -1,3 +1,4 @@
+import { upcastProblem } from "../decode/upcast.ts";
 import { Duck, type Session } from "../duckdb/duck.ts";
 import { messageOf } from "../errors.ts";
 
@@ -56,6 +57,20 @@ export class FieldTypes {
     }
     const refused = firstUnsupported(tokensOf(type) ?? [type]);
     return refused === null ? { type } : refusal(refused);
+  }
+
+  /** True for the SQL text of a number, text or truth value that is one of the type. */
+  async isLiteral(text: string, type: string): Promise<boolean> {
+    if (!/^(-?\d+(\.\d+)?([eE][-+]?\d+)?|'([^']|'')*'|true|false)$/i.test(text)) return false;
+    return this.#session.value(`SELECT CAST(${text} AS ${type}) IS NOT NULL`).then(
+      (is) => is === true,
+      () => false,
+    );
+  }
+
+  /** See `upcastProblem`. */
+  upcastProblem(text: string): Promise<string | null> {
+    return upcastProblem(this.#session, text);
   }
 
   close(): void {

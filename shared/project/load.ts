@@ -3,10 +3,11 @@ import { TidemarkError } from "../errors.ts";
 import { runConfigFile } from "./config-file.ts";
 import { parseDuration } from "./duration.ts";
 import type { Project } from "./project.ts";
+import { readReferences } from "./references.ts";
 import { cronProblem, isTimeZone } from "./schedule.ts";
 import { checkInteger, invalid, Section } from "./section.ts";
 import { readStreams } from "./streams.ts";
-import { readViews, refuseReferenceTables } from "./views.ts";
+import { readViews } from "./views.ts";
 
 export interface LoadOptions {
   /** The project's folder. */
@@ -42,7 +43,7 @@ export async function loadProject(options: LoadOptions): Promise<Project> {
   const batch = readBatch(config);
   const speed = readSpeed(config);
   const serve = readServe(config, options);
-  await refuseReferenceTables(dir);
+  const references = await readReferences(dir, streams);
   const views = await readViews(dir);
   const dataDir = options.dataDir ?? (options.env.TIDEMARK_DATA || undefined);
   return {
@@ -50,6 +51,7 @@ export async function loadProject(options: LoadOptions): Promise<Project> {
     dataDir: dataDir === undefined ? resolve(dir, ".tidemark") : resolve(dataDir),
     name,
     streams,
+    references,
     views,
     log,
     batch,

@@ -1,4 +1,5 @@
 import type { StreamDefinition, ViewSource } from "../definition.ts";
+import type { ReferenceSource } from "./references.ts";
 
 /** A project folder, read and checked: config and views, with flags and environment already applied. */
 export interface Project {
@@ -8,6 +9,7 @@ export interface Project {
   readonly dataDir: string;
   readonly name: string;
   readonly streams: readonly StreamDefinition[];
+  readonly references: readonly ReferenceSource[];
   readonly views: readonly ViewSource[];
   readonly log: {
     /** null: the embedded log. */

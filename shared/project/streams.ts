@@ -6,7 +6,7 @@ import { invalid, type Section } from "./section.ts";
 export const namePattern = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 export const nameRule = "use letters, digits, _ and -, and start with a letter or _";
 
-const streamKeys = ["fields", "key", "time", "id", "dedup", "partitions", "topic"];
+const streamKeys = ["fields", "key", "time", "id", "dedup", "partitions", "topic", "upcast"];
 /** Kafka's rule for topics. */
 const topicPattern = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 
@@ -45,6 +45,7 @@ async function readStream(all: Section, name: string, types: FieldTypes): Promis
     key: fieldNamed(stream, "key", fields)?.name ?? null,
     time: timeField(stream, fields)?.name ?? null,
     id: fieldNamed(stream, "id", fields)?.name ?? null,
+    upcast: await readUpcast(stream, types),
     partitions: stream.integer("partitions", 1) ?? 4,
   };
 }
@@ -60,13 +61,33 @@ async function readFields(stream: Section, types: FieldTypes): Promise<FieldDefi
     const twin = fields.find((field) => field.name.toLowerCase() === name.toLowerCase());
     if (twin) invalid(where, `differs from the field ${twin.name} only in case`, "choose another name");
     const text = section.text(name) ?? "";
-    const nullable = text.trimEnd().endsWith("?");
-    const verdict = await types.check(nullable ? text.trimEnd().slice(0, -1) : text);
+    const [, declared = text, literal] = /^(.*?)\s+DEFAULT\s+(.*?)\s*$/is.exec(text) ?? [];
+    const nullable = declared.trimEnd().endsWith("?");
+    const verdict = await types.check(nullable ? declared.trimEnd().slice(0, -1) : declared);
     if ("problem" in verdict) invalid(where, verdict.problem, verdict.todo);
-    fields.push({ name, type: verdict.type, nullable });
+    const { type } = verdict;
+    if (literal === undefined) fields.push({ name, type, nullable });
+    else if (await types.isLiteral(literal, type)) fields.push({ name, type, nullable: true, default: literal });
+    else
+      invalid(
+        where,
+        `${literal} is not a value of ${type}`,
+        `write a literal, such as "BIGINT DEFAULT 0" or "VARCHAR DEFAULT 'none'"`,
+      );
   }
   if (fields.length === 0) invalid(stream.where("fields"), "a stream needs a field", 'write { name: "VARCHAR" }');
   return fields;
+}
+
+async function readUpcast(stream: Section, types: FieldTypes): Promise<string | null> {
+  const text = stream.text("upcast");
+  if (text === undefined) return null;
+  const problem = await types.upcastProblem(text);
+  if (problem !== null) {
+    const example = `write SQL over the record's JSON, such as "json_merge_patch(event, json_object('seats', 1))"`;
+    invalid(stream.where("upcast"), problem, example);
+  }
+  return text;
 }
 
 function fieldNamed(stream: Section, key: string, fields: readonly FieldDefinition[]): FieldDefinition | undefined {

@@ -1,6 +1,7 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ViewSource } from "../definition.ts";
+import { filesIn } from "./files.ts";
 import { invalid } from "./section.ts";
 import { namePattern, nameRule } from "./streams.ts";
 
@@ -20,14 +21,6 @@ export async function readViews(dir: string): Promise<ViewSource[]> {
   return views;
 }
 
-/** Refuses what this version cannot honour. */
-export async function refuseReferenceTables(dir: string): Promise<void> {
-  const table = (await filesIn(join(dir, "reference"))).find((file) => /\.(csv|tsv|parquet)(\.(gz|zst))?$/i.test(file));
-  if (table) {
-    invalid(`reference/${table}`, "reference tables are not available in this version", "move the file elsewhere");
-  }
-}
-
 /** The first comment of a text that starts with one, without its marks, as one paragraph. */
 function leadingComment(sql: string): string {
   const text = sql.trimStart();
@@ -43,17 +36,4 @@ function leadingComment(sql: string): string {
     .map((line) => line.trim())
     .filter((line) => line !== "")
     .join(" ");
-}
-
-async function filesIn(folder: string): Promise<string[]> {
-  try {
-    const entries = await readdir(folder, { withFileTypes: true });
-    return entries
-      .filter((entry) => !entry.isDirectory() && !entry.name.startsWith("."))
-      .map((entry) => entry.name)
-      .sort();
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
-    throw error;
-  }
 }

@@ -1,5 +1,5 @@
 /** Where everything lies in the store, and the shapes of the files that name all others. */
-import type { Definition } from "../definition.ts";
+import type { Definition, FieldDefinition } from "../definition.ts";
 import type { Place, Position } from "../position.ts";
 import type { FileRef } from "./store.ts";
 
@@ -25,6 +25,8 @@ export const layout = {
   owner: (version: number, shard: number, generation: number) =>
     `${layout.generation(version, shard, generation)}/OWNER`,
   head: (version: number, shard: number, generation: number) => `${layout.generation(version, shard, generation)}/HEAD`,
+  reference: (content: string) => `references/${content}.json`,
+  referenceFile: (content: string, run: string) => `references/${content}-${run}.parquet`,
   pins: "pins",
   pin: (run: string) => `pins/${run}`,
 } as const;
@@ -49,8 +51,10 @@ export interface Segment {
   readonly rows: number;
   /** Rows that are dead letters. */
   readonly dead: number;
-  /** Hash of the stream's fields when it was decoded. */
+  /** Hash of what decided how it was decoded. */
   readonly decoder: string;
+  /** The stream's fields then. Files of earlier versions have none. */
+  readonly fields?: readonly FieldDefinition[];
   /** Latest log timestamp in it, ms. */
   readonly latest: number;
 }
@@ -77,12 +81,16 @@ export interface Proof {
   readonly views: number;
 }
 
+/** Rises when what a manifest says changes its shape. */
+export const manifestFormat = 2;
+
 /** One immutable result of a batch run. */
 export interface VersionManifest {
-  readonly format: 1;
+  readonly format: typeof manifestFormat;
   readonly number: number;
   readonly createdAt: string;
-  readonly cause: "origin" | "batch" | "rollback";
+  /** definition: the project's files have changed, and the cut is the one of the version before. */
+  readonly cause: "origin" | "batch" | "definition" | "rollback";
   readonly definition: Definition;
   readonly origin: Position;
   readonly cut: Position;

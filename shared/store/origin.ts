@@ -3,7 +3,7 @@ import type { Definition, StreamDefinition } from "../definition.ts";
 import { TidemarkError } from "../errors.ts";
 import type { Log, LogStream } from "../log/log.ts";
 import { type Position, places, positionOf } from "../position.ts";
-import { layout, type OriginFile, type VersionManifest } from "./layout.ts";
+import { layout, manifestFormat, type OriginFile, type VersionManifest } from "./layout.ts";
 import { seal, unseal } from "./sealed.ts";
 import type { Store } from "./store.ts";
 import { newestVersion, publishVersion } from "./versions.ts";
@@ -84,7 +84,7 @@ export async function ensureVersion(
   const definition = await makeDefinition();
   const origin = await ensureOrigin(store, log, definition.streams);
   return publishVersion(store, {
-    format: 1,
+    format: manifestFormat,
     createdAt: new Date().toISOString(),
     cause: "origin",
     definition,

@@ -1,7 +1,7 @@
 /** Reading and publishing versions and heads. */
 import { isCode, TidemarkError } from "../errors.ts";
-import { covers, equals, furthest, ofShard, type Position } from "../position.ts";
-import { type Head, layout, type VersionManifest } from "./layout.ts";
+import { covers, equals, furthest, ofShard, type Position, places, positionOf } from "../position.ts";
+import { type Head, layout, manifestFormat, type VersionManifest } from "./layout.ts";
 import { seal, unseal } from "./sealed.ts";
 import type { Store } from "./store.ts";
 
@@ -17,7 +17,15 @@ export async function readVersion(store: Store, number: number): Promise<Version
   const text = await store.read(name);
   if (!text)
     throw new TidemarkError("STORE_MISSING", `there is no version ${number}`, "list them with: tidemark versions");
-  return unseal<VersionManifest>(text.toString(), name);
+  const manifest = unseal<VersionManifest>(text.toString(), name);
+  if (manifest.format !== manifestFormat) {
+    throw new TidemarkError(
+      "DATA_FORMAT",
+      `version ${number} was written by another release of Tidemark (format ${String(manifest.format)}, this one reads ${manifestFormat})`,
+      "use that release, or start over from the log with another data folder (--data)",
+    );
+  }
+  return manifest;
 }
 
 export async function newestVersion(store: Store): Promise<VersionManifest | null> {
@@ -43,10 +51,12 @@ export async function newerVersion(store: Store, number: number): Promise<Versio
 export async function publishVersion(store: Store, draft: Omit<VersionManifest, "number">): Promise<VersionManifest> {
   for (;;) {
     const newest = await newestVersion(store);
-    if (newest && draft.cause !== "rollback" && !covers(draft.cut, newest.cut)) {
+    // a stream that is gone from the definition has no place in the new cut
+    const before = newest && positionOf(places(newest.cut).filter((place) => Object.hasOwn(draft.cut, place.stream)));
+    if (before && draft.cause !== "rollback" && !covers(draft.cut, before)) {
       throw new TidemarkError(
         "BATCH_STALE",
-        `version ${newest.number} was published meanwhile and reaches further than this run`,
+        `version ${newest!.number} was published meanwhile and reaches further than this run`,
         "nothing is lost: the next run starts from it",
       );
     }

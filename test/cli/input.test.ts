@@ -174,7 +174,7 @@ describe("Parquet", () => {
     const records = events.map((value, offset) => ({ offset, timestamp: 0, key: null, value }));
     const decoded = await new Decoder(session, every).decode([new ArrayBatch(0, 0, events.length, records)]);
     expect(decoded.dead).toEqual([]);
-    const { differences } = await compareRows(session, "FROM source", decoded.events);
+    const { differences } = await compareRows(session, "FROM source", await decoded.select());
     expect(differences).toEqual([]);
   });
 });

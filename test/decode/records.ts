@@ -39,7 +39,7 @@ export class DecodeBench {
   async decode(...batches: readonly ArrayBatch[]): Promise<{ dead: string[]; rows: Record<string, string | null>[] }> {
     const decoded = await this.decoder.decode(batches);
     const fields = this.#stream.fields.map(({ name }) => `${quoteName(name)}::VARCHAR AS ${quoteName(name)}`);
-    const rows = await this.session.rows(`SELECT ${fields.join(", ")} FROM (${decoded.events})`);
+    const rows = await this.session.rows(`SELECT ${fields.join(", ")} FROM (${await decoded.select()})`);
     await decoded.drop();
     return {
       dead: decoded.dead.map(({ partition, offset, reason }) => `${partition}:${offset} ${reason}`),

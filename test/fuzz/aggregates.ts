@@ -17,12 +17,10 @@ export interface AggregateEntry {
   readonly call?: string | ((draw: Draw) => string);
   /** DISTINCT may be written. */
   readonly distinct?: true;
+  /** Its value depends on the order of events, so that there must be one row of each. */
+  readonly order?: true;
   /** What the rounding of a "real" value may be a share of, over the same events; `$1`, `$2` are the arguments. */
   readonly scale?: string;
-  /** Its value depends on the order of events: both sides read them in the total order. */
-  readonly order?: true;
-  /** Its value is an estimate that depends on how events were split: merged partials are compared with those of the whole. */
-  readonly sketch?: true;
 }
 
 const whole: readonly Kind[] = ["int", "huge", "uhuge"];
@@ -135,12 +133,36 @@ export const aggregates: readonly AggregateEntry[] = [
   },
   { feature: "histogram", args: [["int", "text", "day", "dec", "bool", "uuid"]], result: "many" },
   { feature: "entropy", args: [["int", "text", "day", "dec", "bool"]], result: "real", scale: "10.0" },
+  // of the order of events
+  { feature: "first", args: [any], order: true },
+  { feature: "last", args: [any], order: true },
+  { feature: "any_value", args: [any], order: true },
+  { feature: "arg_min", args: [any, comparable], order: true },
+  { feature: "arg_max", args: [any, comparable], order: true },
+  { feature: "arg_min_null", args: [any, comparable], order: true },
+  { feature: "arg_max_null", args: [any, comparable], order: true },
+  { feature: "mode", args: [["int", "dec", "text", "bool", "day", "uuid"]], order: true },
+  // sketches, whose partials are compared instead of their values
+  { feature: "approx_count_distinct", args: [["int", "text", "num", "ts", "uuid", "dec"]], result: "int" },
+  {
+    feature: "approx_quantile",
+    args: [["int", "num"]],
+    result: "many",
+    call: (draw) => `approx_quantile($1, [${share(draw)}])`,
+  },
+  {
+    feature: "approx_top_k",
+    args: [["int", "text", "day"]],
+    result: "many",
+    call: (draw) => `approx_top_k($1, ${1 + draw.int(3)})`,
+  },
 ];
 
 /** Every aggregate with every kind of first argument it takes. */
 export const applications = aggregates.reduce((sum, { args }) => sum + (args[0]?.length ?? 1), 0);
 
 export const aggregateFeatures: readonly string[] = aggregates.map((each) => each.feature);
+export const orderFeatures: readonly string[] = aggregates.flatMap((each) => (each.order ? [each.feature] : []));
 
 /** One use of an aggregate in a view. */
 export interface Used {

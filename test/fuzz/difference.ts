@@ -18,7 +18,9 @@ export function differenceOf(served: readonly Row[], truth: readonly Row[], roun
   const waiting = new Map<string, Row[]>();
   for (const row of served) waiting.set(keyOf(row), [...(waiting.get(keyOf(row)) ?? []), row]);
   const missing: Row[] = [];
-  for (const row of truth) {
+  // a row that may be far off could take the counterpart of one that may not
+  const scaleOf = (row: Row) => rounded.reduce((sum, _, i) => sum + Math.abs(Number(row[width + i])), 0);
+  for (const row of truth.toSorted((a, b) => scaleOf(a) - scaleOf(b))) {
     const candidates = waiting.get(keyOf(row)) ?? [];
     const at = candidates.findIndex((each) =>
       rounded.every((column, i) => isClose(each[column]!, row[column]!, row[width + i]!)),

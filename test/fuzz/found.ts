@@ -19,8 +19,6 @@ export function keepCase(of: Case, from: string, why: string): string {
   const lines = [
     `-- ${from}`,
     `-- ${why.replace(/\s+/g, " ")}`,
-    ...(of.order ? ["-- order"] : []),
-    ...(of.sketch ? ["-- sketch"] : []),
     ...(of.rounded.length > 0 ? [`-- rounded: ${JSON.stringify(of.rounded)}`, `-- scaled: ${of.scaled}`] : []),
     `-- partitions: ${of.records.length}`,
     ...of.records.flatMap((list, partition) => list.map((record) => `-- record: ${partition} ${toldOf(record)}`)),
@@ -66,8 +64,6 @@ function readCase(file: string, text: string): Found {
     sql,
     scaled: told("scaled")[0] ?? sql,
     rounded: JSON.parse(told("rounded")[0] ?? "[]") as number[],
-    order: lines.includes("-- order"),
-    sketch: lines.includes("-- sketch"),
     records,
     steps: told("step").map((line) => JSON.parse(line) as Step),
   };

@@ -1,5 +1,5 @@
 /** The grammar's features, which of them can meet in one view, and view after view of a seed. */
-import { aggregateFeatures } from "./aggregates.ts";
+import { aggregateFeatures, orderFeatures } from "./aggregates.ts";
 import { aroundFeatures } from "./around.ts";
 import { Draw } from "./draw.ts";
 import { isOpen } from "./open.ts";
@@ -15,6 +15,7 @@ import {
   inputFeatures,
   keyFeatures,
   setFeatures,
+  severalFeatures,
   type View,
   viewFeatures,
   write,
@@ -33,9 +34,13 @@ export function newPairs(): Pairs {
       "GROUP BY ALL": ["hidden key", "key by expression", "key by alias", "key by position"],
       "key by position": setFeatures,
       "constant key": setFeatures,
+      ...Object.fromEntries(severalFeatures.map((each) => [each, orderFeatures] as const)),
       "grouping()": [...noSets, "key by position", "constant key"],
       ...Object.fromEntries(
-        extraFeatures.map(([extra, own]) => [extra, inputFeatures.filter((each) => each !== own)] as const),
+        extraFeatures.map(([extra, own]) => {
+          const others = inputFeatures.filter((each) => each !== own);
+          return [extra, severalFeatures.includes(own) ? [...others, ...orderFeatures] : others] as const;
+        }),
       ),
     },
   });
@@ -65,8 +70,8 @@ export function* viewsOf(seed: number): Generator<Drawn, never> {
  * cancel out the rounding may be more than that: views of such are left to the quick runs, which know what was added up.
  */
 export function isExact(view: View, applied: ReadonlySet<string>): boolean {
-  const rounds = [...applied].some((use) => use.endsWith("(real)") || use.startsWith("regr_count"));
-  return !rounds && write(view).rounded.length === 0 && !view.order && !view.sketch;
+  const rounds = [...applied].some((use) => /\(real\)$|^regr_count|^approx_/.test(use));
+  return !rounds && write(view).rounded.length === 0;
 }
 
 /** The text of one view, without regard to others, whose every value is exact. */

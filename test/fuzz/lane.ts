@@ -7,12 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DuckDBPreparedStatement, Json } from "@duckdb/node-api";
 import { Compiler } from "../../shared/compiler/compile.ts";
-import { combineOf, noPartials, partialColumns, partialOf, plainOf, rowsOf } from "../../shared/compiler/texts.ts";
+import { eventColumn, eventType } from "../../shared/compiler/event-order.ts";
+import { combineOf, type Inputs, noPartials, partialColumns, partialOf, rowsOf } from "../../shared/compiler/texts.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { Duck, freshName, quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
+import { plainly } from "../../shared/plainly.ts";
 import { differenceOf } from "./difference.ts";
 import type { Records } from "./events.ts";
 import type { Offsets, Step } from "./history.ts";
@@ -24,8 +26,6 @@ export interface Case {
   /** See Written. */
   readonly scaled: string;
   readonly rounded: readonly number[];
-  readonly order?: boolean;
-  readonly sketch?: boolean;
   readonly records: Records;
   readonly steps: readonly Step[];
 }
@@ -183,7 +183,7 @@ class Telling {
     } catch (error) {
       const why = messageOf(error);
       // a view whose own SQL fails is failed for all to see; what else fails is our fault
-      const fails = await this.#session.read(this.#plain(this.#case.records.map((list) => list.length))).then(
+      const fails = await this.#plain(this.#case.records.map((list) => list.length)).then(
         () => false,
         () => true,
       );
@@ -234,9 +234,9 @@ class Telling {
       `UPDATE ${span} SET entry = ${entry.number}, first = [${from.join(", ")}], last = [${entry.upto.join(", ")}]`,
     );
     // not parameters, which would have the statement planned anew each time
-    const events = `SELECT ${fields} FROM ${this.#events}, ${span} WHERE __offset >= first[__partition + 1] AND __offset < last[__partition + 1]`;
+    const events = `SELECT ${this.#fields} FROM ${this.#events}, ${span} WHERE __offset >= first[__partition + 1] AND __offset < last[__partition + 1]`;
     this.#folding ??= await this.#session.connection.prepare(
-      `INSERT INTO ${this.#rows} SELECT (SELECT entry FROM ${span}), * FROM (${partialOf(this.#view, `${events}${this.#order}`)})`,
+      `INSERT INTO ${this.#rows} SELECT (SELECT entry FROM ${span}), * FROM (${partialOf(this.#view, this.#inputs(events))})`,
     );
     await this.#folding.run();
     return entry;
@@ -263,17 +263,38 @@ class Telling {
     return `SELECT ${partialColumns(this.#view)} FROM ${this.#rows} WHERE __entry IN (${numbers})`;
   }
 
-  get #order(): string {
-    return this.#case.order ? " ORDER BY __partition, __offset" : "";
+  /** An event's log time is its offset here, so that the log's order goes back and forth between the partitions. */
+  get #fields(): string {
+    if (!this.#view.ordered) return fields;
+    return `${fields}, CAST({t: __offset, p: __partition, o: __offset} AS ${eventType}) AS ${eventColumn}`;
   }
 
-  #below(upto: Offsets): string {
+  #inputs(events: string): Inputs {
+    return new Map([[randomStream.name, events]]);
+  }
+
+  #below(upto: Offsets): Inputs {
     const stretches = upto.map((offset, partition) => `WHEN ${partition} THEN __offset < ${offset}`);
-    return `SELECT ${fields} FROM ${this.#events} WHERE CASE __partition ${stretches.join(" ")} END${this.#order}`;
+    return this.#inputs(
+      `SELECT ${this.#fields} FROM ${this.#events} WHERE CASE __partition ${stretches.join(" ")} END`,
+    );
   }
 
-  #plain(upto: Offsets): string {
-    return plainOf({ stream: this.#view.stream, sql: this.#case.scaled }, this.#below(upto));
+  /** Rows of the view's own SQL, with scales. */
+  #plain(upto: Offsets): Promise<Json[][]> {
+    const view = { ...this.#view, sql: this.#case.scaled };
+    return plainly(this.#session, view, this.#below(upto), (plain) => this.#rowsIn(plain));
+  }
+
+  /** Merged partials, but for doubles that depend on how they were added up. */
+  #merged(partials: string): Promise<Json[][]> {
+    const { inexact } = this.#view;
+    const left = inexact.length > 0 ? ` EXCLUDE (${inexact.join(", ")})` : "";
+    return this.#rowsIn(`SELECT *${left} FROM (${combineOf(this.#view, `FROM (${partials})`)})`);
+  }
+
+  async #rowsIn(select: string): Promise<Json[][]> {
+    return (await this.#session.read(select)).getRowsJson();
   }
 
   /** Why what is served differs, or null. */
@@ -282,19 +303,13 @@ class Telling {
     if (entries.length === 0) return null;
     const upto = this.#position;
     const partials = this.#partials(entries);
-    let served: Json[][];
-    let truth: Json[][];
-    if (this.#case.sketch) {
-      const whole = partialOf(this.#view, this.#below(upto));
-      served = (await this.#session.read(combineOf(this.#view, partials))).getRowsJson();
-      truth = (await this.#session.read(combineOf(this.#view, `FROM (${whole})`))).getRowsJson();
-    } else {
-      truth = (await this.#session.read(this.#plain(upto))).getRowsJson();
-      served = (await this.#session.read(rowsOf(this.#view, partials))).getRowsJson();
-    }
+    // what a sketch estimates is another thing than the exact aggregate, but it must not depend on how events were split
+    const sketch = this.#view.estimates !== null;
+    const truth = sketch ? await this.#merged(partialOf(this.#view, this.#below(upto))) : await this.#plain(upto);
+    const served = sketch ? await this.#merged(partials) : await this.#rowsIn(rowsOf(this.#view, partials));
     this.#looks++;
     this.#compared += truth.length;
-    const difference = differenceOf(served, truth, this.#case.sketch ? [] : this.#case.rounded);
+    const difference = differenceOf(served, truth, sketch ? [] : this.#case.rounded);
     return difference && `at ${upto.join(",")}: ${difference}`;
   }
 }

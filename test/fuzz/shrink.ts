@@ -12,8 +12,7 @@ export interface Drawing {
 }
 
 export function caseOf({ view, records, steps }: Drawing): Case {
-  const more = { ...(view.order ? { order: true } : {}), ...(view.sketch ? { sketch: true } : {}) };
-  return { ...write(view), ...more, records, steps };
+  return { ...write(view), records, steps };
 }
 
 /** So many tries are worth a smaller case. */

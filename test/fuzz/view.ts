@@ -26,6 +26,8 @@ const inputs: readonly {
   readonly feature: string;
   readonly name: string;
   readonly extra?: FieldUse;
+  /** It may make several rows of an event. */
+  readonly several?: true;
   readonly build: (of: Scalars) => { readonly before: Term; readonly from: Term };
 }[] = [
   { feature: "FROM a stream", name: "events", build: () => from("events") },
@@ -46,12 +48,14 @@ const inputs: readonly {
   },
   {
     feature: "unnest()",
+    several: true,
     name: "src",
     extra: { sql: "y", kind: "int", feature: "unnested column" },
     build: () => from("(SELECT *, unnest(l) AS y FROM events) AS src"),
   },
   {
     feature: "UNION ALL in a subquery",
+    several: true,
     name: "src",
     build: (of) =>
       from(...sql`(SELECT * FROM events UNION ALL SELECT * FROM events WHERE ${of.one("bool", 1)}) AS src`),
@@ -90,8 +94,6 @@ export interface View {
   readonly sets: readonly (readonly number[])[];
   readonly where: Term | null;
   readonly having: Term | null;
-  readonly order: boolean;
-  readonly sketch: boolean;
 }
 
 const keyKinds: readonly Kind[] = [
@@ -138,6 +140,7 @@ export const viewFeatures: readonly string[] = [
   ...["qualified name", "with and without FILTER", "several aggregates"],
 ];
 export const inputFeatures: readonly string[] = inputs.map((each) => each.feature);
+export const severalFeatures: readonly string[] = inputs.flatMap((each) => (each.several ? [each.feature] : []));
 export const groupingFeatures: readonly string[] = groupings.map((each) => each.feature);
 export const setFeatures: readonly string[] = sets;
 export const havingFeatures: readonly string[] = havings.map((each) => each.feature);
@@ -157,7 +160,8 @@ export function drawView(draw: Draw): View {
   const { before, from } = input.build(inside);
   const scalars = new Scalars(draw, input.extra ? [...fieldUses, input.extra, input.extra] : fieldUses, input.name);
   const keys = drawKeys(draw, scalars, grouping, draw.of<number>(...counts));
-  const pool = Array.from({ length: draw.of(1, 1, 2, 2, 3) }, () => useOf(draw.pick(aggregates), draw, scalars));
+  const possible = aggregates.filter((each) => !(each.order && input.several));
+  const pool = Array.from({ length: draw.of(1, 1, 2, 2, 3) }, () => useOf(draw.pick(possible), draw, scalars));
   if (pool.length > 1) draw.note("several aggregates");
   const twin = pool[0]!;
   const at = twin.term.parts.findIndex((part) => typeof part !== "string" && part.role === "filter");
@@ -187,8 +191,6 @@ export function drawView(draw: Draw): View {
     where: draw.maybe("WHERE", 0.35) ? scalars.one("bool", 3) : null,
     // whether a group passes must not hang on a rounding
     having: draw.chance(0.3) ? drawHaving(draw, pool, items) : null,
-    order: pool.some((each) => each.entry.order),
-    sketch: pool.some((each) => each.entry.sketch),
   };
 }
 

@@ -84,7 +84,6 @@ describe("the batch daemon", () => {
       archive: "0 3 * * *",
       timezone: "UTC",
       signal: stop.signal,
-      atOnce: true,
     });
     await until(() => world.said.some((line) => line.includes("FAILED")));
     stop.abort();

@@ -33,6 +33,8 @@ const fixed = {
     "SELECT count(*) AS n, sum(d) AS sd, avg(d) AS ad, sum(n) FILTER (WHERE n > 0) AS pos, count_if(b) AS t FROM events",
   hours:
     "SELECT date_trunc('year', ts) AS y, h, count(*) AS n, sum(f) AS sf FROM events WHERE n IS NOT NULL GROUP BY ALL HAVING count(*) > 1",
+  order:
+    "SELECT g, first(h) AS f, last(n) AS l, arg_max(h, n) AS top, mode(h) AS m, median(n) AS mid FROM events GROUP BY g",
 };
 const otherHours = "SELECT date_trunc('month', ts) AS y, count(*) AS n, max(h) AS h FROM events GROUP BY ALL";
 

@@ -9,7 +9,8 @@ import { type Batch, runBatch } from "../../batch/run.ts";
 import { checkedRows } from "../../serving/snapshot-rows.ts";
 import { compareRows, doublesOf } from "../../shared/compare.ts";
 import { Compiler } from "../../shared/compiler/compile.ts";
-import { plainOf } from "../../shared/compiler/texts.ts";
+import { eventColumn, eventType } from "../../shared/compiler/event-order.ts";
+import type { Inputs } from "../../shared/compiler/texts.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../../shared/definition.ts";
 import { Duck, quoteName, type Session } from "../../shared/duckdb/duck.ts";
@@ -17,6 +18,7 @@ import { TidemarkError } from "../../shared/errors.ts";
 import { History } from "../../shared/history/history.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import { MemoryLog } from "../../shared/log/memory.ts";
+import { plainly } from "../../shared/plainly.ts";
 import { covers, formatPosition, ofShard, type Position, places } from "../../shared/position.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import { ensureVersion, logStream } from "../../shared/store/origin.ts";
@@ -71,7 +73,7 @@ export class World {
     const oracle = await duck.session();
     const world = new World(mkdtempSync(join(tmpdir(), "tidemark-world-")), stream, duck, oracle);
     const fields = stream.fields.map((field) => `${quoteName(field.name)} ${field.type}`).join(", ");
-    await oracle.run(`CREATE TEMP TABLE oracle (__partition INTEGER, __offset BIGINT, ${fields})`);
+    await oracle.run(`CREATE TEMP TABLE oracle (__timestamp BIGINT, __partition INTEGER, __offset BIGINT, ${fields})`);
     world.store = await Store.open(join(world.dir, "data"), { durable: false });
     await world.define(views, shards);
     return world;
@@ -90,18 +92,23 @@ export class World {
   };
 
   /** The definition that the next batch makes its version from. @throws what the compiler throws */
-  async define(views: Readonly<Record<string, string>>, shards = this.definition.shards): Promise<void> {
+  async define(
+    views: Readonly<Record<string, string>>,
+    shards = this.definition.shards,
+    stream = this.stream,
+  ): Promise<void> {
     const duck = await Duck.open({ threads: 1 });
     const own = await duck.session();
     try {
-      const compiler = await Compiler.open(own, [this.stream]);
+      const compiler = await Compiler.open(own, [stream]);
       const compiled: ViewDefinition[] = [];
       for (const [name, sql] of Object.entries(views)) {
         compiled.push(await compiler.compile({ name, file: `views/${name}.sql`, sql, description: "" }));
       }
       this.definition = {
         project: "world",
-        streams: [this.stream],
+        streams: [stream],
+        references: [],
         views: compiled,
         timezone: "UTC",
         duckdb: "test",
@@ -139,7 +146,9 @@ export class World {
     ]);
     if (decoded.dead.length > 0)
       throw new Error(`the test thinks this event valid: ${value} (${decoded.dead[0]!.reason})`);
-    await this.#oracle.run(`INSERT INTO oracle SELECT ${partition}, ${offset}, * FROM (${decoded.events})`);
+    await this.#oracle.run(
+      `INSERT INTO oracle SELECT ${this.now}, ${partition}, ${offset}, * FROM (${await decoded.select()})`,
+    );
     await decoded.drop();
   }
 
@@ -203,10 +212,13 @@ export class World {
     return `CASE __partition ${cases.join(" ")} ELSE false END`;
   }
 
-  /** The view's own SQL over the oracle's events below a position. */
-  plain(view: ViewDefinition, position: Position): string {
-    const fields = this.stream.fields.map((field) => quoteName(field.name)).join(", ");
-    return plainOf(view, `SELECT ${fields} FROM oracle WHERE ${this.#below(position)}`);
+  /** What the view reads below a position, by the oracle. */
+  #inputs(view: ViewDefinition, position: Position): Inputs {
+    const fields = this.stream.fields.map((field) => quoteName(field.name));
+    if (view.ordered)
+      fields.push(`CAST({t: __timestamp, p: __partition, o: __offset} AS ${eventType}) AS ${eventColumn}`);
+    const select = `SELECT ${fields.join(", ")} FROM oracle WHERE ${this.#below(position)}`;
+    return new Map([[this.stream.name, select]]);
   }
 
   /** Dead letters below a position. */
@@ -220,10 +232,11 @@ export class World {
 
   /** Throws unless the rows of `served` are those of the view's own SQL at the position. False: that SQL itself fails there. */
   async expectRows(view: ViewDefinition, position: Position, served: string): Promise<boolean> {
-    const plain = this.plain(view, position);
-    const works = await this.#oracle.run(`CREATE OR REPLACE TEMP TABLE truth AS ${plain}`).then(
-      () => true,
-      () => false,
+    const works = await plainly(this.#oracle, view, this.#inputs(view, position), (plain) =>
+      this.#oracle.run(`CREATE OR REPLACE TEMP TABLE truth AS ${plain}`).then(
+        () => true,
+        () => false,
+      ),
     );
     if (!works) return false;
     const inexact = view.tolerance > 0 ? doublesOf(view.columns) : [];

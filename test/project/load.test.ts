@@ -25,6 +25,7 @@ describe("a project", () => {
           partitions: 4,
         },
       ],
+      references: [],
       views: [],
       log: { brokers: null, retentionMs: 7 * 86_400_000 },
       batch: { schedule: "0 2 * * *", archive: "*/5 * * * *", timezone: "UTC", keepVersions: 7, memoryLimit: "4GB" },

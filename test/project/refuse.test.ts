@@ -264,10 +264,18 @@ describe("a project is refused", () => {
     );
   });
 
-  test("with reference tables", async () => {
-    const dir = folder({ [file]: configText(withStream()), "reference/carriers.csv": "code,name\n" });
-    expect(await refusal(dir)).toBe(
-      "reference/carriers.csv: reference tables are not available in this version; move the file elsewhere [CONFIG_INVALID]",
+  test.each([
+    ["by hour.csv", '"by hour" is not a name for a table; use letters, digits, _ and -, and start with a letter or _'],
+    ["Flights.csv", "is called as the stream Flights is; choose another name"],
+  ])("with a reference table %s", async (name, line) => {
+    const dir = folder({ [file]: configText(withStream()), [`reference/${name}`]: "code,name\n" });
+    expect(await refusal(dir)).toBe(`reference/${name}: ${line} [CONFIG_INVALID]`);
+  });
+
+  test("with two reference tables of one name", async () => {
+    const tables = { "reference/a.csv": "x\n1\n", "reference/A.tsv": "x\n1\n" };
+    expect(await refusal(folder({ [file]: configText(withStream()), ...tables }))).toMatch(
+      /^reference\/a\.csv: is called as reference\/A\.tsv is; choose another name/,
     );
   });
 });

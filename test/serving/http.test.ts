@@ -117,7 +117,7 @@ describe("the API", () => {
       const { data, meta } = (await get("/v1/views")).json<Body>();
       expect(data.map((view) => view.name)).toEqual(["shops", "keys", "total", "casts"]);
       expect(data[0]).toMatchObject({
-        stream: "sales",
+        streams: ["sales"],
         failed: null,
         columns: [
           { name: "shop", type: "VARCHAR", key: true },

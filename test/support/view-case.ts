@@ -4,82 +4,132 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { expect } from "vitest";
 import { compareRows, doublesOf } from "../../shared/compare.ts";
+import { estimatesOff } from "../../shared/compare-estimates.ts";
 import { Compiler } from "../../shared/compiler/compile.ts";
-import { combineOf, noPartials, partialOf, plainOf, rowsOf } from "../../shared/compiler/texts.ts";
+import { eventColumn, eventType } from "../../shared/compiler/event-order.ts";
+import { combineOf, type Inputs, noPartials, partialOf, rowsOf } from "../../shared/compiler/texts.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
 import type { FieldDefinition, StreamDefinition, ViewDefinition } from "../../shared/definition.ts";
-import { Duck, freshName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
+import { Duck, freshName, quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
+import { plainly } from "../../shared/plainly.ts";
 
 export interface CaseFile {
   readonly name: string;
-  readonly stream: StreamDefinition;
-  /** One JSON text per event. */
-  readonly events: readonly string[];
+  readonly streams: readonly StreamDefinition[];
+  readonly events: readonly CaseEvent[];
+  /** SELECTs of reference tables' rows, by name. */
+  readonly references: ReadonlyMap<string, string>;
+  readonly timezone: string;
   readonly selects: readonly string[];
+}
+
+/** An event of a stream, as JSON text. */
+export interface CaseEvent {
+  readonly stream: string;
+  readonly json: string;
 }
 
 export function stream(name: string, fields: Record<string, string>): StreamDefinition {
   const list = Object.entries(fields).map(
     ([field, type]): FieldDefinition => ({ name: field, type: type.replace(/\?$/, ""), nullable: type.endsWith("?") }),
   );
-  return { name, topic: name, existing: false, fields: list, key: null, time: null, id: null, partitions: 2 };
+  return {
+    name,
+    topic: name,
+    existing: false,
+    fields: list,
+    key: null,
+    time: null,
+    id: null,
+    upcast: null,
+    partitions: 2,
+  };
 }
 
-/** `-- fields: {…}`, then events as `-- {…}`, then SELECTs that each end with `;`. */
+/**
+ * `-- fields: {…}` of the stream "events", or `-- fields of NAME: {…}` of another; `-- reference NAME: SELECT …`; `-- timezone: …`;
+ * then events as `-- {…}` or `-- NAME {…}`, then SELECTs that each end with `;`.
+ */
 export function readCaseFile(path: string): CaseFile {
   const lines = readFileSync(path, "utf8").split("\n");
-  const fields = JSON.parse(lines.find((line) => line.startsWith("-- fields:"))!.slice("-- fields:".length)) as Record<
-    string,
-    string
-  >;
-  const events = lines.filter((line) => line.startsWith("-- {")).map((line) => line.slice(3));
+  const found = (pattern: RegExp) => lines.flatMap((line) => pattern.exec(line) ?? []);
+  const matches = (pattern: RegExp) => lines.map((line) => pattern.exec(line)).filter((match) => match !== null);
+  const streams = matches(/^-- fields(?: of (\w+))?: (.*)$/).map((match) =>
+    stream(match[1] ?? "events", JSON.parse(match[2]!) as Record<string, string>),
+  );
+  const events = matches(/^-- (?:(\w+) )?(\{.*)$/).map((match) => ({ stream: match[1] ?? "events", json: match[2]! }));
+  const references = new Map(matches(/^-- reference (\w+): (.*)$/).map((match) => [match[1]!, match[2]!]));
+  const timezone = found(/^-- timezone: (.*)$/)[1] ?? "UTC";
   const text = lines.filter((line) => !line.startsWith("--")).join("\n");
   const selects = text
     .split(/;\s*(?:\n|$)/)
     .map((each) => each.trim())
     .filter((each) => each !== "");
-  return { name: basename(path, ".sql"), stream: stream("events", fields), events, selects };
+  return { name: basename(path, ".sql"), streams, events, references, timezone, selects };
 }
 
-/** One DuckDB with one compiler over one stream whose events lie in a table, in order. */
+/** One DuckDB with one compiler over streams whose events lie in tables, numbered in their common order. */
 export class ViewBench {
   readonly #duck: Duck;
   readonly session: Session;
   readonly compiler: Compiler;
-  readonly #table: string;
-  readonly #stream: StreamDefinition;
+  /** By stream. */
+  readonly #tables: ReadonlyMap<string, string>;
+  readonly #streams: readonly StreamDefinition[];
+  readonly #references: ReadonlyMap<string, string>;
   readonly count: number;
 
   private constructor(
     duck: Duck,
     session: Session,
     compiler: Compiler,
-    stream: StreamDefinition,
-    table: string,
+    streams: readonly StreamDefinition[],
+    tables: ReadonlyMap<string, string>,
+    references: ReadonlyMap<string, string>,
     count: number,
   ) {
     this.#duck = duck;
     this.session = session;
     this.compiler = compiler;
-    this.#stream = stream;
-    this.#table = table;
+    this.#streams = streams;
+    this.#tables = tables;
+    this.#references = references;
     this.count = count;
   }
 
-  static async open(stream: StreamDefinition, events: readonly string[]): Promise<ViewBench> {
-    const duck = await Duck.open();
+  static async open({
+    streams,
+    events,
+    references = new Map(),
+    timezone = "UTC",
+  }: Pick<CaseFile, "streams" | "events"> & Partial<Pick<CaseFile, "references" | "timezone">>): Promise<ViewBench> {
+    const duck = await Duck.open({ timezone });
     const session = await duck.session();
-    const compiler = await Compiler.open(session, [stream]);
-    const records = events.map((event, offset) => ({
-      offset,
-      timestamp: offset,
-      key: null,
-      value: Buffer.from(event),
-    }));
-    const decoded = await new Decoder(session, stream).decode([new ArrayBatch(0, 0, events.length + 1, records)]);
-    expect(decoded.dead).toEqual([]);
-    return new ViewBench(duck, session, compiler, stream, decoded.table, events.length);
+    const described = [];
+    for (const [name, sql] of references) {
+      const columns = await session.describe(sql);
+      described.push({ name, source: "", columns, file: { name: "", bytes: 0, sha256: sql } });
+    }
+    const compiler = await Compiler.open(session, streams, described);
+    const tables = new Map<string, string>();
+    for (const stream of streams) {
+      const own = events.map((event, number) => ({ ...event, number })).filter((event) => event.stream === stream.name);
+      const records = own.map(({ json }, offset) => ({
+        offset,
+        timestamp: offset,
+        key: null,
+        value: Buffer.from(json),
+      }));
+      const decoded = await new Decoder(session, stream).decode([new ArrayBatch(0, 0, own.length + 1, records)]);
+      expect(decoded.dead).toEqual([]);
+      const table = freshName("numbered");
+      const numbers = `([${own.map((event) => event.number).join(", ")}]::BIGINT[])`;
+      await session.run(`CREATE TEMP TABLE ${table} AS SELECT *, ${numbers}[rowid + 1] AS __n FROM ${decoded.table}`);
+      await decoded.drop();
+      tables.set(stream.name, table);
+    }
+    return new ViewBench(duck, session, compiler, streams, tables, references, events.length);
   }
 
   close(): void {
@@ -91,33 +141,65 @@ export class ViewBench {
     return this.compiler.compile({ name: "v", file: "views/v.sql", sql, description: "" });
   }
 
-  /** The typed events [from, upto). */
-  events(from: number, upto: number): string {
-    const fields = this.#stream.fields.map((field) => `"${field.name}"`).join(", ");
-    return `SELECT ${fields} FROM ${this.#table} WHERE rowid >= ${from} AND rowid < ${upto}`;
+  /** The typed events [from, upto); each one's log time is its number, so that this is their order. */
+  inputs(view: Pick<ViewDefinition, "ordered">, from: number, upto: number): Inputs {
+    return this.#inputs(view, `__n >= ${from} AND __n < ${upto}`);
+  }
+
+  #inputs({ ordered }: Pick<ViewDefinition, "ordered">, condition: string): Inputs {
+    const inputs = new Map(this.#references);
+    for (const stream of this.#streams) {
+      const fields = stream.fields.map((field) => quoteName(field.name));
+      if (ordered) fields.push(`CAST({t: __n, p: 0, o: __n} AS ${eventType}) AS ${eventColumn}`);
+      const table = this.#tables.get(stream.name)!;
+      inputs.set(stream.name, `SELECT ${fields.join(", ")} FROM ${table} WHERE ${condition}`);
+    }
+    return inputs;
   }
 
   async partials(view: ViewDefinition, from: number, upto: number): Promise<string> {
     const table = freshName("partials");
-    await this.session.run(`CREATE TEMP TABLE ${table} AS ${partialOf(view, this.events(from, upto))}`);
+    await this.session.run(`CREATE TEMP TABLE ${table} AS ${partialOf(view, this.inputs(view, from, upto))}`);
     return table;
   }
 
-  /** The user's own SQL over all events. */
-  plain(sql: string): string {
-    return plainOf({ stream: this.#stream.name, sql }, this.events(0, this.count));
+  /** A table of the user's own SQL over all events. */
+  async plain(view: ViewDefinition): Promise<string> {
+    const table = freshName("plain");
+    await plainly(this.session, view, this.inputs(view, 0, this.count), (plain) =>
+      this.session.run(`CREATE TEMP TABLE ${table} AS ${plain}`),
+    );
+    return `FROM ${table}`;
   }
 
   async expectSame(view: ViewDefinition, left: string, right: string, what: string): Promise<void> {
-    const inexact = view.tolerance > 0 ? doublesOf(view.columns) : [];
-    const { differences } = await compareRows(this.session, left, right, { inexact, tolerance: view.tolerance });
-    expect(differences, `${what}\n${view.sql}`).toEqual([]);
+    const columns = view.columns.filter(({ name }) => !view.estimates?.columns.includes(name));
+    const inexact = view.tolerance > 0 ? doublesOf(columns) : [];
+    const list = columns.map(({ name }) => quoteName(name)).join(", ") || "1";
+    const [l, r] = [left, right].map((each) => `SELECT ${list} FROM (${each})`);
+    if (columns.length > 0 || !view.estimates) {
+      const { differences } = await compareRows(this.session, l!, r!, { inexact, tolerance: view.tolerance });
+      expect(differences, `${what}\n${view.sql}`).toEqual([]);
+    }
+  }
+
+  /** However cut, a sketch is the same, and as near to the exact value as it promises. */
+  async #expectNear(view: ViewDefinition, whole: string, parts: string): Promise<void> {
+    const inexact = doublesOf(view.columns);
+    const rows = (of: string) => rowsOf(view, of);
+    const { differences } = await compareRows(this.session, rows(`FROM ${whole}`), rows(parts), {
+      inexact,
+      tolerance: view.tolerance,
+    });
+    expect(differences, `merging adds no error\n${view.sql}`).toEqual([]);
+    const off = await estimatesOff(this.session, view, parts, this.inputs(view, 0, this.count));
+    expect(off, `beyond its error\n${view.sql}`).toEqual([]);
   }
 
   /** All-batch, all-speed, cut at every event, and the laws of combine. */
   async expectExact(sql: string): Promise<void> {
     const view = await this.compile(sql);
-    const plain = this.plain(sql);
+    const plain = await this.plain(view);
     const whole = await this.partials(view, 0, this.count);
     await this.expectSame(view, plain, rowsOf(view, `FROM ${whole}`), "all batch");
     await this.#throughFile(whole, (file) =>
@@ -128,6 +210,7 @@ export class ViewBench {
     for (let i = 0; i < this.count; i++) single.push(await this.partials(view, i, i + 1));
     const each = single.map((table) => `FROM ${table}`).join(" UNION ALL ") || noPartials(view);
     await this.expectSame(view, plain, rowsOf(view, each), "all speed");
+    if (view.estimates) await this.#expectNear(view, whole, each);
 
     const empty = await this.partials(view, 0, 0);
     for (let cut = 0; cut <= this.count; cut++) {
@@ -139,6 +222,18 @@ export class ViewBench {
     if (this.count === 0) return;
     const rows = Number(await this.session.value(`SELECT count(*) FROM (${plain})`));
     expect(rows, `a case that gives no rows shows nothing\n${sql}`).toBeGreaterThan(0);
+  }
+
+  /** Partials of events with these numbers, together as they came, merged: what any replica would have seen. */
+  async seenAs(view: ViewDefinition, batches: readonly (readonly number[])[]): Promise<string> {
+    const tables: string[] = [];
+    for (const numbers of batches.filter((each) => each.length > 0)) {
+      const table = freshName("seen");
+      const inputs = this.#inputs(view, `__n IN (${numbers.join(", ")})`);
+      await this.session.run(`CREATE TEMP TABLE ${table} AS ${partialOf(view, inputs)}`);
+      tables.push(table);
+    }
+    return rowsOf(view, tables.map((table) => `FROM ${table}`).join(" UNION ALL ") || noPartials(view));
   }
 
   async #throughFile(table: string, use: (file: string) => Promise<void>): Promise<void> {

@@ -10,7 +10,7 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith(".sql"))) 
   describe(cases.name, () => {
     let bench: ViewBench;
     beforeAll(async () => {
-      bench = await ViewBench.open(cases.stream, cases.events);
+      bench = await ViewBench.open(cases);
     });
     afterAll(() => bench.close());
     for (const sql of cases.selects) test(sql, () => bench.expectExact(sql));

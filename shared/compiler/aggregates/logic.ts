@@ -18,9 +18,37 @@ function bits(combine: "bit_and" | "bit_or" | "bit_xor", { sql, type }: Argument
 }
 
 export const logic: readonly Aggregate[] = [
-  { names: ["bool_and"], class: "semigroup", arity: [1], plan: ([x]) => truth("bool_and", x!), idempotent: true },
-  { names: ["bool_or"], class: "semigroup", arity: [1], plan: ([x]) => truth("bool_or", x!), idempotent: true },
-  { names: ["bit_and"], class: "semigroup", arity: [1], plan: ([x]) => bits("bit_and", x!), idempotent: true },
-  { names: ["bit_or"], class: "semigroup", arity: [1], plan: ([x]) => bits("bit_or", x!), idempotent: true },
+  {
+    names: ["bool_and"],
+    class: "semigroup",
+    arity: [1],
+    plan: ([x]) => truth("bool_and", x!),
+    idempotent: true,
+    monotone: "down",
+  },
+  {
+    names: ["bool_or"],
+    class: "semigroup",
+    arity: [1],
+    plan: ([x]) => truth("bool_or", x!),
+    idempotent: true,
+    monotone: "up",
+  },
+  {
+    names: ["bit_and"],
+    class: "semigroup",
+    arity: [1],
+    plan: ([x]) => bits("bit_and", x!),
+    idempotent: true,
+    monotone: "down",
+  },
+  {
+    names: ["bit_or"],
+    class: "semigroup",
+    arity: [1],
+    plan: ([x]) => bits("bit_or", x!),
+    idempotent: true,
+    monotone: "up",
+  },
   { names: ["bit_xor"], class: "group", arity: [1], plan: ([x]) => bits("bit_xor", x!) },
 ];

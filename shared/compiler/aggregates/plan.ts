@@ -1,4 +1,5 @@
 /** What an entry of the table of aggregates says. */
+import type { AggregateUse } from "../../definition.ts";
 
 /** An argument of an aggregate: its SQL over the events, and its type. */
 export interface Argument {
@@ -50,6 +51,8 @@ export interface ValuesPlan {
   readonly value: string;
   readonly type: string;
   readonly storage: string;
+  /** What is kept of each value beside its count, e.g. when it was first seen. */
+  readonly more?: Part;
   /** The aggregate's value over the rows of one group, as one aggregate expression. */
   readonly aggregate: (rows: ValueRows) => string;
   /** As of a part. */
@@ -65,6 +68,8 @@ export interface ValueRows {
   readonly upto: string;
   /** Number of events with a value, HUGEINT. */
   readonly total: string;
+  /** The merged part that was asked for beside the count. */
+  readonly more: string;
   readonly where: string;
 }
 
@@ -79,14 +84,29 @@ export const refused = (why: string, instead: string): Refused => ({ why, instea
 
 export interface Aggregate {
   readonly names: readonly string[];
-  /** group: parts can be subtracted again; semigroup: they only merge; values: one row per value, exact. */
-  readonly class: "group" | "semigroup" | "values";
+  /** group: parts can be subtracted again; semigroup: they only merge; values: one row per value, exact; sketch: within an error. */
+  readonly class: AggregateUse["class"];
   /** Numbers of arguments it takes. */
   readonly arity: readonly number[];
   /** The plan for these arguments, or why there is none and what to write instead. */
   readonly plan: (args: readonly Argument[]) => Plan | Refused;
   /** DISTINCT makes no difference to it. */
   readonly idempotent?: true;
+  /** Its value depends on the order of events, and its plan may use the column `__event`. */
+  readonly ordered?: true;
+  /** Each further event moves its value this way or not at all. */
+  readonly monotone?: "up" | "down";
+  /** It never equals DuckDB's own. */
+  readonly sketch?: Sketch;
+}
+
+/** What is promised of a sketch. */
+export interface Sketch {
+  /** Relative error: of a count of distinct values the standard error, else the largest. */
+  readonly error: number;
+  readonly says: string;
+  /** The exact aggregate that it is near to, SQL over the events; null: none can be told in one aggregate. */
+  readonly exact: ((args: readonly Argument[]) => string) | null;
 }
 
 /** A part's SQL over the events, under a condition of its own. */

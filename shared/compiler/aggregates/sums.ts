@@ -100,18 +100,21 @@ export const sums: readonly Aggregate[] = [
   {
     names: ["count_star"],
     class: "group",
+    monotone: "up",
     arity: [0],
     plan: () => ({ parts: [countPart("count(*)")], finalize: ([n]) => `coalesce(${n}, 0)` }),
   },
   {
     names: ["count"],
     class: "group",
+    monotone: "up",
     arity: [1],
     plan: ([x]) => ({ parts: [countPart(`count(${x!.sql})`)], finalize: ([n]) => `coalesce(${n}, 0)` }),
   },
   {
     names: ["count_if", "countif"],
     class: "group",
+    monotone: "up",
     arity: [1],
     // unlike count, NULL over no rows
     plan: ([x]) => ({ parts: [countPart(`count_if(${x!.sql})`)], finalize: ([n]) => n! }),
@@ -128,6 +131,20 @@ export const sums: readonly Aggregate[] = [
     },
   },
   { names: ["avg", "mean"], class: "group", arity: [1], plan: ([x]) => average(x!) },
-  { names: ["min"], class: "semigroup", arity: [1], plan: ([x]) => extreme("min", x!), idempotent: true },
-  { names: ["max"], class: "semigroup", arity: [1], plan: ([x]) => extreme("max", x!), idempotent: true },
+  {
+    names: ["min"],
+    class: "semigroup",
+    arity: [1],
+    plan: ([x]) => extreme("min", x!),
+    idempotent: true,
+    monotone: "down",
+  },
+  {
+    names: ["max"],
+    class: "semigroup",
+    arity: [1],
+    plan: ([x]) => extreme("max", x!),
+    idempotent: true,
+    monotone: "up",
+  },
 ];

@@ -8,11 +8,13 @@
  */
 import { logic } from "./logic.ts";
 import { moments } from "./moments.ts";
+import { order } from "./order.ts";
 import type { Aggregate } from "./plan.ts";
+import { sketches } from "./sketches.ts";
 import { sums } from "./sums.ts";
 import { distinctOf, values } from "./values.ts";
 
-const table: readonly Aggregate[] = [...sums, ...logic, ...moments, ...values];
+const table: readonly Aggregate[] = [...sums, ...logic, ...moments, ...values, ...order, ...sketches];
 
 const byName = new Map(table.flatMap((entry) => entry.names.map((name) => [name, entry] as const)));
 
@@ -20,6 +22,8 @@ const byName = new Map(table.flatMap((entry) => entry.names.map((name) => [name,
 export function aggregateNamed(name: string, distinct: boolean): Aggregate | undefined {
   const entry = byName.get(name);
   if (!entry || !distinct || entry.idempotent) return entry;
+  // DuckDB takes such values in the order of a hash table
+  if (entry.ordered) return undefined;
   return distinctOf(entry, name);
 }
 

@@ -11,7 +11,7 @@ import {
   type ValuesPlan,
 } from "./plan.ts";
 
-function valuesOf(x: Argument, aggregate: ValuesPlan["aggregate"], tolerance = 0): ValuesPlan | Refused {
+export function valuesOf(x: Argument, aggregate: ValuesPlan["aggregate"], tolerance = 0): ValuesPlan | Refused {
   const storage = storageOf(x.type);
   if (!storage) {
     const row = x.type.startsWith("STRUCT(");
@@ -43,6 +43,7 @@ export function distinctOf(entry: Aggregate, name: string): Aggregate {
     names: entry.names,
     class: "values",
     arity: [1],
+    ...(entry.monotone ? { monotone: entry.monotone } : {}),
     plan: ([x]) => {
       const summed = isFloat(x!.type) && /^(sum|avg|mean)$/.test(name) ? sumTolerance : 0;
       const rounds = /^(var|std|sem)/.test(name) ? momentTolerance : summed;
@@ -56,7 +57,7 @@ const valueAt = (place: string, rows: ValueRows) =>
   `min(${rows.value}) FILTER (WHERE ${rows.where} AND ${rows.upto} > ${place})`;
 
 /** DuckDB's own places: exact for decimal shares, which literals are. */
-function discrete(share: string, rows: ValueRows): string {
+export function discrete(share: string, rows: ValueRows): string {
   const [, whole = "0", fraction = ""] = /^(\d*)\.?(\d*)$/.exec(share) ?? [];
   const unit = 10n ** BigInt(fraction.length);
   const scaled = BigInt(whole + fraction);
@@ -96,32 +97,44 @@ function interpolated(x: Argument, shares: readonly string[] | null, many: boole
       listed(
         shares.map((share) => continuous(share, type, rows)),
         many,
+        null,
       ),
     isFloat(type) ? sumTolerance : 0,
   );
 }
 
-function listed(values: readonly string[], many: boolean): string {
-  return many ? `[${values.join(", ")}]` : values[0]!;
+/** One value, or a list of them that is NULL where there is none; `rows` null: an empty list of NULLs then. */
+export function listed(values: readonly string[], many: boolean, rows: ValueRows | null): string {
+  if (!many) return values[0]!;
+  const list = `[${values.join(", ")}]`;
+  return rows ? `CASE WHEN count(*) FILTER (WHERE ${rows.where}) > 0 THEN ${list} END` : list;
 }
 
 const share = /^(0?\.\d+|0|1|1\.0*|0\.)$/;
 
 function quantile(kind: "continuous" | "discrete"): Aggregate["plan"] {
   return ([x, q]) => {
-    const shares = q?.constant ?? null;
-    if (!shares)
-      return refused("the share of a quantile is not a constant", "write a number from 0 to 1, or a list of them");
-    const wrong = shares.find((each) => !share.test(each));
-    if (wrong !== undefined)
-      return refused(`a share of ${wrong} is not from 0 to 1`, "write it as 0.5, not as an expression");
+    const shares = sharesOf(q!);
+    if ("why" in shares) return shares;
     const many = q!.type.endsWith("[]");
     if (kind === "continuous") return interpolated(x!, shares, many);
-    return valuesOf(x!, (rows) => {
-      const whole = shares.map((each) => discrete(each, rows));
-      return many ? `CASE WHEN count(*) FILTER (WHERE ${rows.where}) > 0 THEN ${listed(whole, true)} END` : whole[0]!;
-    });
+    return valuesOf(x!, (rows) =>
+      listed(
+        shares.map((each) => discrete(each, rows)),
+        many,
+        rows,
+      ),
+    );
   };
+}
+
+/** The constant shares of a quantile, each from 0 to 1. */
+export function sharesOf({ constant }: Argument): readonly string[] | Refused {
+  if (!constant)
+    return refused("the share of a quantile is not a constant", "write a number from 0 to 1, or a list of them");
+  const wrong = constant.find((each) => !share.test(each));
+  if (wrong === undefined) return constant;
+  return refused(`a share of ${wrong} is not from 0 to 1`, "write it as 0.5, not as an expression");
 }
 
 function entry(names: readonly string[], arity: readonly number[], plan: Aggregate["plan"]): Aggregate {

@@ -1,0 +1,132 @@
+import { checkedRows } from "../../serving/snapshot-rows.ts";
+import { compareRows, type Difference } from "../../shared/compare.ts";
+import { partialOf, rowsOf } from "../../shared/compiler/texts.ts";
+import type { ViewDefinition } from "../../shared/definition.ts";
+import { quoteName } from "../../shared/duckdb/duck.ts";
+import { TidemarkError } from "../../shared/errors.ts";
+import { History } from "../../shared/history/history.ts";
+import { formatPosition, offsetAt, places, rangesBetween } from "../../shared/position.ts";
+import { makeDefinition } from "../../shared/project/definition.ts";
+import { failureOf } from "../../shared/store/partials.ts";
+import type { Context } from "../context.ts";
+import { type Opened, withProject } from "../opened.ts";
+import { withSession, withSnapshot } from "../snapshot.ts";
+import { orStopped } from "../stop.ts";
+import type { VerbArgs } from "../verb.ts";
+
+/**
+ * The view as the project's files have it, computed from archive and log at the position that is served, against what is served.
+ * Exit 0 when the answers are the same, 1 when they differ. Nothing is published.
+ */
+export async function run(context: Context, { view: name }: VerbArgs["diff"]): Promise<number> {
+  return withProject(context, (opened) => orStopped(diff(context, opened, name), context.signal));
+}
+
+async function diff(context: Context, { project, store, log }: Opened, name: string): Promise<number> {
+  const definition = await makeDefinition(project, store);
+  const now = definition.views.find((each) => each.name === name);
+  return withSnapshot(store, (snapshot) =>
+    withSession(project, store, definition, async (session) => {
+      const { manifest } = snapshot;
+      const before = manifest.definition.views.find((each) => each.name === name);
+      if (!now || !before) {
+        if (!now && !before) {
+          const known = definition.views.map((view) => view.name).join(", ") || "none";
+          throw new TidemarkError(
+            "VIEW_UNKNOWN",
+            `there is no view "${name}", in the files or in version ${manifest.number}`,
+            `the files have: ${known}`,
+          );
+        }
+        await say(
+          context,
+          name,
+          [now ? "it is new: nothing is served yet" : "it is gone from the files: it would not be served any more"],
+          null,
+        );
+        return 1;
+      }
+      const failed = failureOf(snapshot, name);
+      if (failed) {
+        await say(context, name, [`what is served has FAILED: ${failed.message}`], null);
+        return 1;
+      }
+      // a stream that the version does not know yet has no events below its position
+      const streams = new Set(definition.streams.map((stream) => stream.name));
+      const known = places(manifest.origin).filter(({ stream }) => streams.has(stream));
+      const part = (of: typeof snapshot.position) =>
+        Object.fromEntries(
+          known.map(({ stream }) => [stream, of[stream]!]).filter(([, offsets]) => offsets !== undefined),
+        );
+      const ranges = rangesBetween(part(manifest.origin), part(snapshot.position)).filter(
+        ({ stream, partition }) => offsetAt(snapshot.position, stream, partition) !== undefined,
+      );
+      const inputs = await new History(store, log, manifest.origin).inputs(session, definition, ranges)(now);
+      const columns = commonColumns(now, before);
+      const list = columns.map((column) => quoteName(column.name)).join(", ") || "1 AS nothing";
+      const keys = columns.filter((column) => column.key !== null).map((column) => column.name);
+      const served = `SELECT ${list} FROM (${await checkedRows(store, snapshot, before)})`;
+      const fresh = `SELECT ${list} FROM (${rowsOf(now, partialOf(now, inputs))})`;
+      const { rows, differences } = await compareRows(session, served, fresh, { keys });
+      const shape = columnChanges(now, before);
+      context.say(
+        `at ${formatPosition(snapshot.position) || "the origin"}, against version ${manifest.number} and its delta`,
+      );
+      await say(context, name, shape, { rows, differences });
+      return shape.length > 0 || differences.length > 0 ? 1 : 0;
+    }),
+  );
+}
+
+/** Columns that both have, by name and type. */
+function commonColumns(now: ViewDefinition, before: ViewDefinition): ViewDefinition["columns"] {
+  return now.columns.filter((column) =>
+    before.columns.some((old) => old.name === column.name && old.type === column.type),
+  );
+}
+
+function columnChanges(now: ViewDefinition, before: ViewDefinition): string[] {
+  const changes = now.columns.flatMap(({ name, type }) => {
+    const old = before.columns.find((each) => each.name === name);
+    if (!old) return [`column ${name} ${type} is new`];
+    return old.type === type ? [] : [`column ${name} is ${type}, and was ${old.type}`];
+  });
+  const gone = before.columns.filter(({ name }) => !now.columns.some((each) => each.name === name));
+  return [...changes, ...gone.map(({ name }) => `column ${name} is gone`)];
+}
+
+const shownMax = 5;
+
+async function say(
+  context: Context,
+  view: string,
+  changes: readonly string[],
+  compared: { readonly rows: number; readonly differences: readonly Difference[] } | null,
+): Promise<void> {
+  if (context.json) {
+    await context.out(
+      `${JSON.stringify({ view, changes, rows: compared?.rows ?? null, differences: compared?.differences ?? null })}\n`,
+    );
+    return;
+  }
+  const lines = changes.map((change) => `${view}: ${change}`);
+  if (compared) {
+    const { rows, differences } = compared;
+    const [changed, gone, fresh] = [
+      differences.filter(({ left, right }) => left && right).length,
+      differences.filter(({ right }) => !right).length,
+      differences.filter(({ left }) => !left).length,
+    ];
+    const answer =
+      differences.length === 0
+        ? `${rows} ${rows === 1 ? "row" : "rows"}, the same in the columns that both have`
+        : `of ${rows} served rows ${changed} change and ${gone} go; ${fresh} are new`;
+    lines.push(`${view}: ${answer}`);
+    for (const { left, right } of differences.slice(0, shownMax)) {
+      lines.push(`  now:  ${left ? JSON.stringify(left) : "no such row"}`);
+      lines.push(`  then: ${right ? JSON.stringify(right) : "no such row"}`);
+    }
+    if (differences.length > shownMax) lines.push(`  and ${differences.length - shownMax} more`);
+  }
+  await context.out(`${lines.join("\n")}\n`);
+}

@@ -1,0 +1,105 @@
+/**
+ * Aggregates that ask which event came first. "First" is meant in the log's total order (log time, partition, offset), never in the
+ * order of arrival, so that a part keeps a value together with its event's place and the better one of two parts wins.
+ */
+import { eventColumn, eventType } from "../event-order.ts";
+import { oneZero, storageOf } from "../types.ts";
+import { type Aggregate, type Argument, type Part, type PartsPlan, type Refused, refused } from "./plan.ts";
+import { valuesOf } from "./values.ts";
+
+/** Parts that are kept of the one event that wins. */
+function kept(x: Argument, call: string): Part | Refused {
+  const storage = storageOf(x.type);
+  if (!storage) {
+    return refused(
+      `a single value of ${x.type} can't be kept in files without loss`,
+      "cast it to a type such as VARCHAR",
+    );
+  }
+  return { call, type: x.type, storage, combine: "min" };
+}
+
+/** The place of the event, for events that `counts` holds of. */
+const placeOf = (counts: string | null) =>
+  counts === null ? eventColumn : `CASE WHEN ${counts} THEN ${eventColumn} END`;
+
+/** The first or last event's value; `nulls`: also where it is NULL. */
+function byOrder(which: "min" | "max", nulls: boolean): Aggregate["plan"] {
+  return ([x]): PartsPlan | Refused => {
+    const place = placeOf(nulls ? null : `(${x!.sql}) IS NOT NULL`);
+    const value = kept(x!, `arg_${which}_null(${x!.sql}, ${place})`);
+    if ("why" in value) return value;
+    return {
+      parts: [
+        { ...value, combine: ([v, o]) => `arg_${which}_null(${v}, ${o})` },
+        { call: `${which}(${place})`, type: eventType, storage: eventType, combine: which },
+      ],
+      finalize: ([v]) => v!,
+    };
+  };
+}
+
+/** Orders by a value first, and then by the event's place such that the earliest wins. */
+function rankOf(which: "min" | "max", by: string, place: string): string {
+  const sign = which === "min" ? "" : "-";
+  return `{y: ${by}, t: ${sign}${place}.t, p: ${sign}${place}.p, o: ${sign}${place}.o}`;
+}
+
+/** The value of the event with the least or greatest `y`; of several such events, the first. `nulls`: also where the value is NULL. */
+function byValue(which: "min" | "max", nulls: boolean): Aggregate["plan"] {
+  return ([x, y]): PartsPlan | Refused => {
+    const by = oneZero(y!.sql, y!.type);
+    const there = [y!, ...(nulls ? [] : [x!])].map((each) => `(${each.sql}) IS NOT NULL`).join(" AND ");
+    const rank = `CASE WHEN ${there} THEN ${rankOf(which, by, eventColumn)} END`;
+    const value = kept(x!, `arg_${which}_null(${x!.sql}, ${rank})`);
+    const compared = kept({ ...y!, sql: by }, `arg_${which}_null(${by}, ${rank})`);
+    if ("why" in value) return value;
+    if ("why" in compared) return compared;
+    const merged = (what: string, [, v, o]: readonly string[]) =>
+      `arg_${which}_null(${what}, CASE WHEN ${o} IS NOT NULL THEN ${rankOf(which, v!, `(${o})`)} END)`;
+    return {
+      parts: [
+        { ...value, combine: (all) => merged(all[0]!, all) },
+        { ...compared, combine: (all) => merged(all[1]!, all) },
+        {
+          call: `arg_${which}_null(${eventColumn}, ${rank})`,
+          type: eventType,
+          storage: eventType,
+          combine: (all) => merged(all[2]!, all),
+        },
+      ],
+      finalize: ([v]) => v!,
+    };
+  };
+}
+
+const entry = (names: readonly string[], arity: 1 | 2, plan: Aggregate["plan"]): Aggregate => ({
+  names,
+  class: "semigroup",
+  arity: [arity],
+  plan,
+  ordered: true,
+});
+
+export const order: readonly Aggregate[] = [
+  entry(["first", "arbitrary"], 1, byOrder("min", true)),
+  entry(["last"], 1, byOrder("max", true)),
+  entry(["any_value"], 1, byOrder("min", false)),
+  entry(["arg_min", "argmin", "min_by"], 2, byValue("min", false)),
+  entry(["arg_max", "argmax", "max_by"], 2, byValue("max", false)),
+  entry(["arg_min_null"], 2, byValue("min", true)),
+  entry(["arg_max_null"], 2, byValue("max", true)),
+  {
+    names: ["mode"],
+    class: "values",
+    arity: [1],
+    ordered: true,
+    plan: ([x]) => {
+      const plan = valuesOf(x!, ({ value, count, more, where }) => {
+        return `arg_min(${value}, {n: -${count}, o: ${more}}) FILTER (WHERE ${where})`;
+      });
+      if ("why" in plan) return plan;
+      return { ...plan, more: { call: `min(${eventColumn})`, type: eventType, storage: eventType, combine: "min" } };
+    },
+  },
+];

@@ -1,0 +1,36 @@
+/** From a view's streams and reference tables to what its texts read. */
+import { eventColumn } from "../compiler/event-order.ts";
+import type { Inputs } from "../compiler/texts.ts";
+import type { Definition, StreamDefinition, ViewDefinition } from "../definition.ts";
+import { quoteName } from "../duckdb/duck.ts";
+import { noEvents } from "./segments.ts";
+
+/**
+ * @param eventsOf a SELECT of a stream's events; `ordered` where a view of the definition needs their places, for all views alike
+ * @param references a SELECT of each reference table's rows
+ */
+export async function inputsOf(
+  definition: Definition,
+  view: ViewDefinition,
+  eventsOf: (stream: StreamDefinition, ordered: boolean) => string | Promise<string>,
+  references: ReadonlyMap<string, string>,
+): Promise<Inputs> {
+  const inputs = new Map<string, string>();
+  for (const name of view.streams) {
+    const stream = definition.streams.find((each) => each.name === name)!;
+    const ordered = definition.views.some((each) => each.ordered && each.streams.includes(name));
+    const events = await eventsOf(stream, ordered);
+    inputs.set(name, ordered && !view.ordered ? `SELECT * EXCLUDE (${eventColumn}) FROM (${events})` : events);
+  }
+  for (const name of view.references) inputs.set(name, references.get(name)!);
+  return inputs;
+}
+
+/** No events at all, of any stream of the view; then it does not matter what its reference tables hold. */
+export function noInputs(definition: Definition, view: ViewDefinition): Promise<Inputs> {
+  const empty = definition.references.map(({ name, columns }) => {
+    const list = columns.map((column) => `CAST(NULL AS ${column.type}) AS ${quoteName(column.name)}`);
+    return [name, `SELECT ${list.join(", ")} WHERE false`] as const;
+  });
+  return inputsOf(definition, view, noEvents, new Map(empty));
+}

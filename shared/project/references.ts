@@ -1,0 +1,93 @@
+/** The project's reference tables: files in reference/, kept in the store by their content, so that a version carries its own. */
+import { createHash, randomUUID } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { join } from "node:path";
+import { storageOf } from "../compiler/types.ts";
+import type { ReferenceTable } from "../definition.ts";
+import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
+import { messageOf } from "../errors.ts";
+import { layout } from "../store/layout.ts";
+import { seal, unseal } from "../store/sealed.ts";
+import type { Store } from "../store/store.ts";
+import { filesIn } from "./files.ts";
+import { invalid } from "./section.ts";
+import { namePattern, nameRule } from "./streams.ts";
+
+/** A file in reference/, not looked into yet. */
+export interface ReferenceSource {
+  readonly name: string;
+  /** Relative to the project folder. */
+  readonly source: string;
+}
+
+const kinds = /\.(csv|tsv|parquet)(\.gz)?$/i;
+
+/** One table for each CSV, TSV or Parquet file of reference/, sorted by name. */
+export async function readReferences(dir: string, streams: readonly { name: string }[]): Promise<ReferenceSource[]> {
+  const found: ReferenceSource[] = [];
+  for (const entry of await filesIn(join(dir, "reference"))) {
+    if (!kinds.test(entry)) continue;
+    const source = `reference/${entry}`;
+    const name = entry.replace(kinds, "");
+    if (!namePattern.test(name)) invalid(source, `${JSON.stringify(name)} is not a name for a table`, nameRule);
+    const same = (each: { name: string }) => each.name.toLowerCase() === name.toLowerCase();
+    const twin = found.find(same);
+    if (twin) invalid(source, `is called as ${twin.source} is`, "choose another name");
+    if (streams.some(same)) invalid(source, `is called as the stream ${name} is`, "choose another name");
+    found.push({ name, source });
+  }
+  return found;
+}
+
+/**
+ * The table as it is in the store; put there, as Parquet, where its content is new.
+ * @throws CONFIG_INVALID naming the file when it can't be read as a table
+ */
+export async function keepReference(
+  session: Session,
+  store: Store | null,
+  dir: string,
+  { name, source }: ReferenceSource,
+): Promise<ReferenceTable> {
+  const path = join(dir, source);
+  const hash = createHash("sha256").update(source.toLowerCase().endsWith("parquet") ? "parquet" : "csv");
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  const content = hash.digest("hex").slice(0, 32);
+  const known = layout.reference(content);
+  const kept = async () => {
+    const text = await store?.read(known);
+    return text && unseal<Pick<ReferenceTable, "columns" | "file">>(text.toString(), known);
+  };
+  const before = await kept();
+  if (before) return { name, source, ...before };
+  const rows = /parquet(\.gz)?$/i.test(source)
+    ? `read_parquet(${quoteText(path)})`
+    : `read_csv(${quoteText(path)}, header = true, sample_size = -1)`;
+  const columns = await session.describe(`FROM ${rows}`).catch((error: unknown): never => {
+    return invalid(
+      source,
+      `can't be read as a table: ${firstLine(error)}`,
+      "write a CSV file with a header, or a Parquet file",
+    );
+  });
+  const lost = columns.find((column) => storageOf(column.type) !== column.type);
+  if (lost)
+    invalid(
+      source,
+      `column ${quoteName(lost.name)} of type ${lost.type} can't be kept without loss`,
+      "give it another type",
+    );
+  if (!store) return { name, source, columns, file: { name: "", bytes: 0, sha256: content } };
+  const scratch = store.scratch("reference.parquet");
+  await session.run(`COPY (FROM ${rows}) TO ${quoteText(scratch)} (FORMAT parquet)`).catch((error: unknown): never => {
+    return invalid(source, `can't be read as a table: ${firstLine(error)}`, "correct the file");
+  });
+  const file = await store.publish(scratch, layout.referenceFile(content, randomUUID().slice(0, 8)), { durable: true });
+  const mine = await store.createIfAbsent(known, seal({ columns, file }));
+  if (!mine) await store.remove(file.name);
+  return { name, source, ...(await kept())! };
+}
+
+function firstLine(error: unknown): string {
+  return messageOf(error).split("\n")[0]!;
+}
