@@ -1,6 +1,6 @@
 # The front door. Each target sets up what it needs; node, npm and make are enough (a real Kafka also needs java and mvn).
 .DEFAULT_GOAL := help
-.PHONY: help setup build check test test-fast test-slow one demo dev bench clean
+.PHONY: help setup build check test test-fast test-slow one fuzz mutate demo dev bench clean
 
 modules := node_modules/.package-lock.json
 built := dist/.built
@@ -30,6 +30,12 @@ test-slow: $(built)  ## tests with real processes and a real broker
 one: $(built)  ## one test by name: make one CASE='refuses unknown keys'
 	@test -n "$$CASE" || { echo "error: name a test: make one CASE='...'" >&2; exit 2; }
 	@npx vitest run --testNamePattern "$$CASE"
+
+fuzz: $(modules)  ## random views against plain DuckDB: make fuzz N=50000 SEED=2
+	@N="$(N)" SEED="$(SEED)" VERBOSE="$(VERBOSE)" node --import jiti/register test/fuzz/main.ts
+
+mutate: $(modules)  ## put faults into copies of the sources: the tests must notice each (ONLY='part of a name')
+	@ONLY="$(ONLY)" node --import jiti/register test/mutation/main.ts
 
 demo: $(built)  ## the whole story in one minute; LOG=kafka runs it on a real broker
 	node dist/demo/main.js $(if $(LOG),--log $(LOG))

@@ -55,6 +55,8 @@ export const sessionMacros: readonly string[] = [
   // between two neighbouring values, part of the way: as DuckDB's quantile_cont does it for each kind of type
   `CREATE OR REPLACE TEMP MACRO tidemark_between_number(low, high, part) AS
      CASE WHEN part = 0 THEN low::DOUBLE ELSE low::DOUBLE * (1.0::DOUBLE - part) + high::DOUBLE * part END`,
-  `CREATE OR REPLACE TEMP MACRO tidemark_between_micros(low, high, part) AS round(low + (high - low) * part)::BIGINT`,
-  `CREATE OR REPLACE TEMP MACRO tidemark_between_unscaled(low, high, part) AS low + trunc((high - low) * part)::BIGINT`,
+  `CREATE OR REPLACE TEMP MACRO tidemark_between_micros(low, high, part) AS CASE WHEN part = 0 THEN low
+     ELSE round(low::DOUBLE * (1.0::DOUBLE - part) + high::DOUBLE * part)::BIGINT END`,
+  `CREATE OR REPLACE TEMP MACRO tidemark_between_unscaled(low, high, part) AS
+     low + trunc((high - low)::DOUBLE * part)::BIGINT`,
 ];

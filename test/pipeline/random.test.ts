@@ -16,7 +16,9 @@ import { logStream } from "../../shared/store/origin.ts";
 import { filesOf } from "../../shared/store/partials.ts";
 import { bestSnapshot, newestHead, newestVersion, versionNumbers } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
-import { RandomViews, randomStream } from "../views/random-views.ts";
+import { malformed, randomEvent } from "../fuzz/events.ts";
+import { exactView } from "../fuzz/grammar.ts";
+import { randomStream } from "../fuzz/stream.ts";
 import { seededNumbers } from "../views/seeded.ts";
 import { isError, type Sent, World } from "./world.ts";
 
@@ -36,25 +38,10 @@ const fixed = {
 };
 const otherHours = "SELECT date_trunc('month', ts) AS y, count(*) AS n, max(h) AS h FROM events GROUP BY ALL";
 
-const malformed = [
-  "{",
-  "nonsense",
-  "[]",
-  '"x"',
-  '{"n":"1"}',
-  '{"i":1.5}',
-  '{"n":3000000000}',
-  "",
-  null,
-  '{"b":1}',
-  '{"g":"a"} {"g":"b"}',
-];
-
 /** One run's state, and the steps it may take. */
 class Run {
   readonly steps: string[] = [];
   readonly #random: () => number;
-  readonly #events: RandomViews;
   readonly #partitions: number;
   world!: World;
   #views: Record<string, string> = fixed;
@@ -71,7 +58,6 @@ class Run {
 
   constructor(seed: number) {
     this.#random = seededNumbers(seed);
-    this.#events = new RandomViews(this.#random);
     this.#partitions = 2 + this.#int(3);
   }
 
@@ -88,7 +74,7 @@ class Run {
     const stream = { ...randomStream, partitions: this.#partitions };
     this.world = await World.open({ stream, views: fixed, shards });
     for (let i = 0; i < 3; i++) {
-      const views = { ...this.#views, [`random${i}`]: this.#events.view() };
+      const views = { ...this.#views, [`random${i}`]: exactView(this.#random) };
       await this.world.define(views, shards).then(
         () => {
           this.#views = views;
@@ -112,7 +98,7 @@ class Run {
   #record(): Sent {
     const partition = this.#int(this.#partitions);
     if (this.#random() < 0.1) return { partition, value: this.#pick(malformed), valid: false };
-    return { partition, value: this.#events.event(), valid: true };
+    return { partition, value: randomEvent(this.#random), valid: true };
   }
 
   async step(): Promise<void> {

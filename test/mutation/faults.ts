@@ -1,0 +1,233 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are texts of sources
+/** Faults that somebody could make, each with the tests that must notice. */
+
+export interface Edit {
+  /** The source's exact text, which must be there exactly once. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export interface Fault {
+  readonly name: string;
+  readonly file: string;
+  readonly edits: readonly Edit[];
+  /** Test files of the fast lane. */
+  readonly tests: readonly string[];
+}
+
+const views = ["test/views/cases.test.ts"];
+const positions = ["test/position/laws.test.ts"];
+const pipeline = ["test/pipeline/speed.test.ts", "test/pipeline/batch.test.ts"];
+
+export const faults: readonly Fault[] = [
+  {
+    name: "an average of averages",
+    file: "shared/compiler/aggregates/sums.ts",
+    edits: [
+      {
+        find: "if (isFloat(x.type)) return { parts: [total, count], finalize: ([s, n]) => `(${s} / nullif(${n}, 0))` };",
+        replace:
+          "if (isFloat(x.type)) return { parts: [{ ...total, call: `avg(${x.sql})`, combine: ([a]) => `avg(${a})` }], finalize: ([a]) => a! };",
+      },
+    ],
+    tests: views,
+  },
+  {
+    name: "HAVING on partials",
+    file: "shared/compiler/compile.ts",
+    edits: [
+      {
+        find: "partial: partialText(planned),",
+        replace:
+          "partial: partialText(planned) + (having ? ` HAVING ${(await renderExpressions(this.#session, [having]))[0]}` : ''),",
+      },
+    ],
+    tests: views,
+  },
+  {
+    name: "sums of integers kept as DOUBLE",
+    file: "shared/compiler/aggregates/sums.ts",
+    edits: [{ find: 'storage: "DECIMAL(38,0)"', replace: 'storage: "DOUBLE"' }],
+    tests: views,
+  },
+  {
+    name: "NULL group lost",
+    file: "shared/compiler/partial-texts.ts",
+    edits: [
+      {
+        find: "FROM partials${groups ?",
+        replace: "FROM partials${plan.keys.length > 0 ? ' WHERE k0 IS NOT NULL' : ''}${groups ?",
+      },
+    ],
+    tests: views,
+  },
+  {
+    name: "FILTER dropped",
+    file: "shared/compiler/aggregates/plan.ts",
+    edits: [
+      { find: 'const clause = filter === null ? "" : ` FILTER (WHERE ${filter})`;', replace: 'const clause = "";' },
+    ],
+    tests: views,
+  },
+  {
+    name: "count(DISTINCT) as count",
+    file: "shared/compiler/aggregates/table.ts",
+    edits: [{ find: "if (!entry || !distinct || entry.idempotent) return entry;", replace: "return entry;" }],
+    tests: views,
+  },
+  {
+    name: "a value's count from one part only",
+    file: "shared/compiler/partial-texts.ts",
+    edits: [
+      {
+        find: 'merged.push("CAST(sum(n) AS BIGINT) AS n")',
+        replace: 'merged.push("CAST(max(n) AS BIGINT) AS n")',
+      },
+    ],
+    tests: views,
+  },
+  {
+    name: "Chan's formula without what lies between the means",
+    file: "shared/duckdb/macros.ts",
+    edits: [
+      {
+        find: "ELSE list_sum(list_transform(t.l, lambda p: p.n * (p.x - t.x / t.n) * (p.y - t.y / t.n))) END",
+        replace: "ELSE 0.0 END",
+      },
+    ],
+    tests: views,
+  },
+  {
+    name: "avg divided as doubles",
+    file: "shared/duckdb/macros.ts",
+    edits: [
+      {
+        find: "WHEN abs(total::DOUBLE) < 9007199254740992 AND n < 2048 THEN",
+        replace: "WHEN n < 9007199254740992 THEN",
+      },
+    ],
+    tests: ["test/views/avg-exact.test.ts"],
+  },
+  {
+    name: "the wrong bit of grouping()",
+    file: "shared/compiler/partial-texts.ts",
+    edits: [{ find: "(((gid >> ${keys - 1 - number})", replace: "(((gid >> ${number})" }],
+    tests: views,
+  },
+  {
+    name: "covers with > instead of >=",
+    file: "shared/position.ts",
+    edits: [{ find: "?? -1) >= place.offset", replace: "?? -1) > place.offset" }],
+    tests: positions,
+  },
+  {
+    name: "a range that leaves its first offset out",
+    file: "shared/position.ts",
+    edits: [{ find: "from: start, upto: offset }", replace: "from: start + 1, upto: offset }" }],
+    tests: positions,
+  },
+  {
+    name: "a partition lost where two positions meet",
+    file: "shared/position.ts",
+    edits: [
+      {
+        find: "all.set(id, other ? { ...place, offset: choose(place.offset, other.offset) } : place);",
+        replace: "if (other) all.set(id, { ...place, offset: choose(place.offset, other.offset) });",
+      },
+    ],
+    tests: positions,
+  },
+  {
+    name: "the delta's last entry left out",
+    file: "shared/store/partials.ts",
+    edits: [
+      {
+        find: "return entries.flatMap((entry) => entry.views[view]?.file ?? []);",
+        replace: "return entries.slice(0, -1).flatMap((entry) => entry.views[view]?.file ?? []);",
+      },
+    ],
+    tests: pipeline,
+  },
+  {
+    name: "an entry served twice",
+    file: "serving/loaded.ts",
+    edits: [{ find: "head.entries.slice(starts[i]!)", replace: "head.entries.slice(Math.max(0, starts[i]! - 1))" }],
+    tests: ["test/pipeline/random.test.ts"],
+  },
+  {
+    name: "one shard followed",
+    file: "serving/loaded.ts",
+    edits: [
+      {
+        find: "for (const [shard, state] of this.#shards) {",
+        replace: "for (const [shard, state] of [...this.#shards].slice(0, 1)) {",
+      },
+    ],
+    tests: ["test/serving/follower.test.ts"],
+  },
+  {
+    name: "a snapshot of one shard",
+    file: "shared/store/versions.ts",
+    edits: [
+      {
+        find: "shard < manifest.definition.shards; shard++) {\n    const head = await newestHead",
+        replace: "shard < 1; shard++) {\n    const head = await newestHead",
+      },
+    ],
+    tests: [...pipeline, "test/pipeline/random.test.ts"],
+  },
+  {
+    name: "a takeover that adopts what lies beyond a gap",
+    file: "speed/generation.ts",
+    edits: [
+      {
+        find: "the delta is told again from there`);\n        break;",
+        replace: "the delta is told again from there`);\n        at = entry.upto;\n        continue;",
+      },
+    ],
+    tests: ["test/pipeline/takeover-gap.test.ts"],
+  },
+  {
+    name: "compaction that swallows the entry after it",
+    file: "speed/delta-writer.ts",
+    edits: [
+      {
+        find: "...entries.slice(at + done.replaced.length)]",
+        replace: "...entries.slice(at + done.replaced.length + 1)]",
+      },
+    ],
+    tests: pipeline,
+  },
+  {
+    name: "a nullable field as a required one",
+    file: "shared/decode/strict.ts",
+    edits: [
+      { find: "field.nullable ? `(v${i} IS NOT NULL OR j${i} IS NULL)` :", replace: "" },
+      { find: "return field.nullable\n      ? wrong\n      :", replace: "return" },
+    ],
+    tests: ["test/decode/ways.test.ts", "test/decode/strict.test.ts"],
+  },
+  {
+    name: "a required field that may be missing",
+    file: "shared/decode/strict.ts",
+    edits: [
+      {
+        find: "field.nullable ? `(v${i} IS NOT NULL OR j${i} IS NULL)` : `v${i} IS NOT NULL`,",
+        replace: "`(v${i} IS NOT NULL OR j${i} IS NULL)`,",
+      },
+    ],
+    tests: ["test/decode/ways.test.ts", "test/decode/strict.test.ts"],
+  },
+  {
+    name: "one event too many at the archive's cut",
+    file: "shared/history/segments.ts",
+    edits: [{ find: "AND __offset < ${range.upto}`", replace: "AND __offset <= ${range.upto}`" }],
+    tests: ["test/pipeline/batch.test.ts"],
+  },
+  {
+    name: "one event too many from the log's tail",
+    file: "shared/history/history.ts",
+    edits: [{ find: "(offset) => offset >= range.upto)", replace: "(offset) => offset > range.upto)" }],
+    tests: ["test/pipeline/history-tail.test.ts"],
+  },
+];
