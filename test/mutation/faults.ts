@@ -13,9 +13,13 @@ export interface Fault {
   readonly edits: readonly Edit[];
   /** Test files of the fast lane. */
   readonly tests: readonly string[];
+  /** A pattern of test names: of many only these. */
+  readonly named?: string;
 }
 
 const views = ["test/views/cases.test.ts"];
+/** Of the view cases, files by name. */
+const cases = (...names: readonly string[]) => ({ tests: views, named: `^(${names.join("|")}) ` });
 const positions = ["test/position/laws.test.ts"];
 const pipeline = ["test/pipeline/speed.test.ts", "test/pipeline/batch.test.ts"];
 
@@ -30,7 +34,7 @@ export const faults: readonly Fault[] = [
           "if (isFloat(x.type)) return { parts: [{ ...total, call: `avg(${x.sql})`, combine: ([a]) => `avg(${a})` }], finalize: ([a]) => a! };",
       },
     ],
-    tests: views,
+    ...cases("groups"),
   },
   {
     name: "HAVING on partials",
@@ -42,13 +46,13 @@ export const faults: readonly Fault[] = [
           "partial: partialText(planned) + (having ? ` HAVING ${(await renderExpressions(this.#session, [having]))[0]}` : ''),",
       },
     ],
-    tests: views,
+    ...cases("every-value", "groups"),
   },
   {
     name: "sums of integers kept as DOUBLE",
     file: "shared/compiler/aggregates/sums.ts",
     edits: [{ find: 'storage: "DECIMAL(38,0)"', replace: 'storage: "DOUBLE"' }],
-    tests: views,
+    ...cases("constants"),
   },
   {
     name: "NULL group lost",
@@ -59,7 +63,7 @@ export const faults: readonly Fault[] = [
         replace: "FROM partials${plan.keys.length > 0 ? ' WHERE k0 IS NOT NULL' : ''}${groups ?",
       },
     ],
-    tests: views,
+    ...cases("groups"),
   },
   {
     name: "FILTER dropped",
@@ -67,13 +71,13 @@ export const faults: readonly Fault[] = [
     edits: [
       { find: 'const clause = filter === null ? "" : ` FILTER (WHERE ${filter})`;', replace: 'const clause = "";' },
     ],
-    tests: views,
+    ...cases("groups"),
   },
   {
     name: "count(DISTINCT) as count",
     file: "shared/compiler/aggregates/table.ts",
     edits: [{ find: "if (!entry || !distinct || entry.idempotent) return entry;", replace: "return entry;" }],
-    tests: views,
+    ...cases("every-value"),
   },
   {
     name: "a value's count from one part only",
@@ -84,7 +88,7 @@ export const faults: readonly Fault[] = [
         replace: 'merged.push("CAST(max(n) AS BIGINT) AS n")',
       },
     ],
-    tests: views,
+    ...cases("every-value"),
   },
   {
     name: "Chan's formula without what lies between the means",
@@ -95,7 +99,7 @@ export const faults: readonly Fault[] = [
         replace: "ELSE 0.0 END",
       },
     ],
-    tests: views,
+    ...cases("moments"),
   },
   {
     name: "avg divided as doubles",
@@ -112,7 +116,27 @@ export const faults: readonly Fault[] = [
     name: "the wrong bit of grouping()",
     file: "shared/compiler/partial-texts.ts",
     edits: [{ find: "(((gid >> ${keys - 1 - number})", replace: "(((gid >> ${number})" }],
-    tests: views,
+    ...cases("grouping-sets"),
+  },
+  {
+    name: "the later of two events that tie",
+    file: "shared/compiler/aggregates/order.ts",
+    edits: [{ find: 'which === "min" ? "" : "-"', replace: 'which === "min" ? "-" : ""' }],
+    ...cases("order"),
+  },
+  {
+    name: "the first event of whichever part",
+    file: "shared/compiler/aggregates/order.ts",
+    edits: [
+      { find: "combine: ([v, o]) => `arg_${which}_null(${v}, ${o})`", replace: "combine: ([v]) => `any_value(${v})`" },
+    ],
+    ...cases("order"),
+  },
+  {
+    name: "the lower of two registers of a sketch",
+    file: "shared/compiler/aggregates/sketches.ts",
+    edits: [{ find: 'storage: "TINYINT", combine: "max"', replace: 'storage: "TINYINT", combine: "min"' }],
+    tests: ["test/views/sketches.test.ts"],
   },
   {
     name: "covers with > instead of >=",

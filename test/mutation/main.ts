@@ -33,7 +33,7 @@ const run = async (fault: Fault) => {
   const started = performance.now();
   const by = await inCopy((copy) => {
     copy.put(fault);
-    return firstFailure(copy.dir, fault.tests);
+    return firstFailure(copy.dir, fault.tests, fault.named);
   });
   if (by) caught++;
   const seconds = ((performance.now() - started) / 1000).toFixed(0).padStart(4);
@@ -43,12 +43,13 @@ const run = async (fault: Fault) => {
 };
 
 /** Tests that fail anyway would notice anything. */
-const sound = async (file: string) => {
-  const failed = await inCopy((copy) => firstFailure(copy.dir, [file]));
-  if (failed) throw new Error(`${file} fails without a fault: ${failed}`);
+const sound = async ({ tests, named }: Fault) => {
+  const failed = await inCopy((copy) => firstFailure(copy.dir, tests, named));
+  if (failed) throw new Error(`${tests.join(" ")} ${named ?? ""} fails without a fault: ${failed}`);
 };
 
-await each([...new Set(chosen.flatMap((fault) => fault.tests))], sound);
+const suites = new Map(chosen.map((fault) => [JSON.stringify([fault.tests, fault.named]), fault]));
+await each([...suites.values()], sound);
 say("all of these tests pass without a fault");
 await each(chosen, run);
 say(`${caught} of ${chosen.length} faults caught`);
