@@ -119,7 +119,7 @@ export class Compiler {
       return { node, location: locationOf(written) };
     });
     const holdsAggregate = (node: Node) => this.#aggregatesIn(node).length > 0;
-    const { keys, sets } = groupingOf(
+    const { keys, sets, twice } = groupingOf(
       select,
       items.map((item) => item.node),
       scope,
@@ -138,6 +138,10 @@ export class Compiler {
     const where = isNode(select.where_clause) ? scope.inline(scope.qualify(select.where_clause), aliases) : null;
     const having = isNode(select.having) ? scope.inline(scope.qualify(select.having), aliases) : null;
 
+    if (twice) {
+      const instead = "write it once: DuckDB takes it for two keys, and shows one of them";
+      throw refuse(source, locationOf(twice), "a key of GROUPING SETS is written twice", instead);
+    }
     const constant = sets && keys.find((key) => key.class === "CONSTANT");
     if (constant) {
       const instead = "leave it out of GROUP BY: it is the same in every group";

@@ -1,5 +1,15 @@
 /** Names in a view: what each can mean, and the group keys they make. */
-import { fingerprint, freeNames, isNode, type Json, lambdaParameters, locationOf, type Node, rewrite } from "./ast.ts";
+import {
+  fingerprint,
+  freeNames,
+  isNode,
+  type Json,
+  lambdaParameters,
+  locationOf,
+  type Node,
+  nodesOf,
+  rewrite,
+} from "./ast.ts";
 import { refuse, type SourceText } from "./refusal.ts";
 
 /** Words that DuckDB takes for the clock or the session where no column has their name. */
@@ -130,6 +140,8 @@ export interface Grouping {
   readonly keys: readonly Node[];
   /** GROUPING SETS, ROLLUP or CUBE: which keys (by number) each set has; null: all keys, once. */
   readonly sets: readonly (readonly number[])[] | null;
+  /** A key of sets that is written a second time, in another way; null: none is. */
+  readonly twice: Node | null;
 }
 
 /** GROUP BY expressions: written out, by position, by alias, or ALL. */
@@ -151,7 +163,7 @@ export function groupingOf(
   if (select.aggregate_handling === "FORCE_AGGREGATES") {
     // GROUP BY ALL leaves out what is the same in every row
     for (const item of items) if (!holdsAggregate(item) && !isConstant(item)) add(item);
-    return { keys: nodes(), sets: null };
+    return { keys: nodes(), sets: null, twice: null };
   }
   const numbers = ((select.group_expressions ?? []) as Node[]).map((written) => {
     const position = integerOf(written);
@@ -160,8 +172,13 @@ export function groupingOf(
     return items[position - 1] ? add(items[position - 1]!) : -1;
   });
   const sets = (select.group_sets ?? []) as number[][];
-  if (sets.length <= 1) return { keys: nodes(), sets: null };
-  return { keys: nodes(), sets: sets.map((set) => [...new Set(set.map((at) => numbers[at]!))]) };
+  if (sets.length <= 1) return { keys: nodes(), sets: null, twice: null };
+  const again = numbers.findIndex((number, at) => numbers.indexOf(number) < at);
+  return {
+    keys: nodes(),
+    sets: sets.map((set) => set.map((at) => numbers[at]!)),
+    twice: again < 0 ? null : nodesOf(select.group_expressions)[again]!,
+  };
 }
 
 function isConstant(node: Node): boolean {

@@ -6,7 +6,6 @@ import { foundCases } from "./found.ts";
 import { viewsOf } from "./grammar.ts";
 import { randomHistory } from "./history.ts";
 import { Lane, type Tamper } from "./lane.ts";
-import { isOpen } from "./open.ts";
 import { replay } from "./replay.ts";
 import { numbersOf } from "./seeds.ts";
 import { caseOf, shrink } from "./shrink.ts";
@@ -45,7 +44,6 @@ describe("a fault that is put in", () => {
 
 async function firstBroken(lane: Lane) {
   for (const { number, view } of viewsOf(1)) {
-    if (isOpen(view)) continue;
     const records = randomRecords(numbersOf(1, "events", number));
     const drawing = { view, records, steps: randomHistory(numbersOf(1, "history", number), records) };
     if ((await lane.run(caseOf(drawing))).kind === "broken") return drawing;

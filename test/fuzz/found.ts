@@ -10,8 +10,6 @@ const folder = join(import.meta.dirname, "found");
 export interface Found {
   readonly file: string;
   readonly of: Case;
-  /** The fault is known and not repaired yet: what is wrong. */
-  readonly open: string | null;
 }
 
 /** Writes a case. @returns the file's name */
@@ -67,5 +65,5 @@ function readCase(file: string, text: string): Found {
     records,
     steps: told("step").map((line) => JSON.parse(line) as Step),
   };
-  return { file, of, open: told("open")[0] ?? null };
+  return { file, of };
 }

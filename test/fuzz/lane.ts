@@ -41,7 +41,7 @@ export type Outcome =
 
 /** Refusals that are the view's own fault; any other means that the compiler could not do its work. */
 const rightly =
-  /can't be kept|whichever came first|depends on order|beyond scale|two columns are called|VIEW_SYNTAX|is not available|no exact interpolation|shown in some groups only/;
+  /can't be kept|whichever came first|depends on order|beyond scale|two columns are called|VIEW_SYNTAX|is not available|no exact interpolation|shown in some groups only|is written twice|has no one result/;
 
 /** A table of one row: the entry that is made next, and the offsets that its events lie between. */
 const span = "span_of_the_fold";

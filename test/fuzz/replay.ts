@@ -1,4 +1,4 @@
-/** Cases of `found` again: each must hold, but for those whose fault is open, which must still fail. */
+/** Cases of `found` again: each must hold. */
 import { foundCases } from "./found.ts";
 import { Lane } from "./lane.ts";
 
@@ -7,12 +7,9 @@ export async function replay(): Promise<string[]> {
   const lane = await Lane.open();
   const wrong: string[] = [];
   try {
-    for (const { file, of, open } of foundCases()) {
+    for (const { file, of } of foundCases()) {
       const outcome = await lane.run(of);
-      const broken = outcome.kind === "broken";
-      if (broken && !open) wrong.push(`test/fuzz/found/${file}: ${outcome.why}`);
-      if (!broken && open)
-        wrong.push(`test/fuzz/found/${file} holds now: take its "-- open" line out, and its fault out of open.ts`);
+      if (outcome.kind === "broken") wrong.push(`test/fuzz/found/${file}: ${outcome.why}`);
     }
   } finally {
     lane.close();

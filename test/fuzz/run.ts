@@ -5,7 +5,6 @@ import { keepCase } from "./found.ts";
 import { type Drawn, isExact, newPairs, viewsOf } from "./grammar.ts";
 import { randomHistory } from "./history.ts";
 import { Lane, type Tamper } from "./lane.ts";
-import { isOpen } from "./open.ts";
 import { throughPipeline } from "./pipeline.ts";
 import { numbersOf } from "./seeds.ts";
 import { caseOf, shrink } from "./shrink.ts";
@@ -41,7 +40,7 @@ export class Run {
   readonly #views: Iterator<Drawn>;
   readonly #pairs = newPairs();
   readonly #applied = new Set<string>();
-  readonly #tally = { same: 0, refused: 0, failing: 0, open: 0, broken: 0 };
+  readonly #tally = { same: 0, refused: 0, failing: 0, broken: 0 };
   readonly failures: Failure[] = [];
   #blocks = 0;
   #looks = 0;
@@ -92,10 +91,6 @@ export class Run {
     const records = randomRecords(numbersOf(seed, "events", block));
     const good: Drawn[] = [];
     for (const each of drawn) {
-      if (isOpen(each.view)) {
-        this.#tally.open++;
-        continue;
-      }
       const steps = randomHistory(numbersOf(seed, "history", each.number), records);
       const drawing = { view: each.view, records, steps };
       const outcome = await lane.run(caseOf(drawing));
@@ -148,14 +143,14 @@ export class Run {
 
   /** One line. */
   get summary(): string {
-    const { same, refused, failing, open, broken } = this.#tally;
-    const views = same + refused + failing + open + broken;
+    const { same, refused, failing, broken } = this.#tally;
+    const views = same + refused + failing + broken;
     const seconds = (performance.now() - this.#started) / 1000;
     const share = ((100 * this.#pairs.met) / this.#pairs.possible).toFixed(1);
     return (
       `fuzz: SEED=${this.#options.seed}, N=${views} views in ${seconds.toFixed(0)} s (${(views / seconds).toFixed(1)} a second): ` +
       `${same} equal plain DuckDB at ${this.#looks} looks (${this.#rows} rows), ${refused} refused, ${failing} fail by themselves, ` +
-      `${open} run into open faults; ${this.#inPipelines} in ${this.#pipelines} whole pipelines; ` +
+      `${this.#inPipelines} in ${this.#pipelines} whole pipelines; ` +
       `pairs ${this.#pairs.met} of ${this.#pairs.possible} (${share} %), ` +
       `arguments ${this.#applied.size} of ${applications}; ${this.failures.length} FAILED`
     );

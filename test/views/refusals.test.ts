@@ -260,6 +260,7 @@ const refused: Readonly<Record<string, readonly (readonly [sql: string, line: st
       "1:8: last() depends on the order of events, and UNION ALL may",
     ],
     ["SELECT c, count(*) FROM events JOIN codes c USING (g) GROUP BY c", "1:8: c is the whole event here"],
+    ["SELECT g, count(*) FROM events e GROUP BY e.g, ROLLUP (g)", "1:56: a key of GROUPING SETS is written twice"],
     ["SELECT g, entropy(f) FROM events GROUP BY g", "1:11: entropy of DOUBLE has no one result beside NaN"],
     ["SELECT g, histogram(f) FROM events GROUP BY g", "1:11: histogram of DOUBLE has no one result beside NaN"],
     ["SELECT count(*) FROM events WHERE ts.age() < INTERVAL 1 DAY", "1:35: age() is not a function of the events"],

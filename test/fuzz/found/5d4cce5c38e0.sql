@@ -1,6 +1,6 @@
 -- SEED=1, view 2
 -- at 0: [[null,null]] is served where plain DuckDB has [null] (1 rows differ)
--- open: several shares of no values give a list of NULLs instead of NULL
+-- several shares of no values give a list of NULLs instead of NULL
 -- partitions: 1
 -- step: {"do":"fold","upto":[0]}
 -- step: {"do":"look"}

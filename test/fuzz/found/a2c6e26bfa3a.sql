@@ -1,6 +1,6 @@
 -- SEED=1, view 27
 -- at 0,0,1: no row is served where plain DuckDB has [null,null] (1 rows differ)
--- open: a grouping set that is there twice gives its rows once, where values are kept
+-- a grouping set that is there twice gives its rows once, where values are kept
 -- partitions: 3
 -- record: 2 {"seq":289}
 -- step: {"do":"fold","upto":[0,0,1]}

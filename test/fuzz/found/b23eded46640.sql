@@ -1,6 +1,6 @@
 -- SEED=2, view 1042
 -- Invalid Input Error: Map keys must be unique.
--- open: what a grouping set without keys shows of no events is computed over all rows, and fails there
+-- what a grouping set without keys shows of no events is computed over all rows, and fails there
 -- partitions: 1
 -- record: 0 {"n":0,"seq":297}
 -- step: {"do":"fold","upto":[1]}
