@@ -34,7 +34,7 @@ export const faults: readonly Fault[] = [
           "if (isFloat(x.type)) return { parts: [{ ...total, call: `avg(${x.sql})`, combine: ([a]) => `avg(${a})` }], finalize: ([a]) => a! };",
       },
     ],
-    ...cases("groups"),
+    ...cases("moments"),
   },
   {
     name: "HAVING on partials",
