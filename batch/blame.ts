@@ -1,5 +1,5 @@
 /** A proof has failed: both sides are told again, to find which one is wrong and where it begins. */
-import { compareRows } from "../shared/compare.ts";
+import { comparePartials } from "../shared/compare.ts";
 import { combineOf, partialOf } from "../shared/compiler/texts.ts";
 import type { Definition, ViewDefinition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
@@ -63,9 +63,6 @@ async function differs(
   const inputs = await history.inputs(session, definition, rangesBetween(from, upto))(view);
   const kept = combineOf(view, await withIdentity(definition, view, partialsIn(store, view, files)));
   const again = combineOf(view, await withIdentity(definition, view, `(${partialOf(view, inputs)})`));
-  const { differences } = await compareRows(session, kept, again, {
-    inexact: view.inexact,
-    tolerance: view.tolerance,
-  });
+  const { differences } = await comparePartials(session, view, kept, again);
   return differences.length > 0;
 }

@@ -1,5 +1,5 @@
 /** prove: version n ⊕ its delta at the new cut must equal version n+1, key by key. A free self-test of both layers every night. */
-import { compareRows, type Difference } from "../shared/compare.ts";
+import { comparePartials, type Difference } from "../shared/compare.ts";
 import { combineOf, partialOf } from "../shared/compiler/texts.ts";
 import type { Definition, ViewDefinition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
@@ -55,11 +55,7 @@ export async function prove(
       view,
       await withIdentity(definition, view, partialsIn(store, view, fresh.file ? [fresh.file] : [])),
     );
-    const { differences } = await compareRows(session, served, recomputed, {
-      inexact: view.inexact,
-      tolerance: view.tolerance,
-      keys: view.keys.map((key) => key.name),
-    });
+    const { differences } = await comparePartials(session, view, served, recomputed);
     if (differences.length > 0) return { view, differences };
     views++;
   }

@@ -3,7 +3,7 @@
  * served at the same position; and switches.
  */
 import { randomUUID } from "node:crypto";
-import { compareRows, type Difference, doublesOf } from "../shared/compare.ts";
+import { comparePartials, compareRows, type Difference, doublesOf } from "../shared/compare.ts";
 import { combineOf, partialOf, rowsOf } from "../shared/compiler/texts.ts";
 import type { Definition, ViewDefinition } from "../shared/definition.ts";
 import { Duck, quoteText, type Session } from "../shared/duckdb/duck.ts";
@@ -307,5 +307,11 @@ async function compare(
     tolerance: view.tolerance,
     keys: view.columns.filter((column) => column.key !== null).map((column) => column.name),
   });
+  if (compared.differences.length > 0 && view.tolerance > 0) {
+    // what a rounding or HAVING of double sums makes of them says nothing: the sums themselves decide
+    const [old, fresh] = [partialsIn(store, view, files), partialsIn(store, view, file ? [file] : [])];
+    const { differences } = await comparePartials(session, view, combineOf(view, old), combineOf(view, fresh));
+    if (differences.length === 0) return { view: view.name, rows: compared.rows, differences, incomparable: null };
+  }
   return { view: view.name, ...compared, incomparable: null };
 }

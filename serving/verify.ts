@@ -1,5 +1,5 @@
 /** verify: the user's own SQL in plain DuckDB over archive and log tail, at the served position, against the served rows. */
-import { compareRows, type Difference, doublesOf } from "../shared/compare.ts";
+import { comparePartials, compareRows, type Difference, doublesOf } from "../shared/compare.ts";
 import { estimatesOff } from "../shared/compare-estimates.ts";
 import { combineOf, type Inputs, partialOf } from "../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../shared/definition.ts";
@@ -86,11 +86,7 @@ async function verdictOf(
   // a HAVING or round over a sum of doubles may fall either way in the last place: the sums themselves decide
   const rows = await checkedPartials(store, snapshot, view);
   const merged = combineOf(view, rows);
-  const partials = await compareRows(session, merged, partialOf(view, inputs), {
-    inexact: view.inexact,
-    tolerance: view.tolerance,
-    keys: view.keys.map((key) => key.name),
-  });
+  const partials = await comparePartials(session, view, merged, combineOf(view, `(${partialOf(view, inputs)})`));
   if (!view.estimates) return { view: view.name, ...partials, comparedAs: "partials", failed: null };
   const differences = [...partials.differences, ...(await estimatesOff(session, view, rows, inputs))];
   return { view: view.name, rows: compared.rows, differences, comparedAs: "estimates", failed: null };

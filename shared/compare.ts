@@ -1,5 +1,6 @@
 /** Compares two sets of rows: exactly, but for doubles that are sums, which are equal up to rounding. */
 import type { Json } from "@duckdb/node-api";
+import type { ViewDefinition } from "./definition.ts";
 import { freshName, type Session } from "./duckdb/duck.ts";
 
 /** A row that only one side has; `left` and `right` are set together where both have the same key. */
@@ -20,6 +21,31 @@ export interface CompareOptions {
   readonly keys?: readonly string[];
   /** Allowed difference in those, as a share of the larger value. */
   readonly tolerance?: number;
+  /** For some of those the column that holds what it is a share of, where that is more than the value. */
+  readonly scales?: Readonly<Record<string, string>>;
+}
+
+/** Compares two SELECTs of a view's partial rows. */
+export async function comparePartials(
+  session: Session,
+  view: Pick<ViewDefinition, "keys" | "inexact" | "tolerance">,
+  left: string,
+  right: string,
+): Promise<Comparison> {
+  const scaled = view.inexact.filter((each) => each.scale !== null);
+  const columns = scaled.map(({ name, scale }) => `CAST(${scale} AS DOUBLE) AS __scale_${name}`);
+  const select = (partials: string) => `SELECT ${["*", ...columns].join(", ")} FROM (${partials})`;
+  const scales = Object.fromEntries(scaled.map(({ name }) => [name, `__scale_${name}`]));
+  const compared = await compareRows(session, select(left), select(right), {
+    inexact: [...view.inexact.map((each) => each.name), ...Object.values(scales)],
+    tolerance: view.tolerance,
+    keys: view.keys.map((key) => key.name),
+    scales,
+  });
+  const shown = (row: Row | null): Row | null =>
+    row && Object.fromEntries(Object.entries(row).filter(([name]) => !name.startsWith("__scale_")));
+  const differences = compared.differences.map(({ left: l, right: r }) => ({ left: shown(l), right: shown(r) }));
+  return { ...compared, differences };
 }
 
 /** Compares as multisets two SELECTs with the same columns. */
@@ -55,8 +81,12 @@ function pair(lefts: readonly Row[], rights: readonly Row[], options: CompareOpt
   const tolerance = options.tolerance ?? 0;
   const names = Object.keys(lefts[0] ?? rights[0] ?? {});
   const exact = names.filter((name) => !inexact.includes(name));
+  const sizeOf = (row: Row, name: string) => Math.abs(Number(row[options.scales?.[name] ?? name] ?? 0));
   const same = match(lefts, rights, exact, (left, right) =>
-    inexact.every((name) => close(left[name], right[name], tolerance)),
+    inexact.every((name) => {
+      const scale = Math.max(sizeOf(left, name), sizeOf(right, name));
+      return close(left[name], right[name], tolerance, Number.isFinite(scale) ? scale : 0);
+    }),
   );
   const keyed = match(same.lefts, same.rights, options.keys ?? exact, () => true);
   return [
@@ -98,11 +128,11 @@ function match(
   return { pairs, lefts: alone, rights: [...waiting.values()].flat() };
 }
 
-function close(a: Json | undefined, b: Json | undefined, tolerance: number): boolean {
+function close(a: Json | undefined, b: Json | undefined, tolerance: number, scale: number): boolean {
   if (a === b) return true;
   if (typeof a !== "number" || typeof b !== "number") return false;
   // what cancels out leaves some rounding, which has no larger value to be a share of
-  return Math.abs(a - b) <= tolerance * Math.max(Math.abs(a), Math.abs(b), 1e-6);
+  return Math.abs(a - b) <= tolerance * Math.max(Math.abs(a), Math.abs(b), scale, 1e-6);
 }
 
 /** The columns of a described SELECT that are doubles. */

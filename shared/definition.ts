@@ -65,6 +65,13 @@ export interface PartialColumn {
   readonly type: string;
 }
 
+/** A partial column whose last places depend on the order of additions. */
+export interface InexactColumn {
+  readonly name: string;
+  /** What its rounding is a share of, SQL over the columns of a partial; null: the value itself. What cancels out has a larger one. */
+  readonly scale: string | null;
+}
+
 /** An aggregate of a view, for `explain`. */
 export interface AggregateUse {
   readonly sql: string;
@@ -98,7 +105,7 @@ export interface ViewDefinition extends ViewSource {
   readonly columns: readonly ViewColumn[];
   readonly aggregates: readonly AggregateUse[];
   /** Partial columns that are computed from doubles in whatever order: equal only up to `tolerance`. */
-  readonly inexact: readonly string[];
+  readonly inexact: readonly InexactColumn[];
   /** By what share such values may differ between two tellings, in partials and in the rows' doubles; 0: everything is exact. */
   readonly tolerance: number;
   readonly coordination: Coordination;

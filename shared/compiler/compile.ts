@@ -215,7 +215,9 @@ export class Compiler {
         }),
       ),
       aggregates: planned.uses,
-      inexact: planned.parts.filter(({ part }) => (part.tolerance ?? 0) > 0).map((part) => part.name),
+      inexact: planned.parts
+        .filter(({ part }) => (part.tolerance ?? 0) > 0)
+        .map(({ name, scale }) => ({ name, scale })),
       tolerance: planned.tolerance,
       coordination: coordinationOf(
         items.map(({ node }, i) => ({

@@ -2,7 +2,7 @@
 import type { AggregateUse, PartialColumn } from "../definition.ts";
 import type { Session } from "../duckdb/duck.ts";
 import { messageOf } from "../errors.ts";
-import { type Argument, callOf, type Part, type Sketch, type ValueRows } from "./aggregates/plan.ts";
+import { type Argument, callOf, type Part, type Sketch, sumTolerance, type ValueRows } from "./aggregates/plan.ts";
 import { aggregateNamed } from "./aggregates/table.ts";
 import { isNode, locationOf, type Node, nodesOf, renderExpressions, visit } from "./ast.ts";
 import { refuse, type SourceText } from "./refusal.ts";
@@ -30,6 +30,8 @@ export interface PlannedPart extends PartialColumn {
   readonly part: Part;
   /** Which rows have it: 0, a group's own; else those of the value set of this number. */
   readonly set: number;
+  /** See InexactColumn. */
+  readonly scale: string | null;
   readonly filter: string | null;
   readonly combine: string;
 }
@@ -154,6 +156,11 @@ export async function planView(
   };
 }
 
+/** All of one sign, so that nothing cancels. */
+function sizePart(call: string): Part {
+  return { call, type: "DOUBLE", storage: "DOUBLE", combine: "sum", tolerance: sumTolerance };
+}
+
 function sketchOf(sketch: Sketch, args: readonly Argument[], filter: string | null): PlannedAggregate["sketch"] {
   const exact = sketch.exact?.(args) ?? null;
   return { error: sketch.error, exact: exact && filter !== null ? `${exact} FILTER (WHERE ${filter})` : exact };
@@ -200,7 +207,9 @@ class Columns {
     for (const [i, part] of parts.entries()) {
       const at = this.planned.findIndex((each) => each.name === names[i]);
       const merged = typeof part.combine === "string" ? `${part.combine}(${loaded[i]})` : part.combine(loaded);
-      this.planned[at] = { ...this.planned[at]!, combine: `CAST(${merged} AS ${part.storage})` };
+      const [size] = part.size === undefined ? [] : this.parts([sizePart(part.size)], filter, set);
+      const scale = part.scale?.(loaded) ?? size ?? null;
+      this.planned[at] = { ...this.planned[at]!, combine: `CAST(${merged} AS ${part.storage})`, scale };
     }
     this.#plans.set(print, names);
     return names;
@@ -218,7 +227,7 @@ class Columns {
 
   #reserve(part: Part, filter: string | null, set: number): string {
     const name = `p${this.planned.length}`;
-    this.planned.push({ name, type: part.storage, part, filter, set, combine: "" });
+    this.planned.push({ name, type: part.storage, part, filter, set, scale: null, combine: "" });
     return name;
   }
 

@@ -288,7 +288,7 @@ class Telling {
 
   /** Merged partials, but for doubles that depend on how they were added up. */
   #merged(partials: string): Promise<Json[][]> {
-    const { inexact } = this.#view;
+    const inexact = this.#view.inexact.map((each) => each.name);
     const left = inexact.length > 0 ? ` EXCLUDE (${inexact.join(", ")})` : "";
     return this.#rowsIn(`SELECT *${left} FROM (${combineOf(this.#view, `FROM (${partials})`)})`);
   }

@@ -18,13 +18,18 @@ function isNumber(type: string): boolean {
   return isInteger(type) || isFloat(type) || isDecimal(type) || type === "HUGEINT";
 }
 
-const moment = (call: Part["call"], combine: Part["combine"]): Part => ({
+const moment = (call: Part["call"], combine: Part["combine"], scale?: Part["scale"]): Part => ({
   call,
   type: "DOUBLE",
   storage: "DOUBLE",
   combine,
   tolerance: momentTolerance,
+  ...(scale ? { scale } : {}),
 });
+
+/** A sum of squares about zero, from the one about the mean: what rounding is a share of. */
+const squares = (n: string, mean: string, about: string) => `(${about} + ${n} * ${mean} * ${mean})`;
+const rootMean = (n: string, mean: string, about: string) => `sqrt(${squares(n, mean, about)} / nullif(${n}, 0))`;
 
 const nan = "CAST('NaN' AS DOUBLE)";
 
@@ -62,10 +67,15 @@ function spread(finalize: (n: string, s: string) => string): Aggregate["plan"] {
     const value = isFloat(x!.type) ? within(whole) : whole;
     const parts = [
       countPart(`count(${value})`),
-      moment(`avg(${value})`, ([n, mean]) => meanOf(n!, mean!)),
+      moment(
+        `avg(${value})`,
+        ([n, mean]) => meanOf(n!, mean!),
+        ([n, mean, s]) => rootMean(n!, mean!, s!),
+      ),
       moment(
         (filter) => `(var_pop(${value})${filter} * count(${value})${filter})`,
         ([n, mean, s]) => comoment(n!, mean!, mean!, s!),
+        ([n, mean, s]) => squares(n!, mean!, s!),
       ),
     ];
     if (!isFloat(x!.type)) return { parts, finalize: ([n, , s]) => finalize(n!, s!) };
@@ -98,11 +108,31 @@ function pairs(finalize: (pair: Pair) => string): Aggregate["plan"] {
       : `${wy}, ${wx}`;
     const parts = [
       countPart((filter) => `CAST(regr_count(${both})${filter} AS BIGINT)`),
-      moment(`regr_avgx(${both})`, ([n, mx]) => meanOf(n!, mx!)),
-      moment(`regr_avgy(${both})`, ([n, , my]) => meanOf(n!, my!)),
-      moment(`regr_sxx(${both})`, ([n, mx, , xx]) => comoment(n!, mx!, mx!, xx!)),
-      moment(`regr_syy(${both})`, ([n, , my, , yy]) => comoment(n!, my!, my!, yy!)),
-      moment(`regr_sxy(${both})`, ([n, mx, my, , , xy]) => comoment(n!, mx!, my!, xy!)),
+      moment(
+        `regr_avgx(${both})`,
+        ([n, mx]) => meanOf(n!, mx!),
+        ([n, mx, , xx]) => rootMean(n!, mx!, xx!),
+      ),
+      moment(
+        `regr_avgy(${both})`,
+        ([n, , my]) => meanOf(n!, my!),
+        ([n, , my, , yy]) => rootMean(n!, my!, yy!),
+      ),
+      moment(
+        `regr_sxx(${both})`,
+        ([n, mx, , xx]) => comoment(n!, mx!, mx!, xx!),
+        ([n, mx, , xx]) => squares(n!, mx!, xx!),
+      ),
+      moment(
+        `regr_syy(${both})`,
+        ([n, , my, , yy]) => comoment(n!, my!, my!, yy!),
+        ([n, , my, , yy]) => squares(n!, my!, yy!),
+      ),
+      moment(
+        `regr_sxy(${both})`,
+        ([n, mx, my, , , xy]) => comoment(n!, mx!, my!, xy!),
+        ([n, mx, my, xx, yy]) => `(sqrt(${squares(n!, mx!, xx!)}) * sqrt(${squares(n!, my!, yy!)}))`,
+      ),
     ];
     const pairOf = ([n, x, y, xx, yy, xy]: readonly string[]): Pair => ({
       n: n!,
@@ -131,11 +161,19 @@ function pairs(finalize: (pair: Pair) => string): Aggregate["plan"] {
 /** The mean of one side of pairs. */
 function mean(name: "regr_avgx" | "regr_avgy"): Aggregate["plan"] {
   return (args): PartsPlan => {
-    const both = args.map(({ sql }) => `CAST(${sql} AS DOUBLE)`).join(", ");
+    const [y, x] = args.map(({ sql }) => `CAST(${sql} AS DOUBLE)`) as [string, string];
+    const both = `${y}, ${x}`;
+    const [own, other] = name === "regr_avgx" ? [x, y] : [y, x];
+    const size = `sum(CASE WHEN ${other} IS NOT NULL THEN abs(${own}) END)`;
     return {
       parts: [
         countPart((filter) => `CAST(regr_count(${both})${filter} AS BIGINT)`),
-        moment(`${name}(${both})`, ([n, m]) => meanOf(n!, m!)),
+        moment(
+          `${name}(${both})`,
+          ([n, m]) => meanOf(n!, m!),
+          ([n, , size]) => `(${size} / nullif(${n}, 0))`,
+        ),
+        { call: size, type: "DOUBLE", storage: "DOUBLE", combine: "sum", tolerance: momentTolerance },
       ],
       finalize: ([, m]) => m!,
     };

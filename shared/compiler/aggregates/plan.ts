@@ -40,6 +40,10 @@ export interface Part {
   readonly combine: Combine;
   /** Computed from doubles in whatever order: two tellings may differ by this share. Left out: exact. */
   readonly tolerance?: number;
+  /** What that is a share of, where it is not the value itself: SQL over the loaded parts of the same plan. */
+  readonly scale?: (parts: readonly string[]) => string;
+  /** The same as a sum over the events, kept beside the part, e.g. `sum(abs(x))`. */
+  readonly size?: string;
 }
 
 /** A sum of doubles in another order differs by a few units in the last place for each addition. */

@@ -21,7 +21,10 @@ function sumPart({ sql, type }: Pick<Argument, "sql" | "type">): Part | null {
     const storage = `DECIMAL(38,${decimalOf(type).scale})`;
     return { call, type: storage, storage, combine: "sum" };
   }
-  if (isFloat(type)) return { call, type: "DOUBLE", storage: "DOUBLE", combine: "sum", tolerance: sumTolerance };
+  if (isFloat(type)) {
+    const size = `sum(abs(CAST(${sql} AS DOUBLE)))`;
+    return { call, type: "DOUBLE", storage: "DOUBLE", combine: "sum", tolerance: sumTolerance, size };
+  }
   return null;
 }
 
@@ -118,7 +121,14 @@ function double(name: "fsum" | "product", { sql }: Argument): PartsPlan {
   const call = `${name}(CAST(${sql} AS DOUBLE))`;
   return {
     parts: [
-      { call, type: "DOUBLE", storage: "DOUBLE", combine: ([part]) => `${name}(${part})`, tolerance: sumTolerance },
+      {
+        call,
+        type: "DOUBLE",
+        storage: "DOUBLE",
+        combine: ([part]) => `${name}(${part})`,
+        tolerance: sumTolerance,
+        ...(name === "fsum" ? { size: `sum(abs(CAST(${sql} AS DOUBLE)))` } : {}),
+      },
     ],
     finalize: ([part]) => part!,
   };
