@@ -10,6 +10,12 @@ const wrong: [string[], string][] = [
   [["status", "--porcelain"], "unknown option '--porcelain'; see tidemark --help"],
   [["query"], "missing required argument 'sql'; see tidemark --help"],
   [["load", "flights"], "missing required argument 'files'; see tidemark --help"],
+  [["batch", "--incremental"], "--incremental is for one run; write: tidemark batch --once --incremental"],
+  [
+    ["query", "x", "--version", "1", "--position", "s@0:1"],
+    "option '--version <n>' cannot be used with option '--position <position>'; see tidemark --help",
+  ],
+  [["query", "x", "--version", "one"], '"one" is not a version\'s number; list them with: tidemark versions'],
   [["versions", "3"], "too many arguments for 'versions'. Expected 0 arguments but got 1; see tidemark --help"],
   [
     ["speed", "--shard", "one"],
@@ -34,8 +40,11 @@ const right: [string[], unknown][] = [
   [["init"], { verb: "init", args: { dir: "." }, options }],
   [["init", "shop"], { verb: "init", args: { dir: "shop" }, options }],
   [["dev", "--project", "p"], { verb: "dev", args: {}, options: { ...options, project: "p" } }],
-  [["--data", "d", "batch"], { verb: "batch", args: { once: false }, options: { ...options, data: "d" } }],
-  [["batch", "--once"], { verb: "batch", args: { once: true }, options }],
+  [
+    ["--data", "d", "batch"],
+    { verb: "batch", args: { once: false, incremental: false }, options: { ...options, data: "d" } },
+  ],
+  [["batch", "--once"], { verb: "batch", args: { once: true, incremental: false }, options }],
   [["speed"], { verb: "speed", args: { shard: null }, options }],
   [["speed", "--shard", "0"], { verb: "speed", args: { shard: 0 }, options }],
   [
@@ -43,15 +52,41 @@ const right: [string[], unknown][] = [
     { verb: "serve", args: {}, options: { ...options, host: "::", port: 0, brokers: ["a:1", "b:2"] } },
   ],
   [["load", "s", "-", "b.csv"], { verb: "load", args: { stream: "s", files: ["-", "b.csv"] }, options }],
-  [["query", "SELECT 1"], { verb: "query", args: { sql: "SELECT 1", format: "table" }, options }],
+  [
+    ["query", "SELECT 1"],
+    { verb: "query", args: { sql: "SELECT 1", format: "table", version: null, position: null }, options },
+  ],
   [
     ["query", "SELECT 1", "--json"],
-    { verb: "query", args: { sql: "SELECT 1", format: "json" }, options: { ...options, json: true } },
+    {
+      verb: "query",
+      args: { sql: "SELECT 1", format: "json", version: null, position: null },
+      options: { ...options, json: true },
+    },
   ],
   [
     ["query", "SELECT 1", "--json", "--format", "csv"],
-    { verb: "query", args: { sql: "SELECT 1", format: "csv" }, options: { ...options, json: true } },
+    {
+      verb: "query",
+      args: { sql: "SELECT 1", format: "csv", version: null, position: null },
+      options: { ...options, json: true },
+    },
   ],
+  [
+    ["query", "SELECT 1", "--version", "3", "--project", "p"],
+    {
+      verb: "query",
+      args: { sql: "SELECT 1", format: "table", version: 3, position: null },
+      options: { ...options, project: "p" },
+    },
+  ],
+  [
+    ["query", "SELECT 1", "--position", "s@0:1"],
+    { verb: "query", args: { sql: "SELECT 1", format: "table", version: null, position: "s@0:1" }, options },
+  ],
+  [["batch", "--once", "--incremental"], { verb: "batch", args: { once: true, incremental: true }, options }],
+  [["diff", "delay"], { verb: "diff", args: { view: "delay" }, options }],
+  [["rebuild", "delay", "--full-speed"], { verb: "rebuild", args: { views: ["delay"], fullSpeed: true }, options }],
   [["status"], { verb: "status", args: {}, options }],
   [["explain", "delay"], { verb: "explain", args: { view: "delay" }, options }],
   [["verify"], { verb: "verify", args: { views: [] }, options }],

@@ -22,6 +22,7 @@ describe("a project", () => {
           key: null,
           time: null,
           id: null,
+          upcast: null,
           partitions: 4,
         },
       ],
@@ -63,6 +64,7 @@ describe("a project", () => {
       key: "who",
       time: "at",
       id: "id",
+      upcast: null,
       partitions: 2,
     });
     expect(project.log).toEqual({ brokers: null, retentionMs: 36 * 3_600_000 });

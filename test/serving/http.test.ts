@@ -393,7 +393,7 @@ describe("the API", () => {
   });
 
   describe("while the store moves", () => {
-    beforeEach(() => open());
+    beforeEach(() => open(10_000));
     afterEach(close);
 
     it("a query that waits is answered once the delta covers it", async () => {
