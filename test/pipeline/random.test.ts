@@ -25,7 +25,7 @@ import { isError, type Sent, World } from "./world.ts";
 const given = process.env.TIDEMARK_SEED;
 const first = given ? Number(given) : Math.floor(Math.random() * 2 ** 31);
 const runs = given ? 1 : Number(process.env.RUNS ?? 3);
-const stepsMax = Number(process.env.STEPS ?? 60);
+const stepsMax = Number(process.env.STEPS ?? 45);
 
 const fixed = {
   groups: "SELECT g, count(*) AS n, sum(i) AS si, avg(n) AS an, min(f) AS lo, max(ts) AS hi FROM events GROUP BY g",

@@ -1,6 +1,6 @@
 /**
  * CALM, derived and tested. A view that is said to be free of coordination gives the same rows for every order and split of its events;
- * for each one that is not, an order is found that gives others. What is said to be monotone never goes back.
+ * for each one that is not, an order is found that gives others. What is said to be monotone never goes back. SEED=… replays.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -48,7 +48,8 @@ describe(`views in any order, SEED=${seed}`, () => {
       // the same events, whose places in the log are others
       const moved = await ViewBench.open({ ...cases, events: shuffled(cases.events) });
       try {
-        for (const sql of cases.selects) {
+        // half of them each time; ALL=1 for every one
+        for (const sql of cases.selects.filter(() => process.env.ALL === "1" || random() < 0.5)) {
           const view = await bench.compile(sql);
           const plain = await bench.plain(view);
           const order = batchesOf(bench.count);
