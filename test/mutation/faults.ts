@@ -76,7 +76,7 @@ export const faults: readonly Fault[] = [
   {
     name: "count(DISTINCT) as count",
     file: "shared/compiler/aggregates/table.ts",
-    edits: [{ find: "if (!entry || !distinct || entry.idempotent) return entry;", replace: "return entry;" }],
+    edits: [{ find: "if (!entry || !distinct || entry.sorted) return entry;", replace: "return entry;" }],
     ...cases("every-value"),
   },
   {
@@ -135,8 +135,56 @@ export const faults: readonly Fault[] = [
   {
     name: "the lower of two registers of a sketch",
     file: "shared/compiler/aggregates/sketches.ts",
-    edits: [{ find: 'storage: "TINYINT", combine: "max"', replace: 'storage: "TINYINT", combine: "min"' }],
+    edits: [
+      {
+        find: 'type: "VARCHAR", storage: "VARCHAR", combine: "min"',
+        replace: 'type: "VARCHAR", storage: "VARCHAR", combine: "max"',
+      },
+    ],
     tests: ["test/views/sketches.test.ts"],
+  },
+  {
+    name: "a sketch's buckets read with another width",
+    file: "shared/duckdb/macros.ts",
+    edits: [
+      { find: "pow(1.005::DOUBLE / 0.995, abs(b) - 80001)", replace: "pow(1.006::DOUBLE / 0.994, abs(b) - 80001)" },
+    ],
+    tests: ["test/views/sketches.test.ts"],
+  },
+  {
+    name: "a reference table's content left out of the identity",
+    file: "shared/compiler/compile.ts",
+    edits: [{ find: "table.columns, table.file.sha256", replace: "table.columns" }],
+    tests: ["test/views/identity.test.ts"],
+  },
+  {
+    name: "the time zone left out of the identity",
+    file: "shared/compiler/compile.ts",
+    edits: [{ find: "    timezone,\n    view.streams,", replace: "    view.streams," }],
+    tests: ["test/views/identity.test.ts"],
+  },
+  {
+    name: "a rejected entry adopted again",
+    file: "speed/generation.ts",
+    edits: [
+      {
+        find: "if (rejected && !covers(rejected.from, entry.upto)) {",
+        replace: "if (rejected && entry.sequence < 0) {",
+      },
+    ],
+    tests: ["test/pipeline/healing.test.ts"],
+  },
+  {
+    name: "a delta that was told again not read again",
+    file: "serving/loaded.ts",
+    edits: [{ find: "starts.includes(-1) || retold", replace: "starts.includes(-1)" }],
+    tests: ["test/pipeline/healing.test.ts"],
+  },
+  {
+    name: "an older field read as if it were today's",
+    file: "shared/history/segments.ts",
+    edits: [{ find: "if (same && old.default === field.default) return", replace: "if (old) return" }],
+    tests: ["test/pipeline/evolution.test.ts"],
   },
   {
     name: "covers with > instead of >=",
@@ -205,8 +253,9 @@ export const faults: readonly Fault[] = [
     file: "speed/generation.ts",
     edits: [
       {
-        find: "the delta is told again from there`);\n        break;",
-        replace: "the delta is told again from there`);\n        at = entry.upto;\n        continue;",
+        find: "${messageOf(error)}; the delta is told again from there`);\n        break;",
+        replace:
+          "${messageOf(error)}; the delta is told again from there`);\n        at = entry.upto;\n        continue;",
       },
     ],
     tests: ["test/pipeline/takeover-gap.test.ts"],
