@@ -18,18 +18,7 @@ import { quoteName, type Session } from "../duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../errors.ts";
 import type { Aggregate } from "./aggregates/plan.ts";
 import { aggregateNamed } from "./aggregates/table.ts";
-import {
-  columnRef,
-  fingerprint,
-  freeNames,
-  isNode,
-  locationOf,
-  type Node,
-  nodesOf,
-  parseSql,
-  renderExpressions,
-  rewrite,
-} from "./ast.ts";
+import { columnRef, fingerprint, freeNames, isNode, locationOf, type Node, nodesOf, parseSql, rewrite } from "./ast.ts";
 import { type FunctionKind, readCatalog } from "./catalog.ts";
 import { coordinationOf, type WrittenUse } from "./coordination.ts";
 import { eventColumn, eventType } from "./event-order.ts";
@@ -186,13 +175,17 @@ export class Compiler {
         );
       });
     const shown = items.map((item) => outer(item.node));
-    const [havingSql, ...shownSql] = await renderExpressions(this.#session, [
-      having ? outer(having) : columnRef("k0"),
-      ...shown,
-    ]);
-    const taken = { keys, uses: uses.nodes, where, sets, groupings };
+    const taken = {
+      keys,
+      uses: uses.nodes,
+      where,
+      sets,
+      groupings,
+      outer: [having ? outer(having) : columnRef("k0"), ...shown],
+    };
     const planned = await planView(this.#session, source, input, taken);
 
+    const [havingSql, ...shownSql] = planned.outer;
     const finalize =
       `SELECT ${columns.map((column, i) => `${shownSql[i]} AS ${quoteName(column.name)}`).join(", ")} ` +
       `FROM (${valuesText(planned)})${having ? ` WHERE ${havingSql}` : ""}`;

@@ -17,6 +17,8 @@ export interface Taken {
   readonly sets: readonly (readonly number[])[] | null;
   /** Uses of grouping(): the keys (by number) that each names. */
   readonly groupings: readonly (readonly number[])[];
+  /** Expressions over merged values, to be written down with the rest: DuckDB is asked once. */
+  readonly outer: readonly Node[];
 }
 
 /** A group key: its SQL over the events, its own type and the one files keep. */
@@ -65,6 +67,8 @@ export interface Planned {
   readonly groupings: readonly (readonly number[])[];
   readonly aggregates: readonly PlannedAggregate[];
   readonly uses: readonly AggregateUse[];
+  /** SQL of `Taken.outer`. */
+  readonly outer: readonly string[];
   /** The largest of its parts' and values' tolerances; 0: exact. */
   readonly tolerance: number;
 }
@@ -89,13 +93,14 @@ export async function planView(
     ...filters.filter((each) => each !== null),
     ...(where ? [where] : []),
     ...uses,
+    ...taken.outer,
   ]);
   const take = (count: number) => rendered.splice(0, count);
   const keySql = take(keys.length);
   const argSql = take(args.length);
   const filterSql = filters.map((filter) => (filter ? take(1)[0]! : null));
   const whereSql = where ? take(1)[0]! : null;
-  const useSql = rendered;
+  const useSql = take(uses.length);
 
   const perEvent = await typesOf(session, source, [...keySql, ...argSql], typed);
   const results = await typesOf(session, source, useSql, typed);
@@ -152,6 +157,7 @@ export async function planView(
     groupings: taken.groupings,
     aggregates: found.map((each) => each.planned),
     uses: found.map((each) => each.use),
+    outer: rendered,
     tolerance: Math.max(0, ...found.map((each) => each.tolerance)),
   };
 }
