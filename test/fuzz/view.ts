@@ -274,7 +274,7 @@ export function write(view: View): Written {
 }
 
 /** The expressions that each grouping set groups by. */
-export function setsOf({ grouping, keys, sets }: View): string[][] {
+function setsOf({ grouping, keys, sets }: View): string[][] {
   const names = keys.map((key) => textOf(key.term));
   const tails = (list: readonly string[]) => [...list, ""].map((_, at) => list.slice(0, list.length - at));
   switch (grouping) {
