@@ -273,24 +273,6 @@ export function write(view: View): Written {
   return { sql: select(list), scaled: select([...list, ...more]), rounded };
 }
 
-/** The expressions that each grouping set groups by. */
-function setsOf({ grouping, keys, sets }: View): string[][] {
-  const names = keys.map((key) => textOf(key.term));
-  const tails = (list: readonly string[]) => [...list, ""].map((_, at) => list.slice(0, list.length - at));
-  switch (grouping) {
-    case "ROLLUP":
-      return tails(names);
-    case "GROUP BY and ROLLUP":
-      return tails(names.slice(1)).map((tail) => [...names.slice(0, 1), ...tail]);
-    case "CUBE":
-      return Array.from({ length: 2 ** names.length }, (_, bits) => names.filter((_, at) => (bits >> at) & 1));
-    case "GROUPING SETS":
-      return [names, ...sets.map((set) => set.flatMap((at) => names[at] ?? []))];
-    default:
-      return [names];
-  }
-}
-
 /** Views that say less, the boldest first. */
 export function* simplerViews(view: View): Generator<View> {
   if (view.where) yield { ...view, where: null };
