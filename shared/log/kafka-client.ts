@@ -15,7 +15,7 @@ import {
 const gunzip = promisify(gunzipCallback);
 
 /** Time for a first contact, milliseconds; beyond it the broker counts as unreachable. */
-export const contactMsMax = 8000;
+export const contactMsMax = 6000;
 const connectMs = 2500;
 const requestMs = 15_000;
 const metadataMsMax = 10_000;
