@@ -182,16 +182,21 @@ class Telling {
       return { kind: "same", looks: this.#looks, rows: this.#compared };
     } catch (error) {
       const why = messageOf(error);
-      // a view whose own SQL fails is failed for all to see; what else fails is our fault
-      const fails = await this.#plain(this.#case.records.map((list) => list.length)).then(
-        () => false,
-        () => true,
-      );
-      return { kind: fails ? "failing" : "broken", why };
+      // a view whose own SQL fails, here or over all events, is failed for all to see; what else fails is our fault
+      for (const upto of [this.#position, this.#case.records.map((list) => list.length)])
+        if (!(await this.#works(upto))) return { kind: "failing", why };
+      return { kind: "broken", why };
     } finally {
       this.#folding?.destroySync();
       await this.#session.run(`DROP TABLE IF EXISTS ${this.#rows}`);
     }
+  }
+
+  #works(upto: Offsets): Promise<boolean> {
+    return this.#plain(upto).then(
+      () => true,
+      () => false,
+    );
   }
 
   async #step(step: Step): Promise<string | null> {
