@@ -120,8 +120,9 @@ describe("one clear line and the right exit code", () => {
     const dir = project({ ...good, log: { brokers: ["127.0.0.1:1"] } });
     const verbs = [["speed"], ["batch", "--once"], ["load", "clicks", "-"], ["status"], ["dev"]];
     const line = /Cannot reach Kafka at 127.0.0.1:1: .*\[LOG_UNREACHABLE\]$/;
-    const times = await Promise.all(verbs.map((args) => refused([...args, "--project", dir], 1, line)));
-    // all at once on a busy machine: the quickest of them tells how long it takes
+    // one after the other: each is to have the machine for itself
+    const times: number[] = [];
+    for (const args of verbs) times.push(await refused([...args, "--project", dir], 1, line));
     expect(Math.min(...times)).toBeLessThan(10_000);
   });
 
