@@ -6,7 +6,7 @@ import { generationNumbers, readHead, readVersion, versionNumbers } from "../sha
 
 /** A reader that has just looked may still open what is this young. */
 const graceMs = 10 * 60 * 1000;
-/** Pins, scratch files and the files of a version not published yet go with their run; what is this old belongs to one that died. */
+/** Pins, scratch files, unfinished rebuilds and the files of a version not published yet go with their run; what is this old belongs to one that died. */
 const abandonedMs = 24 * 60 * 60 * 1000;
 
 /** Keeps the last `keep` versions with their deltas, two at least: the older one is served until the newer has caught up. */
@@ -41,7 +41,7 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
     const folder = `${layout.versionFiles}/${run}`;
     if (!named.has(run) && (await store.ageMs(folder)) > abandonedMs) await remove(folder);
   }
-  for (const folder of [layout.pins, "scratch"]) {
+  for (const folder of [layout.pins, layout.rebuilds, "scratch"]) {
     for (const name of await store.list(folder)) {
       if ((await store.ageMs(`${folder}/${name}`)) > abandonedMs) await remove(`${folder}/${name}`);
     }

@@ -6,7 +6,7 @@ import type { Session } from "../shared/duckdb/duck.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import { noInputs } from "../shared/history/inputs.ts";
 import type { Proof, ViewFile } from "../shared/store/layout.ts";
-import { entryFiles, failureOf, partialsIn, versionFiles } from "../shared/store/partials.ts";
+import { failureOf, partialsIn, snapshotFiles } from "../shared/store/partials.ts";
 import type { Store } from "../shared/store/store.ts";
 import type { Snapshot } from "../shared/store/versions.ts";
 
@@ -46,10 +46,7 @@ export async function prove(
       say(`view ${view.name}: not proved, since ${skipped}`);
       continue;
     }
-    const old = [
-      ...versionFiles(pinned.manifest, view.name),
-      ...pinned.heads.flatMap((head) => entryFiles(head.entries, view.name)),
-    ];
+    const old = snapshotFiles(pinned, view.name);
     const served = combineOf(view, await withIdentity(definition, view, partialsIn(store, view, old)));
     const recomputed = combineOf(
       view,

@@ -1,12 +1,11 @@
 /** archive → version: the partial SQL of every view over all events below one cut, or over those since an older version's. */
 import { combineOf, partialOf } from "../shared/compiler/texts.ts";
 import type { Definition } from "../shared/definition.ts";
-import { quoteText, type Session } from "../shared/duckdb/duck.ts";
-import { messageOf } from "../shared/errors.ts";
+import type { Session } from "../shared/duckdb/duck.ts";
 import type { History } from "../shared/history/history.ts";
-import { covers, equals, type Position, places, rangesBetween } from "../shared/position.ts";
+import { covers, equals, ofStreams, type Position, places, rangesBetween } from "../shared/position.ts";
 import { layout, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
-import { isOfSql, partialsIn, versionFiles } from "../shared/store/partials.ts";
+import { failedView, partialsIn, versionFiles, writePartials } from "../shared/store/partials.ts";
 import type { Store } from "../shared/store/store.ts";
 
 export interface Recompute {
@@ -36,6 +35,8 @@ export async function recompute(
   const since =
     base && samePlaces(base.cut, cut) ? history.inputs(session, definition, rangesBetween(base.cut, cut)) : null;
   const files: Record<string, ViewFile> = {};
+  const write = (partials: string, name: string) =>
+    writePartials(session, store, partials, name, { durable: true }).catch((error: unknown) => failedView(error, null));
   for (const view of definition.views) {
     const started = performance.now();
     const old = base?.definition.views.find((each) => each.name === view.name);
@@ -43,17 +44,17 @@ export async function recompute(
     const name = layout.versionFile(run, view.name);
     const same = file && !file.failed && old?.identity === view.identity && base.cause !== "origin";
     const done = (how: string) => onView(view.name, how, performance.now() - started);
-    if (same && view.streams.every((stream) => equals(only(base.cut, stream), only(cut, stream)))) {
+    if (same && equals(ofStreams(base.cut, view.streams), ofStreams(cut, view.streams))) {
       files[view.name] = file;
       done(`linked from version ${base.number}: neither it nor its events have changed`);
     } else if (same && since) {
       const kept = partialsIn(store, view, versionFiles(base, view.name));
       for (const each of versionFiles(base, view.name)) await store.check(each);
       const fresh = partialOf(view, await since(view));
-      files[view.name] = await writePartials(store, session, combineOf(view, `${kept} UNION ALL (${fresh})`), name);
+      files[view.name] = await write(combineOf(view, `${kept} UNION ALL (${fresh})`), name);
       done(`folded the events since version ${base.number} in`);
     } else {
-      files[view.name] = await writePartials(store, session, partialOf(view, await everything(view)), name);
+      files[view.name] = await write(partialOf(view, await everything(view)), name);
       const why = !base ? "" : !old ? ": it is new" : old.identity === view.identity ? "" : ": it has changed";
       done(`recomputed${why}`);
     }
@@ -61,23 +62,7 @@ export async function recompute(
   return files;
 }
 
-function only(position: Position, stream: string): Position {
-  return { [stream]: position[stream] ?? {} };
-}
-
 /** True where both speak of the same partitions, so that there is an interval between them. */
 function samePlaces(a: Position, b: Position): boolean {
   return covers(b, a) && places(a).length === places(b).length;
-}
-
-async function writePartials(store: Store, session: Session, partials: string, name: string): Promise<ViewFile> {
-  const scratch = store.scratch("version.parquet");
-  let rows: number;
-  try {
-    rows = Number(await session.value(`COPY (${partials}) TO ${quoteText(scratch)} (FORMAT parquet)`));
-  } catch (error) {
-    if (!isOfSql(error)) throw error;
-    return { file: null, rows: 0, failed: { message: messageOf(error), at: null } };
-  }
-  return { file: await store.publish(scratch, name, { durable: true }), rows };
 }

@@ -4,8 +4,7 @@
 import { randomUUID } from "node:crypto";
 import type { Definition, StreamDefinition } from "../shared/definition.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
-import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
-import { checkEvolution } from "../shared/history/evolution.ts";
+import { isCode, messageOf } from "../shared/errors.ts";
 import { History } from "../shared/history/history.ts";
 import { decoderOf } from "../shared/history/segments.ts";
 import type { Log } from "../shared/log/log.ts";
@@ -20,6 +19,7 @@ import type { FileRef, Store } from "../shared/store/store.ts";
 import { newestVersion, publishVersion, type Snapshot, snapshotOf } from "../shared/store/versions.ts";
 import { archive, archivedPosition } from "./archive.ts";
 import { blame, type Told } from "./blame.ts";
+import { checkArchivedAlike, checkFields } from "./changed-fields.ts";
 import { clean } from "./clean.ts";
 import { countEvents } from "./counts.ts";
 import { disprovedError, prove } from "./prove.ts";
@@ -64,10 +64,7 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
   const { store, log } = batch;
   const definition = await batch.makeDefinition();
   const newest = await ensureVersion(store, log, async () => definition);
-  for (const stream of definition.streams) {
-    const before = streamIn(newest.definition, stream.name);
-    if (before) checkEvolution(stream, before.fields, `as they are in version ${newest.number}`);
-  }
+  checkFields(definition, newest);
   const origin = await ensureOrigin(store, log, definition.streams);
   checkWithinLog(newest.cut, await endOf(log, definition.streams));
   const run = randomUUID().slice(0, 12);
@@ -122,7 +119,7 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
       ? await timed("prove", () => proofOf({ store, history, session, definition, pinned: snapshot }, files, batch.say))
       : { state: "unproved", by: pinned.reason, views: 0 };
     const counted = await countEvents(store, session, history, cut);
-    await checkArchivedAlike(history, newest.definition, definition, cut);
+    await checkArchivedAlike(history, definition, newest.definition, cut);
     const manifest = await timed("publish", () =>
       publishVersion(store, {
         format: manifestFormat,
@@ -177,7 +174,7 @@ export async function runArchive(batch: Batch): Promise<number> {
 
 /**
  * The proof, or what is wrong: an entry of the delta is rejected, so that speed tells it again. A version that is wrong itself does not
- * stand in the way of the right one, which two recomputes and all entries told again agree on.
+ * stand in the way of the right one, which two recomputes agree on.
  * @throws BATCH_UNPROVED
  */
 async function proofOf(
@@ -240,29 +237,6 @@ function cutOf({ cut }: VersionManifest, origin: Position): Position {
 
 function streamIn({ streams }: Definition, name: string): StreamDefinition | undefined {
   return streams.find((each) => each.name === name);
-}
-
-/**
- * New fields count from the new version's cut on, so nothing beyond it may be archived with the old ones.
- * @throws BATCH_STALE
- */
-async function checkArchivedAlike(
-  history: History,
-  before: Definition,
-  { streams }: Definition,
-  cut: Position,
-): Promise<void> {
-  for (const stream of streams) {
-    const old = streamIn(before, stream.name);
-    if (!old || decoderOf(old) === decoderOf(stream)) continue;
-    const own = { [stream.name]: cut[stream.name]! };
-    if (covers(own, await archivedPosition(history, own))) continue;
-    throw new TidemarkError(
-      "BATCH_STALE",
-      `stream "${stream.name}" was archived with its old fields beyond the new version's cut meanwhile`,
-      "nothing is lost: run it again",
-    );
-  }
 }
 
 /** The newest version's snapshot, pinned and checked, where its position can be the cut; else why not. */

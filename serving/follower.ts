@@ -2,7 +2,7 @@
 import type { StreamDefinition } from "../shared/definition.ts";
 import type { Duck } from "../shared/duckdb/duck.ts";
 import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
-import { covers, equals, type Position, places, positionOf } from "../shared/position.ts";
+import { covers, equals, ofStreams, type Position } from "../shared/position.ts";
 import type { Store } from "../shared/store/store.ts";
 import { newerVersion, readVersion, versionNumbers } from "../shared/store/versions.ts";
 import { Loaded, type Served } from "./loaded.ts";
@@ -201,8 +201,10 @@ export class Follower {
 
 /** What is served of the streams that both versions have: what the newer one must cover before it is served. */
 function sharedBy(current: Loaded, next: Loaded): Position {
-  const streams = new Set(next.manifest.definition.streams.map((stream) => stream.name));
-  return positionOf(places(current.position).filter((place) => streams.has(place.stream)));
+  return ofStreams(
+    current.position,
+    next.manifest.definition.streams.map((stream) => stream.name),
+  );
 }
 
 export function pause(ms: number, signal: AbortSignal): Promise<void> {

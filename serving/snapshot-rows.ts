@@ -1,7 +1,7 @@
 /** A view of a pinned snapshot as SQL straight over its files, each checked first: for whoever asks once and goes. */
 import { rowsOf } from "../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../shared/definition.ts";
-import { entryFiles, partialsIn, versionFiles } from "../shared/store/partials.ts";
+import { partialsIn, snapshotFiles } from "../shared/store/partials.ts";
 import type { Store } from "../shared/store/store.ts";
 import type { Snapshot } from "../shared/store/versions.ts";
 
@@ -12,10 +12,7 @@ export async function checkedRows(store: Store, snapshot: Snapshot, view: ViewDe
 
 /** A SELECT of the view's partial rows, of batch and speed alike. @throws STORE_CORRUPT, STORE_MISSING */
 export async function checkedPartials(store: Store, snapshot: Snapshot, view: ViewDefinition): Promise<string> {
-  const files = [
-    ...versionFiles(snapshot.manifest, view.name),
-    ...snapshot.heads.flatMap((head) => entryFiles(head.entries, view.name)),
-  ];
+  const files = snapshotFiles(snapshot, view.name);
   for (const file of files) await store.check(file);
   return partialsIn(store, view, files);
 }

@@ -84,6 +84,11 @@ export function ofShard(position: Position, shard: number, shards: number): Posi
   return positionOf(places(position).filter((place) => place.partition % shards === shard));
 }
 
+/** The part of a position that speaks of these streams. */
+export function ofStreams(position: Position, streams: readonly string[]): Position {
+  return positionOf(places(position).filter((place) => streams.includes(place.stream)));
+}
+
 /**
  * What lies between two positions, empty ranges left out. Both must speak of the same partitions.
  * @throws RangeError when `upto` stands before `from` anywhere: an interval that goes back is a bug, never an empty one

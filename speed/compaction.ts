@@ -2,9 +2,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { combineOf } from "../shared/compiler/texts.ts";
 import type { Definition } from "../shared/definition.ts";
-import { quoteText, type Session } from "../shared/duckdb/duck.ts";
+import type { Session } from "../shared/duckdb/duck.ts";
 import type { Entry, ViewFile } from "../shared/store/layout.ts";
-import { entryFiles, partialsIn } from "../shared/store/partials.ts";
+import { entryFiles, partialsIn, writePartials } from "../shared/store/partials.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
 
 /** So many neighbours of one level make one of the next. */
@@ -40,13 +40,8 @@ export async function compact(
       continue;
     }
     for (const file of files) await store.check(file);
-    const scratch = store.scratch("compacted.parquet");
-    const rows = Number(
-      await session.value(
-        `COPY (${combineOf(view, partialsIn(store, view, files))}) TO ${quoteText(scratch)} (FORMAT parquet)`,
-      ),
-    );
-    views[view.name] = { file: await store.publish(scratch, nameOf(view.name), { durable: false }), rows };
+    const partials = combineOf(view, partialsIn(store, view, files));
+    views[view.name] = await writePartials(session, store, partials, nameOf(view.name), { durable: false });
   }
   const [first, last] = [entries[0]!, entries.at(-1)!];
   return {

@@ -8,7 +8,7 @@ import type { Log } from "../shared/log/log.ts";
 import { equals, offsetAt, type Place, type Position, places, positionOf, rangesBetween } from "../shared/position.ts";
 import type { Entry, VersionManifest, ViewFailure, ViewFile } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, logStream } from "../shared/store/origin.ts";
-import { filesOf, isOfSql } from "../shared/store/partials.ts";
+import { failedView, filesOf } from "../shared/store/partials.ts";
 import type { Store } from "../shared/store/store.ts";
 import { compact, compactable } from "./compaction.ts";
 import { Folder } from "./fold.ts";
@@ -210,10 +210,7 @@ export class DeltaWriter {
         else {
           views[view.name] = await this.#folder
             .foldInputs(view, await inputsOf(view), nameOf(view.name))
-            .catch((error: unknown): ViewFile => {
-              if (!isOfSql(error)) throw error;
-              return { file: null, rows: 0, failed: { message: messageOf(error), at: null } };
-            });
+            .catch((error: unknown) => failedView(error, null));
         }
       }
       const { dead, ...counts } = await history.archived(session, stream, ranges);

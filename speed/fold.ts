@@ -4,14 +4,13 @@ import { type Inputs, partialOf } from "../shared/compiler/texts.ts";
 import type { DeadLetter, Decoded } from "../shared/decode/decode.ts";
 import { Decoder } from "../shared/decode/decode.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../shared/definition.ts";
-import { quoteText, type Session } from "../shared/duckdb/duck.ts";
-import { messageOf } from "../shared/errors.ts";
+import type { Session } from "../shared/duckdb/duck.ts";
 import { inputsOf } from "../shared/history/inputs.ts";
 import { noEvents } from "../shared/history/segments.ts";
 import type { RecordBatch } from "../shared/log/log.ts";
 import type { Place } from "../shared/position.ts";
 import type { ViewFailure, ViewFile } from "../shared/store/layout.ts";
-import { isOfSql } from "../shared/store/partials.ts";
+import { failedView, isOfSql, writePartials } from "../shared/store/partials.ts";
 import { loadReferences } from "../shared/store/reference-tables.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
 import type { Taken } from "./intake.ts";
@@ -86,21 +85,15 @@ export class Folder {
   }
 
   /** Partials of what a view reads. */
-  async foldInputs(view: ViewDefinition, inputs: Inputs, name: string): Promise<ViewFile> {
-    const scratch = this.#store.scratch("entry.parquet");
-    const rows = Number(
-      await this.#session.value(`COPY (${partialOf(view, inputs)}) TO ${quoteText(scratch)} (FORMAT parquet)`),
-    );
-    return { file: await this.#store.publish(scratch, name, { durable: false }), rows };
+  foldInputs(view: ViewDefinition, inputs: Inputs, name: string): Promise<ViewFile> {
+    return writePartials(this.#session, this.#store, partialOf(view, inputs), name, { durable: false });
   }
 
   async #foldView(view: ViewDefinition, decoded: DecodedStreams, name: string): Promise<ViewFile> {
     try {
       return await this.foldInputs(view, await this.#inputsOf(view, decoded), name);
     } catch (error) {
-      if (!isOfSql(error)) throw error;
-      const at = await this.#firstFailing(view, decoded);
-      return { file: null, rows: 0, failed: { message: messageOf(error), at } };
+      return failedView(error, isOfSql(error) ? await this.#firstFailing(view, decoded) : null);
     }
   }
 

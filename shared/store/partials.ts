@@ -1,8 +1,9 @@
 /** Partial rows as SQL over checked files. */
 import { noPartials, partialColumns } from "../compiler/texts.ts";
 import type { ViewDefinition } from "../definition.ts";
-import { quoteText } from "../duckdb/duck.ts";
+import { quoteText, type Session } from "../duckdb/duck.ts";
 import { messageOf } from "../errors.ts";
+import type { Place } from "../position.ts";
 import type { Entry, Head, VersionManifest, ViewFailure, ViewFile } from "./layout.ts";
 import type { FileRef, Store } from "./store.ts";
 import type { Snapshot } from "./versions.ts";
@@ -11,6 +12,28 @@ import type { Snapshot } from "./versions.ts";
 export function partialsIn(store: Store, view: ViewDefinition, files: readonly FileRef[]): string {
   if (files.length === 0) return noPartials(view);
   return `SELECT ${partialColumns(view)} FROM read_parquet([${files.map((file) => quoteText(store.path(file.name))).join(", ")}])`;
+}
+
+/**
+ * Writes partial rows, a SELECT, into a file of the store.
+ * @throws what DuckDB throws; `isOfSql` tells whether the view's SQL is at fault
+ */
+export async function writePartials(
+  session: Session,
+  store: Store,
+  partials: string,
+  name: string,
+  options: { readonly durable: boolean },
+): Promise<ViewFile> {
+  const scratch = store.scratch("partials.parquet");
+  const rows = Number(await session.value(`COPY (${partials}) TO ${quoteText(scratch)} (FORMAT parquet)`));
+  return { file: await store.publish(scratch, name, options), rows };
+}
+
+/** A view that its own SQL fails. @throws the error itself where something else is at fault */
+export function failedView(error: unknown, at: Place | null): ViewFile {
+  if (!isOfSql(error)) throw error;
+  return { file: null, rows: 0, failed: { message: messageOf(error), at } };
 }
 
 /** The files of one view in a version. */
@@ -22,6 +45,11 @@ export function versionFiles(manifest: VersionManifest, view: string): FileRef[]
 /** The files of one view in these entries. */
 export function entryFiles(entries: readonly Entry[], view: string): FileRef[] {
   return entries.flatMap((entry) => entry.views[view]?.file ?? []);
+}
+
+/** The files of one view in a snapshot: the version's, then the delta's. */
+export function snapshotFiles({ manifest, heads }: Snapshot, view: string): FileRef[] {
+  return [...versionFiles(manifest, view), ...heads.flatMap((head) => entryFiles(head.entries, view))];
 }
 
 /** Every file of an entry, dead letters included. */

@@ -1,6 +1,6 @@
 /** Reading and publishing versions and heads. */
 import { isCode, TidemarkError } from "../errors.ts";
-import { covers, equals, furthest, ofShard, type Position, places, positionOf } from "../position.ts";
+import { covers, equals, furthest, ofShard, ofStreams, type Position } from "../position.ts";
 import { type Head, layout, manifestFormat, type VersionManifest } from "./layout.ts";
 import { seal, unseal } from "./sealed.ts";
 import type { Store } from "./store.ts";
@@ -52,7 +52,7 @@ export async function publishVersion(store: Store, draft: Omit<VersionManifest, 
   for (;;) {
     const newest = await newestVersion(store);
     // a stream that is gone from the definition has no place in the new cut
-    const before = newest && positionOf(places(newest.cut).filter((place) => Object.hasOwn(draft.cut, place.stream)));
+    const before = newest && ofStreams(newest.cut, Object.keys(draft.cut));
     if (before && draft.cause !== "rollback" && !covers(draft.cut, before)) {
       throw new TidemarkError(
         "BATCH_STALE",

@@ -1,0 +1,40 @@
+/** Changed fields of a stream: what a run looks at before it begins, and before it publishes. */
+import type { Definition } from "../shared/definition.ts";
+import { TidemarkError } from "../shared/errors.ts";
+import { checkEvolution } from "../shared/history/evolution.ts";
+import type { History } from "../shared/history/history.ts";
+import { decoderOf } from "../shared/history/segments.ts";
+import { covers, ofStreams, type Position } from "../shared/position.ts";
+import type { VersionManifest } from "../shared/store/layout.ts";
+import { archivedPosition } from "./archive.ts";
+
+/** @throws CONFIG_STREAM with a plan when events so far can't be read with the fields as they are now */
+export function checkFields({ streams }: Definition, before: VersionManifest): void {
+  for (const stream of streams) {
+    const old = before.definition.streams.find((each) => each.name === stream.name);
+    if (old) checkEvolution(stream, old.fields, `as they are in version ${before.number}`);
+  }
+}
+
+/**
+ * New fields count from the new version's cut on, so nothing beyond it may be archived with the old ones.
+ * @throws BATCH_STALE
+ */
+export async function checkArchivedAlike(
+  history: History,
+  { streams }: Definition,
+  before: Definition,
+  cut: Position,
+): Promise<void> {
+  for (const stream of streams) {
+    const old = before.streams.find((each) => each.name === stream.name);
+    if (!old || decoderOf(old) === decoderOf(stream)) continue;
+    const own = ofStreams(cut, [stream.name]);
+    if (covers(own, await archivedPosition(history, own))) continue;
+    throw new TidemarkError(
+      "BATCH_STALE",
+      `stream "${stream.name}" was archived with its old fields beyond the new version's cut meanwhile`,
+      "nothing is lost: run it again",
+    );
+  }
+}
