@@ -6,19 +6,21 @@ import { randomUUID } from "node:crypto";
 import { comparePartials, compareRows, type Difference, doublesOf } from "../shared/compare.ts";
 import { combineOf, partialOf, rowsOf } from "../shared/compiler/texts.ts";
 import type { Definition, ViewDefinition } from "../shared/definition.ts";
-import { Duck, quoteText, type Session } from "../shared/duckdb/duck.ts";
+import { Duck, type Session } from "../shared/duckdb/duck.ts";
 import { messageOf } from "../shared/errors.ts";
 import { History } from "../shared/history/history.ts";
 import { covers, equals, type Position, places, positionOf, rangesBetween } from "../shared/position.ts";
 import { layout, manifestFormat, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, ensureOrigin, ensureVersion } from "../shared/store/origin.ts";
-import { entryFiles, failureOf, isOfSql, partialsIn, versionFiles } from "../shared/store/partials.ts";
+import { failedView, failureOf, partialsIn, snapshotFiles, writePartials } from "../shared/store/partials.ts";
 import { pinAgain, unpin } from "../shared/store/pin.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
 import { publishVersion, type Snapshot, snapshotOf } from "../shared/store/versions.ts";
 import { archive } from "./archive.ts";
+import { checkArchivedAlike, checkFields } from "./changed-fields.ts";
 import { countEvents } from "./counts.ts";
 import { RebuildProgress, rebuildId, type Stretch } from "./rebuild-progress.ts";
+import { recompute } from "./recompute.ts";
 import type { Batch } from "./run.ts";
 
 export interface RebuildOptions {
@@ -60,6 +62,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   const { store, log } = batch;
   const definition = await batch.makeDefinition();
   const newest = await ensureVersion(store, log, async () => definition);
+  checkFields(definition, newest);
   const origin = await ensureOrigin(store, log, definition.streams);
   const duck = await Duck.open({
     memoryLimit: batch.memoryLimit,
@@ -73,34 +76,39 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   try {
     const views = definition.views.filter((view) => isReplayed(view, options.views, newest));
     const progress = await RebuildProgress.open(store, rebuildId(definition, views, origin), origin, batch.say);
-    const replay = new Replay(options, new History(store, log, origin), session, { ...definition, views }, progress);
+    const history = new History(store, log, origin);
+    const replay = new Replay(options, history, session, { ...definition, views }, progress);
     const snapshot = await replay.toServed(newest, run);
     const cut = progress.position;
-    await archive({ store, log, history: new History(store, log, origin), session }, definition.streams, cut);
+    await archive({ store, log, history, session }, definition.streams, cut);
+    const merged = (view: ViewDefinition, files: readonly FileRef[]) =>
+      join(store, session, view, files, layout.versionFile(run, view.name));
     const files: Record<string, ViewFile> = {};
     const compared: Rebuilt[] = [];
-    for (const view of definition.views) {
-      const name = layout.versionFile(run, view.name);
-      if (!views.includes(view)) {
-        files[view.name] = await merged(store, session, view, servedFiles(snapshot!, view.name), name);
-        continue;
-      }
+    for (const view of views) {
       const stretches = progress.stretches.map((stretch) => stretch.views[view.name]!);
       const failed = stretches.find((file) => file.failed);
       files[view.name] =
         failed ??
         (await merged(
-          store,
-          session,
           view,
           stretches.flatMap((each) => each.file ?? []),
-          name,
         ));
       compared.push(await compare(store, session, snapshot, view, files[view.name]!));
     }
+    // the others as they are served; what is not served well at this position is made anew
+    const others = definition.views.filter((view) => !views.includes(view));
+    const served = others.filter((view) => snapshot && !failureOf(snapshot, view.name));
+    for (const view of served) files[view.name] = await merged(view, snapshotFiles(snapshot!, view.name));
+    const anew = others.filter((view) => !served.includes(view));
+    Object.assign(
+      files,
+      await recompute({ store, history, session }, { ...definition, views: anew }, origin, cut, run, null),
+    );
+    await checkArchivedAlike(history, definition, newest.definition, cut);
     const unequal = compared.filter((each) => each.differences.length > 0).map((each) => each.view);
     const equal = compared.filter((each) => each.incomparable === null && each.differences.length === 0);
-    const counted = await countEvents(store, session, new History(store, log, origin), cut);
+    const counted = await countEvents(store, session, history, cut);
     const manifest = await publishVersion(store, {
       format: manifestFormat,
       createdAt: new Date(batch.now()).toISOString(),
@@ -222,14 +230,13 @@ class Replay {
 
   async #write(view: ViewDefinition, partials: string): Promise<ViewFile> {
     const { store, say } = this.#options.batch;
-    const scratch = store.scratch("rebuild.parquet");
+    const name = this.#progress.nextName(view.name);
     try {
-      const rows = Number(await this.#session.value(`COPY (${partials}) TO ${quoteText(scratch)} (FORMAT parquet)`));
-      return { file: await store.publish(scratch, this.#progress.nextName(view.name), { durable: false }), rows };
+      return await writePartials(this.#session, store, partials, name, { durable: false });
     } catch (error) {
-      if (!isOfSql(error)) throw error;
+      const failed = failedView(error, null);
       say(`view ${view.name} FAILED and can't be answered: ${messageOf(error)}`);
-      return { file: null, rows: 0, failed: { message: messageOf(error), at: null } };
+      return failed;
     }
   }
 }
@@ -262,15 +269,8 @@ function sameStreams(a: Position, b: Position): boolean {
   );
 }
 
-function servedFiles(snapshot: Snapshot, view: string): FileRef[] {
-  return [
-    ...versionFiles(snapshot.manifest, view),
-    ...snapshot.heads.flatMap((head) => entryFiles(head.entries, view)),
-  ];
-}
-
 /** All of a view's partials in one durable file. */
-async function merged(
+async function join(
   store: Store,
   session: Session,
   view: ViewDefinition,
@@ -278,10 +278,7 @@ async function merged(
   name: string,
 ): Promise<ViewFile> {
   for (const file of files) await store.check(file);
-  const scratch = store.scratch("version.parquet");
-  const partials = combineOf(view, partialsIn(store, view, files));
-  const rows = Number(await session.value(`COPY (${partials}) TO ${quoteText(scratch)} (FORMAT parquet)`));
-  return { file: await store.publish(scratch, name, { durable: true }), rows };
+  return writePartials(session, store, combineOf(view, partialsIn(store, view, files)), name, { durable: true });
 }
 
 async function compare(
@@ -298,7 +295,7 @@ async function compare(
   if (!before) return without("it is new");
   if (before.identity !== view.identity) return without("it has changed");
   if (failureOf(snapshot, view.name)) return without("what is served has failed");
-  const files = servedFiles(snapshot, view.name);
+  const files = snapshotFiles(snapshot, view.name);
   for (const each of files) await store.check(each);
   const served = rowsOf(before, partialsIn(store, before, files));
   const replayed = rowsOf(view, partialsIn(store, view, file ? [file] : []));

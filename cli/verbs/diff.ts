@@ -1,11 +1,11 @@
 import { checkedRows } from "../../serving/snapshot-rows.ts";
-import { compareRows, type Difference } from "../../shared/compare.ts";
+import { compareRows, type Difference, doublesOf } from "../../shared/compare.ts";
 import { partialOf, rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { quoteName } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { History } from "../../shared/history/history.ts";
-import { formatPosition, offsetAt, places, rangesBetween } from "../../shared/position.ts";
+import { formatPosition, ofStreams, rangesBetween } from "../../shared/position.ts";
 import { makeDefinition } from "../../shared/project/definition.ts";
 import { failureOf } from "../../shared/store/partials.ts";
 import type { Context } from "../context.ts";
@@ -52,22 +52,19 @@ async function diff(context: Context, { project, store, log }: Opened, name: str
         return 1;
       }
       // a stream that the version does not know yet has no events below its position
-      const streams = new Set(definition.streams.map((stream) => stream.name));
-      const known = places(manifest.origin).filter(({ stream }) => streams.has(stream));
-      const part = (of: typeof snapshot.position) =>
-        Object.fromEntries(
-          known.map(({ stream }) => [stream, of[stream]!]).filter(([, offsets]) => offsets !== undefined),
-        );
-      const ranges = rangesBetween(part(manifest.origin), part(snapshot.position)).filter(
-        ({ stream, partition }) => offsetAt(snapshot.position, stream, partition) !== undefined,
-      );
+      const streams = definition.streams.map((stream) => stream.name);
+      const ranges = rangesBetween(ofStreams(manifest.origin, streams), ofStreams(snapshot.position, streams));
       const inputs = await new History(store, log, manifest.origin).inputs(session, definition, ranges)(now);
       const columns = commonColumns(now, before);
       const list = columns.map((column) => quoteName(column.name)).join(", ") || "1 AS nothing";
       const keys = columns.filter((column) => column.key !== null).map((column) => column.name);
       const served = `SELECT ${list} FROM (${await checkedRows(store, snapshot, before)})`;
       const fresh = `SELECT ${list} FROM (${rowsOf(now, partialOf(now, inputs))})`;
-      const { rows, differences } = await compareRows(session, served, fresh, { keys });
+      const { rows, differences } = await compareRows(session, served, fresh, {
+        keys,
+        inexact: now.tolerance > 0 ? doublesOf(columns) : [],
+        tolerance: now.tolerance,
+      });
       const shape = columnChanges(now, before);
       context.say(
         `at ${formatPosition(snapshot.position) || "the origin"}, against version ${manifest.number} and its delta`,

@@ -176,7 +176,9 @@ function checkFunction(source: SourceText, node: Node, at: number | null, catalo
       source,
       at,
       `ORDER BY inside ${name}() is not available`,
-      "leave it out: the result does not depend on it",
+      /^(quantile|percentile|mode$|median$)/.test(name)
+        ? "write mode(x), or quantile_cont(x, 1 - share) for a descending order"
+        : "leave it out: the result does not depend on it",
     );
   }
   if (node.export_state === true) {

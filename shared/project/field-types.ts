@@ -1,4 +1,4 @@
-import { upcastProblem } from "../decode/upcast.ts";
+import { type ReadUpcast, readUpcast } from "../decode/upcast.ts";
 import { Duck, type Session } from "../duckdb/duck.ts";
 import { messageOf } from "../errors.ts";
 
@@ -68,9 +68,9 @@ export class FieldTypes {
     );
   }
 
-  /** See `upcastProblem`. */
-  upcastProblem(text: string): Promise<string | null> {
-    return upcastProblem(this.#session, text);
+  /** See `readUpcast`. */
+  readUpcast(text: string): Promise<ReadUpcast> {
+    return readUpcast(this.#session, text);
   }
 
   close(): void {

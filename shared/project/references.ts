@@ -20,7 +20,7 @@ export interface ReferenceSource {
   readonly source: string;
 }
 
-const kinds = /\.(csv|tsv|parquet)(\.gz)?$/i;
+const kinds = /\.((csv|tsv)(\.gz)?|parquet)$/i;
 
 /** One table for each CSV, TSV or Parquet file of reference/, sorted by name. */
 export async function readReferences(dir: string, streams: readonly { name: string }[]): Promise<ReferenceSource[]> {
@@ -50,9 +50,7 @@ export async function keepReference(
   { name, source }: ReferenceSource,
 ): Promise<ReferenceTable> {
   const path = join(dir, source);
-  const hash = createHash("sha256").update(source.toLowerCase().endsWith("parquet") ? "parquet" : "csv");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  const content = hash.digest("hex").slice(0, 32);
+  const content = await contentOf(path);
   const known = layout.reference(content);
   const kept = async () => {
     const text = await store?.read(known);
@@ -60,7 +58,7 @@ export async function keepReference(
   };
   const before = await kept();
   if (before) return { name, source, ...before };
-  const rows = /parquet(\.gz)?$/i.test(source)
+  const rows = isParquet(source)
     ? `read_parquet(${quoteText(path)})`
     : `read_csv(${quoteText(path)}, header = true, sample_size = -1)`;
   const columns = await session.describe(`FROM ${rows}`).catch((error: unknown): never => {
@@ -82,10 +80,21 @@ export async function keepReference(
   await session.run(`COPY (FROM ${rows}) TO ${quoteText(scratch)} (FORMAT parquet)`).catch((error: unknown): never => {
     return invalid(source, `can't be read as a table: ${firstLine(error)}`, "correct the file");
   });
+  // what was read must be what the name says, or another project's same content would get these rows
+  if ((await contentOf(path)) !== content) invalid(source, "was changed while it was read", "run it again");
   const file = await store.publish(scratch, layout.referenceFile(content, randomUUID().slice(0, 8)), { durable: true });
   const mine = await store.createIfAbsent(known, seal({ columns, file }));
   if (!mine) await store.remove(file.name);
   return { name, source, ...(await kept())! };
+}
+
+const isParquet = (path: string) => path.toLowerCase().endsWith(".parquet");
+
+/** Hash of a file's bytes and of how they are read. */
+async function contentOf(path: string): Promise<string> {
+  const hash = createHash("sha256").update(isParquet(path) ? "parquet" : "csv");
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest("hex").slice(0, 32);
 }
 
 function firstLine(error: unknown): string {

@@ -82,12 +82,12 @@ async function readFields(stream: Section, types: FieldTypes): Promise<FieldDefi
 async function readUpcast(stream: Section, types: FieldTypes): Promise<string | null> {
   const text = stream.text("upcast");
   if (text === undefined) return null;
-  const problem = await types.upcastProblem(text);
-  if (problem !== null) {
+  const upcast = await types.readUpcast(text);
+  if ("problem" in upcast) {
     const example = `write SQL over the record's JSON, such as "json_merge_patch(event, json_object('seats', 1))"`;
-    invalid(stream.where("upcast"), problem, example);
+    invalid(stream.where("upcast"), upcast.problem, example);
   }
-  return text;
+  return upcast.sql;
 }
 
 function fieldNamed(stream: Section, key: string, fields: readonly FieldDefinition[]): FieldDefinition | undefined {

@@ -186,6 +186,22 @@ describe("rebuild", () => {
     expect(await exact()).toBe(3);
   });
 
+  it("of one view makes the others anew where nothing is served at the position, or has failed", async () => {
+    await some(20);
+    await world.runBatch();
+    await some(20);
+    const alone = await replay({ views: ["latest"] });
+    expect(alone.manifest.views.groups!.rows).toBe(3);
+    await world.define({ ...views, total: "SELECT sum(CAST(g AS INTEGER)) AS n FROM events" });
+    const failing = await world.runBatch();
+    expect(failing.views.total!.failed).toBeDefined();
+    await flushed(failing);
+    const again = await replay({ views: ["latest"] });
+    expect(again.manifest.views.total!.failed?.message).toMatch(/Could not convert/);
+    await flushed(again.manifest);
+    expect(await exact()).toBe(2);
+  });
+
   it("of one view takes the others as they are served", async () => {
     await some(20);
     await flushed(version);
