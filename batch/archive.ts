@@ -3,11 +3,13 @@ import { randomUUID } from "node:crypto";
 import { Decoder, placeTable } from "../shared/decode/decode.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
 import { quoteName, quoteText, type Session } from "../shared/duckdb/duck.ts";
+import type { Duplicates } from "../shared/duplicates/duplicates.ts";
 import { isCode, TidemarkError } from "../shared/errors.ts";
 import type { History } from "../shared/history/history.ts";
-import { archivedType, decoderOf } from "../shared/history/segments.ts";
-import { ArrayBatch } from "../shared/log/batch.ts";
-import type { Log, RecordBatch } from "../shared/log/log.ts";
+import { requestsIn } from "../shared/history/segment-rows.ts";
+import { archivedType, decoderOf, dedupOf } from "../shared/history/segments.ts";
+import { clipBatches } from "../shared/log/batch.ts";
+import type { Log } from "../shared/log/log.ts";
 import { offsetAt, type Position, positionOf } from "../shared/position.ts";
 import { layout, type Segment } from "../shared/store/layout.ts";
 import { logStream } from "../shared/store/origin.ts";
@@ -16,6 +18,8 @@ import type { FileRef, Store } from "../shared/store/store.ts";
 
 const defaultRecordsPerFile = 1_000_000;
 const defaultBytesPerFile = 128 * 1024 * 1024;
+/** More ranges of requests than this are looked for in the file. */
+const requestsInManifest = 1000;
 const bytesPerRead = 16 * 1024 * 1024;
 
 export interface Archiver {
@@ -49,33 +53,49 @@ export async function archive(
     const last = upto[stream.name] ?? {};
     for (const partition of Object.keys(last).map(Number)) {
       const target = offsetAt(upto, stream.name, partition)!;
-      for (;;) {
-        const from = await archiver.history.archivedTo(stream.name, partition);
-        if (from >= target) break;
-        const segment = await archiveStretch(archiver, stream, partition, from, target, onProgress).catch(
-          async (error: unknown) => {
+      let duplicates: Duplicates | null = null;
+      try {
+        for (;;) {
+          const from = await archiver.history.archivedTo(stream.name, partition);
+          if (from >= target) break;
+          duplicates ??= await archiver.history.duplicatesAt(archiver.session, stream, [{ partition, offset: from }]);
+          const stretch = { stream, partition, from, target, duplicates };
+          const segment = await archiveStretch(archiver, stretch, onProgress).catch(async (error: unknown) => {
             // another run has archived it meanwhile, and the log was trimmed: nothing is lost
             if (isCode(error, "LOG_RANGE") && (await archiver.history.archivedTo(stream.name, partition)) > from)
               return null;
             throw error;
-          },
-        );
-        if (!segment) continue;
-        segments++;
-        records += segment.rows;
+          });
+          if (segment) {
+            segments++;
+            records += segment.rows;
+            continue;
+          }
+          // what it remembers is not where this goes on
+          await duplicates.close();
+          duplicates = null;
+        }
+      } finally {
+        await duplicates?.close();
       }
     }
   }
   return { segments, records };
 }
 
+interface Stretch {
+  readonly stream: StreamDefinition;
+  readonly partition: number;
+  readonly from: number;
+  readonly target: number;
+  /** As the records below `from` have left it. */
+  readonly duplicates: Duplicates;
+}
+
 /** One file's worth from `from` on; null where another run was first. */
 async function archiveStretch(
   archiver: Archiver,
-  stream: StreamDefinition,
-  partition: number,
-  from: number,
-  target: number,
+  { stream, partition, from, target, duplicates }: Stretch,
   onProgress: (records: number) => void,
 ): Promise<Segment | null> {
   const { store, log, session, recordsPerFile = defaultRecordsPerFile, bytesPerFile = defaultBytesPerFile } = archiver;
@@ -88,19 +108,24 @@ async function archiveStretch(
     "__timestamp TIMESTAMP",
     "__key BLOB",
     "__raw BLOB",
+    "__request VARCHAR",
+    "__sequence BIGINT",
     "__fault VARCHAR",
   ];
   await session.run(`CREATE TEMP TABLE ${rows} (${columns.join(", ")})`);
+  const before = await archiver.history.segments(stream.name, partition);
+  const clock = before.reduce((max, segment) => Math.max(max, segment.latest), 0);
   const decoder = new Decoder(session, stream);
   let at = from;
   let count = 0;
   let bytes = 0;
-  let dead = 0;
   let latest = 0;
+  const counts = { dead: 0, duplicates: 0, late: 0 };
+  let anyRequest = false;
   try {
     while (at < target && count < recordsPerFile && bytes < bytesPerFile) {
       const read = await reader.next(Math.min(bytesPerRead, bytesPerFile), 10_000);
-      const batches = clip(read, target, recordsPerFile - count);
+      const batches = clipBatches(read, target, recordsPerFile - count);
       const last = batches.at(-1);
       if (!last) {
         throw new TidemarkError(
@@ -109,7 +134,7 @@ async function archiveStretch(
           "is the log complete and reachable?",
         );
       }
-      const decoded = await decoder.decode(batches);
+      const decoded = await decoder.decode(batches, duplicates);
       const places = await placeTable(session, batches, decoded.dead);
       await session.run(
         `INSERT INTO ${rows} SELECT d.* EXCLUDE (__fault), p.*, d.__fault FROM ${decoded.table} d POSITIONAL JOIN ${places} p`,
@@ -117,11 +142,14 @@ async function archiveStretch(
       await session.run(`DROP TABLE ${places}`);
       await decoded.drop();
       at = last.upto;
-      dead += decoded.dead.length;
+      counts.dead += decoded.dead.length;
+      counts.duplicates += decoded.duplicates;
+      counts.late += decoded.late;
       onProgress(batches.reduce((sum, batch) => sum + batch.count, 0));
       for (const batch of batches) {
         count += batch.count;
         bytes += batch.bytes;
+        if (batch.requests.length > 0) anyRequest = true;
         latest = batch.timestamps.reduce((max, each) => Math.max(max, each), latest);
       }
     }
@@ -139,7 +167,9 @@ async function archiveStretch(
       upto: at,
       file,
       rows: count,
-      dead,
+      ...counts,
+      requests: anyRequest ? await requestsIn(session, rows, clock, requestsInManifest) : [],
+      dedup: dedupOf(stream),
       decoder: decoderOf(stream),
       fields: stream.fields,
       latest,
@@ -185,24 +215,6 @@ async function writeSegment(
     );
   }
   return file;
-}
-
-/** The part of these batches below `upto`, at most so many records. */
-function clip(batches: readonly RecordBatch[], upto: number, recordsMax: number): RecordBatch[] {
-  const clipped: RecordBatch[] = [];
-  let left = recordsMax;
-  for (const batch of batches) {
-    if (left <= 0 || batch.from >= upto) break;
-    const end = Math.min(upto, left < batch.count ? batch.offsets[left]! : batch.upto);
-    left -= batch.count;
-    if (end >= batch.upto) clipped.push(batch);
-    else {
-      const records = batch.records().filter((record) => record.offset < end);
-      clipped.push(new ArrayBatch(batch.partition, batch.from, end, records));
-      break;
-    }
-  }
-  return clipped;
 }
 
 /** How far the archive of all these partitions reaches. */

@@ -18,7 +18,6 @@ import type { FileRef, Store } from "../shared/store/store.ts";
 import { publishVersion, type Snapshot, snapshotOf } from "../shared/store/versions.ts";
 import { archive } from "./archive.ts";
 import { checkArchivedAlike, checkFields } from "./changed-fields.ts";
-import { countEvents } from "./counts.ts";
 import { RebuildProgress, rebuildId, type Stretch } from "./rebuild-progress.ts";
 import { recompute } from "./recompute.ts";
 import type { Batch } from "./run.ts";
@@ -108,7 +107,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     await checkArchivedAlike(history, definition, newest.definition, cut);
     const unequal = compared.filter((each) => each.differences.length > 0).map((each) => each.view);
     const equal = compared.filter((each) => each.incomparable === null && each.differences.length === 0);
-    const counted = await countEvents(store, session, history, cut);
+    const counted = await history.counts(session, cut);
     const manifest = await publishVersion(store, {
       format: manifestFormat,
       createdAt: new Date(batch.now()).toISOString(),

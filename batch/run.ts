@@ -21,7 +21,6 @@ import { archive, archivedPosition } from "./archive.ts";
 import { blame, type Told } from "./blame.ts";
 import { checkArchivedAlike, checkFields } from "./changed-fields.ts";
 import { clean } from "./clean.ts";
-import { countEvents } from "./counts.ts";
 import { disprovedError, prove } from "./prove.ts";
 import { recompute } from "./recompute.ts";
 
@@ -118,7 +117,7 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
     const proof: Proof = snapshot
       ? await timed("prove", () => proofOf({ store, history, session, definition, pinned: snapshot }, files, batch.say))
       : { state: "unproved", by: pinned.reason, views: 0 };
-    const counted = await countEvents(store, session, history, cut);
+    const counted = await history.counts(session, cut);
     await checkArchivedAlike(history, definition, newest.definition, cut);
     const manifest = await timed("publish", () =>
       publishVersion(store, {

@@ -63,6 +63,10 @@ async function writeSegment(
     file,
     rows: upto - from,
     dead: 0,
+    duplicates: 0,
+    late: 0,
+    requests: [],
+    dedup: null,
     decoder: decoderOf(stream),
     latest: Date.UTC(2026, 0, 1) + upto,
   };

@@ -6,6 +6,7 @@ import { partialColumns, partialOf, rowsOf } from "../shared/compiler/texts.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../shared/definition.ts";
 import { Duck, quoteText, type Session } from "../shared/duckdb/duck.ts";
 import { positionOf } from "../shared/position.ts";
+import { noCounts } from "../shared/store/counts.ts";
 import { layout, manifestFormat, type ViewFile } from "../shared/store/layout.ts";
 import { Store } from "../shared/store/store.ts";
 import { publishVersion } from "../shared/store/versions.ts";
@@ -105,8 +106,8 @@ async function load(
     views: {
       [view.name]: await writePartials(store, session, view, baseRows, 1, layout.versionFile("bench", view.name)),
     },
+    ...noCounts,
     events: baseRows,
-    dead: 0,
     proof: { state: "unproved", by: "made by the bench", views: 0 },
   });
   const generation = await Generation.create(store, manifest, 0);
@@ -116,8 +117,8 @@ async function load(
     sequence,
     from: at(baseRows),
     upto: at(baseRows + deltaRows),
+    ...noCounts,
     events: deltaRows,
-    dead: 0,
     deadFile: null,
     views: { [view.name]: await writePartials(store, session, view, deltaRows, step, nameOf(view.name)) },
     level: 0,

@@ -80,7 +80,18 @@ function commandLine(found: (invocation: Invocation) => void): Command {
   program
     .command("load <stream> <files...>")
     .description("append events from NDJSON, CSV or Parquet files (-: standard input)")
-    .action((stream: string, files: string[], _options, command: Command) => give("load", command, { stream, files }));
+    .option("--request-id <id>", "the same load under the same id appends only what did not arrive the time before")
+    .action((stream: string, files: string[], { requestId }: { requestId?: string }, command: Command) => {
+      if (requestId !== undefined && !/^[\w.:/-]{1,200}$/.test(requestId))
+        throw new TidemarkError(
+          "USAGE",
+          `${JSON.stringify(requestId)} is no request id`,
+          "use letters, digits, and _ . : / -",
+        );
+      if (requestId?.startsWith("dl:"))
+        throw new TidemarkError("USAGE", "request ids that start with dl: are taken", "choose another");
+      give("load", command, { stream, files, request: requestId ?? null });
+    });
   program
     .command("query <sql>")
     .description("run SQL over the views; needs no server")

@@ -14,8 +14,8 @@ export interface VerbArgs {
   /** shard null: all of them. */
   speed: { readonly shard: number | null };
   serve: NoArgs;
-  /** A file "-" is standard input. */
-  load: { readonly stream: string; readonly files: readonly string[] };
+  /** A file "-" is standard input. request null: one of its own. */
+  load: { readonly stream: string; readonly files: readonly string[]; readonly request: string | null };
   /** At most one of version and position; neither: the newest there is. */
   query: {
     readonly sql: string;

@@ -23,7 +23,10 @@ export interface StreamDefinition {
   readonly key: string | null;
   /** Field with the event time, for people and charts; decides nothing. */
   readonly time: string | null;
+  /** Field with the event's id. */
   readonly id: string | null;
+  /** Events with an id seen within so many ms of log time before are suppressed; null: none are. */
+  readonly dedupMs: number | null;
   /** SQL over a record's JSON (`event`) that gives the JSON of an event with the fields above; null: records are such already. */
   readonly upcast: string | null;
   readonly partitions: number;

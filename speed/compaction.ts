@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { combineOf } from "../shared/compiler/texts.ts";
 import type { Definition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
+import { sumCounts } from "../shared/store/counts.ts";
 import type { Entry, ViewFile } from "../shared/store/layout.ts";
 import { entryFiles, partialsIn, writePartials } from "../shared/store/partials.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
@@ -48,8 +49,7 @@ export async function compact(
     sequence,
     from: first.from,
     upto: last.upto,
-    events: entries.reduce((sum, entry) => sum + entry.events, 0),
-    dead: entries.reduce((sum, entry) => sum + entry.dead, 0),
+    ...sumCounts(entries),
     deadFile: await joinDead(
       store,
       entries.flatMap((entry) => entry.deadFile ?? []),

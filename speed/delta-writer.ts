@@ -2,6 +2,7 @@
  * One shard's delta of one version: fetch → decode → partials → files → HEAD, until stopped.
  */
 import type { Session } from "../shared/duckdb/duck.ts";
+import type { Duplicates } from "../shared/duplicates/duplicates.ts";
 import { isCode, messageOf } from "../shared/errors.ts";
 import type { History } from "../shared/history/history.ts";
 import type { Log } from "../shared/log/log.ts";
@@ -38,6 +39,8 @@ export class DeltaWriter {
   #entries: readonly Entry[];
   #failed: Map<string, ViewFailure>;
   #intake: Intake | null = null;
+  /** By stream; as old as the intake. */
+  readonly #duplicates = new Map<string, Duplicates>();
   #compacting: Promise<void> | null = null;
   #compacted: { replaced: readonly Entry[]; by: Entry } | null = null;
   #discarded: { at: number; names: string[] }[] = [];
@@ -81,8 +84,7 @@ export class DeltaWriter {
       return await this.#step();
     } catch (error) {
       // what was taken is not in the delta: whoever goes on reads again from the position
-      await this.#intake?.close();
-      this.#intake = null;
+      await this.#closeIntake();
       if (!isCode(error, "LOG_RANGE") || !(await this.#catchUpFromArchive())) throw error;
       return 0;
     }
@@ -95,6 +97,7 @@ export class DeltaWriter {
     if (!this.#intake) {
       checkWithinLog(this.position, await endOf(log, streams));
       await this.#catchUpFromArchive();
+      await this.#remember();
       const look = (taken: Taken) => this.#folder.look(taken);
       this.#intake = await Intake.open(log, streams, this.position, bytesAhead, Math.min(flushMsMax, 200), look);
     }
@@ -110,13 +113,29 @@ export class DeltaWriter {
   }
 
   async close(): Promise<void> {
-    await this.#intake?.close();
+    await this.#closeIntake();
     await this.#compacting;
+  }
+
+  /** What duplicate suppression has to know at the position. */
+  async #remember(): Promise<void> {
+    const { history, session } = this.#options;
+    for (const stream of this.generation.manifest.definition.streams) {
+      const at = places(this.position).filter((place) => place.stream === stream.name);
+      this.#duplicates.set(stream.name, await history.duplicatesAt(session, stream, at));
+    }
+  }
+
+  async #closeIntake(): Promise<void> {
+    await this.#intake?.close();
+    this.#intake = null;
+    for (const duplicates of this.#duplicates.values()) await duplicates.close();
+    this.#duplicates.clear();
   }
 
   async #fold(taken: readonly Taken[]): Promise<Entry> {
     const { sequence, nameOf } = this.generation.nextNames();
-    const folded = await this.#folder.fold(taken, nameOf, this.#failed);
+    const folded = await this.#folder.fold(taken, nameOf, this.#failed, this.#duplicates);
     const reached: Place[] = taken.flatMap(({ stream, batches }) =>
       batches.map((batch) => ({ stream: stream.name, partition: batch.partition, offset: batch.upto })),
     );
@@ -213,14 +232,14 @@ export class DeltaWriter {
             .catch((error: unknown) => failedView(error, null));
         }
       }
-      const { dead, ...counts } = await history.archived(session, stream, ranges);
+      const { counts, dead, latest } = await history.archived(session, stream, ranges);
       const deadFile = await this.#folder.writeDead(dead, nameOf(""));
       await this.#append({
         sequence,
         from: this.position,
         upto,
         ...counts,
-        dead: dead.length,
+        latest,
         deadFile,
         views,
         level: 1,

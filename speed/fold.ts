@@ -5,10 +5,12 @@ import type { DeadLetter, Decoded } from "../shared/decode/decode.ts";
 import { Decoder } from "../shared/decode/decode.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
+import type { Duplicates } from "../shared/duplicates/duplicates.ts";
 import { inputsOf } from "../shared/history/inputs.ts";
 import { noEvents } from "../shared/history/segments.ts";
 import type { RecordBatch } from "../shared/log/log.ts";
 import type { Place } from "../shared/position.ts";
+import type { Counts } from "../shared/store/counts.ts";
 import type { ViewFailure, ViewFile } from "../shared/store/layout.ts";
 import { failedView, isOfSql, writePartials } from "../shared/store/partials.ts";
 import { loadReferences } from "../shared/store/reference-tables.ts";
@@ -16,11 +18,9 @@ import type { FileRef, Store } from "../shared/store/store.ts";
 import type { Taken } from "./intake.ts";
 
 /** What a micro-batch came to, its files published under the generation's own names. */
-export interface Folded {
+export interface Folded extends Counts {
   readonly views: Record<string, ViewFile>;
   readonly deadFile: FileRef | null;
-  readonly dead: number;
-  readonly events: number;
   readonly latest: number;
 }
 
@@ -48,23 +48,26 @@ export class Folder {
   /**
    * @param nameOf the store name of a file of this entry, by view ("" for the dead letters)
    * @param failed views that have failed already: they are carried on as failed and not computed
+   * @param duplicates by stream, where what was folded before has left it
    */
   async fold(
     taken: readonly Taken[],
     nameOf: (view: string) => string,
     failed: ReadonlyMap<string, ViewFailure>,
+    duplicates: ReadonlyMap<string, Duplicates>,
   ): Promise<Folded> {
     const decoded: DecodedStreams = new Map();
     try {
       for (const { stream, batches } of taken) {
-        decoded.set(stream.name, { decoded: await this.#decoders.get(stream.name)!.decode(batches), batches });
+        const decoder = this.#decoders.get(stream.name)!;
+        decoded.set(stream.name, { decoded: await decoder.decode(batches, duplicates.get(stream.name)), batches });
       }
       const views: Record<string, ViewFile> = {};
       for (const view of this.#definition.views) {
         const before = failed.get(view.name);
         const any = view.streams.some((name) => {
           const each = decoded.get(name)?.decoded;
-          return each && each.count > each.dead.length;
+          return each && eventsOf(each) > 0;
         });
         if (before) views[view.name] = { file: null, rows: 0, failed: before };
         else if (!any) views[view.name] = { file: null, rows: 0 };
@@ -76,7 +79,9 @@ export class Folder {
         views,
         dead: dead.length,
         deadFile: await this.writeDead(dead, nameOf("")),
-        events: all.reduce((sum, each) => sum + each.decoded.count, 0) - dead.length,
+        events: all.reduce((sum, each) => sum + eventsOf(each.decoded), 0),
+        duplicates: all.reduce((sum, each) => sum + each.decoded.duplicates, 0),
+        late: all.reduce((sum, each) => sum + each.decoded.late, 0),
         latest: latestOf(all.flatMap((each) => [...each.batches])),
       };
     } finally {
@@ -147,6 +152,11 @@ export class Folder {
     await writeFile(scratch, dead.map((letter) => `${JSON.stringify(letter)}\n`).join(""));
     return this.#store.publish(scratch, name, { durable: false });
   }
+}
+
+/** Records that count. */
+function eventsOf({ count, dead, duplicates }: Decoded): number {
+  return count - dead.length - duplicates;
 }
 
 function latestOf(batches: readonly RecordBatch[]): number {

@@ -10,10 +10,11 @@ import { openProgress } from "../progress.ts";
 import type { VerbArgs } from "../verb.ts";
 
 /** Appends the files' events, one file after the other, and prints the position after them once they are durable. */
-export async function run(context: Context, { stream: name, files }: VerbArgs["load"]): Promise<number> {
+export async function run(context: Context, { stream: name, files, request }: VerbArgs["load"]): Promise<number> {
   return withProject(context, async ({ project, log }) => {
     const stream = streamNamed(project, name);
-    const producer = await Producer.open(log, stream);
+    const { signal } = context;
+    const producer = await Producer.open(log, stream, request === null ? { signal } : { request, signal });
     try {
       for (const file of files) await append(context, producer, stream, file);
       const position = formatPosition(await producer.flush());
@@ -29,6 +30,7 @@ export async function run(context: Context, { stream: name, files }: VerbArgs["l
     } catch (error) {
       await producer.flush().catch(() => undefined);
       if (producer.durable > 0) context.say(`${producer.durable} events were appended before this:`);
+      context.say(`the same load with --request-id ${producer.request} appends only what is missing`);
       throw error;
     }
   });

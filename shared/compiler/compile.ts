@@ -373,7 +373,11 @@ function identityOf(
 ): string {
   const tables = references.map((table) => [table.name, table.columns, table.file.sha256]);
   const parts = [
-    streams.map((stream) => [stream.fields, stream.upcast]),
+    streams.map((stream) => [
+      stream.fields,
+      stream.upcast,
+      ...(stream.dedupMs === null ? [] : [stream.id, stream.dedupMs]),
+    ]),
     tables,
     timezone,
     view.streams,

@@ -12,15 +12,23 @@ import {
   type DuckDBValue,
   INTEGER,
   TIMESTAMP_MS,
+  VARCHAR,
 } from "@duckdb/node-api";
 import { eventColumn, eventType } from "../compiler/event-order.ts";
 import type { FieldDefinition, StreamDefinition } from "../definition.ts";
 import { freshName, quoteName, quoteText, type Session } from "../duckdb/duck.ts";
+import type { Duplicates, Judged } from "../duplicates/duplicates.ts";
 import type { RecordBatch } from "../log/log.ts";
 import { fastLines, type Lines, slowRecord } from "./frame.ts";
 import { type Looked, Shapes } from "./shape.ts";
 import { pathTo, strictSelect } from "./strict.ts";
 import { upcastSelect } from "./upcast.ts";
+
+/** The faults of records that were suppressed, which are no dead letters: an event with an id that counted before, and a repeated request. */
+const faultOfDuplicate = "duplicate";
+export const faultOfRepeated = "repeated";
+/** As a SQL list. */
+export const suppressedFaults = `${quoteText(faultOfDuplicate)}, ${quoteText(faultOfRepeated)}`;
 
 /** A record that is no event of its stream. Dead letters are a set keyed by stream, partition and offset. */
 export interface DeadLetter {
@@ -41,6 +49,9 @@ export interface Decoded {
   select(options?: { readonly ordered?: boolean; readonly below?: number }): Promise<string>;
   readonly count: number;
   readonly dead: readonly DeadLetter[];
+  /** How many records were suppressed. */
+  readonly duplicates: number;
+  readonly late: number;
   drop(): Promise<void>;
 }
 
@@ -53,6 +64,7 @@ const oddShareMax = 1 / 4;
 const buffersPerWrite = 512;
 /** DuckDB's own size of a vector. */
 const rowsPerChunk = 2048;
+const rowsPerUpdate = 10_000;
 
 export class Decoder {
   readonly #session: Session;
@@ -77,8 +89,10 @@ export class Decoder {
   /**
    * Three ways that agree on every record and reason: by the shape of the lines (the few odd ones among them judged one by
    * one), by DuckDB's reader with one JSON column for each field, and one by one.
+   *
+   * @param duplicates where the records before these have left it; without it, none are suppressed
    */
-  async decode(batches: readonly RecordBatch[]): Promise<Decoded> {
+  async decode(batches: readonly RecordBatch[], duplicates: Duplicates | null = null): Promise<Decoded> {
     const count = batches.reduce((sum, batch) => sum + batch.count, 0);
     const table = freshName("decoded");
     // an upcast may change anything: its records are judged one by one
@@ -92,6 +106,8 @@ export class Decoder {
       const done = fast !== null && (await this.#fast(table, fast, count));
       if (!done) await this.#slow(table, allRecords(batches));
     }
+    const judged = duplicates && (await this.#suppress(table, batches, duplicates));
+    const suppressed = judged ? judged.duplicates.length + judged.repeated.length : 0;
     const dead = shaped && odd === 0 ? [] : await this.#deadLetters(table, batches);
     const fields = this.#stream.fields.map((field) => quoteName(field.name)).join(", ");
     let places: string | null = null;
@@ -99,8 +115,10 @@ export class Decoder {
       table,
       count,
       dead,
+      duplicates: suppressed,
+      late: judged?.late ?? 0,
       select: async ({ ordered = false, below } = {}) => {
-        const conditions = dead.length > 0 ? ["__fault IS NULL"] : [];
+        const conditions = dead.length + suppressed > 0 ? ["__fault IS NULL"] : [];
         if (below !== undefined) conditions.push(`${table}.rowid < ${below}`);
         const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
         if (!ordered) return `SELECT ${fields} FROM ${table}${where}`;
@@ -200,13 +218,34 @@ export class Decoder {
     }
   }
 
+  /** Marks what is suppressed. */
+  async #suppress(table: string, batches: readonly RecordBatch[], duplicates: Duplicates): Promise<Judged> {
+    const { id } = this.#stream;
+    let ids: (string | null)[] | null = null;
+    if (duplicates.windowMs !== null && id !== null) {
+      const text = `SELECT CASE WHEN __fault IS NULL THEN CAST(${quoteName(id)} AS VARCHAR) END FROM ${table}`;
+      ids = ((await this.#session.read(text)).getColumns()[0] as (string | null)[] | undefined) ?? [];
+    }
+    const judged = duplicates.judge(batches, ids);
+    await this.#mark(table, judged.duplicates, faultOfDuplicate);
+    await this.#mark(table, judged.repeated, faultOfRepeated);
+    return judged;
+  }
+
+  async #mark(table: string, rows: readonly number[], fault: string): Promise<void> {
+    for (let i = 0; i < rows.length; i += rowsPerUpdate) {
+      const list = rows.slice(i, i + rowsPerUpdate).join(", ");
+      await this.#session.run(`UPDATE ${table} SET __fault = ${quoteText(fault)} WHERE rowid IN (${list})`);
+    }
+  }
+
   #noRecords(): string {
     return `(SELECT ${this.#stream.fields.map((field) => `NULL::JSON AS ${quoteName(field.name)}`).join(", ")}, NULL::VARCHAR AS __fault WHERE false)`;
   }
 
   async #deadLetters(table: string, batches: readonly RecordBatch[]): Promise<DeadLetter[]> {
     const rows = await this.#session.rows(
-      `SELECT rowid AS n, __fault FROM ${table} WHERE __fault IS NOT NULL ORDER BY rowid`,
+      `SELECT rowid AS n, __fault FROM ${table} WHERE __fault IS NOT NULL AND __fault NOT IN (${suppressedFaults}) ORDER BY rowid`,
     );
     const dead: DeadLetter[] = [];
     let first = 0;
@@ -266,14 +305,16 @@ async function orderTable(session: Session, batches: readonly RecordBatch[]): Pr
   return table;
 }
 
-/** A table of the records' own places (offset, timestamp, key, raw bytes of the faulty), row for row beside a decoded table. */
+/** A table of the records' own places (offset, timestamp, key, raw bytes of dead letters, request), row for row beside a decoded table. */
 export async function placeTable(
   session: Session,
   batches: readonly RecordBatch[],
   dead: readonly DeadLetter[],
 ): Promise<string> {
   const table = freshName("places");
-  await session.run(`CREATE TEMP TABLE ${table} (__offset BIGINT, __timestamp TIMESTAMP_MS, __key BLOB, __raw BLOB)`);
+  await session.run(
+    `CREATE TEMP TABLE ${table} (__offset BIGINT, __timestamp TIMESTAMP_MS, __key BLOB, __raw BLOB, __request VARCHAR, __sequence BIGINT)`,
+  );
   const faulty = new Set(dead.map((letter) => `${letter.partition}:${letter.offset}`));
   const appender = await session.connection.createAppender(table);
   const blob = (bytes: Buffer | null): DuckDBValue => (bytes ? new DuckDBBlobValue(bytes) : null);
@@ -281,7 +322,7 @@ export async function placeTable(
     const records = batch.records();
     for (let start = 0; start < batch.count; start += rowsPerChunk) {
       const slice = records.slice(start, start + rowsPerChunk);
-      const chunk = DuckDBDataChunk.create([BIGINT, TIMESTAMP_MS, BLOB, BLOB], slice.length);
+      const chunk = DuckDBDataChunk.create([BIGINT, TIMESTAMP_MS, BLOB, BLOB, VARCHAR, BIGINT], slice.length);
       chunk.setColumns([
         slice.map((record) => BigInt(record.offset)),
         slice.map((record) => new DuckDBTimestampMillisecondsValue(BigInt(record.timestamp))),
@@ -289,6 +330,8 @@ export async function placeTable(
         slice.map((record) =>
           faulty.size > 0 && faulty.has(`${batch.partition}:${record.offset}`) ? blob(record.value) : null,
         ),
+        slice.map((record) => record.id?.request ?? null),
+        slice.map((record) => (record.id ? BigInt(record.id.sequence) : null)),
       ]);
       appender.appendDataChunk(chunk);
     }

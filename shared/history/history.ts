@@ -3,23 +3,29 @@
  * and a speed layer that must go back further than the log still reaches all read through it.
  */
 import type { Inputs } from "../compiler/texts.ts";
-import { type DeadLetter, Decoder } from "../decode/decode.ts";
+import { type DeadLetter, type Decoded, Decoder, suppressedFaults } from "../decode/decode.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../definition.ts";
 import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
+import { Duplicates } from "../duplicates/duplicates.ts";
+import { Spill } from "../duplicates/spill.ts";
 import { isCode, TidemarkError } from "../errors.ts";
+import { clipBatches } from "../log/batch.ts";
 import type { Log } from "../log/log.ts";
-import { offsetAt, type Position, type Range } from "../position.ts";
+import { offsetAt, type Position, places, type Range } from "../position.ts";
+import { addCounts, type Counts, noCounts } from "../store/counts.ts";
 import type { Segment } from "../store/layout.ts";
 import { logStream } from "../store/origin.ts";
 import { loadReferences } from "../store/reference-tables.ts";
 import type { Store } from "../store/store.ts";
+import { rememberArchived } from "./duplicates-at.ts";
 import { checkEvolution } from "./evolution.ts";
 import { inputsOf } from "./inputs.ts";
+import { countsOf } from "./segment-rows.ts";
 import { decoderOf, eventsIn, noEvents, readSegments } from "./segments.ts";
 
-/** Counts of a stretch of the archive. */
+/** What the archive tells of a stretch beside its events. */
 export interface Archived {
-  readonly events: number;
+  readonly counts: Counts;
   readonly dead: readonly DeadLetter[];
   /** Latest log timestamp, ms; 0 where there is no record. */
   readonly latest: number;
@@ -99,28 +105,75 @@ export class History {
    */
   async archived(session: Session, stream: StreamDefinition, ranges: readonly Range[]): Promise<Archived> {
     const dead: DeadLetter[] = [];
-    let events = 0;
+    let counts = noCounts;
     let latest = 0;
     for (const range of ranges.filter((each) => each.stream === stream.name)) {
       const segments = await this.segments(stream.name, range.partition);
       if ((segments.at(-1)?.upto ?? 0) < range.upto) throw new RangeError("the archive does not reach that far");
       const inside = segments.filter((segment) => segment.from < range.upto && segment.upto > range.from);
       await this.#check(stream, inside);
-      for (const { file } of inside) {
+      for (const segment of inside) {
+        counts = addCounts(counts, await countsOf(session, this.#store, segments, segment, range.from, range.upto));
         const rows = await session.rows(
-          `SELECT count(*) FILTER (WHERE __fault IS NULL) AS events, coalesce(epoch_ms(max(__timestamp)), 0) AS latest,
-             list({o: __offset, f: __fault} ORDER BY __offset) FILTER (WHERE __fault IS NOT NULL)::JSON::VARCHAR AS dead
-           FROM read_parquet(${quoteText(this.#store.path(file.name))}) WHERE __offset >= ${range.from} AND __offset < ${range.upto}`,
+          `SELECT coalesce(epoch_ms(max(__timestamp)), 0) AS latest,
+             list({o: __offset, f: __fault} ORDER BY __offset) FILTER (WHERE __fault NOT IN (${suppressedFaults}))::JSON::VARCHAR AS dead
+           FROM read_parquet(${quoteText(this.#store.path(segment.file.name))}) WHERE __offset >= ${range.from} AND __offset < ${range.upto}`,
         );
         const row = rows[0]!;
-        events += Number(row.events);
         latest = Math.max(latest, Number(row.latest));
         const found = JSON.parse(String(row.dead ?? "[]")) as { o: number; f: string }[];
         for (const { o, f } of found)
           dead.push({ stream: stream.name, partition: range.partition, offset: o, reason: f });
       }
     }
-    return { events, dead, latest };
+    return { counts, dead, latest };
+  }
+
+  /** Counts of all records below a cut that the archive reaches. @throws STORE_CORRUPT, STORE_GAP */
+  async counts(session: Session, cut: Position): Promise<Counts> {
+    let counts = noCounts;
+    for (const { stream, partition, offset } of places(cut)) {
+      const segments = await this.segments(stream, partition);
+      for (const segment of segments.filter((each) => each.from < offset)) {
+        // only a file that the cut divides is opened
+        if (segment.upto > offset) await this.#checkFile(segment);
+        counts = addCounts(counts, await countsOf(session, this.#store, segments, segment, 0, offset));
+      }
+    }
+    return counts;
+  }
+
+  /**
+   * The state of duplicate suppression at these places of a stream. The caller closes it.
+   * @throws STORE_CORRUPT, STORE_GAP; LOG_RANGE where neither archive nor log has an offset any more
+   */
+  async duplicatesAt(
+    session: Session,
+    stream: StreamDefinition,
+    at: readonly { readonly partition: number; readonly offset: number }[],
+  ): Promise<Duplicates> {
+    const duplicates = new Duplicates(stream.dedupMs, new Spill(this.#store.scratch("ids")));
+    try {
+      for (const { partition, offset } of at) {
+        const segments = await this.segments(stream.name, partition);
+        const check = (segment: Segment) => this.#check(stream, [segment]);
+        await rememberArchived({ session, store: this.#store, stream, partition, segments, check }, offset, duplicates);
+        const from = segments.at(-1)?.upto ?? offsetAt(this.#origin, stream.name, partition)!;
+        const tail = { stream: stream.name, partition, from, upto: offset };
+        if (from < offset) await this.#decodeFromLog(session, stream, tail, duplicates, async () => undefined);
+      }
+      return duplicates;
+    } catch (error) {
+      await duplicates.close();
+      // trimmed since it was looked at: then the archive holds it by now
+      const moved = async () => {
+        for (const { partition, offset } of at)
+          if ((await this.archivedTo(stream.name, partition)) < offset) return false;
+        return true;
+      };
+      if (isCode(error, "LOG_RANGE") && (await moved())) return this.duplicatesAt(session, stream, at);
+      throw error;
+    }
   }
 
   async #check(stream: StreamDefinition, segments: readonly Segment[]): Promise<void> {
@@ -171,6 +224,25 @@ export class History {
   async #fromLog(session: Session, stream: StreamDefinition, range: Range, ordered: boolean): Promise<string> {
     const table = `tail_${stream.name}_${range.partition}_${range.from}_${range.upto}`;
     await session.run(`CREATE OR REPLACE TEMP TABLE ${quoteName(table)} AS ${noEvents(stream, ordered)}`);
+    const duplicates = await this.duplicatesAt(session, stream, [{ partition: range.partition, offset: range.from }]);
+    try {
+      await this.#decodeFromLog(session, stream, range, duplicates, async (decoded) => {
+        await session.run(`INSERT INTO ${quoteName(table)} ${await decoded.select({ ordered })}`);
+      });
+    } finally {
+      await duplicates.close();
+    }
+    return `SELECT * FROM ${quoteName(table)}`;
+  }
+
+  /** @param use gets what was decoded, in order */
+  async #decodeFromLog(
+    session: Session,
+    stream: StreamDefinition,
+    range: Range,
+    duplicates: Duplicates,
+    use: (decoded: Decoded) => Promise<void>,
+  ): Promise<void> {
     const decoder = new Decoder(session, stream);
     const reader = await this.#log.read(logStream(stream), new Map([[range.partition, range.from]]));
     try {
@@ -185,19 +257,12 @@ export class History {
           );
         }
         at = last.upto;
-        const decoded = await decoder.decode(batches);
-        // the last batch may go on beyond the range: its rows are counted, not compared, since decode keeps their order
-        const beyond = batches.reduce(
-          (sum, batch) => sum + batch.offsets.filter((offset) => offset >= range.upto).length,
-          0,
-        );
-        const events = await decoded.select({ ordered, below: decoded.count - beyond });
-        await session.run(`INSERT INTO ${quoteName(table)} ${events}`);
+        const decoded = await decoder.decode(clipBatches(batches, range.upto), duplicates);
+        await use(decoded);
         await decoded.drop();
       }
     } finally {
       await reader.close();
     }
-    return `SELECT * FROM ${quoteName(table)}`;
   }
 }

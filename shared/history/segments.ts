@@ -11,10 +11,16 @@ import { unseal } from "../store/sealed.ts";
 import type { Store } from "../store/store.ts";
 import { evolvedField } from "./evolution.ts";
 
-/** Hash of what decides how a stream's records are decoded. */
-export function decoderOf({ fields, upcast }: StreamDefinition): string {
-  const decides = upcast === null ? fields : [fields, upcast];
+/** Hash of what decides how a stream's records are decoded, and which of them count. */
+export function decoderOf({ fields, upcast, id, dedupMs }: StreamDefinition): string {
+  const more = dedupMs === null ? [] : [{ id, dedupMs }];
+  const decides = upcast === null && dedupMs === null ? fields : [fields, upcast, ...more];
   return createHash("sha256").update(JSON.stringify(decides)).digest("hex").slice(0, 16);
+}
+
+/** What a segment says of its stream's duplicate window. */
+export function dedupOf({ id, dedupMs }: StreamDefinition): Segment["dedup"] {
+  return id !== null && dedupMs !== null ? { id, ms: dedupMs } : null;
 }
 
 /**
@@ -79,7 +85,7 @@ export function eventsIn(
 ): string {
   const inside = segments.filter((segment) => segment.from < range.upto && segment.upto > range.from);
   const whole = inside.filter(
-    (segment) => segment.dead === 0 && segment.from >= range.from && segment.upto <= range.upto,
+    (segment) => segment.dead + segment.duplicates === 0 && segment.from >= range.from && segment.upto <= range.upto,
   );
   const cut = inside.filter((segment) => !whole.includes(segment));
   const place = `CAST({t: epoch_ms(__timestamp), p: ${range.partition}, o: __offset} AS ${eventType}) AS ${eventColumn}`;

@@ -1,5 +1,11 @@
-/** Appends many events: in groups, a few groups at a time, in order for each partition. */
+/**
+ * Appends many events: in groups, a few groups at a time, in order for each partition. Every record carries the producer's request id and
+ * its number in its partition, so that what is appended again, because an answer was lost, counts once.
+ */
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { StreamDefinition } from "../definition.ts";
+import { isCode } from "../errors.ts";
 import type { Log, NewRecord } from "../log/log.ts";
 import { Partitioner } from "../log/partitioner.ts";
 import { type Position, positionOf } from "../position.ts";
@@ -11,27 +17,47 @@ const groupRecords = 8192;
 /** Groups that are under way at a time; beyond that `add` waits, which is what keeps memory flat. */
 const groupsAhead = 4;
 
+/** A log that can't be reached is tried again for so long. */
+const patienceMs = 60_000;
+const pauseMsMax = 2000;
+
+export interface ProducerOptions {
+  /** Whoever appends the same events again, in the same order, under the same name, appends them once. */
+  readonly request?: string;
+  /** How long a group is tried again. */
+  readonly patienceMs?: number;
+  /** Ends the trying. */
+  readonly signal?: AbortSignal;
+}
+
 export class Producer {
+  /** The name under which it appends. */
+  readonly request: string;
   readonly #log: Log;
   readonly #stream: StreamDefinition;
   readonly #partitioner: Partitioner;
   readonly #reached = new Map<number, number>();
+  readonly #options: ProducerOptions;
+  /** Of each partition, how many records were made for it. */
+  readonly #sequences = new Map<number, number>();
   #group: NewRecord[] = [];
   #bytes = 0;
   #durable = 0;
   #underWay: Promise<void>[] = [];
   #failed: unknown = null;
 
-  private constructor(log: Log, stream: StreamDefinition, partitions: number) {
+  private constructor(log: Log, stream: StreamDefinition, partitions: number, options: ProducerOptions) {
+    this.request = options.request ?? randomUUID();
+    this.#options = options;
     this.#log = log;
     this.#stream = stream;
     this.#partitioner = new Partitioner(partitions);
   }
 
   /** @throws LOG_UNREACHABLE, LOG_STREAM_MISSING */
-  static async open(log: Log, stream: StreamDefinition): Promise<Producer> {
+  static async open(log: Log, stream: StreamDefinition, options: ProducerOptions = {}): Promise<Producer> {
     const { first } = await log.ensure(logStream(stream));
-    return new Producer(log, stream, first.length);
+    return new Producer(log, stream, first.length, options);
   }
 
   /** Events that are durable so far. */
@@ -41,7 +67,10 @@ export class Producer {
 
   /** Takes one event's JSON text. @throws LOG_APPEND when an earlier group may not have arrived */
   async add(value: Buffer): Promise<void> {
-    this.#group.push(this.#partitioner.record(keyOf(this.#stream, value), value));
+    const record = this.#partitioner.record(keyOf(this.#stream, value), value);
+    const sequence = this.#sequences.get(record.partition) ?? 0;
+    this.#sequences.set(record.partition, sequence + 1);
+    this.#group.push({ ...record, id: { request: this.request, sequence } });
     this.#bytes += value.length;
     if (this.#bytes < groupBytes && this.#group.length < groupRecords) return;
     this.#send();
@@ -64,8 +93,7 @@ export class Producer {
     const records = this.#group;
     this.#group = [];
     this.#bytes = 0;
-    const sent: Promise<void> = this.#log
-      .append(logStream(this.#stream), records)
+    const sent: Promise<void> = this.#append(records)
       .then(
         (ends) => {
           this.#durable += records.length;
@@ -81,5 +109,20 @@ export class Producer {
         this.#underWay = this.#underWay.filter((each) => each !== sent);
       });
     this.#underWay.push(sent);
+  }
+
+  /** Again and again: what had arrived already does not count twice. */
+  async #append(records: readonly NewRecord[]): Promise<Map<number, number>> {
+    const { signal } = this.#options;
+    const until = performance.now() + (this.#options.patienceMs ?? patienceMs);
+    for (let pause = 50; ; pause = Math.min(2 * pause, pauseMsMax)) {
+      try {
+        return await this.#log.append(logStream(this.#stream), records);
+      } catch (error) {
+        if (!isCode(error, "LOG_APPEND", "LOG_UNREACHABLE") || performance.now() + pause > until || signal?.aborted)
+          throw error;
+        await sleep(pause, undefined, signal ? { signal } : {}).catch(() => undefined);
+      }
+    }
   }
 }

@@ -1,4 +1,4 @@
-import type { LogRecord, RecordBatch } from "./log.ts";
+import type { LogRecord, RecordBatch, RequestId, RequestRun } from "./log.ts";
 
 const newline = 10;
 const carriageReturn = 13;
@@ -17,6 +17,7 @@ export abstract class LazyBatch implements RecordBatch {
   #timestamps: Float64Array | undefined;
   #lines: Buffer | null | undefined;
   #records: readonly LogRecord[] | undefined;
+  #requests: readonly RequestRun[] | undefined;
 
   constructor(partition: number, from: number, upto: number, count: number) {
     this.partition = partition;
@@ -40,6 +41,11 @@ export abstract class LazyBatch implements RecordBatch {
     return this.#lines;
   }
 
+  get requests(): readonly RequestRun[] {
+    this.#requests ??= this.makeRequests();
+    return this.#requests;
+  }
+
   records(): readonly LogRecord[] {
     this.#records ??= this.makeRecords();
     return this.#records;
@@ -49,7 +55,41 @@ export abstract class LazyBatch implements RecordBatch {
   protected abstract makeOffsets(): Float64Array;
   protected abstract makeTimestamps(): Float64Array;
   protected abstract makeLines(): Buffer | null;
+  protected abstract makeRequests(): readonly RequestRun[];
   protected abstract makeRecords(): readonly LogRecord[];
+}
+
+/** Neighbouring ids as runs. */
+export class RunsOf {
+  readonly runs: RequestRun[] = [];
+  #last: { request: string; sequence: number; index: number; count: number } | null = null;
+
+  /** The id of the record at `index`, if it has one; indexes ascend. */
+  add(index: number, id: RequestId | undefined): void {
+    const last = this.#last;
+    if (!id) return;
+    const next = last && last.request === id.request && last.sequence + last.count === id.sequence;
+    if (next && last.index + last.count === index) last.count++;
+    else {
+      this.#last = { request: id.request, sequence: id.sequence, index, count: 1 };
+      this.runs.push(this.#last);
+    }
+  }
+}
+
+export function runsOf(ids: Iterable<RequestId | undefined>): RequestRun[] {
+  const found = new RunsOf();
+  let index = 0;
+  for (const id of ids) found.add(index++, id);
+  return found.runs;
+}
+
+/** The ids that runs speak of, by index. */
+export function idsOf(runs: readonly RequestRun[], count: number): (RequestId | undefined)[] {
+  const ids = Array.from<RequestId | undefined>({ length: count });
+  for (const { request, sequence, index, count: length } of runs)
+    for (let i = 0; i < length; i++) ids[index + i] = { request, sequence: sequence + i };
+  return ids;
 }
 
 /** A batch over records that exist one by one already. */
@@ -87,6 +127,10 @@ export class ArrayBatch extends LazyBatch {
       ends[i] = at++;
     }
     return endLines(out, ends);
+  }
+
+  protected makeRequests(): readonly RequestRun[] {
+    return runsOf(this.#array.map((record) => record.id));
   }
 
   protected makeRecords(): readonly LogRecord[] {
@@ -128,6 +172,16 @@ class JoinedBatch extends LazyBatch {
     return Buffer.concat(lines);
   }
 
+  protected makeRequests(): readonly RequestRun[] {
+    const runs: RequestRun[] = [];
+    let before = 0;
+    for (const part of this.#parts) {
+      for (const run of part.requests) runs.push({ ...run, index: before + run.index });
+      before += part.count;
+    }
+    return runs;
+  }
+
   protected makeRecords(): readonly LogRecord[] {
     return this.#parts.flatMap((part) => part.records());
   }
@@ -150,6 +204,28 @@ function joinNumbers(
     at += part.count;
   }
   return out;
+}
+
+/** The part of these batches below `upto`, at most so many records. */
+export function clipBatches(
+  batches: readonly RecordBatch[],
+  upto: number,
+  recordsMax = Number.POSITIVE_INFINITY,
+): RecordBatch[] {
+  const clipped: RecordBatch[] = [];
+  let left = recordsMax;
+  for (const batch of batches) {
+    if (left <= 0 || batch.from >= upto) break;
+    const end = Math.min(upto, left < batch.count ? batch.offsets[left]! : batch.upto);
+    left -= batch.count;
+    if (end >= batch.upto) clipped.push(batch);
+    else {
+      const records = batch.records().filter((record) => record.offset < end);
+      clipped.push(new ArrayBatch(batch.partition, batch.from, end, records));
+      break;
+    }
+  }
+  return clipped;
 }
 
 /** Key and value bytes of one record. */

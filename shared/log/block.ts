@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
-import { copyLines, hasLineBreak, LazyBatch, recordBytes } from "./batch.ts";
-import type { LogRecord, NewRecord } from "./log.ts";
+import { copyLines, hasLineBreak, idsOf, LazyBatch, recordBytes, runsOf } from "./batch.ts";
+import type { LogRecord, NewRecord, RequestRun } from "./log.ts";
 
 /**
  * A block: the consecutive records of one partition that one commit of the embedded log wrote, in one piece.
@@ -8,9 +8,9 @@ import type { LogRecord, NewRecord } from "./log.ts";
  * ```
  *  0 magic "TMB1"   4 CRC-32 of the body, then of bytes 8..44    8 version   9 flags
  * 12 record count  16 first offset (double)                     24 log timestamp, ms (double)
- * 32 key bytes     36 value bytes                               40 header bytes
+ * 32 key bytes     36 value bytes                               40 extra bytes
  * 44 [key ends: count × u32][key missing: count × u8][keys]
- *    value ends: count × u32 [value missing: count × u8] values [headers: JSON array]
+ *    value ends: count × u32 [value missing: count × u8] values [extras: JSON of headers by record, and of runs of request ids]
  * ```
  * Numbers are little-endian, ends count from the start of their section. Sections in brackets depend on the flags.
  * In a block with `flagLines` every value is followed by `\n`: the values are the lines that DuckDB reads.
@@ -22,7 +22,13 @@ const flagKeys = 1;
 const flagKeysMissing = 2;
 const flagLines = 4;
 const flagValuesMissing = 8;
-const flagHeaders = 16;
+const flagExtras = 16;
+
+/** What few records have. */
+interface Extras {
+  readonly headers?: readonly (Readonly<Record<string, string>> | null)[];
+  readonly requests?: readonly RequestRun[];
+}
 
 /** A block without its place in the log: encoded outside the transaction, completed inside it. */
 export interface Draft {
@@ -54,25 +60,31 @@ function draft(records: readonly NewRecord[]): Draft {
   let flags = 0;
   let keyBytes = 0;
   let valueBytes = 0;
-  for (const { key, value, headers } of records) {
+  let [anyHeaders, anyId] = [false, false];
+  for (const { key, value, headers, id } of records) {
     if (key) {
       flags |= flagKeys;
       keyBytes += key.length;
     } else flags |= flagKeysMissing;
     if (value) valueBytes += value.length;
     else flags |= flagValuesMissing;
-    if (headers) flags |= flagHeaders;
+    if (headers) anyHeaders = true;
+    if (id) anyId = true;
   }
+  if (anyHeaders || anyId) flags |= flagExtras;
   if (!(flags & flagKeys)) flags &= ~flagKeysMissing;
-  const headers =
-    flags & flagHeaders ? Buffer.from(JSON.stringify(records.map((record) => record.headers ?? null))) : null;
+  const found: Extras = {
+    ...(anyHeaders ? { headers: records.map((record) => record.headers ?? null) } : {}),
+    ...(anyId ? { requests: runsOf(records.map((record) => record.id)) } : {}),
+  };
+  const extras = flags & flagExtras ? Buffer.from(JSON.stringify(found)) : null;
 
   // Laid out as lines first; when a value turns out to hold a line break, once more without terminators.
   if (!(flags & flagValuesMissing)) {
-    const asLines = layOut(records, flags | flagLines, keyBytes, valueBytes + count, headers);
+    const asLines = layOut(records, flags | flagLines, keyBytes, valueBytes + count, extras);
     if (asLines) return asLines;
   }
-  return layOut(records, flags, keyBytes, valueBytes, headers)!;
+  return layOut(records, flags, keyBytes, valueBytes, extras)!;
 }
 
 function layOut(
@@ -80,11 +92,11 @@ function layOut(
   flags: number,
   keyBytes: number,
   valueBytes: number,
-  headers: Buffer | null,
+  extras: Buffer | null,
 ): Draft | null {
   const count = records.length;
-  const headerBytes = headers?.length ?? 0;
-  const bytes = Buffer.allocUnsafe(headSize + tablesSize(flags, count) + keyBytes + valueBytes + headerBytes);
+  const extraBytes = extras?.length ?? 0;
+  const bytes = Buffer.allocUnsafe(headSize + tablesSize(flags, count) + keyBytes + valueBytes + extraBytes);
   const view = viewOf(bytes);
   view.setUint32(0, magic, true);
   view.setUint8(8, version);
@@ -93,7 +105,7 @@ function layOut(
   view.setUint32(12, count, true);
   view.setUint32(32, keyBytes, true);
   view.setUint32(36, valueBytes, true);
-  view.setUint32(40, headerBytes, true);
+  view.setUint32(40, extraBytes, true);
 
   const { keyEnds, keysMissing, keys, valueEnds, valuesMissing, values } = placesOf(flags, count, keyBytes);
   if (flags & flagKeys) {
@@ -119,7 +131,7 @@ function layOut(
     if (hasLineBreak(bytes.subarray(values, values + end))) return null;
     for (let i = 0; i < count; i++) bytes[values + view.getUint32(valueEnds + 4 * i, true) - 1] = 10;
   }
-  headers?.copy(bytes, values + end);
+  extras?.copy(bytes, values + end);
   return { bytes, bodyCrc: crc32(bytes.subarray(headSize)), count };
 }
 
@@ -199,9 +211,10 @@ export class BlockBatch extends LazyBatch {
 
   protected makeRecords(): readonly LogRecord[] {
     const { bytes, timestamp } = this.#block;
-    const { view, flags, keyEnds, keysMissing, keys, values, valueBytes } = this.#sections();
+    const { view, flags, keyEnds, keysMissing, keys } = this.#sections();
     const { starts, ends } = this.#valueBounds();
-    const headers = flags & flagHeaders ? parseHeaders(bytes.subarray(values + valueBytes)) : null;
+    const { headers } = this.#extras();
+    const ids = this.requests.length > 0 ? idsOf(this.requests, this.count) : null;
     const records: LogRecord[] = [];
     for (let i = 0; i < this.count; i++) {
       const at = this.#skip + i;
@@ -212,10 +225,31 @@ export class BlockBatch extends LazyBatch {
       }
       const value = starts[i]! < 0 ? null : bytes.subarray(starts[i]!, ends[i]!);
       const record = { offset: this.from + i, timestamp, key, value };
-      const own = headers?.[at];
-      records.push(own ? { ...record, headers: own } : record);
+      const [own, id] = [headers?.[at], ids?.[i]];
+      records.push({ ...record, ...(own ? { headers: own } : {}), ...(id ? { id } : {}) });
     }
     return records;
+  }
+
+  protected makeRequests(): readonly RequestRun[] {
+    const { requests = [] } = this.#extras();
+    const skip = this.#skip;
+    if (skip === 0) return requests;
+    return requests
+      .filter(({ index, count }) => index + count > skip)
+      .map((run) => {
+        const before = Math.max(0, skip - run.index);
+        const [index, sequence] = [Math.max(0, run.index - skip), run.sequence + before];
+        return { request: run.request, sequence, index, count: run.count - before };
+      });
+  }
+
+  #extras(): Extras {
+    const { flags, values, valueBytes } = this.#sections();
+    if (!(flags & flagExtras)) return {};
+    const extras = JSON.parse(this.#block.bytes.subarray(values + valueBytes).toString()) as Extras | Extras["headers"];
+    // blocks of the first release hold the headers alone
+    return Array.isArray(extras) ? { headers: extras } : (extras as Extras);
   }
 
   /** Where each value lies in the block; a negative start is a missing value. */
@@ -263,8 +297,4 @@ function tablesSize(flags: number, count: number): number {
 
 function viewOf(bytes: Buffer): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function parseHeaders(bytes: Buffer): readonly (Readonly<Record<string, string>> | null)[] {
-  return JSON.parse(bytes.toString());
 }

@@ -153,7 +153,9 @@ export class KafkaClient {
     const admin = this.#kafka.admin();
     try {
       await admin.connect();
-      await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true });
+      // log time has to be the log's own: a producer's clock may be wrong, or its events old
+      const configEntries = [{ name: "message.timestamp.type", value: "LogAppendTime" }];
+      await admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }], waitForLeaders: true });
     } finally {
       await admin.disconnect().catch(() => undefined);
     }

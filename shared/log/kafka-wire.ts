@@ -1,6 +1,9 @@
-import { copyLines, LazyBatch } from "./batch.ts";
+import { copyLines, LazyBatch, RunsOf } from "./batch.ts";
 import { crc32c } from "./crc32c.ts";
-import type { LogRecord, RecordBatch } from "./log.ts";
+import type { LogRecord, RecordBatch, RequestRun } from "./log.ts";
+import { idOfText, requestHeader } from "./request-header.ts";
+
+const nameBytes = Buffer.from(requestHeader);
 
 /**
  * The bytes of Kafka's fetch API, version 11, and of its record batches, version 2 (magic 2, Kafka 0.11 and later).
@@ -334,9 +337,40 @@ class WireBatch extends LazyBatch {
         value: valueAt < 0 ? null : this.#slab.subarray(valueAt, this.#valueEnds[i]!),
       };
       const headers = this.#headers(i);
-      records.push(headers ? { ...record, headers } : record);
+      if (!headers) records.push(record);
+      else {
+        const { [requestHeader]: text, ...others } = headers;
+        const id = text === undefined ? undefined : idOfText(text);
+        const rest = id ? others : headers;
+        records.push({
+          ...record,
+          ...(Object.keys(rest).length > 0 ? { headers: rest } : {}),
+          ...(id ? { id } : {}),
+        });
+      }
     }
     return records;
+  }
+
+  /** Without a look at what else a record holds: nearly all have this one header, or none. */
+  protected makeRequests(): readonly RequestRun[] {
+    const runs = new RunsOf();
+    const slab = this.#slab;
+    for (let i = 0; i < this.count; i++) {
+      const at = this.#valueEnds[i]!;
+      // one byte 0: no headers
+      if (slab[at] === 0) continue;
+      const single = slab[at] === 2 && slab[at + 1] === nameBytes.length * 2;
+      if (single && slab.compare(nameBytes, 0, nameBytes.length, at + 2, at + 2 + nameBytes.length) === 0) {
+        const cursor = new Cursor(slab, at + 2 + nameBytes.length);
+        const length = cursor.varint();
+        if (length > 0) runs.add(i, idOfText(cursor.text(length)));
+        continue;
+      }
+      const text = this.#headers(i)?.[requestHeader];
+      if (text !== undefined) runs.add(i, idOfText(text));
+    }
+    return runs.runs;
   }
 
   /** Of headers with one name the last counts, as in Kafka's own `lastHeader`. */

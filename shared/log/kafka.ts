@@ -15,6 +15,7 @@ import {
 import { offsetsOf } from "./kafka-offsets.ts";
 import { KafkaReader } from "./kafka-reader.ts";
 import type { Log, LogOrigin, LogReader, LogStream, NewRecord } from "./log.ts";
+import { requestHeader, textOfId } from "./request-header.ts";
 
 /** kafkajs sends a partition's records as one batch, which a broker takes up to 1 MiB unless told otherwise. */
 const sendBytesMax = 768 << 10;
@@ -303,8 +304,9 @@ function chunksOf(group: readonly Pending[]): Outgoing[][] {
   return chunks;
 }
 
-function messageFrom({ partition, key, value, headers }: NewRecord): Message {
-  return headers ? { partition, key, value, headers: { ...headers } } : { partition, key, value };
+function messageFrom({ partition, key, value, headers, id }: NewRecord): Message {
+  if (!headers && !id) return { partition, key, value };
+  return { partition, key, value, headers: { ...headers, ...(id ? { [requestHeader]: textOfId(id) } : {}) } };
 }
 
 function baseOf({ baseOffset, offset, errorCode }: RecordMetadata): number {

@@ -25,12 +25,29 @@ export interface LogOrigin {
   readonly first: readonly number[];
 }
 
+/**
+ * Who appended a record, and as which of its records to this partition: what was appended twice, because an answer was lost, has one
+ * effect. `request` names one producer or one request; `sequence` counts from 0 in each partition.
+ */
+export interface RequestId {
+  readonly request: string;
+  readonly sequence: number;
+}
+
+/** Neighbouring records of a batch from one request, with ascending sequence numbers. */
+export interface RequestRun extends RequestId {
+  /** Place of the first of them in the batch; `sequence` is its own. */
+  readonly index: number;
+  readonly count: number;
+}
+
 /** One record to append. `partition` is the caller's choice (see partitioner.ts), never the log's. */
 export interface NewRecord {
   readonly partition: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly id?: RequestId;
 }
 
 /** One record read back. `timestamp` is milliseconds since the epoch, as the log keeps it. */
@@ -40,6 +57,7 @@ export interface LogRecord {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly id?: RequestId;
 }
 
 /** Consecutive records of one partition: everything the log holds in `[from, upto)`. `upto > from` always; there may be no record (only markers). */
@@ -59,6 +77,8 @@ export interface RecordBatch {
   readonly lines: Buffer | null;
   /** Sum of key and value bytes. */
   readonly bytes: number;
+  /** Which records carry a request id, in order; empty where none does. */
+  readonly requests: readonly RequestRun[];
   /** The records one by one (the slow way; keys and headers are only here). */
   records(): readonly LogRecord[];
 }

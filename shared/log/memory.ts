@@ -40,11 +40,11 @@ export class MemoryLog implements Log {
   async append(stream: LogStream, records: readonly NewRecord[]): Promise<Map<number, number>> {
     const ends = new Map<number, number>();
     for (const { partition } of records) this.#partition(stream, partition);
-    for (const { partition, key, value, headers } of records) {
+    for (const { partition, key, value, headers, id } of records) {
       const to = this.#partition(stream, partition);
       const timestamp = Math.max(this.#now(), to.records.at(-1)?.timestamp ?? 0);
       const record = { offset: to.end++, timestamp, key: copyOf(key), value: copyOf(value) };
-      to.records.push(headers ? { ...record, headers: { ...headers } } : record);
+      to.records.push({ ...record, ...(headers ? { headers: { ...headers } } : {}), ...(id ? { id } : {}) });
       ends.set(partition, to.end);
     }
     this.#wake.wake();

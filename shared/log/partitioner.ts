@@ -43,8 +43,7 @@ export class Partitioner {
     this.#partitions = partitions;
   }
 
-  record(key: Buffer | null, value: Buffer | null, headers?: NewRecord["headers"]): NewRecord {
-    const partition = key ? partitionOf(key, this.#partitions) : this.#next++ % this.#partitions;
-    return headers ? { partition, key, value, headers } : { partition, key, value };
+  record(key: Buffer | null, value: Buffer | null): NewRecord {
+    return { partition: key ? partitionOf(key, this.#partitions) : this.#next++ % this.#partitions, key, value };
   }
 }

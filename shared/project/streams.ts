@@ -1,4 +1,5 @@
 import type { FieldDefinition, StreamDefinition } from "../definition.ts";
+import { parseDuration } from "./duration.ts";
 import { FieldTypes } from "./field-types.ts";
 import { invalid, type Section } from "./section.ts";
 
@@ -29,9 +30,6 @@ export async function readStreams(config: Section): Promise<StreamDefinition[]> 
 async function readStream(all: Section, name: string, types: FieldTypes): Promise<StreamDefinition> {
   if (!namePattern.test(name)) invalid(all.where(name), "not a name for a stream", nameRule);
   const stream = all.section(name, streamKeys);
-  if (stream.has("dedup")) {
-    invalid(stream.where("dedup"), "duplicate suppression is not available in this version", "remove it; id may stay");
-  }
   const fields = await readFields(stream, types);
   const topic = stream.text("topic");
   if (topic !== undefined && !topicPattern.test(topic)) {
@@ -45,6 +43,7 @@ async function readStream(all: Section, name: string, types: FieldTypes): Promis
     key: fieldNamed(stream, "key", fields)?.name ?? null,
     time: timeField(stream, fields)?.name ?? null,
     id: fieldNamed(stream, "id", fields)?.name ?? null,
+    dedupMs: readDedup(stream, fields),
     upcast: await readUpcast(stream, types),
     partitions: stream.integer("partitions", 1) ?? 4,
   };
@@ -88,6 +87,23 @@ async function readUpcast(stream: Section, types: FieldTypes): Promise<string | 
     invalid(stream.where("upcast"), upcast.problem, example);
   }
   return upcast.sql;
+}
+
+/** Types whose values have one text each, so that the same id is the same text. */
+const idTypes = /^(VARCHAR|UUID|BLOB|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DATE|TIMESTAMP|DECIMAL.*)$/;
+
+/** The duplicate window, ms. */
+function readDedup(stream: Section, fields: readonly FieldDefinition[]): number | null {
+  const text = stream.text("dedup");
+  if (text === undefined) return null;
+  const ms = parseDuration(text);
+  if (ms === null)
+    invalid(stream.where("dedup"), `${JSON.stringify(text)} is not a duration`, 'write "10 minutes" or "1 hour"');
+  const id = fieldNamed(stream, "id", fields);
+  if (!id) invalid(stream.where("dedup"), "a duplicate window needs an id", "name the field with the event's id: id");
+  if (!idTypes.test(id.type))
+    invalid(stream.where("id"), `${id.name} is a ${id.type}, which has no one text`, "take a VARCHAR, UUID or BIGINT");
+  return ms;
 }
 
 function fieldNamed(stream: Section, key: string, fields: readonly FieldDefinition[]): FieldDefinition | undefined {

@@ -1,6 +1,7 @@
 /** Where everything lies in the store, and the shapes of the files that name all others. */
 import type { Definition, FieldDefinition } from "../definition.ts";
 import type { Place, Position } from "../position.ts";
+import type { Counts } from "./counts.ts";
 import type { FileRef } from "./store.ts";
 
 const padded = (value: number, digits: number) => String(value).padStart(digits, "0");
@@ -46,6 +47,14 @@ export interface OriginFile {
   readonly first: readonly number[];
 }
 
+/** Records of a request that counted, by their sequence numbers, and the log time of the last of them, ms. */
+export interface RequestRange {
+  readonly request: string;
+  readonly from: number;
+  readonly upto: number;
+  readonly time: number;
+}
+
 /** One archive file: everything the log held in `[from, upto)` of a partition, a row for each record. */
 export interface Segment {
   readonly stream: string;
@@ -56,6 +65,14 @@ export interface Segment {
   readonly rows: number;
   /** Rows that are dead letters. */
   readonly dead: number;
+  /** Rows that were suppressed. */
+  readonly duplicates: number;
+  /** Rows that count and came so late that a copy may have been forgotten. */
+  readonly late: number;
+  /** The requests whose records counted in it; null where they are many: the file has them. */
+  readonly requests: readonly RequestRange[] | null;
+  /** The stream's duplicate window then. */
+  readonly dedup: { readonly id: string; readonly ms: number } | null;
   /** Hash of what decided how it was decoded. */
   readonly decoder: string;
   /** The stream's fields then. Files of earlier versions have none. */
@@ -87,10 +104,10 @@ export interface Proof {
 }
 
 /** Rises when what a manifest says changes its shape. */
-export const manifestFormat = 2;
+export const manifestFormat = 3;
 
 /** One immutable result of a batch run. */
-export interface VersionManifest {
+export interface VersionManifest extends Counts {
   readonly format: typeof manifestFormat;
   readonly number: number;
   readonly createdAt: string;
@@ -100,18 +117,14 @@ export interface VersionManifest {
   readonly origin: Position;
   readonly cut: Position;
   readonly views: Readonly<Record<string, ViewFile>>;
-  readonly events: number;
-  readonly dead: number;
   readonly proof: Proof;
 }
 
 /** A stretch of a delta, immutable: partials of the events in `[from, upto)`. */
-export interface Entry {
+export interface Entry extends Counts {
   readonly sequence: number;
   readonly from: Position;
   readonly upto: Position;
-  readonly events: number;
-  readonly dead: number;
   /** NDJSON of the dead letters, where there are any. */
   readonly deadFile: FileRef | null;
   readonly views: Readonly<Record<string, ViewFile>>;

@@ -3,6 +3,7 @@ import type { Definition, StreamDefinition } from "../definition.ts";
 import { TidemarkError } from "../errors.ts";
 import type { Log, LogStream } from "../log/log.ts";
 import { type Position, places, positionOf } from "../position.ts";
+import { noCounts } from "./counts.ts";
 import { layout, manifestFormat, type OriginFile, type VersionManifest } from "./layout.ts";
 import { seal, unseal } from "./sealed.ts";
 import type { Store } from "./store.ts";
@@ -91,8 +92,7 @@ export async function ensureVersion(
     origin,
     cut: origin,
     views: Object.fromEntries(definition.views.map((view) => [view.name, { file: null, rows: 0 }])),
-    events: 0,
-    dead: 0,
+    ...noCounts,
     proof: { state: "unproved", by: "the empty version", views: 0 },
   });
 }

@@ -10,6 +10,7 @@ const wrong: [string[], string][] = [
   [["status", "--porcelain"], "unknown option '--porcelain'; see tidemark --help"],
   [["query"], "missing required argument 'sql'; see tidemark --help"],
   [["load", "flights"], "missing required argument 'files'; see tidemark --help"],
+  [["load", "s", "a", "--request-id", "dl:x"], "request ids that start with dl: are taken; choose another"],
   [["batch", "--incremental"], "--incremental is for one run; write: tidemark batch --once --incremental"],
   [
     ["query", "x", "--version", "1", "--position", "s@0:1"],
@@ -51,7 +52,11 @@ const right: [string[], unknown][] = [
     ["serve", "--host", "::", "--port", "0", "--brokers", "a:1,b:2"],
     { verb: "serve", args: {}, options: { ...options, host: "::", port: 0, brokers: ["a:1", "b:2"] } },
   ],
-  [["load", "s", "-", "b.csv"], { verb: "load", args: { stream: "s", files: ["-", "b.csv"] }, options }],
+  [["load", "s", "-", "b.csv"], { verb: "load", args: { stream: "s", files: ["-", "b.csv"], request: null }, options }],
+  [
+    ["load", "s", "a.csv", "--request-id", "2026-11-27/a"],
+    { verb: "load", args: { stream: "s", files: ["a.csv"], request: "2026-11-27/a" }, options },
+  ],
   [
     ["query", "SELECT 1"],
     { verb: "query", args: { sql: "SELECT 1", format: "table", version: null, position: null }, options },

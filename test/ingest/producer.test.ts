@@ -93,7 +93,7 @@ describe("the producer", () => {
       return append(...args);
     };
     const failing: Log = log;
-    const producer = await Producer.open(failing, visits);
+    const producer = await Producer.open(failing, visits, { patienceMs: 0 });
     const many = async () => {
       for (let n = 0; n < 100_000; n++) await producer.add(Buffer.from(`{"n":${n}}`));
     };

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { idsOf } from "../../shared/log/batch.ts";
 import type { Log, LogReader, LogRecord, LogStream, NewRecord, RecordBatch } from "../../shared/log/log.ts";
 import { MemoryLog } from "../../shared/log/memory.ts";
 
@@ -67,13 +68,15 @@ function checkBatch(batch: RecordBatch): void {
     expect(offset).toBeGreaterThan(before);
     before = offset;
   }
+  expect(idsOf(batch.requests, batch.count)).toEqual(found.map((record) => record.id));
   expect(before).toBeLessThan(batch.upto);
 }
 
 /** A record without what differs between logs, in a form that prints well. */
 export function plainOf(record: LogRecord | NewRecord): unknown {
-  const { key, value, headers } = record;
-  return { key: key?.toString("latin1") ?? null, value: value?.toString("latin1") ?? null, headers: headers ?? null };
+  const { key, value, headers, id } = record;
+  const [k, v] = [key?.toString("latin1") ?? null, value?.toString("latin1") ?? null];
+  return { key: k, value: v, headers: headers ?? null, id: id ?? null };
 }
 
 export async function readAll(
@@ -140,6 +143,10 @@ export function conformance(subject: Subject): void {
         { partition: 0, key: null, value: Buffer.from("with\rreturn") },
         { partition: 0, key: binary, value: binary, headers: { trace: "ü-1", empty: "" } },
         { partition: 0, key: null, value: Buffer.alloc(300_000, "x") },
+        { partition: 0, key: null, value: binary, id: { request: "r#é", sequence: 7 } },
+        { partition: 0, key: null, value: binary, headers: { a: "b" }, id: { request: "r#é", sequence: 8 } },
+        { partition: 0, key: null, value: Buffer.from("{}"), id: { request: "r#é", sequence: 9 } },
+        { partition: 0, key: null, value: Buffer.from("{}"), id: { request: "other", sequence: 0 } },
       ];
       await log.append(stream, sent);
       const found = (await readAll(log, stream, start)).get(0)!;
@@ -366,6 +373,15 @@ function stepArbitrary(trims: boolean): fc.Arbitrary<Step> {
     fc.record({ partition, key: fc.option(bytes), value: fc.option(bytes, { freq: 20 }) }),
     { weight: 3, arbitrary: fc.record({ partition, key: fc.constant(null), value: bytes }) },
     fc.record({ partition, key: fc.option(bytes), value: bytes, headers: header }),
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        partition,
+        key: fc.option(bytes),
+        value: bytes,
+        id: fc.record({ request: fc.constantFrom("a", "b"), sequence: fc.integer({ min: 0, max: 3 }) }),
+      }),
+    },
   );
   const append = fc.record({ do: fc.constant("append" as const), records: fc.array(record, { maxLength: 30 }) });
   const read = fc.record({

@@ -22,6 +22,7 @@ describe("a project", () => {
           key: null,
           time: null,
           id: null,
+          dedupMs: null,
           upcast: null,
           partitions: 4,
         },
@@ -42,7 +43,7 @@ describe("a project", () => {
         const fields: Record<string, string> = { at: "timestamptz", id: "uuid", who: "text?", "odd name": "JSON ?" };
         export default defineConfig({
           name: "all",
-          streams: { visits: { fields, key: "who", time: "at", id: "id", partitions: 2, topic: "web.visits" } },
+          streams: { visits: { fields, key: "who", time: "at", id: "id", dedup: "1 hour", partitions: 2, topic: "web.visits" } },
           log: { retention: "1 day 12 hours" },
           batch: { schedule: "0 30 3 * * *", archive: "*/10 * * * *", timezone: "Europe/Berlin", keepVersions: 3, memoryLimit: "512MB" },
           speed: { flushMsMax: 50, shards: 2 },
@@ -64,6 +65,7 @@ describe("a project", () => {
       key: "who",
       time: "at",
       id: "id",
+      dedupMs: 3_600_000,
       upcast: null,
       partitions: 2,
     });

@@ -74,8 +74,13 @@ const configs: [string, unknown, string][] = [
   ],
   [
     "dedup",
-    withStream({ id: "origin", dedup: "1 hour" }),
-    "streams.flights.dedup: duplicate suppression is not available in this version; remove it; id may stay",
+    withStream({ id: "origin", dedup: "soon" }),
+    'streams.flights.dedup: "soon" is not a duration; write "10 minutes" or "1 hour"',
+  ],
+  [
+    "dedup without an id",
+    withStream({ dedup: "1 hour" }),
+    "streams.flights.dedup: a duplicate window needs an id; name the field with the event's id: id",
   ],
   [
     "no partitions",

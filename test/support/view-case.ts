@@ -42,6 +42,7 @@ export function stream(name: string, fields: Record<string, string>): StreamDefi
     key: null,
     time: null,
     id: null,
+    dedupMs: null,
     upcast: null,
     partitions: 2,
   };

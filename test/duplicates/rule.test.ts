@@ -1,0 +1,129 @@
+/** The rule, against its own words over everything that came before. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, it } from "vitest";
+import { Duplicates } from "../../shared/duplicates/duplicates.ts";
+import { Spill } from "../../shared/duplicates/spill.ts";
+import { ArrayBatch } from "../../shared/log/batch.ts";
+import type { LogRecord } from "../../shared/log/log.ts";
+import { seededNumbers } from "../views/seeded.ts";
+
+const dirs: string[] = [];
+const spill = (idsMax: number) => {
+  const dir = mkdtempSync(join(tmpdir(), "tidemark-ids-"));
+  dirs.push(dir);
+  return new Spill(join(dir, "ids"), idsMax);
+};
+afterEach(() => {
+  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });
+});
+
+interface Row {
+  readonly record: LogRecord;
+  readonly id: string | null;
+}
+
+const windowMs = 1000;
+const hourMs = 60 * 60 * 1000;
+const hour = (time: number) => Math.floor(time / hourMs);
+
+/** What is to be suppressed of one partition's rows, and how many came too late to know. */
+function expected(rows: readonly Row[]): { repeated: number[]; duplicates: number[]; late: number } {
+  const [repeated, duplicates]: [number[], number[]] = [[], []];
+  const counted: { id: string; time: number }[] = [];
+  const requests: { request: string; sequence: number; time: number }[] = [];
+  let [clock, late] = [Number.NEGATIVE_INFINITY, 0];
+  for (const [row, { record, id }] of rows.entries()) {
+    clock = Math.max(clock, record.timestamp);
+    if (record.id) {
+      const { request, sequence } = record.id;
+      const lives = ({ time }: { time: number }) => request.startsWith("dl:") || hour(time) >= hour(clock) - 24;
+      if (requests.some((each) => each.request === request && each.sequence === sequence && lives(each))) {
+        repeated.push(row);
+        continue;
+      }
+      requests.push({ request, sequence, time: clock });
+    }
+    if (id === null) continue;
+    const last = counted.findLast((each) => each.id === id);
+    if (last && last.time >= clock - windowMs) duplicates.push(row);
+    else {
+      counted.push({ id, time: clock });
+      if (record.timestamp < clock - windowMs) late++;
+    }
+  }
+  return { repeated, duplicates, late };
+}
+
+function someRows(random: () => number): Row[] {
+  const int = (below: number) => Math.floor(random() * below);
+  const stride = [1, 50, 400, hourMs / 10, 3 * hourMs][int(5)]!;
+  let [offset, time] = [0, 1_000_000];
+  return Array.from({ length: 20 + int(200) }, () => {
+    offset += 1 + (random() < 0.1 ? int(5) : 0);
+    time += int(stride);
+    // some clocks are behind, by little or by much
+    const timestamp = random() < 0.1 ? time - int(3 * windowMs) : time;
+    const request = ["a", "b", "c", "dl:s/0/1"][int(4)]!;
+    const sequence = random() < 0.7 ? int(4) : int(40);
+    const id = random() < 0.5 ? { id: { request, sequence } } : {};
+    return {
+      record: { offset, timestamp, key: null, value: Buffer.from("{}"), ...id },
+      id: random() < 0.7 ? ["x", "y".repeat(400), `z${int(6)}`][int(3)]! : null,
+    };
+  });
+}
+
+it("is what its words say, however the records are cut into batches, and with ids that do not fit", async () => {
+  const seed = Number(process.env.SEED || Math.floor(Math.random() * 2 ** 31));
+  const runs = Number(process.env.RUNS ?? 300);
+  let [suppressed, late] = [0, 0];
+  for (let run = 0; run < runs; run++) {
+    const random = seededNumbers(seed + run);
+    const partitions = [someRows(random), someRows(random)];
+    const judge = new Duplicates(windowMs, spill(run % 2 === 0 ? 3 : 1e6));
+    const found = partitions.map(() => ({ repeated: [] as number[], duplicates: [] as number[], late: 0 }));
+    const at = [0, 0];
+    while (partitions.some((rows, partition) => at[partition]! < rows.length)) {
+      // several batches at a time, of either partition
+      const taken = Array.from({ length: 1 + Math.floor(random() * 3) }, () => {
+        const partition = Math.floor(random() * 2);
+        const start = at[partition]!;
+        const rows = partitions[partition]!.slice(start, start + Math.floor(random() * 20));
+        at[partition] = start + rows.length;
+        return { partition, start, rows };
+      }).filter(({ rows }) => rows.length > 0);
+      const batches = taken.map(({ partition, rows }) => {
+        const records = rows.map((row) => row.record);
+        return new ArrayBatch(partition, records[0]!.offset, records.at(-1)!.offset + 1, records);
+      });
+      const judged = judge.judge(
+        batches,
+        taken.flatMap(({ rows }) => rows.map((row) => row.id)),
+      );
+      let first = 0;
+      for (const { partition, start, rows } of taken) {
+        for (const kind of ["repeated", "duplicates"] as const) {
+          const own = judged[kind].filter((row) => row >= first && row < first + rows.length);
+          found[partition]![kind].push(...own.map((row) => row - first + start));
+        }
+        first += rows.length;
+      }
+      late += judged.late;
+    }
+    await judge.close();
+    const truth = partitions.map(expected);
+    expect(
+      found.map(({ repeated, duplicates }) => ({ repeated, duplicates })),
+      `SEED=${seed + run} RUNS=1`,
+    ).toEqual(truth.map(({ repeated, duplicates }) => ({ repeated, duplicates })));
+    for (const each of truth) {
+      late -= each.late;
+      suppressed += each.repeated.length + each.duplicates.length;
+    }
+  }
+  expect(late).toBe(0);
+  expect(suppressed).toBeGreaterThan(runs);
+  console.info(`duplicates: N=${runs} SEED=${seed}, ${suppressed} records suppressed as the rule's words say`);
+});

@@ -1,0 +1,122 @@
+/** The same winner in archive, speed, rebuild and replay, wherever the log is cut, taken over or forgotten. */
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { rebuild } from "../../batch/rebuild.ts";
+import { runArchive } from "../../batch/run.ts";
+import { logStream } from "../../shared/store/origin.ts";
+import { bestSnapshot } from "../../shared/store/versions.ts";
+import { stream } from "../support/view-case.ts";
+import { seededNumbers } from "../views/seeded.ts";
+import { catchUp, World } from "./world.ts";
+
+const views = {
+  groups: "SELECT g, count(*) AS n, sum(x) AS x FROM events GROUP BY g",
+  latest: "SELECT g, first(x) AS f, last(x) AS l, count(DISTINCT x) AS d FROM events GROUP BY g",
+};
+const minute = 60_000;
+const events = {
+  ...stream("events", { e: "VARCHAR?", g: "VARCHAR", x: "INTEGER" }),
+  id: "e",
+  dedupMs: 10 * minute,
+  partitions: 2,
+};
+
+let world: World;
+beforeEach(async () => {
+  world = await World.open({ stream: events, views });
+});
+afterEach(() => world.close());
+
+const exact = async () => world.expectExact((await bestSnapshot(world.store))!);
+
+describe("duplicate suppression", () => {
+  it("has the same winner in every layer, from any seed", { timeout: 120_000 }, async () => {
+    const seed = Number(process.env.SEED || Math.floor(Math.random() * 2 ** 31));
+    const random = seededNumbers(seed);
+    const int = (below: number) => Math.floor(random() * below);
+    let sequence = 0;
+    const some = async () => {
+      const list = Array.from({ length: 1 + int(15) }, () => {
+        const again = random() < 0.3;
+        const id = { request: `r${int(3)}`, sequence: again ? int(sequence + 1) : sequence++ };
+        const value = JSON.stringify({ e: random() < 0.1 ? null : `e${int(25)}`, g: `g${int(3)}`, x: int(1000) });
+        const valid = random() > 0.1;
+        return { partition: int(2), value: valid ? value : "{", valid, ...(random() < 0.4 ? { id } : {}) };
+      });
+      await world.append(list);
+      world.now += int(4) * minute + (random() < 0.03 ? 25 * 60 * minute : 0);
+    };
+    try {
+      let version = await world.firstVersion();
+      let writer = await world.writer(version, 0);
+      for (let step = 0; step < 60; step++) {
+        await some();
+        const what = int(9);
+        if (what < 4) await writer.step();
+        else if (what === 4) await runArchive(world.batch);
+        else if (what === 5) {
+          await writer.close();
+          writer = await world.writer(version, 0);
+        } else if (what === 6) {
+          version = await world.runBatch();
+          await writer.close();
+          writer = await world.writer(version, 0);
+        } else if (what === 7) {
+          // the log forgets what is archived: a window must still reach back there
+          await runArchive(world.batch);
+          const ends = await world.log.end(logStream(events));
+          await world.log.trim(logStream(events), new Map(ends.map((end, partition) => [partition, end])));
+        } else {
+          // a damaged writer, or a second one, begins where the first stood
+          const second = await world.writer(version, 0);
+          await second.step();
+          await writer.close();
+          writer = second;
+        }
+        await exact();
+      }
+      await catchUp(world, writer);
+      await writer.close();
+      await exact();
+      const final = await world.runBatch();
+      expect(final.proof.state).toBe("proved");
+      await exact();
+      const quick = { views: [], fullSpeed: true, perStep: 50, sleep: async () => undefined, onStep: () => undefined };
+      const again = await rebuild({ batch: world.batch, ...quick });
+      expect(again.views.map((view) => view.differences.length)).toEqual([0, 0]);
+      expect(again.manifest).toMatchObject({ events: final.events, dead: final.dead, duplicates: final.duplicates });
+      expect(again.manifest.duplicates).toBeGreaterThan(20);
+    } catch (error) {
+      throw new Error(`SEED=${seed}: ${String(error)}`, { cause: error });
+    }
+  });
+
+  it("begins, and changes, at the cut of the version that says so", async () => {
+    const plain = { ...events, dedupMs: null };
+    const other = await World.open({ stream: plain, views });
+    try {
+      const twice = async (x: number) => {
+        const value = JSON.stringify({ e: "same", g: "g", x });
+        await other.append([{ partition: 0, value, valid: true }]);
+      };
+      await other.firstVersion();
+      for (let x = 0; x < 3; x++) await twice(x);
+      const one = await other.runBatch();
+      expect(one).toMatchObject({ events: 3, duplicates: 0 });
+      await other.define(views, 1, events);
+      const two = await other.runBatch();
+      // what was archived without a window stays as it was told
+      expect(two).toMatchObject({ events: 3, duplicates: 0 });
+      const writer = await other.writer(two, 0);
+      await other.log.append(logStream(plain), [
+        { partition: 0, key: null, value: Buffer.from('{"e":"same","g":"g","x":3}') },
+        { partition: 0, key: null, value: Buffer.from('{"e":"same","g":"g","x":4}') },
+      ]);
+      await writer.step();
+      await writer.close();
+      const three = await other.runBatch();
+      expect(three).toMatchObject({ events: 4, duplicates: 1, proof: { state: "proved" } });
+    } finally {
+      await other.close();
+    }
+  });
+});
