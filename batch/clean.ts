@@ -21,6 +21,7 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
   for (const number of numbers.slice(0, -kept.length)) {
     await remove(layout.version(number));
     await remove(layout.delta(number));
+    await remove(layout.damagesOf(number));
   }
   for (const name of await store.list(layout.deltas)) {
     // what a writer that slept through its version's end has left
@@ -30,7 +31,7 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
   }
   const named = new Set<string>();
   for (const number of kept) {
-    const manifest = await readVersion(store, number).catch(unlessMissing);
+    const manifest = await readVersion(store, number).catch(unlessUnreadable);
     // another run's cleaning was here
     if (!manifest) continue;
     for (const view of Object.values(manifest.views)) if (view.file) named.add(view.file.name.split("/")[1]!);
@@ -49,8 +50,9 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
   return { removed };
 }
 
-function unlessMissing(error: unknown): null {
-  if (isCode(error, "STORE_MISSING")) return null;
+/** What a damaged manifest names is not known, and read by nobody. */
+function unlessUnreadable(error: unknown): null {
+  if (isCode(error, "STORE_MISSING", "STORE_CORRUPT")) return null;
   throw error;
 }
 

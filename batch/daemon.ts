@@ -2,9 +2,11 @@
 import cron from "node-cron";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { previousRun } from "../shared/project/schedule.ts";
+import { clearAlert, raiseAlert } from "../shared/store/alerts.ts";
+import { damagesOf } from "../shared/store/damage.ts";
 import type { Store } from "../shared/store/store.ts";
-import { readVersion, versionNumbers } from "../shared/store/versions.ts";
-import { type Batch, type BatchResult, isChanged, runArchive, runBatch, runDefinition } from "./run.ts";
+import { newestVersion, readVersion, versionNumbers } from "../shared/store/versions.ts";
+import { type Batch, type BatchResult, isChanged, runArchive, runBatch, runDefinition, runRepair } from "./run.ts";
 
 export interface BatchDaemonOptions {
   readonly batch: Batch;
@@ -18,6 +20,8 @@ export interface BatchDaemonOptions {
 
 /** How long a stop waits for a run that is under way; what it leaves behind is nobody's, and cleaned later. */
 const patienceMs = 3000;
+/** How often it looks for files that readers found damaged. */
+const repairMs = 2000;
 
 /** Runs until the signal. A run that fails is said, and the next one comes at its time: nothing wrong is ever published. */
 export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void> {
@@ -26,9 +30,11 @@ export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void>
   const alone = (what: string, work: () => Promise<void>): Promise<void> => {
     const turn = (running ?? Promise.resolve())
       .then(() => (signal.aborted ? undefined : work()))
-      .catch((error: unknown) => {
-        if (!signal.aborted)
-          batch.say(`${what} FAILED: ${error instanceof TidemarkError ? error.line : messageOf(error)}`);
+      .then(() => clearAlert(batch.store, what))
+      .catch(async (error: unknown) => {
+        if (signal.aborted) return;
+        batch.say(`${what} FAILED: ${error instanceof TidemarkError ? error.line : messageOf(error)}`);
+        await raiseAlert(batch.store, what, error, batch.now());
       })
       .finally(() => {
         if (running === turn) running = null;
@@ -42,6 +48,16 @@ export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void>
     options.onPublished?.(result);
   };
   const recompute = () => alone("batch", whole);
+  const repair = async () => {
+    const newest = await newestVersion(batch.store).catch(() => null);
+    if (running || !newest || (await damagesOf(batch.store, newest.number)).length === 0) return;
+    await alone("repair", async () => {
+      const result = await runRepair(batch);
+      if (!result) return;
+      batch.say(`damaged views are made again: ${describeRun(result)}`);
+      options.onPublished?.(result);
+    });
+  };
   // a recompute archives too
   const archive = async () => {
     if (!running) await alone("archive", async () => void (await runArchive(batch)));
@@ -70,10 +86,12 @@ export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void>
     batch.say(`batch: the run of ${date.toISOString()} was missed; running now`);
     void recompute();
   });
+  const repairs = setInterval(() => void repair().catch(() => undefined), repairMs);
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
+  clearInterval(repairs);
   await Promise.all(tasks.map((task) => task.destroy()));
   await Promise.race([running, new Promise((resolve) => setTimeout(resolve, patienceMs).unref())]);
 }

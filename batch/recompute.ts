@@ -55,7 +55,8 @@ export async function recompute(
       done(`folded the events since version ${base.number} in`);
     } else {
       files[view.name] = await write(partialOf(view, await everything(view)), name);
-      const why = !base ? "" : !old ? ": it is new" : old.identity === view.identity ? "" : ": it has changed";
+      const why =
+        !base || (old && !file) ? "" : !old ? ": it is new" : old.identity === view.identity ? "" : ": it has changed";
       done(`recomputed${why}`);
     }
   }

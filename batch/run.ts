@@ -10,6 +10,7 @@ import { decoderOf } from "../shared/history/segments.ts";
 import type { Log } from "../shared/log/log.ts";
 import { covers, equals, nearest, offsetAt, type Position, places, positionOf } from "../shared/position.ts";
 import { differencesOf } from "../shared/project/differences.ts";
+import { damagesOf } from "../shared/store/damage.ts";
 import { layout, manifestFormat, type Proof, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, ensureOrigin, ensureVersion, logStream } from "../shared/store/origin.ts";
 import { failureOf, filesOf } from "../shared/store/partials.ts";
@@ -51,9 +52,9 @@ const nearEnd = 500_000;
 
 /**
  * How a run makes its version. full: all views anew, the truth that all else is checked by. incremental: from the newest version's
- * partials and the events since. definition: at the newest version's cut, for changed files.
+ * partials and the events since. definition: at the newest version's cut, for changed files; repair: there too, for damaged ones.
  */
-export type Mode = "full" | "incremental" | "definition";
+export type Mode = "full" | "incremental" | "definition" | "repair";
 
 /**
  * Archives, computes all views at one cut, and publishes a new version.
@@ -83,31 +84,23 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
       timings[step] += performance.now() - started;
     }
   };
+  const atCutOfNewest = mode === "definition" || mode === "repair";
   let published = false;
   try {
     const archivedBefore = await archivedPosition(history, origin);
     // the end is looked at after what is compared with it, since a live writer goes on
-    const [pinned, end] =
-      mode === "definition"
-        ? [
-            { snapshot: null, reason: `it has the cut of version ${newest.number}` },
-            await endOf(log, definition.streams),
-          ]
-        : await pinNear(batch, newest, definition.streams, run);
+    const [pinned, end] = atCutOfNewest
+      ? [{ snapshot: null, reason: `it has the cut of version ${newest.number}` }, await endOf(log, definition.streams)]
+      : await pinNear(batch, newest, definition.streams, run);
     checkWithinLog(archivedBefore, end);
-    const cut = mode === "definition" ? cutOf(newest, origin) : (pinned.snapshot?.position ?? end);
+    const cut = atCutOfNewest ? cutOf(newest, origin) : (pinned.snapshot?.position ?? end);
     const { records } = await timed("archive", () =>
       archive({ store, log, history, session }, definition.streams, cut, batch.onArchived),
     );
+    const base = mode === "full" ? null : await wholeOf(batch, newest);
     const files = await timed("recompute", () =>
-      recompute(
-        { store, history, session },
-        definition,
-        origin,
-        cut,
-        run,
-        mode === "full" ? null : newest,
-        (view, how, ms) => batch.say(`view ${view}: ${how} (${Math.round(ms)} ms)`),
+      recompute({ store, history, session }, definition, origin, cut, run, base, (view, how, ms) =>
+        batch.say(`view ${view}: ${how} (${Math.round(ms)} ms)`),
       ),
     );
     if (pinned.snapshot) placeFailures(files, pinned.snapshot, definition);
@@ -123,7 +116,7 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
       publishVersion(store, {
         format: manifestFormat,
         createdAt: new Date(batch.now()).toISOString(),
-        cause: mode === "definition" ? "definition" : "batch",
+        cause: atCutOfNewest ? mode : "batch",
         definition,
         origin,
         cut,
@@ -216,6 +209,38 @@ export async function runDefinition(batch: Batch): Promise<BatchResult | null> {
     if (old && decoderOf(old) !== decoderOf(stream)) return null;
   }
   return runBatch({ ...batch, makeDefinition: async () => definition }, "definition");
+}
+
+/**
+ * Makes the views of the newest version again whose files readers found damaged, at its own cut and by its own definition. Null where
+ * there are none.
+ */
+export async function runRepair(batch: Batch): Promise<BatchResult | null> {
+  const { store } = batch;
+  const newest = await newestVersion(store);
+  if (!newest || (await damagesOf(store, newest.number)).length === 0) return null;
+  const whole = await wholeOf(batch, newest);
+  if (Object.keys(whole.views).length === Object.keys(newest.views).length) {
+    // whoever said so has read it wrongly
+    await store.remove(layout.damagesOf(newest.number));
+    return null;
+  }
+  return runBatch({ ...batch, makeDefinition: async () => newest.definition }, "repair");
+}
+
+/** The version without the views whose files are damaged. */
+async function wholeOf({ store, say }: Batch, version: VersionManifest): Promise<VersionManifest> {
+  const views: Record<string, ViewFile> = {};
+  for (const [name, view] of Object.entries(version.views)) {
+    try {
+      if (view.file) await store.check(view.file);
+      views[name] = view;
+    } catch (error) {
+      if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
+      say(`view ${name}: ${error.message}; it is made again from the archive`);
+    }
+  }
+  return { ...version, views };
 }
 
 /** True where the project's files differ from the newest version's definition. */

@@ -127,7 +127,11 @@ function commandLine(found: (invocation: Invocation) => void): Command {
   program
     .command("verify [views...]")
     .description("recompute from archive and log with the views' own SQL, and compare every row")
-    .action((views: string[], _options, command: Command) => give("verify", command, { views }));
+    .option("--files", "hash every file that an answer may need, and name the damaged ones", false)
+    .action((views: string[], { files }: { files: boolean }, command: Command) => {
+      if (files && views.length > 0) throw new TidemarkError("USAGE", "--files looks at all files", "name no views");
+      give("verify", command, { views, files });
+    });
   program
     .command("rebuild [views...]")
     .description("replay from the beginning into a new version, report the differences, then switch")

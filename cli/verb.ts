@@ -28,8 +28,8 @@ export interface VerbArgs {
   diff: { readonly view: string };
   /** No views: all of them. */
   rebuild: { readonly views: readonly string[]; readonly fullSpeed: boolean };
-  /** No views: all of them. */
-  verify: { readonly views: readonly string[] };
+  /** No views: all of them. files: every file is hashed instead. */
+  verify: { readonly views: readonly string[]; readonly files: boolean };
   versions: NoArgs;
   rollback: { readonly version: number };
 }

@@ -20,6 +20,9 @@ export interface Meta {
   readonly events: { readonly batch: number; readonly speed: number };
   /** Dead letters below the position. */
   readonly dead: number;
+  /** Records below the position that were suppressed, and events that came too late to know whether they should have been. */
+  readonly duplicates: number;
+  readonly late: number;
 }
 
 export function metaOf(served: Served, freshness: Freshness, now: number): Meta {
@@ -28,7 +31,9 @@ export function metaOf(served: Served, freshness: Freshness, now: number): Meta 
     version: served.manifest.number,
     lagMs: freshness.lagMs(served.position, now),
     events: served.events,
-    dead: served.dead,
+    dead: served.counts.dead,
+    duplicates: served.counts.duplicates,
+    late: served.counts.late,
   };
 }
 
@@ -98,6 +103,13 @@ function viewNamed(served: Served, name: string): ServedView {
       "VIEW_UNKNOWN",
       `there is no view "${name}"`,
       `there are: ${[...served.views.keys()].join(", ") || "none"}`,
+    );
+  }
+  if (view.damaged !== null) {
+    throw new TidemarkError(
+      "STORE_CORRUPT",
+      `view "${name}" has no answer now: ${view.damaged}`,
+      "batch makes it again from the archive; the other views go on",
     );
   }
   if (view.failed) {

@@ -3,10 +3,12 @@ import type { FastifyInstance } from "fastify";
 import { Duck } from "../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import type { Log } from "../shared/log/log.ts";
+import { pause } from "../shared/pause.ts";
+import { alertsIn } from "../shared/store/alerts.ts";
 import { endOf } from "../shared/store/origin.ts";
 import type { Store } from "../shared/store/store.ts";
 import { newestVersion } from "../shared/store/versions.ts";
-import { Follower, pause } from "./follower.ts";
+import { Follower } from "./follower.ts";
 import { Freshness } from "./freshness.ts";
 import { httpApi } from "./http.ts";
 import { SessionPool } from "./pool.ts";
@@ -45,7 +47,16 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const freshness = new Freshness();
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
-  const app = httpApi({ follower, pool, freshness, now, waitMsMax, say, signal: both });
+  const app = httpApi({
+    follower,
+    pool,
+    freshness,
+    now,
+    waitMsMax,
+    say,
+    signal: both,
+    alerts: () => alertsIn(store),
+  });
   const loops = [follower.run(followMs, both), lookAtLog(options, follower, freshness, both)];
   try {
     options.onListening?.(await listen(app, options.host, options.port));

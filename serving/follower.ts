@@ -2,7 +2,11 @@
 import type { StreamDefinition } from "../shared/definition.ts";
 import type { Duck } from "../shared/duckdb/duck.ts";
 import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
+import { pause } from "../shared/pause.ts";
 import { covers, equals, ofStreams, type Position } from "../shared/position.ts";
+import { reportDamage } from "../shared/store/damage.ts";
+import type { VersionManifest } from "../shared/store/layout.ts";
+import { rejectDamaged } from "../shared/store/rejections.ts";
 import type { Store } from "../shared/store/store.ts";
 import { newerVersion, readVersion, versionNumbers } from "../shared/store/versions.ts";
 import { Loaded, type Served } from "./loaded.ts";
@@ -148,6 +152,12 @@ export class Follower {
   async #openNext(number: number): Promise<void> {
     try {
       const loaded = await this.#load(number);
+      const [damage] = loaded.damaged.values();
+      if (damage) {
+        // what is served has answers for all views: it stays, until the damaged one is made again
+        loaded.close();
+        throw damage;
+      }
       this.#next?.close();
       this.#next = loaded;
       this.#content("version");
@@ -162,6 +172,7 @@ export class Follower {
     const loaded = new Loaded(this.#store, await this.#duck.session(manifest.definition.timezone), manifest);
     try {
       await loaded.open();
+      for (const [view, error] of loaded.damaged) await this.#reportVersion(manifest, view, error);
       return loaded;
     } catch (error) {
       loaded.close();
@@ -180,8 +191,23 @@ export class Follower {
       });
       this.#content(source);
     } catch (error) {
+      await this.#reportDelta(loaded.manifest, error).catch(() => undefined);
       this.#complain(source, `the delta of version ${loaded.manifest.number} can't be followed: ${messageOf(error)}`);
     }
+  }
+
+  /** Batch hears of it, and makes the view again. */
+  async #reportVersion(manifest: VersionManifest, view: string, error: TidemarkError): Promise<void> {
+    this.#say(`view ${view} of version ${manifest.number} has no answer: ${error.message}`);
+    const file = manifest.views[view]?.file?.name ?? "";
+    const damage = { version: manifest.number, view, file, why: error.message };
+    await reportDamage(this.#store, damage).catch(() => undefined);
+  }
+
+  /** Speed hears of it, and tells the delta again from there. What is missing may only have been replaced meanwhile. */
+  async #reportDelta(manifest: VersionManifest, error: unknown): Promise<void> {
+    if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING", "STORE_GAP")) return;
+    await rejectDamaged(this.#store, manifest, error);
   }
 
   #complain(source: Source, line: string): void {
@@ -195,7 +221,8 @@ export class Follower {
 
   /** Why the last looks failed, or "". */
   get complaint(): string {
-    return [...this.#complaints.values()].join("; ");
+    const damaged = [...(this.#current?.damaged.keys() ?? [])].map((view) => `view ${view} is damaged`);
+    return [...this.#complaints.values(), ...damaged].join("; ");
   }
 }
 
@@ -205,16 +232,4 @@ function sharedBy(current: Loaded, next: Loaded): Position {
     current.position,
     next.manifest.definition.streams.map((stream) => stream.name),
   );
-}
-
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    }
-  });
 }

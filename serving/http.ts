@@ -3,8 +3,10 @@ import { Readable } from "node:stream";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { messageOf } from "../shared/errors.ts";
 import { covers, formatPosition, parsePosition } from "../shared/position.ts";
+import type { Alert } from "../shared/store/alerts.ts";
 import { type Answering, answer, type Meta, metaOf } from "./answer.ts";
 import { formatOf, mediaTypes } from "./formats.ts";
+import { Metrics } from "./metrics.ts";
 import { page } from "./page.ts";
 import { type Problem, problem, problemOf, WaitTimeout } from "./problem.ts";
 import { statusOf } from "./status.ts";
@@ -14,6 +16,8 @@ export interface HttpOptions extends Answering {
   readonly waitMsMax: number;
   /** Aborts when the server stops: nothing is waited for any more. */
   readonly signal: AbortSignal;
+  /** What the roles say is wrong now. */
+  readonly alerts: () => Promise<readonly Alert[]>;
   /** What went wrong unexpectedly; the client hears only that something did. */
   readonly say: (line: string) => void;
 }
@@ -27,6 +31,10 @@ export function httpApi(options: HttpOptions): FastifyInstance {
     requestTimeout: 30_000,
     forceCloseConnections: "idle",
     routerOptions: { maxParamLength: 500 },
+  });
+  const metrics = new Metrics();
+  app.addHook("onResponse", async (request, reply) => {
+    metrics.answered(request.routeOptions.url ?? "none", reply.statusCode, reply.elapsedTime);
   });
   app.setErrorHandler((error, _request, reply) => {
     const found = problemOf(error);
@@ -72,7 +80,11 @@ export function httpApi(options: HttpOptions): FastifyInstance {
     reply.header("Vary", "Accept");
     return stamped(reply, meta).type(format.mediaType).send(Readable.from(body));
   });
-  get(app, "/v1/status", async (_request, reply) => reply.send(statusOf(options)));
+  get(app, "/v1/status", async (_request, reply) => reply.send(statusOf(options, await options.alerts())));
+  get(app, "/metrics", async (_request, reply) => {
+    reply.header("Content-Type", metrics.contentType);
+    return reply.send(await metrics.text(statusOf(options, await options.alerts())));
+  });
   get(app, "/healthz", async (_request, reply) => reply.send({ status: "ok" }));
   get(app, "/readyz", async (_request, reply) => {
     const why = follower.complaint;

@@ -2,10 +2,12 @@
 import { combineOf, noPartials, partialColumns } from "../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../shared/definition.ts";
 import { freshName, type Session } from "../shared/duckdb/duck.ts";
+import { isCode, type TidemarkError } from "../shared/errors.ts";
 import { covers, equals, furthest, ofShard, type Position } from "../shared/position.ts";
+import { type Counts, sumCounts } from "../shared/store/counts.ts";
 import type { Entry, Head, VersionManifest, ViewFailure } from "../shared/store/layout.ts";
 import { entryFiles, failureOf, partialsIn, versionFiles } from "../shared/store/partials.ts";
-import type { Store } from "../shared/store/store.ts";
+import type { FileRef, Store } from "../shared/store/store.ts";
 import { checkChain, newestHead } from "../shared/store/versions.ts";
 
 /** More appended stretches than this are combined into one, in memory. */
@@ -30,6 +32,8 @@ export interface ServedView {
   /** Delta rows with `__stretch` below this belong to the snapshot. */
   readonly upto: number;
   readonly failed: ViewFailure | null;
+  /** Why its version's file can't be read; null: it was. */
+  readonly damaged: string | null;
 }
 
 export interface Served {
@@ -38,8 +42,8 @@ export interface Served {
   readonly views: ReadonlyMap<string, ServedView>;
   /** Latest log timestamp in the delta, ms; 0 where it is empty. */
   readonly latest: number;
-  /** Dead letters below the position. */
-  readonly dead: number;
+  /** What became of the records below the position. */
+  readonly counts: Counts;
   /** Events below the position, by layer. */
   readonly events: { readonly batch: number; readonly speed: number };
   release(): void;
@@ -51,6 +55,8 @@ export class Loaded {
   readonly #session: Session;
   #bases = new Map<string, Table>();
   #deltas = new Map<string, Table>();
+  /** Views whose file of the version can't be read, and why. */
+  readonly damaged = new Map<string, TidemarkError>();
   #shards = new Map<number, ShardState>();
   #heads = new Map<number, Head>();
   /** Stretch 0 is what was there when the tables were made. */
@@ -66,11 +72,10 @@ export class Loaded {
     this.manifest = manifest;
   }
 
-  /** Reads the version's files (checked first) into tables. @throws STORE_CORRUPT, STORE_MISSING */
+  /** Reads the version's files (checked first) into tables. A view whose file is damaged has no answer; the others do. */
   async open(): Promise<void> {
     for (const view of this.manifest.definition.views) {
-      const files = versionFiles(this.manifest, view.name);
-      for (const file of files) await this.#store.check(file);
+      const files = await this.#checkedFiles(view.name);
       const order = view.keys.length > 0 ? ` ORDER BY ${view.keys.map((key) => key.name).join(", ")}` : "";
       this.#bases.set(view.name, await this.#create("base", `${partialsIn(this.#store, view, files)}${order}`));
     }
@@ -80,6 +85,18 @@ export class Loaded {
         position: ofShard(this.manifest.cut, shard, this.manifest.definition.shards),
         generation: 0,
       });
+  }
+
+  async #checkedFiles(view: string): Promise<FileRef[]> {
+    const files = versionFiles(this.manifest, view);
+    try {
+      for (const file of files) await this.#store.check(file);
+      return files;
+    } catch (error) {
+      if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
+      this.damaged.set(view, error);
+      return [];
+    }
   }
 
   get position(): Position {
@@ -127,6 +144,7 @@ export class Loaded {
         delta: this.#deltas.get(definition.name)!.name,
         upto,
         failed: failureOf(snapshot, definition.name),
+        damaged: this.damaged.get(definition.name)?.message ?? null,
       },
     ]);
     const entries = heads.flatMap((head) => head.entries);
@@ -136,7 +154,7 @@ export class Loaded {
       position,
       views: new Map(views),
       latest: Math.max(0, ...entries.map((entry) => entry.latest)),
-      dead: this.manifest.dead + entries.reduce((sum, entry) => sum + entry.dead, 0),
+      counts: sumCounts([this.manifest, ...entries]),
       events: { batch: this.manifest.events, speed: entries.reduce((sum, entry) => sum + entry.events, 0) },
       release: () => {
         if (released) return;

@@ -1,9 +1,10 @@
 import { formatPosition, offsetAt, places, positionOf } from "../shared/position.ts";
+import type { Alert } from "../shared/store/alerts.ts";
 import type { Answering } from "./answer.ts";
 import { metaOf } from "./answer.ts";
 
 /** What is served now, and how far the log is ahead of it. */
-export function statusOf({ follower, freshness, now }: Answering) {
+export function statusOf({ follower, freshness, now }: Answering, alerts: readonly Alert[]) {
   const served = follower.pin();
   try {
     const { manifest } = served;
@@ -30,10 +31,12 @@ export function statusOf({ follower, freshness, now }: Answering) {
           behind: end ? ahead.reduce((sum, each) => sum + Math.max(0, each), 0) : null,
         };
       }),
-      views: [...served.views.values()].map(({ definition, failed }) => ({
+      alerts,
+      views: [...served.views.values()].map(({ definition, failed, damaged }) => ({
         name: definition.name,
         streams: definition.streams,
         failed,
+        damaged,
       })),
     };
   } finally {

@@ -78,6 +78,14 @@ export function messageOf(error: unknown): string {
   return text.replace(/\s*\n\s*/g, " ").trim();
 }
 
+/** True where there was no space left, on whichever disk. */
+export function isDiskFull(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  return (
+    code === "ENOSPC" || code === "EDQUOT" || /no space left on device|disk quota exceeded/i.test(messageOf(error))
+  );
+}
+
 /** True when a caught value is a TidemarkError of one of these codes. */
 export function isCode(error: unknown, ...codes: ErrorCode[]): error is TidemarkError {
   return error instanceof TidemarkError && codes.includes(error.code);

@@ -1,14 +1,19 @@
-/** The streaming daemon: for each of its shards, a delta on the newest version, handed over when a newer one appears. */
+/**
+ * The streaming daemon: for each of its shards, a delta on the newest version, handed over when a newer one appears. A shard that another
+ * process has taken over is stood by for, and taken again when that one falls silent.
+ */
 import { Duck } from "../shared/duckdb/duck.ts";
-import { isCode, TidemarkError } from "../shared/errors.ts";
+import { isCode, isDiskFull, messageOf, TidemarkError } from "../shared/errors.ts";
 import { History } from "../shared/history/history.ts";
 import type { Log } from "../shared/log/log.ts";
+import { pause } from "../shared/pause.ts";
 import { covers } from "../shared/position.ts";
+import { clearAlert, raiseAlert } from "../shared/store/alerts.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 import { layout } from "../shared/store/layout.ts";
-import { checkWithinLog, endOf } from "../shared/store/origin.ts";
+import { checkWithinLog, endOf, ensureOrigin } from "../shared/store/origin.ts";
 import type { Store } from "../shared/store/store.ts";
-import { newerVersion } from "../shared/store/versions.ts";
+import { generationNumbers, newerVersion, newestVersion, versionNumbers } from "../shared/store/versions.ts";
 import { DeltaWriter } from "./delta-writer.ts";
 
 export interface SpeedOptions {
@@ -25,11 +30,21 @@ export interface SpeedOptions {
   readonly signal: AbortSignal;
   /** Called after each micro-batch with the records folded. */
   readonly onFolded?: (records: number) => void;
+  /** A writer that has not been heard of for so long is given up by those who stand by, ms. Default 5000. */
+  readonly silentMs?: number;
 }
 
+const defaultSilentMs = 5000;
+/** How often a writer is heard of, and looked for. */
+const beatMs = 1000;
+const originMs = 5000;
+const missingMsMax = 15_000;
+/** What passes by itself (a full disk, a log that is away) is tried again after so long. */
+const retryMs = 1000;
+
 /**
- * Runs until the signal, or until the last of its shards was taken over.
- * @throws SPEED_FENCED when another process took a shard over (once the others have stopped too); LOG_RANGE, LOG_UNREACHABLE, STORE_BEYOND_LOG
+ * Runs until the signal.
+ * @throws LOG_RANGE, LOG_PARTITIONS, LOG_STREAM_MISSING, STORE_BEYOND_LOG, DEFINITION_SHARDS: what someone has to look at
  */
 export async function runSpeed(options: SpeedOptions): Promise<void> {
   for (let manifest: VersionManifest | null = options.manifest; manifest; )
@@ -65,11 +80,10 @@ async function runShards(options: SpeedOptions): Promise<VersionManifest | null>
         resharded = newest;
         stop.abort();
       },
-      (error: unknown) => {
+      async (error: unknown) => {
         failures.push(error);
-        // a shard that was taken over is in good hands, and the others are still this process's own
-        if (isCode(error, "SPEED_FENCED")) options.say(error.line);
-        else stop.abort();
+        stop.abort();
+        await raiseAlert(options.store, `speed-${shard}`, error, options.now());
       },
     );
   try {
@@ -77,32 +91,77 @@ async function runShards(options: SpeedOptions): Promise<VersionManifest | null>
   } finally {
     duck.close();
   }
-  const worst = failures.find((error) => !isCode(error, "SPEED_FENCED")) ?? failures[0];
-  if (worst && !resharded && !(options.signal.aborted && isCode(worst, "SPEED_FENCED"))) throw worst;
+  if (failures.length > 0 && !resharded) throw failures[0];
   return options.signal.aborted ? null : resharded;
 }
 
 /**
- * One shard: writes the newest version's delta; while a newer version's delta catches up, both.
+ * One shard, as writer or standing by. What passes by itself is waited for.
  * @returns a newer version with another number of shards, as soon as there is one
  */
 async function runShard(options: SpeedOptions, duck: Duck, shard: number): Promise<VersionManifest | null> {
+  const { store, say, signal } = options;
+  let manifest = options.manifest;
+  while (!signal.aborted) {
+    try {
+      return await writeShard({ ...options, manifest }, duck, shard);
+    } catch (error) {
+      if (isCode(error, "SPEED_FENCED")) {
+        say(`${error.line}; standing by`);
+        await standBy(options, shard);
+        if (!signal.aborted) say(`shard ${shard}: its writer has fallen silent; taking over`);
+      } else if (isDiskFull(error) || isCode(error, "LOG_UNREACHABLE")) {
+        say(`shard ${shard}: ${error instanceof TidemarkError ? error.line : messageOf(error)}; trying again`);
+        await raiseAlert(store, `speed-${shard}`, error, options.now());
+        await pause(retryMs, signal);
+      } else throw error;
+    }
+    manifest = (await newestVersion(store)) ?? manifest;
+    if (manifest.definition.shards !== options.manifest.definition.shards) return resharded(options, shard, manifest);
+  }
+  return null;
+}
+
+/** Until the shard's writer has not been heard of for a while, or the signal. Only this process's own clock counts. */
+async function standBy({ store, signal, silentMs = defaultSilentMs }: SpeedOptions, shard: number): Promise<void> {
+  let heard = "";
+  for (let since = performance.now(); performance.now() - since < silentMs && !signal.aborted; ) {
+    const version = (await versionNumbers(store)).at(-1) ?? 0;
+    const generation = (await generationNumbers(store, version, shard)).at(-1) ?? 0;
+    const now = `${version} ${generation} ${await store.changedAt(layout.beat(version, shard, generation))}`;
+    if (now !== heard) since = performance.now();
+    heard = now;
+    await pause(Math.min(beatMs, silentMs / 5), signal);
+  }
+}
+
+/** @throws DEFINITION_SHARDS where this process has one shard only */
+function resharded(options: SpeedOptions, shard: number, newest: VersionManifest): VersionManifest {
+  const { shards } = newest.definition;
+  options.say(`shard ${shard}: version ${newest.number} has ${shards} ${shards === 1 ? "shard" : "shards"}`);
+  if (options.shards === null) return newest;
+  throw new TidemarkError(
+    "DEFINITION_SHARDS",
+    `version ${newest.number} has ${shards} shards, and this process was started for shard ${shard} of ${options.manifest.definition.shards}`,
+    "start one process for each of them, or one without --shard",
+  );
+}
+
+/** Writes the newest version's delta; while a newer version's delta catches up, both. @throws SPEED_FENCED */
+async function writeShard(options: SpeedOptions, duck: Duck, shard: number): Promise<VersionManifest | null> {
   let current = await openWriter(options, duck, options.manifest, shard);
   let next: Writer | null = null;
+  // of an earlier life, or of what has passed
+  let alerted = true;
+  const origin = new OriginWatch(options);
   try {
     while (!options.signal.aborted) {
       const number: number = (next ?? current).manifest.number;
       const newest = await newerVersion(options.store, number);
       if (newest && newest.definition.shards !== options.manifest.definition.shards) {
-        const { shards } = newest.definition;
-        options.say(`shard ${shard}: version ${newest.number} has ${shards} ${shards === 1 ? "shard" : "shards"}`);
-        if (options.shards === null) return newest;
-        throw new TidemarkError(
-          "DEFINITION_SHARDS",
-          `version ${newest.number} has ${shards} shards, and this process was started for shard ${shard} of ${options.manifest.definition.shards}`,
-          "start one process for each of them, or one without --shard",
-        );
+        return resharded(options, shard, newest);
       }
+      await origin.check();
       if (newest) {
         await next?.close();
         next = await openWriter(options, duck, newest, shard);
@@ -125,8 +184,11 @@ async function runShard(options: SpeedOptions, duck: Duck, shard: number): Promi
         current = await openAgain(options, duck, current, shard, folded.reason);
         continue;
       }
-      if (folded.status === "fulfilled") options.onFolded?.(folded.value);
-      else if (!next || (await options.store.exists(layout.version(current.manifest.number)))) throw folded.reason;
+      if (folded.status === "fulfilled") {
+        if (alerted) await clearAlert(options.store, `speed-${shard}`);
+        alerted = false;
+        options.onFolded?.(folded.value);
+      } else if (!next || (await options.store.exists(layout.version(current.manifest.number)))) throw folded.reason;
       else continue;
       if (next && (covers(next.delta.position, current.delta.position) || !sameShape(next, current))) {
         await current.close();
@@ -138,6 +200,33 @@ async function runShard(options: SpeedOptions, duck: Duck, shard: number): Promi
   } finally {
     await current.close();
     await next?.close();
+  }
+}
+
+/** Looks from time to time that the log still is the one that the store was made from. */
+class OriginWatch {
+  readonly #options: SpeedOptions;
+  #checked = performance.now();
+  #missingSince: number | null = null;
+
+  constructor(options: SpeedOptions) {
+    this.#options = options;
+  }
+
+  /** @throws LOG_PARTITIONS, LOG_STREAM_MISSING */
+  async check(): Promise<void> {
+    const now = performance.now();
+    if (now - this.#checked < originMs) return;
+    this.#checked = now;
+    const { store, log, manifest } = this.#options;
+    try {
+      await ensureOrigin(store, log, manifest.definition.streams);
+      this.#missingSince = null;
+    } catch (error) {
+      // a broker that has just started may not know its topics yet
+      this.#missingSince ??= now;
+      if (!isCode(error, "LOG_STREAM_MISSING") || now - this.#missingSince > missingMsMax) throw error;
+    }
   }
 }
 
@@ -177,7 +266,14 @@ async function openWriter(
   try {
     const deltaOptions = { store, log, history, session, compactSession, flushMsMax, now, say };
     const delta = await DeltaWriter.open(deltaOptions, manifest, shard);
-    return { manifest, delta, close: () => delta.close().finally(closeSessions) };
+    // from a timer: a micro-batch may take long, and whoever stands by must hear of this writer all the same
+    const beat = setInterval(() => void delta.generation.beat().catch(() => undefined), beatMs);
+    beat.unref();
+    const close = async () => {
+      clearInterval(beat);
+      await delta.close().finally(closeSessions);
+    };
+    return { manifest, delta, close };
   } catch (error) {
     closeSessions();
     throw error;

@@ -10,6 +10,7 @@ import { equals, offsetAt, type Place, type Position, places, positionOf, ranges
 import type { Entry, VersionManifest, ViewFailure, ViewFile } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, logStream } from "../shared/store/origin.ts";
 import { failedView, filesOf } from "../shared/store/partials.ts";
+import { rejectDamaged } from "../shared/store/rejections.ts";
 import type { Store } from "../shared/store/store.ts";
 import { compact, compactable } from "./compaction.ts";
 import { Folder } from "./fold.ts";
@@ -186,7 +187,11 @@ export class DeltaWriter {
         (by) => {
           this.#compacted = { replaced: run, by };
         },
-        (error: unknown) => say(`compaction failed, the entries stay as they are: ${messageOf(error)}`),
+        async (error: unknown) => {
+          say(`compaction failed, the entries stay as they are: ${messageOf(error)}`);
+          if (isCode(error, "STORE_CORRUPT", "STORE_MISSING"))
+            await rejectDamaged(store, this.generation.manifest, error);
+        },
       )
       .finally(() => {
         this.#compacting = null;

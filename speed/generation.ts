@@ -138,6 +138,11 @@ export class Generation {
       throw this.#fenced(`version ${number} is not kept any more`);
   }
 
+  /** Lets those who stand by hear of this writer. */
+  beat(): Promise<void> {
+    return this.#store.touch(layout.beat(this.manifest.number, this.shard, this.number));
+  }
+
   /** @throws SPEED_REJECTED when a proof has found this generation wrong */
   async checkRejected(): Promise<void> {
     const rejected = await rejectionOf(this.#store, this.manifest.number, this.shard, this.number);
@@ -153,7 +158,7 @@ export class Generation {
     return new TidemarkError(
       "SPEED_FENCED",
       `shard ${this.shard}: ${why}; this process stops writing`,
-      "nothing is lost: one speed process per shard is enough, and the newest counts",
+      "nothing is lost: the newest counts",
       { shard: this.shard, version: this.manifest.number, generation: this.number },
     );
   }

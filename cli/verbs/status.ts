@@ -1,8 +1,11 @@
 import type { LogOrigin } from "../../shared/log/log.ts";
 import { formatPosition, offsetAt, type Position, places, positionOf } from "../../shared/position.ts";
+import { alertsIn } from "../../shared/store/alerts.ts";
+import { sumCounts } from "../../shared/store/counts.ts";
+import { damagesOf } from "../../shared/store/damage.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { failureOf } from "../../shared/store/partials.ts";
-import { bestSnapshot, newestVersion } from "../../shared/store/versions.ts";
+import { bestSnapshot, damagedVersions, newestVersion } from "../../shared/store/versions.ts";
 import type { Context } from "../context.ts";
 import { type Opened, withProject } from "../opened.ts";
 import { driftOf } from "../roles.ts";
@@ -31,6 +34,8 @@ async function look(opened: Opened) {
   const newest = await newestVersion(store);
   const best = newest && (await bestSnapshot(store));
   const entries = best?.heads.flatMap((head) => head.entries) ?? [];
+  const counts = sumCounts(best ? [best.manifest, ...entries] : []);
+  const damages = newest ? await damagesOf(store, newest.number) : [];
   return {
     project: project.name,
     data: store.root,
@@ -54,7 +59,9 @@ async function look(opened: Opened) {
       version: best.manifest.number,
       position: formatPosition(best.position),
       events: { batch: best.manifest.events, speed: entries.reduce((sum, entry) => sum + entry.events, 0) },
-      deadLetters: best.manifest.dead + entries.reduce((sum, entry) => sum + entry.dead, 0),
+      deadLetters: counts.dead,
+      duplicates: counts.duplicates,
+      late: counts.late,
       entries: entries.length,
       views: best.manifest.definition.views.map((view) => ({
         view: view.name,
@@ -62,6 +69,11 @@ async function look(opened: Opened) {
         failed: failureOf(best, view.name),
       })),
     },
+    damaged: [
+      ...damages.map(({ view, why }) => `view ${view} of version ${newest!.number}: ${why}`),
+      ...(await damagedVersions(store)).map(({ why }) => why),
+    ],
+    alerts: await alertsIn(store),
     differs: newest ? await driftOf(opened, newest) : [],
   };
 }
@@ -82,13 +94,13 @@ function behind(end: Position, position: Position, stream: string): number {
     .reduce((sum, place) => sum + Math.max(0, place.offset - (offsetAt(position, stream, place.partition) ?? 0)), 0);
 }
 
-function describe({ project, data, log, streams, version, serving, differs }: Status): string {
+function describe({ project, data, log, streams, version, serving, damaged, alerts, differs }: Status): string {
   const lines = [`project ${project}, ${log} log, data in ${data}`, "", tableText(streams).trimEnd(), ""];
   if (!version || !serving)
     return `${lines.join("\n")}\nno version yet: start tidemark dev, or tidemark batch --once\n`;
   lines.push(
     `version ${version.number} (${version.cause}) of ${version.created}, ${version.proof.state}: ${version.proof.by}`,
-    `answers are exact at ${serving.position || "the origin"}: ${serving.events.batch} events from batch, ${serving.events.speed} from speed in ${serving.entries} entries, ${serving.deadLetters} dead letters`,
+    `answers are exact at ${serving.position || "the origin"}: ${serving.events.batch} events from batch, ${serving.events.speed} from speed in ${serving.entries} entries, ${serving.deadLetters} dead letters, ${serving.duplicates} duplicates suppressed${serving.late > 0 ? `, ${serving.late} too late to know` : ""}`,
     "",
     tableText(
       serving.views.map(({ view, streams, failed }) => ({
@@ -98,6 +110,8 @@ function describe({ project, data, log, streams, version, serving, differs }: St
       })),
     ).trimEnd(),
   );
+  for (const each of damaged) lines.push("", `DAMAGED: ${each}`);
+  for (const { role, since, message } of alerts) lines.push("", `ALERT of ${role} since ${since}: ${message}`);
   for (const each of differs) lines.push("", `the project's files differ from version ${version.number}: ${each}`);
   return `${lines.join("\n")}\n`;
 }

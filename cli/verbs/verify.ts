@@ -1,7 +1,10 @@
 import { type Verdict, verify } from "../../serving/verify.ts";
+import { type FileVerdict, verifyFiles } from "../../serving/verify-files.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
+import type { Log } from "../../shared/log/log.ts";
 import { formatPosition } from "../../shared/position.ts";
+import type { Store } from "../../shared/store/store.ts";
 import type { Context } from "../context.ts";
 import { withProject } from "../opened.ts";
 import { withSession, withSnapshot } from "../snapshot.ts";
@@ -10,6 +13,7 @@ import type { VerbArgs } from "../verb.ts";
 
 /** Exit 0 when every row of every view equals; 1, with the first rows that don't, otherwise. */
 export async function run(context: Context, args: VerbArgs["verify"]): Promise<number> {
+  if (args.files) return withProject(context, ({ store, log }) => runFiles(context, store, log));
   return withProject(context, ({ project, store, log }) =>
     withSnapshot(store, async (snapshot) => {
       const { definition, number } = snapshot.manifest;
@@ -39,6 +43,29 @@ export async function run(context: Context, args: VerbArgs["verify"]): Promise<n
       });
     }),
   );
+}
+
+/** Exit 0 when every file is whole; 1, with the damaged ones, otherwise. */
+async function runFiles(context: Context, store: Store, log: Log): Promise<number> {
+  let [files, bytes] = [0, 0];
+  const damaged: FileVerdict[] = [];
+  const all = verifyFiles(store, log);
+  for (;;) {
+    const { value, done } = await orStopped(all.next(), context.signal);
+    if (done) break;
+    files++;
+    bytes += value.bytes;
+    if (value.damage === null) continue;
+    damaged.push(value);
+    if (!context.json) await context.out(`${value.file} (${value.what}): ${value.damage}; ${value.todo}\n`);
+  }
+  if (context.json) await context.out(`${JSON.stringify({ files, bytes, damaged })}\n`);
+  context.say(
+    damaged.length === 0
+      ? `${files} files, ${bytes} bytes: all whole`
+      : `${damaged.length} of ${files} files are DAMAGED; what answers they are part of is not served`,
+  );
+  return damaged.length === 0 ? 0 : 1;
 }
 
 const shownMax = 5;

@@ -26,6 +26,7 @@ export const layout = {
   owner: (version: number, shard: number, generation: number) =>
     `${layout.generation(version, shard, generation)}/OWNER`,
   head: (version: number, shard: number, generation: number) => `${layout.generation(version, shard, generation)}/HEAD`,
+  beat: (version: number, shard: number, generation: number) => `${layout.generation(version, shard, generation)}/BEAT`,
   reference: (content: string) => `references/${content}.json`,
   referenceFile: (content: string, run: string) => `references/${content}-${run}.parquet`,
   rejection: (version: number, shard: number, generation: number) =>
@@ -33,6 +34,11 @@ export const layout = {
   rebuilds: "rebuilds",
   rebuild: (id: string) => `rebuilds/${id}`,
   rebuildProgress: (id: string) => `rebuilds/${id}/PROGRESS`,
+  alerts: "alerts",
+  alert: (role: string) => `alerts/${role}.json`,
+  damages: "damages",
+  damagesOf: (version: number) => `damages/${padded(version, 8)}`,
+  damage: (version: number, view: string) => `damages/${padded(version, 8)}/${view}.json`,
   pins: "pins",
   pin: (run: string) => `pins/${run}`,
 } as const;
@@ -111,8 +117,11 @@ export interface VersionManifest extends Counts {
   readonly format: typeof manifestFormat;
   readonly number: number;
   readonly createdAt: string;
-  /** definition: the project's files have changed, and the cut is the one of the version before. */
-  readonly cause: "origin" | "batch" | "definition" | "rebuild" | "rollback";
+  /**
+   * definition: the project's files have changed, and the cut is the one of the version before; repair: files of that were damaged, and are
+   * made again.
+   */
+  readonly cause: "origin" | "batch" | "definition" | "repair" | "rebuild" | "rollback";
   readonly definition: Definition;
   readonly origin: Position;
   readonly cut: Position;

@@ -17,13 +17,16 @@ export function logStream(stream: StreamDefinition): LogStream {
 /**
  * The origin of every stream: read from the store, or written there at first contact (create-if-absent).
  *
- * @throws LOG_PARTITIONS when the topic was recreated or has fewer or more partitions than it had
+ * @throws LOG_STREAM_MISSING when it was there and is not any more; LOG_PARTITIONS when the topic was recreated or has fewer or more
+ *   partitions than it had
  */
 export async function ensureOrigin(store: Store, log: Log, streams: readonly StreamDefinition[]): Promise<Position> {
   const found: Position[] = [];
   for (const stream of streams) {
-    const now = await log.ensure(logStream(stream));
     const name = layout.origin(stream.name);
+    // what was there once is never made again: an empty one in its place would be another stream
+    const known = await store.exists(name);
+    const now = await log.ensure(known ? { ...logStream(stream), existing: true } : logStream(stream));
     const fresh: OriginFile = { stream: stream.name, topic: stream.topic, id: now.id, first: now.first };
     await store.createIfAbsent(name, seal(fresh));
     const origin = unseal<OriginFile>((await store.read(name))!.toString(), name);

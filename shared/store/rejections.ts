@@ -1,9 +1,11 @@
 /** A rejection: what a proof found wrong in a shard's delta. Its writer tells the delta again from there, as a new generation. */
-import type { Position } from "../position.ts";
-import { layout } from "./layout.ts";
+import { isCode, type TidemarkError } from "../errors.ts";
+import { ofShard, type Position } from "../position.ts";
+import { type Head, layout, type VersionManifest } from "./layout.ts";
+import { filesOf } from "./partials.ts";
 import { seal, unseal } from "./sealed.ts";
 import type { Store } from "./store.ts";
-import { generationNumbers } from "./versions.ts";
+import { generationNumbers, newestHead } from "./versions.ts";
 
 export interface Rejection {
   readonly version: number;
@@ -22,6 +24,38 @@ export async function reject(store: Store, rejection: Rejection): Promise<void> 
     before = generation;
     generation = await newest();
   }
+}
+
+/**
+ * Rejects what a damaged file is part of: the entry that names it and all after it, or all of a delta whose HEAD can't be read. Nothing
+ * happens where the newest HEAD does not name it any more.
+ */
+export async function rejectDamaged(store: Store, manifest: VersionManifest, error: TidemarkError): Promise<void> {
+  const file = String(error.facts.file ?? "");
+  for (let shard = 0; shard < manifest.definition.shards; shard++) {
+    const from = await damagedFrom(store, manifest, shard, file);
+    if (!from) continue;
+    await reject(store, { version: manifest.number, shard, from, view: "", why: error.message });
+  }
+}
+
+async function damagedFrom(
+  store: Store,
+  manifest: VersionManifest,
+  shard: number,
+  file: string,
+): Promise<Position | null> {
+  const start = ofShard(manifest.cut, shard, manifest.definition.shards);
+  let head: Head | null;
+  try {
+    head = await newestHead(store, manifest.number, shard);
+  } catch (error) {
+    if (isCode(error, "STORE_CORRUPT") && error.facts.file === file) return start;
+    throw error;
+  }
+  // a chain with a gap is told again from the start
+  if (head && file === layout.head(manifest.number, shard, head.generation)) return start;
+  return head?.entries.find((entry) => filesOf(entry).some((each) => each.name === file))?.from ?? null;
 }
 
 /** @throws STORE_CORRUPT */

@@ -182,6 +182,23 @@ export class Store {
     await rm(this.path(name), { recursive: true, force: true });
   }
 
+  /** Says that its owner is alive: what `changedAt` tells of the empty file changes. Nothing happens where its folder is gone. */
+  async touch(name: string): Promise<void> {
+    await writeFile(this.path(name), "").catch((error: unknown) => {
+      if (!isMissing(error)) throw error;
+    });
+  }
+
+  /** When the file last changed, or was touched; comparable with itself only. Null where there is none. */
+  async changedAt(name: string): Promise<number | null> {
+    try {
+      return (await stat(this.path(name))).mtimeMs;
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw error;
+    }
+  }
+
   /** Milliseconds since the file or folder last changed; Infinity where it is gone. */
   async ageMs(name: string): Promise<number> {
     try {

@@ -28,9 +28,35 @@ export async function readVersion(store: Store, number: number): Promise<Version
   return manifest;
 }
 
+/**
+ * The newest version whose manifest can be read; a damaged one is passed over where there is an older one (see damagedVersions).
+ * @throws STORE_CORRUPT where none can be read
+ */
 export async function newestVersion(store: Store): Promise<VersionManifest | null> {
-  const number = (await versionNumbers(store)).at(-1);
-  return number === undefined ? null : readVersion(store, number);
+  let failure: unknown = null;
+  for (const number of (await versionNumbers(store)).reverse()) {
+    try {
+      return await readVersion(store, number);
+    } catch (error) {
+      // another's cleaning may have been here
+      if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
+      failure ??= error;
+    }
+  }
+  if (failure) throw failure;
+  return null;
+}
+
+/** Why manifests of versions can't be read, newest first. */
+export async function damagedVersions(store: Store): Promise<{ number: number; why: string }[]> {
+  const damaged: { number: number; why: string }[] = [];
+  for (const number of (await versionNumbers(store)).reverse()) {
+    await readVersion(store, number).catch((error: unknown) => {
+      if (!isCode(error, "STORE_CORRUPT")) throw error;
+      damaged.push({ number, why: error.message });
+    });
+  }
+  return damaged;
 }
 
 /**
@@ -39,7 +65,11 @@ export async function newestVersion(store: Store): Promise<VersionManifest | nul
  */
 export async function newerVersion(store: Store, number: number): Promise<VersionManifest | null> {
   if (!(await store.exists(layout.version(number + 1))) && (await store.exists(layout.version(number)))) return null;
-  const newest = await newestVersion(store);
+  const newest = await newestVersion(store).catch((error: unknown) => {
+    // what is followed may itself be the damaged one: it was read when it was whole
+    if (isCode(error, "STORE_CORRUPT")) return null;
+    throw error;
+  });
   return newest && newest.number > number ? newest : null;
 }
 
@@ -60,7 +90,8 @@ export async function publishVersion(store: Store, draft: Omit<VersionManifest, 
         "nothing is lost: the next run starts from it",
       );
     }
-    const manifest: VersionManifest = { ...draft, number: newest ? newest.number + 1 : 0 };
+    const last = (await versionNumbers(store)).at(-1);
+    const manifest: VersionManifest = { ...draft, number: last === undefined ? 0 : last + 1 };
     if (await store.createIfAbsent(layout.version(manifest.number), seal(manifest))) return manifest;
   }
 }
@@ -135,16 +166,22 @@ export async function snapshotOf(store: Store, manifest: VersionManifest): Promi
  */
 export async function bestSnapshot(store: Store): Promise<Snapshot | null> {
   let best: Snapshot | null = null;
+  let failure: unknown = null;
   for (const number of (await versionNumbers(store)).reverse()) {
     let snapshot: Snapshot;
+    let manifest: VersionManifest | null = null;
     try {
-      snapshot = await snapshotOf(store, await readVersion(store, number));
+      manifest = await readVersion(store, number);
+      snapshot = await snapshotOf(store, manifest);
     } catch (error) {
-      if (!best || !isCode(error, "STORE_GAP", "STORE_CORRUPT", "STORE_MISSING")) throw error;
+      failure ??= error;
+      // a version whose manifest is damaged is passed over, as newestVersion does
+      if (!isCode(error, "STORE_GAP", "STORE_CORRUPT", "STORE_MISSING") || (!best && manifest)) throw error;
       continue;
     }
     if (!best || (covers(snapshot.position, best.position) && !equals(snapshot.position, best.position)))
       best = snapshot;
   }
+  if (!best && failure) throw failure;
   return best;
 }

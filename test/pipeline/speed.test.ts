@@ -206,21 +206,26 @@ describe("speed", () => {
     await done;
   });
 
-  it("goes on with its other shards when one is taken over", async () => {
+  it("stands by for a shard that another has taken over, goes on with its own, and takes it again when that one falls silent", async () => {
     await open({ shards: 2 });
     const stop = new AbortController();
-    const done = runSpeed({ ...speedOptions(), shards: null, signal: stop.signal });
-    const fenced = expect(done).rejects.toSatisfy(failing("SPEED_FENCED"));
+    const done = runSpeed({ ...speedOptions(), shards: null, signal: stop.signal, silentMs: 2000 });
     await until(async () => await newestHead(world.store, version.number, 0));
     const other = await world.writer(version, 0);
-    await until(() => world.said.some((line) => line.includes("has taken over")));
+    await until(() => world.said.some((line) => line.includes("standing by")));
     await world.append([event(0, "a"), event(1, "b")]);
     await catchUp(world, other);
     await until(async () => covers((await snapshotOf(world.store, version)).position, world.end));
     expect(await exact()).toBe(1);
-    const last = await world.writer(version, 1);
-    await fenced;
-    await last.close();
+    // a writer that nobody hears of is given up; it can do no harm when it wakes
+    await until(() => world.said.some((line) => line.includes("has fallen silent")));
+    await world.append([event(0, "c"), event(1, "d")]);
+    await until(async () => covers((await snapshotOf(world.store, version)).position, world.end));
+    await expect(other.step()).rejects.toSatisfy(failing("SPEED_FENCED"));
+    await other.close();
+    expect(await exact()).toBe(1);
+    stop.abort();
+    await done;
   });
 
   it.each([2, 3])("covers every partition with %i shards", async (shards) => {
@@ -256,10 +261,20 @@ describe("speed", () => {
     await expect(runArchive({ ...world.batch, log })).rejects.toSatisfy(failing("STORE_BEYOND_LOG"));
   });
 
-  it("is loud about a topic that was deleted and made again", async () => {
+  it("is loud about a topic that was deleted, and about one that was made again or has other partitions", async () => {
     await open();
-    const opening = ensureVersion(world.store, new MemoryLog(), async () => world.definition);
-    await expect(opening).rejects.toSatisfy(failing("LOG_PARTITIONS"));
+    const other = new MemoryLog();
+    const opening = () => ensureVersion(world.store, other, async () => world.definition);
+    await expect(opening()).rejects.toSatisfy(failing("LOG_STREAM_MISSING"));
+    const topic = logStream(world.stream);
+    await expect(other.end(topic)).rejects.toSatisfy(failing("LOG_STREAM_MISSING"));
+    await other.ensure(topic);
+    await expect(opening()).rejects.toSatisfy(failing("LOG_PARTITIONS"));
+    const { id, first } = await world.log.ensure(topic);
+    const grown = changed(world.log, { ensure: async () => ({ id, first: [...first, 0] }) });
+    await expect(ensureVersion(world.store, grown, async () => world.definition)).rejects.toSatisfy(
+      failing("LOG_PARTITIONS"),
+    );
   });
 
   it("opens a writer only where its first HEAD is committed", async () => {

@@ -6,6 +6,7 @@ import { Freshness } from "../../serving/freshness.ts";
 import { httpApi } from "../../serving/http.ts";
 import { SessionPool } from "../../serving/pool.ts";
 import { formatPosition } from "../../shared/position.ts";
+import { alertsIn } from "../../shared/store/alerts.ts";
 import { filesOf } from "../../shared/store/partials.ts";
 import { newestHead, newestVersion } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
@@ -84,6 +85,7 @@ describe("the API", () => {
       waitMsMax,
       signal: stop.signal,
       say: (line) => said.push(line),
+      alerts: () => alertsIn(world.store),
     });
   }
 
@@ -145,6 +147,8 @@ describe("the API", () => {
         lagMs: null,
         events: { batch: 20, speed: 10 },
         dead: 0,
+        duplicates: 0,
+        late: 0,
       });
       expect(data.map((row) => [row.shop, row.sales, row.n])).toEqual([
         [null, 6, 4 * 6 + 75],

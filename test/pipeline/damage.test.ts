@@ -1,0 +1,137 @@
+/** Damaged files: never served, said, and made again by whoever owns them, while all other views go on. */
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { runRepair } from "../../batch/run.ts";
+import { Follower } from "../../serving/follower.ts";
+import { verifyFiles } from "../../serving/verify-files.ts";
+import { damagesOf } from "../../shared/store/damage.ts";
+import { layout, type VersionManifest } from "../../shared/store/layout.ts";
+import { bestSnapshot, newestHead, newestVersion, readVersion } from "../../shared/store/versions.ts";
+import { stream } from "../support/view-case.ts";
+import { catchUp, World } from "./world.ts";
+
+const views = {
+  groups: "SELECT g, count(*) AS n FROM events GROUP BY g",
+  total: "SELECT sum(x) AS x FROM events",
+};
+
+let world: World;
+let version: VersionManifest;
+let sent = 0;
+beforeEach(async () => {
+  sent = 0;
+  world = await World.open({ stream: stream("events", { g: "VARCHAR", x: "INTEGER" }), views });
+  await world.firstVersion();
+  await some(20);
+  version = await world.runBatch();
+});
+afterEach(() => world.close());
+
+const some = (count: number) =>
+  world.append(
+    Array.from({ length: count }, () => {
+      const value = JSON.stringify({ g: `g${sent % 3}`, x: sent });
+      return { partition: sent++ % 2, value, valid: true };
+    }),
+  );
+
+/** One bit of a file, under this name alone. */
+function flip(name: string): void {
+  const path = world.store.path(name);
+  const bytes = readFileSync(path);
+  bytes[bytes.length >> 1]! ^= 4;
+  rmSync(path);
+  writeFileSync(path, bytes);
+}
+
+const exact = async () => world.expectExact((await bestSnapshot(world.store))!);
+const damages = async () => {
+  const found = [];
+  for await (const verdict of verifyFiles(world.store, world.log)) if (verdict.damage !== null) found.push(verdict);
+  return found;
+};
+
+describe("a damaged file", () => {
+  it("of a version leaves its view without an answer, until batch has made it again at the same cut", async () => {
+    expect(await damages()).toEqual([]);
+    flip(version.views.groups!.file!.name);
+    const follower = await Follower.open(world.store, world.duck, world.say);
+    const served = follower.pin();
+    expect(served.views.get("groups")!.damaged).toMatch(/hash/);
+    expect(served.views.get("total")!.damaged).toBeNull();
+    served.release();
+    expect(follower.complaint).toMatch(/view groups is damaged/);
+    expect(await damagesOf(world.store, version.number)).toMatchObject([{ view: "groups" }]);
+    expect(await damages()).toMatchObject([{ what: "view groups of version 1" }]);
+
+    const repaired = (await runRepair(world.batch))!.manifest;
+    expect(repaired).toMatchObject({ number: 2, cause: "repair", cut: version.cut });
+    expect(repaired.views.total!.file).toEqual(version.views.total!.file);
+    for (let tries = 0; follower.complaint !== "" && tries < 200; tries++) {
+      await follower.tick();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const again = follower.pin();
+    expect(again.manifest.number).toBe(2);
+    expect(again.views.get("groups")!.damaged).toBeNull();
+    again.release();
+    await follower.close();
+    expect(await exact()).toBe(2);
+    expect(await runRepair(world.batch)).toBeNull();
+  });
+
+  it("that was only read wrongly once is no reason for a version", async () => {
+    const bytes = readFileSync(world.store.path(version.views.groups!.file!.name));
+    flip(version.views.groups!.file!.name);
+    const follower = await Follower.open(world.store, world.duck, world.say);
+    writeFileSync(world.store.path(version.views.groups!.file!.name), bytes);
+    expect(await runRepair(world.batch)).toBeNull();
+    expect(await damagesOf(world.store, version.number)).toEqual([]);
+    await follower.close();
+  });
+
+  it.each(["an entry's file", "HEAD"])("of a delta, %s, is told again by a new generation", async (what) => {
+    const writer = await world.writer(version, 0);
+    for (let i = 0; i < 3; i++) {
+      await some(6);
+      await catchUp(world, writer);
+    }
+    const head = (await newestHead(world.store, 1, 0))!;
+    flip(what === "HEAD" ? layout.head(1, 0, head.generation) : head.entries[1]!.views.groups!.file!.name);
+    const follower = await Follower.open(world.store, world.duck, world.say);
+    expect(follower.position).toEqual(version.cut);
+    expect(follower.complaint).toMatch(/can't be followed/);
+    await some(6);
+    await expect(writer.step()).rejects.toMatchObject({ code: "SPEED_REJECTED" });
+    await writer.close();
+    const second = await world.writer(version, 0);
+    await catchUp(world, second);
+    await second.close();
+    await follower.tick();
+    expect(follower.complaint).toBe("");
+    expect(follower.position).toEqual(world.end);
+    await follower.close();
+    expect(await exact()).toBe(2);
+    expect((await world.runBatch()).proof.state).toBe("proved");
+  });
+
+  it("that is a version's manifest is passed over, and the next batch makes a new one", async () => {
+    await world.runBatch();
+    flip(layout.version(2));
+    expect((await newestVersion(world.store))!.number).toBe(1);
+    await expect(readVersion(world.store, 2)).rejects.toMatchObject({ code: "STORE_CORRUPT" });
+    expect(await damages()).toMatchObject([{ what: "manifest of version 2" }]);
+    expect(await exact()).toBe(2);
+    await some(3);
+    expect((await world.runBatch()).number).toBe(3);
+    expect(await exact()).toBe(2);
+  });
+
+  it("of the archive is named with its offsets", async () => {
+    const [segment] = (await world.store.list(layout.segments("events", 0))).filter((name) => name.endsWith("parquet"));
+    flip(`${layout.segments("events", 0)}/${segment!}`);
+    expect(await damages()).toMatchObject([{ what: "archive of events partition 0, offsets 0 to 10" }]);
+    await expect(world.runBatch()).rejects.toMatchObject({ code: "STORE_CORRUPT" });
+    expect(await exact()).toBe(2);
+  });
+});
