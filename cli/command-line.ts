@@ -112,6 +112,22 @@ function commandLine(found: (invocation: Invocation) => void): Command {
       const { format = json ? "json" : "table", version = null, position = null } = options;
       give("query", command, { sql, format, version, position });
     });
+  const letters = program
+    .command("dead-letters")
+    .description("records that are no events: list, count, correct and replay");
+  letters
+    .command("list [stream]")
+    .description("one JSON line each, to be corrected and replayed")
+    .option("--count", "how many there are, by reason", false)
+    .action((stream: string | undefined, { count }: { count: boolean }, command: Command) => {
+      give("dead-letters", command, { stream: stream ?? null, count, replay: [] });
+    });
+  letters
+    .command("replay <files...>")
+    .description("append the corrected events of such lines (-: standard input), each exactly once")
+    .action((files: string[], _options, command: Command) => {
+      give("dead-letters", command, { stream: null, count: false, replay: files });
+    });
   program
     .command("status")
     .description("streams, log ends, cut, speed position, lag, versions, dead letters")

@@ -41,6 +41,7 @@ function verbs(): { [V in VerbName]: () => Promise<{ run: Run<V> }> } {
     serve: () => import("./verbs/serve.ts"),
     load: () => import("./verbs/load.ts"),
     query: () => import("./verbs/query.ts"),
+    "dead-letters": () => import("./verbs/dead-letters.ts"),
     status: () => import("./verbs/status.ts"),
     explain: () => import("./verbs/explain.ts"),
     diff: () => import("./verbs/diff.ts"),

@@ -23,6 +23,8 @@ export interface VerbArgs {
     readonly version: number | null;
     readonly position: string | null;
   };
+  /** replay: files of corrected lines; none: they are listed, or only counted. stream null: of all. */
+  "dead-letters": { readonly stream: string | null; readonly count: boolean; readonly replay: readonly string[] };
   status: NoArgs;
   explain: { readonly view: string };
   diff: { readonly view: string };

@@ -11,6 +11,7 @@ import { newestVersion } from "../shared/store/versions.ts";
 import { Follower } from "./follower.ts";
 import { Freshness } from "./freshness.ts";
 import { httpApi } from "./http.ts";
+import { Ingest } from "./ingest.ts";
 import { SessionPool } from "./pool.ts";
 
 export interface ServeOptions {
@@ -55,6 +56,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
     waitMsMax,
     say,
     signal: both,
+    ingest: new Ingest(options.log, pool, both),
     alerts: () => alertsIn(store),
   });
   const loops = [follower.run(followMs, both), lookAtLog(options, follower, freshness, both)];

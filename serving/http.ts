@@ -6,16 +6,20 @@ import { covers, formatPosition, parsePosition } from "../shared/position.ts";
 import type { Alert } from "../shared/store/alerts.ts";
 import { type Answering, answer, type Meta, metaOf } from "./answer.ts";
 import { formatOf, mediaTypes } from "./formats.ts";
+import type { Ingest } from "./ingest.ts";
 import { Metrics } from "./metrics.ts";
 import { page } from "./page.ts";
 import { type Problem, problem, problemOf, WaitTimeout } from "./problem.ts";
 import { statusOf } from "./status.ts";
+
+const ingestBytesMax = 16 << 20;
 
 export interface HttpOptions extends Answering {
   /** How long Tidemark-Wait-For may hold a query, ms. */
   readonly waitMsMax: number;
   /** Aborts when the server stops: nothing is waited for any more. */
   readonly signal: AbortSignal;
+  readonly ingest: Ingest;
   /** What the roles say is wrong now. */
   readonly alerts: () => Promise<readonly Alert[]>;
   /** What went wrong unexpectedly; the client hears only that something did. */
@@ -80,6 +84,25 @@ export function httpApi(options: HttpOptions): FastifyInstance {
     reply.header("Vary", "Accept");
     return stamped(reply, meta).type(format.mediaType).send(Readable.from(body));
   });
+  app.addContentTypeParser(
+    ["application/json", "application/x-ndjson", "application/ndjson"],
+    { parseAs: "buffer", bodyLimit: ingestBytesMax },
+    (_request, body, done) => done(null, body),
+  );
+  app.post("/v1/streams/:stream/events", async (request, reply) => {
+    const { stream: name } = request.params as { stream: string };
+    const stream = follower.streams.find((each) => each.name === name);
+    if (!stream) return refuse(reply, problem(404, "NOT_FOUND", `there is no stream "${name}"`));
+    const type = request.headers["content-type"] ?? "";
+    if (!Buffer.isBuffer(request.body))
+      return refuse(reply, problem(415, "MEDIA_TYPE", "send application/json or application/x-ndjson"));
+    const key = request.headers["idempotency-key"];
+    if (key !== undefined && !(typeof key === "string" && /^[\x21-\x7e]{1,200}$/.test(key)))
+      return refuse(reply, problem(400, "USAGE", "Idempotency-Key: at most 200 characters, none of them a space"));
+    const found = await options.ingest.take(stream, request.body, type.includes("ndjson"), key ? `http:${key}` : null);
+    if (found.position !== "") reply.header("Tidemark-Position", found.position);
+    return reply.code(found.accepted === 0 && found.refused.length > 0 ? 422 : 200).send(found);
+  });
   get(app, "/v1/status", async (_request, reply) => reply.send(statusOf(options, await options.alerts())));
   get(app, "/metrics", async (_request, reply) => {
     reply.header("Content-Type", metrics.contentType);
@@ -116,6 +139,7 @@ function notAllowed(request: FastifyRequest, reply: FastifyReply): FastifyReply 
 }
 
 function refuse(reply: FastifyReply, found: Problem): FastifyReply {
+  if (found.status === 429 || found.status === 503) reply.header("Retry-After", 1);
   return reply.code(found.status).type("application/problem+json").send(JSON.stringify(found));
 }
 

@@ -6,7 +6,14 @@ export interface Problem {
   readonly title: string;
   readonly status: number;
   readonly detail: string;
-  readonly code: ErrorCode | "INTERNAL" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "WAIT_TIMEOUT";
+  readonly code:
+    | ErrorCode
+    | "INTERNAL"
+    | "NOT_FOUND"
+    | "METHOD_NOT_ALLOWED"
+    | "NOT_ACCEPTABLE"
+    | "MEDIA_TYPE"
+    | "WAIT_TIMEOUT";
 }
 
 const statusOf: { readonly [code in ErrorCode]?: number } = {
@@ -16,6 +23,9 @@ const statusOf: { readonly [code in ErrorCode]?: number } = {
   SERVE_NOTHING: 503,
   SERVE_VIEW_FAILED: 503,
   SERVE_BUSY: 503,
+  INGEST_BUSY: 429,
+  LOG_APPEND: 503,
+  LOG_STREAM_MISSING: 503,
   LOG_UNREACHABLE: 503,
   STORE_CORRUPT: 503,
   STORE_MISSING: 503,
@@ -27,6 +37,10 @@ const titles: Readonly<Record<number, string>> = {
   404: "There is no such thing",
   405: "That can't be done here",
   406: "Rows do not come in that form",
+  413: "The request is too large",
+  415: "Events do not come in that form",
+  422: "None of the events can be taken",
+  429: "Too much at a time",
   500: "Something went wrong here",
   503: "There is no answer now",
   504: "The answer does not reach that far yet",

@@ -34,6 +34,7 @@ const exitOf = {
   SERVE_VIEW_FAILED: 1,
   SERVE_BUSY: 1,
   VERIFY_DIFFERS: 1,
+  INGEST_BUSY: 1,
   LOAD_INPUT: 1,
   QUERY_FAILED: 1,
 } as const;

@@ -2,15 +2,16 @@
  * The one reader of the past: archive below, log above, joined by offset, as typed events. Recompute, verify, a damaged delta
  * and a speed layer that must go back further than the log still reaches all read through it.
  */
+import type { DuckDBBlobValue } from "@duckdb/node-api";
 import type { Inputs } from "../compiler/texts.ts";
 import { type DeadLetter, type Decoded, Decoder, suppressedFaults } from "../decode/decode.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../definition.ts";
 import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
-import { Duplicates } from "../duplicates/duplicates.ts";
+import { Duplicates, replayPrefix } from "../duplicates/duplicates.ts";
 import { Spill } from "../duplicates/spill.ts";
 import { isCode, TidemarkError } from "../errors.ts";
 import { clipBatches } from "../log/batch.ts";
-import type { Log } from "../log/log.ts";
+import type { Log, RecordBatch } from "../log/log.ts";
 import { offsetAt, type Position, places, type Range } from "../position.ts";
 import { addCounts, type Counts, noCounts } from "../store/counts.ts";
 import type { Segment } from "../store/layout.ts";
@@ -129,6 +130,66 @@ export class History {
     return { counts, dead, latest };
   }
 
+  /**
+   * The dead letters of these ranges with what was sent, a stretch at a time, and the requests of dead letters that were replayed.
+   * @throws as `events`
+   */
+  async *deadLetters(
+    session: Session,
+    stream: StreamDefinition,
+    ranges: readonly Range[],
+  ): AsyncGenerator<{
+    readonly letters: readonly (DeadLetter & { readonly value: Buffer | null })[];
+    readonly replays: readonly string[];
+  }> {
+    for (const range of ranges.filter((each) => each.stream === stream.name)) {
+      const segments = await this.segments(stream.name, range.partition);
+      const inside = segments.filter((segment) => segment.from < range.upto && segment.upto > range.from);
+      for (const segment of inside) {
+        const requests = segment.requests ?? [];
+        if (segment.dead === 0 && segment.requests?.length === 0) continue;
+        await this.#check(stream, [segment]);
+        const file = `read_parquet(${quoteText(this.#store.path(segment.file.name))})`;
+        const rows = await session.rows(
+          `SELECT __offset, __fault, __raw FROM ${file} WHERE __fault NOT IN (${suppressedFaults}) AND __offset >= ${range.from} AND __offset < ${range.upto} ORDER BY __offset`,
+        );
+        const replays =
+          segment.requests === null
+            ? (await session.rows(`SELECT DISTINCT __request FROM ${file} WHERE starts_with(__request, 'dl:')`)).map(
+                (row) => String(row.__request),
+              )
+            : requests.map(({ request }) => request).filter((request) => request.startsWith(replayPrefix));
+        const letters = rows.map((row) => ({
+          stream: stream.name,
+          partition: range.partition,
+          offset: Number(row.__offset),
+          reason: String(row.__fault),
+          value: row.__raw === null ? null : Buffer.from((row.__raw as DuckDBBlobValue).bytes),
+        }));
+        yield { letters, replays };
+      }
+      const from = Math.max(segments.at(-1)?.upto ?? range.from, range.from);
+      if (from >= range.upto) continue;
+      const duplicates = await this.duplicatesAt(session, stream, [{ partition: range.partition, offset: from }]);
+      const found: (DeadLetter & { value: Buffer | null })[] = [];
+      const replays = new Set<string>();
+      try {
+        await this.#decodeFromLog(session, stream, { ...range, from }, duplicates, async (decoded, batches) => {
+          for (const { request } of batches.flatMap((batch) => batch.requests))
+            if (request.startsWith(replayPrefix)) replays.add(request);
+          if (decoded.dead.length === 0) return;
+          const values = new Map(
+            batches.flatMap((batch) => batch.records()).map((record) => [record.offset, record.value]),
+          );
+          for (const letter of decoded.dead) found.push({ ...letter, value: values.get(letter.offset) ?? null });
+        });
+      } finally {
+        await duplicates.close();
+      }
+      yield { letters: found, replays: [...replays] };
+    }
+  }
+
   /** Counts of all records below a cut that the archive reaches. @throws STORE_CORRUPT, STORE_GAP */
   async counts(session: Session, cut: Position): Promise<Counts> {
     let counts = noCounts;
@@ -241,7 +302,7 @@ export class History {
     stream: StreamDefinition,
     range: Range,
     duplicates: Duplicates,
-    use: (decoded: Decoded) => Promise<void>,
+    use: (decoded: Decoded, batches: readonly RecordBatch[]) => Promise<void>,
   ): Promise<void> {
     const decoder = new Decoder(session, stream);
     const reader = await this.#log.read(logStream(stream), new Map([[range.partition, range.from]]));
@@ -257,8 +318,9 @@ export class History {
           );
         }
         at = last.upto;
-        const decoded = await decoder.decode(clipBatches(batches, range.upto), duplicates);
-        await use(decoded);
+        const inside = clipBatches(batches, range.upto);
+        const decoded = await decoder.decode(inside, duplicates);
+        await use(decoded, inside);
         await decoded.drop();
       }
     } finally {

@@ -3,13 +3,12 @@
  * its number in its partition, so that what is appended again, because an answer was lost, counts once.
  */
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { StreamDefinition } from "../definition.ts";
-import { isCode } from "../errors.ts";
 import type { Log, NewRecord } from "../log/log.ts";
 import { Partitioner } from "../log/partitioner.ts";
 import { type Position, positionOf } from "../position.ts";
 import { logStream } from "../store/origin.ts";
+import { appendPatiently } from "./append.ts";
 import { keyOf } from "./event-key.ts";
 
 const groupBytes = 1 << 20;
@@ -19,7 +18,6 @@ const groupsAhead = 4;
 
 /** A log that can't be reached is tried again for so long. */
 const patienceMs = 60_000;
-const pauseMsMax = 2000;
 
 export interface ProducerOptions {
   /** Whoever appends the same events again, in the same order, under the same name, appends them once. */
@@ -93,7 +91,13 @@ export class Producer {
     const records = this.#group;
     this.#group = [];
     this.#bytes = 0;
-    const sent: Promise<void> = this.#append(records)
+    const sent: Promise<void> = appendPatiently(
+      this.#log,
+      logStream(this.#stream),
+      records,
+      this.#options.patienceMs ?? patienceMs,
+      this.#options.signal,
+    )
       .then(
         (ends) => {
           this.#durable += records.length;
@@ -109,20 +113,5 @@ export class Producer {
         this.#underWay = this.#underWay.filter((each) => each !== sent);
       });
     this.#underWay.push(sent);
-  }
-
-  /** Again and again: what had arrived already does not count twice. */
-  async #append(records: readonly NewRecord[]): Promise<Map<number, number>> {
-    const { signal } = this.#options;
-    const until = performance.now() + (this.#options.patienceMs ?? patienceMs);
-    for (let pause = 50; ; pause = Math.min(2 * pause, pauseMsMax)) {
-      try {
-        return await this.#log.append(logStream(this.#stream), records);
-      } catch (error) {
-        if (!isCode(error, "LOG_APPEND", "LOG_UNREACHABLE") || performance.now() + pause > until || signal?.aborted)
-          throw error;
-        await sleep(pause, undefined, signal ? { signal } : {}).catch(() => undefined);
-      }
-    }
   }
 }

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Follower } from "../../serving/follower.ts";
 import { Freshness } from "../../serving/freshness.ts";
 import { httpApi } from "../../serving/http.ts";
+import { Ingest } from "../../serving/ingest.ts";
 import { SessionPool } from "../../serving/pool.ts";
 import { formatPosition } from "../../shared/position.ts";
 import { alertsIn } from "../../shared/store/alerts.ts";
@@ -85,6 +86,7 @@ describe("the API", () => {
       waitMsMax,
       signal: stop.signal,
       say: (line) => said.push(line),
+      ingest: new Ingest(world.log, pool, stop.signal),
       alerts: () => alertsIn(world.store),
     });
   }

@@ -1,0 +1,102 @@
+import { createReadStream } from "node:fs";
+import type { Readable } from "node:stream";
+import {
+  type Correction,
+  countByReason,
+  type DeadLetters,
+  listDeadLetters,
+  replayDeadLetters,
+} from "../../serving/dead-letters.ts";
+import type { StreamDefinition } from "../../shared/definition.ts";
+import { messageOf, TidemarkError } from "../../shared/errors.ts";
+import { newestVersion } from "../../shared/store/versions.ts";
+import type { Context } from "../context.ts";
+import { linesOf } from "../input/ndjson.ts";
+import { withProject } from "../opened.ts";
+import { nothing, withSession } from "../snapshot.ts";
+import { tableText } from "../table-text.ts";
+import type { VerbArgs } from "../verb.ts";
+import { streamNamed } from "./load.ts";
+
+/** Lists dead letters as lines that can be corrected, counts them by reason, or replays corrected ones. */
+export async function run(context: Context, args: VerbArgs["dead-letters"]): Promise<number> {
+  return withProject(context, async ({ project, store, log }) => {
+    const manifest = await newestVersion(store);
+    if (!manifest) throw nothing(store);
+    if (args.stream !== null) streamNamed(project, args.stream);
+    const streams = manifest.definition.streams.filter(({ name }) => args.stream === null || name === args.stream);
+    return withSession(project, store, manifest.definition, (session) => {
+      const letters = { store, log, session, manifest };
+      return args.replay.length > 0
+        ? replay(context, letters, streams, args.replay)
+        : list(context, letters, streams, args.count);
+    });
+  });
+}
+
+async function list(
+  context: Context,
+  letters: DeadLetters,
+  streams: readonly StreamDefinition[],
+  count: boolean,
+): Promise<number> {
+  const found = await listDeadLetters(letters, streams);
+  const counts = countByReason(found);
+  if (count)
+    await context.out(context.json ? `${JSON.stringify(counts)}\n` : counts.length > 0 ? tableText(counts) : "");
+  else for (const letter of found) await context.out(`${JSON.stringify(letter)}\n`);
+  const replayed = found.filter((letter) => letter.replayed).length;
+  context.say(`${found.length} dead letters, ${replayed} of them replayed`);
+  return 0;
+}
+
+async function replay(
+  context: Context,
+  letters: DeadLetters,
+  streams: readonly StreamDefinition[],
+  files: readonly string[],
+): Promise<number> {
+  const corrections: Correction[] = [];
+  for (const file of files) {
+    const source: Readable = file === "-" ? process.stdin : createReadStream(file);
+    const name = file === "-" ? "standard input" : file;
+    let line = 0;
+    try {
+      for await (const lines of linesOf(source, name))
+        for (const each of lines) corrections.push(correctionIn(each.toString(), `${name}, line ${++line}`));
+    } catch (error) {
+      if (error instanceof TidemarkError) throw error;
+      throw new TidemarkError(
+        "LOAD_INPUT",
+        `${name} can't be read: ${messageOf(error)}`,
+        "name a file of corrected lines",
+      );
+    }
+  }
+  const result = await replayDeadLetters(letters, streams, corrections);
+  if (context.json) await context.out(`${JSON.stringify(result)}\n`);
+  context.say(`${result.replayed} dead letters replayed, ${result.already} had been replayed before`);
+  return 0;
+}
+
+/** A line of the list, its value corrected: a text, or the event itself. */
+function correctionIn(text: string, where: string): Correction {
+  const wrong = (why: string) =>
+    new TidemarkError(
+      "LOAD_INPUT",
+      `${where}: ${why}`,
+      'write {"stream":…,"partition":…,"offset":…,"value":"<JSON text>"}',
+    );
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    throw wrong("it is not JSON");
+  }
+  const { stream, partition, offset, value } = (parsed ?? {}) as Record<string, unknown>;
+  if (typeof stream !== "string" || typeof partition !== "number" || typeof offset !== "number")
+    throw wrong("it does not name a dead letter");
+  if (typeof value === "string") return { stream, partition, offset, value };
+  if (typeof value === "object" && value !== null) return { stream, partition, offset, value: JSON.stringify(value) };
+  throw wrong("its value is neither a text nor an object");
+}
