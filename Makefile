@@ -1,6 +1,6 @@
 # The front door. Each target sets up what it needs; node, npm and make are enough (a real Kafka also needs java and mvn).
 .DEFAULT_GOAL := help
-.PHONY: help setup build check test test-fast test-slow one fuzz mutate demo dev bench clean
+.PHONY: help setup build check test test-fast test-slow one fuzz faults mutate demo dev bench clean
 
 modules := node_modules/.package-lock.json
 built := dist/.built
@@ -36,6 +36,9 @@ fuzz: $(modules)  ## random views against plain DuckDB: make fuzz N=50000 SEED=2
 
 mutate: $(modules)  ## put faults into copies of the sources: the tests must notice each (ONLY='part of a name')
 	@ONLY="$(ONLY)" node --import jiti/register test/mutation/main.ts
+
+faults: $(built)  ## every fault in full: simulation, kills, zombies, poison … (ONLY=name, N=, SEED=)
+	@ONLY="$(ONLY)" N="$(N)" SEED="$(SEED)" node --import jiti/register test/faults/main.ts
 
 demo: $(built)  ## the whole story in one minute; LOG=kafka runs it on a real broker
 	node dist/demo/main.js $(if $(LOG),--log $(LOG))

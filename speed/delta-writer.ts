@@ -118,6 +118,11 @@ export class DeltaWriter {
     await this.#compacting;
   }
 
+  /** Until what goes on beside the steps has ended. */
+  async settled(): Promise<void> {
+    await this.#compacting;
+  }
+
   /** What duplicate suppression has to know at the position. */
   async #remember(): Promise<void> {
     const { history, session } = this.#options;

@@ -71,7 +71,11 @@ export function failureOf(snapshot: Snapshot, view: string): ViewFailure | null 
 
 /** True where the SQL itself failed on the events; false where the machine did (memory, disk), which says nothing of the view. */
 export function isOfSql(error: unknown): boolean {
-  return !/^(Out of Memory|IO|FATAL|INTERNAL|INTERRUPT|Connection) Error/i.test(messageOf(error));
+  const kind = /^([A-Za-z ]+) Error:/.exec(messageOf(error))?.[1];
+  // what is not DuckDB's own (a file system that is full) is never the view's
+  return (
+    kind !== undefined && !/^(Out of Memory|IO|FATAL|INTERNAL|INTERRUPT|Connection|TransactionContext)$/i.test(kind)
+  );
 }
 
 function firstFailure(head: Head, view: string): ViewFailure | null {

@@ -4,9 +4,10 @@
  */
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { access, link, mkdir, open, readdir, readFile, rename, rm, stat, unlink, writeFile } from "node:fs/promises";
+import { access, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { TidemarkError } from "../errors.ts";
+import { type Disk, realDisk } from "./disk.ts";
 
 /** A file that is part of an answer: whoever reads it checks size and hash first. */
 export interface FileRef {
@@ -20,6 +21,7 @@ export interface FileRef {
 export interface StoreOptions {
   /** false: nothing is fsynced (tests, and files that a crash may take). Default true. */
   readonly durable?: boolean;
+  readonly disk?: Disk;
 }
 
 const formatVersion = 1;
@@ -28,10 +30,12 @@ export class Store {
   /** Absolute path of the folder. */
   readonly root: string;
   readonly #durable: boolean;
+  readonly #disk: Disk;
 
-  private constructor(root: string, durable: boolean) {
+  private constructor(root: string, { durable = true, disk = realDisk }: StoreOptions) {
     this.root = root;
     this.#durable = durable;
+    this.#disk = disk;
   }
 
   /**
@@ -39,8 +43,8 @@ export class Store {
    * @throws DATA_FORMAT when a newer Tidemark wrote it
    */
   static async open(root: string, options: StoreOptions = {}): Promise<Store> {
-    const store = new Store(root, options.durable ?? true);
-    await mkdir(join(root, "scratch"), { recursive: true });
+    const store = new Store(root, options);
+    await store.#disk.makeFolder(join(root, "scratch"));
     const found = await store.read("format.json");
     if (!found) await store.createIfAbsent("format.json", JSON.stringify({ format: formatVersion }));
     const text = (await store.read("format.json"))?.toString() ?? "";
@@ -100,14 +104,14 @@ export class Store {
     await this.#write(aside, content, this.#durable);
     try {
       await this.#folderOf(name, this.#durable);
-      await link(aside, this.path(name));
+      await this.#disk.link(aside, this.path(name));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
       throw error;
     } finally {
-      await unlink(aside);
+      await this.#disk.unlink(aside);
     }
-    if (this.#durable) await syncFolder(dirname(this.path(name)));
+    if (this.#durable) await this.#disk.syncFolder(dirname(this.path(name)));
     return true;
   }
 
@@ -116,11 +120,11 @@ export class Store {
     const aside = this.scratch("replace");
     await this.#write(aside, content, false);
     try {
-      await rename(aside, this.path(name));
+      await this.#disk.rename(aside, this.path(name));
     } catch (error) {
       if (!isMissing(error)) throw error;
       await this.#folderOf(name, false);
-      await rename(aside, this.path(name));
+      await this.#disk.rename(aside, this.path(name));
     }
   }
 
@@ -132,19 +136,19 @@ export class Store {
   /** Gives a finished scratch file its name. Durable: file, then folder, are on disk when this returns. */
   async publish(scratch: string, name: string, options: { durable: boolean }): Promise<FileRef> {
     const durable = this.#durable && options.durable;
-    if (durable) await syncFile(scratch);
+    if (durable) await this.#disk.syncFile(scratch);
     const { bytes, sha256 } = await digest(scratch);
     await this.#folderOf(name, durable);
-    await rename(scratch, this.path(name));
-    if (durable) await syncFolder(dirname(this.path(name)));
+    await this.#disk.rename(scratch, this.path(name));
+    if (durable) await this.#disk.syncFolder(dirname(this.path(name)));
     return { name, bytes, sha256 };
   }
 
   /** A second name for a file, so that another owner's cleaning can't take it. */
   async link(file: FileRef, name: string): Promise<FileRef> {
-    await mkdir(dirname(this.path(name)), { recursive: true });
+    await this.#disk.makeFolder(dirname(this.path(name)));
     try {
-      await link(this.path(file.name), this.path(name));
+      await this.#disk.link(this.path(file.name), this.path(name));
     } catch (error) {
       if (isMissing(error)) throw missing(file.name);
       throw error;
@@ -179,12 +183,12 @@ export class Store {
   }
 
   async remove(name: string): Promise<void> {
-    await rm(this.path(name), { recursive: true, force: true });
+    await this.#disk.remove(this.path(name));
   }
 
   /** Says that its owner is alive: what `changedAt` tells of the empty file changes. Nothing happens where its folder is gone. */
   async touch(name: string): Promise<void> {
-    await writeFile(this.path(name), "").catch((error: unknown) => {
+    await this.#disk.write(this.path(name), "").catch((error: unknown) => {
       if (!isMissing(error)) throw error;
     });
   }
@@ -211,14 +215,15 @@ export class Store {
   /** Makes the folder of a name. A new folder is durable only once the folder that holds it is on disk too. */
   async #folderOf(name: string, durable: boolean): Promise<void> {
     const folder = dirname(this.path(name));
-    const made = await mkdir(folder, { recursive: true });
+    const made = await this.#disk.makeFolder(folder);
     if (!made || !durable) return;
-    for (let each = folder; each.length >= made.length; each = dirname(each)) await syncFolder(dirname(each));
+    for (let each = folder; each.length >= made.length; each = dirname(each))
+      await this.#disk.syncFolder(dirname(each));
   }
 
   async #write(path: string, content: string, durable: boolean): Promise<void> {
-    await writeFile(path, content);
-    if (durable) await syncFile(path);
+    await this.#disk.write(path, content);
+    if (durable) await this.#disk.syncFile(path);
   }
 }
 
@@ -244,22 +249,4 @@ async function digest(path: string): Promise<{ bytes: number; sha256: string }> 
     bytes += (chunk as Buffer).length;
   }
   return { bytes, sha256: hash.digest("hex") };
-}
-
-async function syncFile(path: string): Promise<void> {
-  const handle = await open(path, "r+");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -1,0 +1,27 @@
+import type { Fault, FaultReport } from "../faults/fault.ts";
+import { simulate, type Told } from "./simulation.ts";
+
+const stepsPerSeed = 30;
+
+export const simulation: Fault = {
+  name: "simulation",
+  promise: "every answer is exact at its own position, and no reader goes back",
+  how: "the whole pipeline on a simulated disk and log: crashes at any call, stalls, power cuts, damage, lost appends and answers",
+  full: 10_000,
+  short: 60,
+  run: async ({ n, seed, say }): Promise<FaultReport> => {
+    const failures: string[] = [];
+    const sum: Record<string, number> = {};
+    for (let i = 0; i < n; i++) {
+      try {
+        const told: Told = await simulate(seed + i, stepsPerSeed);
+        for (const [key, value] of Object.entries({ ...told, steps: told.steps.length }))
+          sum[key] = (sum[key] ?? 0) + value;
+      } catch (error) {
+        failures.push(error instanceof Error ? error.message : String(error));
+      }
+      if (i % 20 === 19) say(`${i + 1} seeds, ${failures.length} failures`);
+    }
+    return { n, failures, facts: sum };
+  },
+};

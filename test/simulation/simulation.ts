@@ -1,0 +1,582 @@
+/**
+ * The whole pipeline in one process, driven by one seed: producers, shards, batch, compaction, readers, on a simulated disk and log.
+ * Processes crash between any two calls to the disk, or stall there while others go on; the power fails; files go bad; the log loses
+ * appends and answers and is away. After every step each answer must be what the oracle says at its own position, and no reader goes back.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Batch, runArchive, runBatch, runRepair } from "../../batch/run.ts";
+import { Follower } from "../../serving/follower.ts";
+import type { Served } from "../../serving/loaded.ts";
+import { everything, sqlOf } from "../../serving/query.ts";
+import { Compiler } from "../../shared/compiler/compile.ts";
+import type { Definition, StreamDefinition } from "../../shared/definition.ts";
+import { Duck, type Session } from "../../shared/duckdb/duck.ts";
+import { isCode, isDiskFull, messageOf, TidemarkError } from "../../shared/errors.ts";
+import { History } from "../../shared/history/history.ts";
+import type { Log, NewRecord } from "../../shared/log/log.ts";
+import { MemoryLog } from "../../shared/log/memory.ts";
+import { covers, formatPosition, ofShard, type Position } from "../../shared/position.ts";
+import type { VersionManifest } from "../../shared/store/layout.ts";
+import { ensureVersion, logStream } from "../../shared/store/origin.ts";
+import { Store } from "../../shared/store/store.ts";
+import { newestVersion } from "../../shared/store/versions.ts";
+import { DeltaWriter } from "../../speed/delta-writer.ts";
+import { stream } from "../support/view-case.ts";
+import { seededNumbers } from "../views/seeded.ts";
+import { Crash, SimulatedDisk, type SimulatedProcess } from "./disk.ts";
+import { troubled } from "./log.ts";
+import { Oracle } from "./oracle.ts";
+
+const windowMs = 600_000;
+export const events: StreamDefinition = {
+  ...stream("events", { e: "VARCHAR", g: "VARCHAR", x: "INTEGER" }),
+  id: "e",
+  dedupMs: windowMs,
+  partitions: 2,
+};
+const views = {
+  groups: "SELECT g, count(*) AS n, sum(x) AS s FROM events GROUP BY g",
+  total: "SELECT count(*) AS n, max(x) AS top FROM events",
+};
+
+let compiled: Definition | null = null;
+async function definitionOf(shards: number): Promise<Definition> {
+  if (!compiled) {
+    const duck = await Duck.open({ threads: 1 });
+    const session = await duck.session();
+    const compiler = await Compiler.open(session, [events]);
+    const list = [];
+    for (const [name, sql] of Object.entries(views))
+      list.push(await compiler.compile({ name, file: `views/${name}.sql`, sql, description: "" }));
+    session.close();
+    duck.close();
+    compiled = {
+      project: "simulation",
+      streams: [events],
+      references: [],
+      views: list,
+      timezone: "UTC",
+      duckdb: "test",
+      shards,
+    };
+  }
+  return { ...compiled, shards };
+}
+
+interface Process {
+  readonly disk: SimulatedProcess;
+  readonly store: Store;
+}
+
+interface Speed extends Process {
+  readonly writer: DeltaWriter;
+  readonly version: number;
+  readonly shard: number;
+}
+
+interface Reader {
+  follower: Follower;
+  seen: Position;
+}
+
+/** Something that stands still at a call to the disk. */
+interface Stalled {
+  readonly disk: SimulatedProcess;
+  readonly done: Promise<unknown>;
+}
+
+export interface Told {
+  steps: string[];
+  answers: number;
+  crashes: number;
+  powerCuts: number;
+  stalls: number;
+  damages: number;
+  diskFull: number;
+  lostAppends: number;
+}
+
+export class Simulation {
+  readonly told: Told = {
+    steps: [],
+    answers: 0,
+    crashes: 0,
+    powerCuts: 0,
+    stalls: 0,
+    damages: 0,
+    diskFull: 0,
+    lostAppends: 0,
+  };
+  readonly #random: () => number;
+  readonly #dir = mkdtempSync(join(tmpdir(), "tidemark-sim-"));
+  readonly #disk = new SimulatedDisk(this.#dir);
+  readonly #oracle = new Oracle(events.partitions, windowMs);
+  readonly #memory: MemoryLog;
+  readonly #log: Log;
+  readonly #sessions: Session[] = [];
+  #now = Date.UTC(2026, 0, 1);
+  #troubled = true;
+  #duck!: Duck;
+  #ask!: Session;
+  #definition!: Definition;
+  #speeds: Speed[] = [];
+  #zombies: Speed[] = [];
+  #stalled: Stalled[] = [];
+  #readers: Reader[] = [];
+  #long: { served: Served; position: Position }[] = [];
+  /** Every record that a producer was told is in the log. */
+  readonly #acknowledged = new Set<string>();
+  #requests = 0;
+
+  constructor(seed: number) {
+    this.#random = seededNumbers(seed);
+    this.#memory = new MemoryLog(() => this.#now);
+    const append = this.#memory.append.bind(this.#memory);
+    this.#memory.append = async (to, records) => {
+      const ends = await append(to, records);
+      for (const { partition, value, id } of records) {
+        const { request, sequence } = id!;
+        this.#oracle.append({ partition, event: eventIn(value), request, sequence, time: this.#now });
+      }
+      return ends;
+    };
+    const troubles = { lostAppend: 0.1, lostAnswer: 0.1, away: 0.01, delayed: 0.1 };
+    this.#log = troubled(this.#memory, this.#random, () => (this.#troubled ? troubles : null));
+  }
+
+  #int(below: number): number {
+    return Math.floor(this.#random() * below);
+  }
+
+  async open(): Promise<void> {
+    this.#duck = await Duck.open({ threads: 1 });
+    this.#ask = await this.#duck.session();
+    this.#definition = await definitionOf(1 + this.#int(2));
+    const { store } = await this.#process();
+    await ensureVersion(store, this.#memory, async () => this.#definition);
+    for (let i = 0; i < 2; i++) this.#readers.push(await this.#openReader());
+  }
+
+  async close(): Promise<void> {
+    for (const { disk, done } of this.#stalled) {
+      disk.kill();
+      await done.catch(() => undefined);
+    }
+    for (const { served } of this.#long) served.release();
+    for (const { writer } of [...this.#speeds, ...this.#zombies]) await writer.close().catch(() => undefined);
+    for (const { follower } of this.#readers) await follower.close();
+    for (const session of this.#sessions) session.close();
+    this.#ask.close();
+    this.#duck.close();
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+
+  async step(): Promise<void> {
+    const [name, act] = this.#steps[this.#int(this.#steps.length)]!;
+    this.told.steps.push(name);
+    // clocks go, stand, and are set wrongly
+    this.#now += this.#random() < 0.05 ? (this.#random() < 0.5 ? -3_600_000 : 30 * 3_600_000) : this.#int(200_000);
+    await act();
+    await this.#check();
+  }
+
+  readonly #steps = (
+    [
+      ["append", 6, () => this.#append()],
+      ["flush", 9, () => this.#flush()],
+      ["batch", 2, () => this.#inOwnProcess((batch) => runBatch(batch, this.#random() < 0.3 ? "incremental" : "full"))],
+      ["archive", 1, () => this.#inOwnProcess(runArchive)],
+      ["repair", 1, () => this.#inOwnProcess(runRepair)],
+      ["take over", 1, () => this.#takeOver()],
+      ["zombie", 1, () => this.#zombie()],
+      ["release", 2, () => this.#release()],
+      ["power cut", 0.5, () => this.#powerCut()],
+      ["damage", 1, () => this.#damage()],
+      ["trim", 1, () => this.#trim()],
+      ["long read", 1, () => this.#longRead()],
+      ["restart a reader", 0.5, () => this.#restartReader()],
+    ] as const
+  ).flatMap(([name, weight, act]) =>
+    Array.from({ length: weight * 2 }, () => [name, act as () => Promise<unknown>] as const),
+  );
+
+  // Producers
+
+  /** As a producer does it: again and again, until it is told that all arrived; some give up. */
+  async #append(): Promise<void> {
+    const request = `r${this.#requests++}`;
+    const sequences = [0, 0];
+    const records: NewRecord[] = Array.from({ length: 1 + this.#int(8) }, () => {
+      const partition = this.#int(events.partitions);
+      const event = { e: `e${this.#int(60)}`, g: `g${this.#int(3)}`, x: this.#int(1000) };
+      const value = this.#random() < 0.1 ? "{" : JSON.stringify(event);
+      return { partition, key: null, value: Buffer.from(value), id: { request, sequence: sequences[partition]!++ } };
+    });
+    for (let tries = 0; tries < 6; tries++) {
+      try {
+        await this.#log.append(logStream(events), records);
+        for (const { partition, id } of records) this.#acknowledged.add(`${partition}/${id!.request}/${id!.sequence}`);
+        return;
+      } catch (error) {
+        if (!isCode(error, "LOG_APPEND")) throw error;
+        this.told.lostAppends++;
+        this.#now += this.#int(3) * 1000;
+      }
+    }
+  }
+
+  // Speed
+
+  async #openSpeed(shard: number): Promise<Speed | null> {
+    const process = await this.#process();
+    if (this.#troubled && this.#random() < 0.1) process.disk.crashIn(this.#int(12));
+    const manifest = (await newestVersion(process.store))!;
+    const writer = await this.#survive(process, () => this.#writerOf(process, manifest, shard));
+    return writer ? { ...process, writer, version: manifest.number, shard } : null;
+  }
+
+  async #writerOf({ store }: Process, manifest: VersionManifest, shard: number): Promise<DeltaWriter> {
+    const [session, compactSession] = [await this.#duck.session(), await this.#duck.session()];
+    this.#sessions.push(session, compactSession);
+    const history = new History(store, this.#log, manifest.origin);
+    const say = () => undefined;
+    return DeltaWriter.open(
+      { store, log: this.#log, history, session, compactSession, flushMsMax: 0, now: () => this.#now, say },
+      manifest,
+      shard,
+    );
+  }
+
+  async #flush(): Promise<void> {
+    const shard = this.#int(this.#definition.shards);
+    const speed = await this.#speedOf(shard);
+    if (!speed) return;
+    if (this.#random() < 0.15) speed.disk.crashIn(this.#int(10));
+    else if (this.#random() < 0.05) speed.disk.failIn(this.#int(10));
+    else if (this.#random() < 0.1) return this.#stall(speed.disk, () => this.#stepOf(speed));
+    await this.#stepOf(speed);
+  }
+
+  /** The shard's writer on the newest version, as the daemon would have it. */
+  async #speedOf(shard: number): Promise<Speed | null> {
+    const found = this.#speeds.find((each) => each.shard === shard);
+    const { store } = await this.#process();
+    const newest = (await newestVersion(store))!.number;
+    if (found && found.version === newest) return found;
+    if (found) await this.#drop(found);
+    const opened = await this.#openSpeed(shard);
+    if (opened) this.#speeds.push(opened);
+    return opened;
+  }
+
+  async #stepOf(speed: Speed): Promise<void> {
+    const done = await this.#survive(speed, async () => {
+      await speed.writer.step();
+      await speed.writer.settled();
+      return true;
+    });
+    if (!done && this.#speeds.includes(speed)) await this.#drop(speed);
+  }
+
+  async #drop(speed: Speed): Promise<void> {
+    this.#speeds = this.#speeds.filter((each) => each !== speed);
+    await speed.writer.close().catch(() => undefined);
+  }
+
+  async #takeOver(): Promise<void> {
+    const shard = this.#int(this.#definition.shards);
+    const before = this.#speeds.find((each) => each.shard === shard);
+    if (before) {
+      this.#speeds = this.#speeds.filter((each) => each !== before);
+      this.#zombies.push(before);
+    }
+    const opened = await this.#openSpeed(shard);
+    if (opened) this.#speeds.push(opened);
+  }
+
+  async #zombie(): Promise<void> {
+    const zombie = this.#zombies.pop();
+    if (!zombie) return;
+    await this.#survive(zombie, () => zombie.writer.step());
+    await zombie.writer.close().catch(() => undefined);
+  }
+
+  // Batch
+
+  #batchOf(store: Store): Batch {
+    return {
+      store,
+      log: this.#log,
+      makeDefinition: async () => this.#definition,
+      memoryLimit: "500MB",
+      keepVersions: 3,
+      retentionMs: 1e15,
+      now: () => this.#now,
+      say: () => undefined,
+    };
+  }
+
+  async #inOwnProcess(work: (batch: Batch) => Promise<unknown>): Promise<void> {
+    const process = await this.#process();
+    const run = () => this.#survive(process, () => work(this.#batchOf(process.store)));
+    const dice = this.#random();
+    if (dice < 0.3) process.disk.crashIn(this.#int(60));
+    else if (dice < 0.4) process.disk.failIn(this.#int(60));
+    else if (dice < 0.6) return this.#stall(process.disk, run);
+    await run();
+  }
+
+  /** Goes on until it stands at some call to the disk, or has ended. */
+  async #stall(disk: SimulatedProcess, work: () => Promise<unknown>): Promise<void> {
+    const stands = disk.stallIn(this.#int(40));
+    const done = work();
+    const first = await Promise.race([stands.then(() => "stands"), done.then(() => "done")]);
+    if (first === "done") return disk.release();
+    this.told.stalls++;
+    this.#stalled.push({ disk, done });
+  }
+
+  async #release(): Promise<void> {
+    const stalled = this.#stalled.shift();
+    if (!stalled) return;
+    stalled.disk.release();
+    await stalled.done;
+  }
+
+  // What goes wrong from outside
+
+  async #powerCut(): Promise<void> {
+    this.told.powerCuts++;
+    for (const { disk, done } of this.#stalled.splice(0)) {
+      disk.kill();
+      await done.catch(() => undefined);
+    }
+    for (const { served } of this.#long.splice(0)) served.release();
+    for (const speed of [...this.#speeds.splice(0), ...this.#zombies.splice(0)]) {
+      speed.disk.kill();
+      await speed.writer.close().catch(() => undefined);
+    }
+    for (const { follower } of this.#readers) await follower.close();
+    this.#disk.powerCut(this.#random);
+    this.#readers = [await this.#openReader(), await this.#openReader()];
+  }
+
+  /** A file of a delta or of a version goes bad; both can be made again. */
+  async #damage(): Promise<void> {
+    const folder = this.#random() < 0.7 ? "deltas" : "version-files";
+    const files = this.#disk.files(folder).filter((name) => !name.endsWith("BEAT"));
+    if (files.length === 0) return;
+    this.told.damages++;
+    const file = files.sort()[this.#int(files.length)]!;
+    this.told.steps.push(`(${this.#disk.damage(file, this.#random)} ${folder})`);
+  }
+
+  async #trim(): Promise<void> {
+    const { store } = await this.#process();
+    const newest = (await newestVersion(store))!;
+    const history = new History(store, this.#memory, newest.origin);
+    const below = new Map<number, number>();
+    for (let partition = 0; partition < events.partitions; partition++)
+      below.set(partition, this.#int((await history.archivedTo("events", partition)) + 1));
+    await this.#memory.trim(logStream(events), below);
+  }
+
+  // Readers
+
+  async #openReader(): Promise<Reader> {
+    const { store } = await this.#process();
+    const follower = await Follower.open(store, this.#duck, () => undefined);
+    return { follower, seen: follower.position };
+  }
+
+  async #restartReader(): Promise<void> {
+    const at = this.#int(this.#readers.length);
+    await this.#readers[at]!.follower.close();
+    this.#readers[at] = await this.#openReader();
+  }
+
+  async #longRead(): Promise<void> {
+    const { follower } = this.#readers[this.#int(this.#readers.length)]!;
+    const served = follower.pin();
+    this.#long.push({ served, position: served.position });
+    if (this.#long.length > 2) {
+      const { served: old } = this.#long.shift()!;
+      await this.#expectExact(old);
+      old.release();
+    }
+  }
+
+  async #check(): Promise<void> {
+    for (const reader of this.#readers) {
+      const { follower } = reader;
+      await follower.tick();
+      const served = follower.pin();
+      try {
+        if (!covers(served.position, reader.seen))
+          throw new Error(
+            `a reader went back from ${formatPosition(reader.seen)} to ${formatPosition(served.position)}`,
+          );
+        reader.seen = served.position;
+        await this.#expectExact(served);
+      } finally {
+        served.release();
+      }
+      // a client that shows another reader's token is held until this one is there
+      const token = this.#readers[0]!.follower.position;
+      if ((await follower.covers(token, 0)) && !covers(follower.position, token))
+        throw new Error("a token was passed over");
+    }
+  }
+
+  async #expectExact(served: Served): Promise<void> {
+    const truth = this.#oracle.at(served.position);
+    for (const [name, view] of served.views) {
+      if (view.failed) throw new Error(`view ${name} failed: ${view.failed.message}`);
+      if (view.damaged !== null) continue;
+      const { text, params } = sqlOf(view, everything);
+      const rows = (await this.#ask.read(text, params)).getRows().map((row) => row.map(plain));
+      const found = JSON.stringify(rows.sort((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1)));
+      this.#same(
+        `view ${name} at ${formatPosition(served.position)}, version ${served.manifest.number}`,
+        found,
+        truth[name]!,
+      );
+      this.told.answers++;
+    }
+    const { events: counted, dead, duplicates } = served.counts;
+    this.#same(
+      `counts at ${formatPosition(served.position)}`,
+      JSON.stringify([counted, dead, duplicates]),
+      truth.counts!,
+    );
+  }
+
+  #same(what: string, found: string, truth: string): void {
+    if (found !== truth) throw new Error(`${what}: ${found} instead of ${truth}`);
+  }
+
+  /** Nothing is wrong any more: everything appended is answered, proved, and counted once. */
+  async finish(): Promise<void> {
+    this.told.steps.push("finish");
+    this.#troubled = false;
+    while (this.#stalled.length > 0) await this.#release();
+    const end = this.#oracle.end();
+    for (let round = 0; ; round++) {
+      if (round > 60)
+        throw new Error(
+          `the readers do not reach the end: ${this.#readers.map(({ follower }) => `${formatPosition(follower.position)} ${follower.complaint}`).join("; ")}`,
+        );
+      await this.#inOwnProcessQuietly(runRepair);
+      for (let shard = 0; shard < this.#definition.shards; shard++) {
+        const own = ofShard(end, shard, this.#definition.shards);
+        for (let tries = 0; tries < 40; tries++) {
+          const speed = await this.#speedOf(shard);
+          if (speed) await this.#stepOf(speed);
+          if (speed && covers(speed.writer.position, own)) break;
+        }
+      }
+      await this.#check();
+      await new Promise((resolve) => setImmediate(resolve));
+      const there = this.#readers.every(({ follower }) => covers(follower.position, end) && follower.complaint === "");
+      if (there) break;
+      // a newer version is looked for again after some seconds only
+      if (round % 10 === 9) for (let i = 0; i < this.#readers.length; i++) await this.#restart(i);
+    }
+    // a file may have gone bad that nobody has read since: the first batch finds that, and makes a version without it
+    let last: VersionManifest | null = null;
+    for (let tries = 0; last?.proof.state !== "proved"; tries++) {
+      if (tries > 1) throw new Error(`the last batch is unproved: ${last!.proof.by}`);
+      last = ((await this.#inOwnProcessQuietly(runBatch)) as { manifest: VersionManifest }).manifest;
+      if (!covers(last.cut, end)) throw new Error("the last batch does not reach the end");
+    }
+    const arrived = new Set(
+      this.#oracle.kept.flatMap((own, partition) =>
+        own.map(({ request, sequence }) => `${partition}/${request}/${sequence}`),
+      ),
+    );
+    for (const each of this.#acknowledged)
+      if (!arrived.has(each)) throw new Error(`${each} was acknowledged and is not in the log`);
+    for (const [partition, own] of this.#oracle.kept.entries()) {
+      const counted = own
+        .filter(({ fate }) => fate !== "repeated")
+        .map(({ request, sequence }) => `${request}/${sequence}`);
+      if (new Set(counted).size !== counted.length) throw new Error(`partition ${partition}: a request counted twice`);
+    }
+  }
+
+  async #restart(at: number): Promise<void> {
+    await this.#readers[at]!.follower.close();
+    this.#readers[at] = await this.#openReader();
+  }
+
+  async #inOwnProcessQuietly(work: (batch: Batch) => Promise<unknown>): Promise<unknown> {
+    const { store } = await this.#process();
+    return work(this.#batchOf(store));
+  }
+
+  async #process(): Promise<Process> {
+    const disk = this.#disk.process();
+    return { disk, store: await Store.open(this.#disk.root, { disk }) };
+  }
+
+  /** What a process may end with, or wait for; null then. Anything else is a failure of the run. */
+  async #survive<T>({ disk }: Process, work: () => Promise<T>): Promise<T | null> {
+    try {
+      return await work();
+    } catch (error) {
+      if (disk.isDead || error instanceof Crash) {
+        this.told.crashes++;
+        return null;
+      }
+      if (isDiskFull(error)) {
+        this.told.diskFull++;
+        return null;
+      }
+      const expected = [
+        "SPEED_FENCED",
+        "SPEED_REJECTED",
+        "LOG_UNREACHABLE",
+        "BATCH_STALE",
+        "BATCH_UNPROVED",
+        "LOG_RANGE",
+        "STORE_MISSING",
+        "STORE_CORRUPT",
+      ] as const;
+      if (isCode(error, ...expected)) {
+        this.told.steps.push(`(${error.code})`);
+        return null;
+      }
+      throw error;
+    }
+  }
+}
+
+function eventIn(value: Buffer | null): { e: string; g: string; x: number } | null {
+  try {
+    return JSON.parse(value!.toString()) as { e: string; g: string; x: number };
+  } catch {
+    return null;
+  }
+}
+
+function plain(value: unknown): unknown {
+  return value === null || typeof value === "string" ? value : Number(value);
+}
+
+/** One whole run. @throws Error that names the seed and the steps */
+export async function simulate(seed: number, steps: number): Promise<Told> {
+  const simulation = new Simulation(seed);
+  try {
+    await simulation.open();
+    for (let i = 0; i < steps; i++) await simulation.step();
+    await simulation.finish();
+    return simulation.told;
+  } catch (error) {
+    const what = error instanceof TidemarkError ? error.line : messageOf(error);
+    throw new Error(`SEED=${seed}, after ${simulation.told.steps.join(", ")}: ${what}`, { cause: error });
+  } finally {
+    await simulation.close();
+  }
+}
