@@ -1,6 +1,7 @@
 /** Where ids go that are too many for memory: an LMDB file that is gone when the process is, for it can be made again. */
 import { mkdirSync, rmSync } from "node:fs";
-import { type Database, open, type RootDatabase } from "lmdb";
+import type { Database, RootDatabase } from "lmdb";
+import { openLmdb } from "../lmdb.ts";
 
 /** Ids kept in memory by all who share a spill. About 150 bytes each. */
 const idsInMemory = 500_000;
@@ -81,7 +82,7 @@ export class Spill {
     if (this.#db) return this.#db;
     mkdirSync(this.#folder, { recursive: true });
     // nothing here outlives the process: no fsync
-    this.#env = open({
+    this.#env = openLmdb({
       path: this.#folder,
       noSubdir: false,
       mapSize: 2 ** 40,
