@@ -3,9 +3,10 @@
 import { simulation } from "../simulation/faults.ts";
 import type { Fault } from "./fault.ts";
 import { kills, killsOverKafka, zombies } from "./kills.ts";
+import { manyIds } from "./many-ids.ts";
 import { poison } from "./poison.ts";
 
-const faults: readonly Fault[] = [simulation, poison, kills, killsOverKafka, zombies];
+const faults: readonly Fault[] = [simulation, poison, manyIds, kills, killsOverKafka, zombies];
 
 const { ONLY, N, SEED } = process.env;
 const seed = Number(SEED || 1);

@@ -18,7 +18,9 @@ export const simulation: Fault = {
         for (const [key, value] of Object.entries({ ...told, steps: told.steps.length }))
           sum[key] = (sum[key] ?? 0) + value;
       } catch (error) {
-        failures.push(error instanceof Error ? error.message : String(error));
+        const failure = error instanceof Error ? error.message : String(error);
+        failures.push(failure);
+        say(failure);
       }
       if (i % 20 === 19) say(`${i + 1} seeds, ${failures.length} failures`);
     }

@@ -30,7 +30,7 @@ import { troubled } from "./log.ts";
 import { Oracle } from "./oracle.ts";
 
 const windowMs = 600_000;
-export const events: StreamDefinition = {
+const events: StreamDefinition = {
   ...stream("events", { e: "VARCHAR", g: "VARCHAR", x: "INTEGER" }),
   id: "e",
   dedupMs: windowMs,
@@ -98,7 +98,7 @@ export interface Told {
   lostAppends: number;
 }
 
-export class Simulation {
+class Simulation {
   readonly told: Told = {
     steps: [],
     answers: 0,
