@@ -46,6 +46,7 @@ export async function prove(
       say(`view ${view.name}: not proved, since ${skipped}`);
       continue;
     }
+    if (fresh.file) await store.check(fresh.file);
     const old = snapshotFiles(pinned, view.name);
     const served = combineOf(view, await withIdentity(definition, view, partialsIn(store, view, old)));
     const recomputed = combineOf(

@@ -299,8 +299,50 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "one event too many from the log's tail",
-    file: "shared/history/history.ts",
-    edits: [{ find: "(offset) => offset >= range.upto)", replace: "(offset) => offset > range.upto)" }],
+    file: "shared/log/batch.ts",
+    edits: [{ find: "record.offset < end)", replace: "record.offset <= end)" }],
     tests: ["test/pipeline/history-tail.test.ts"],
+  },
+  {
+    name: "a duplicate window that is a millisecond short",
+    file: "shared/duplicates/duplicates.ts",
+    edits: [{ find: "before >= state.clock - windowMs", replace: "before > state.clock - windowMs" }],
+    tests: ["test/duplicates/rule.test.ts"],
+  },
+  {
+    name: "a repeated request counts",
+    file: "shared/duplicates/duplicates.ts",
+    edits: [{ find: "if (isIn(this.#known, sequence)) return true;", replace: "" }],
+    tests: ["test/duplicates/rule.test.ts"],
+  },
+  {
+    name: "a duplicate window that does not reach back into the archive",
+    file: "shared/history/duplicates-at.ts",
+    edits: [{ find: "duplicates.rememberId(partition, String(each), Number(times[i]))", replace: "void i" }],
+    tests: ["test/pipeline/duplicates.test.ts"],
+  },
+  {
+    name: "a damaged version that nobody is told of",
+    file: "serving/follower.ts",
+    edits: [{ find: "await reportDamage(this.#store, damage).catch(() => undefined);", replace: "void damage;" }],
+    tests: ["test/pipeline/damage.test.ts"],
+  },
+  {
+    name: "a damaged delta that is not told again",
+    file: "shared/store/rejections.ts",
+    edits: [{ find: "if (!from) continue;", replace: "if (from) continue;" }],
+    tests: ["test/pipeline/damage.test.ts"],
+  },
+  {
+    name: "a full disk fails the view",
+    file: "shared/store/partials.ts",
+    edits: [{ find: "return kind !== undefined && ", replace: "return kind === undefined || " }],
+    tests: ["test/pipeline/speed.test.ts"],
+  },
+  {
+    name: "a standby that never takes over",
+    file: "speed/daemon.ts",
+    edits: [{ find: "performance.now() - since < silentMs && ", replace: "" }],
+    tests: ["test/pipeline/speed.test.ts"],
   },
 ];

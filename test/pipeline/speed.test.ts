@@ -289,6 +289,18 @@ describe("speed", () => {
     expect(writer.generation.number).toBe(2);
   });
 
+  it("a disk that is full while partials are published says nothing of the view", async () => {
+    await open();
+    const writer = await world.writer(version, 0);
+    await world.append([event(0, "a")]);
+    const full = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+    vi.spyOn(world.store, "publish").mockRejectedValueOnce(full);
+    await expect(writer.step()).rejects.toThrow("no space left");
+    await catchUp(world, writer);
+    await writer.close();
+    expect(await exact()).toBe(1);
+  });
+
   function speedOptions() {
     const { store, log, say } = world;
     return { store, log, manifest: version, flushMsMax: 1, memoryLimit: "500MB", now: () => world.now, say };
