@@ -94,8 +94,8 @@ const right: [string[], unknown][] = [
   [["rebuild", "delay", "--full-speed"], { verb: "rebuild", args: { views: ["delay"], fullSpeed: true }, options }],
   [["status"], { verb: "status", args: {}, options }],
   [["explain", "delay"], { verb: "explain", args: { view: "delay" }, options }],
-  [["verify"], { verb: "verify", args: { views: [] }, options }],
-  [["verify", "a", "b"], { verb: "verify", args: { views: ["a", "b"] }, options }],
+  [["verify"], { verb: "verify", args: { views: [], files: false }, options }],
+  [["verify", "a", "b"], { verb: "verify", args: { views: ["a", "b"], files: false }, options }],
   [["versions"], { verb: "versions", args: {}, options }],
 ];
 

@@ -6,7 +6,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Compiler } from "../../shared/compiler/compile.ts";
-import type { Coordination } from "../../shared/definition.ts";
+import type { Coordination, ViewDefinition } from "../../shared/definition.ts";
 import { Duck } from "../../shared/duckdb/duck.ts";
 import { type CaseFile, readCaseFile, stream, ViewBench } from "../support/view-case.ts";
 import { seededNumbers } from "./seeded.ts";
@@ -32,6 +32,22 @@ function batchesOf(count: number): number[][] {
   return batches;
 }
 
+/** See `seenAs`; null where it overflows, and may. */
+async function seenIn(
+  bench: ViewBench,
+  view: ViewDefinition,
+  batches: readonly (readonly number[])[],
+  mayOverflow: boolean,
+): Promise<string | null> {
+  try {
+    const seen = await bench.seenAs(view, batches);
+    return !mayOverflow || (await bench.works(seen)) ? seen : null;
+  } catch (error) {
+    if (mayOverflow && /Out of Range Error/.test(String(error))) return null;
+    throw error;
+  }
+}
+
 const tally = { free: 0, ordered: 0, permutations: 0 };
 
 describe(`views in any order, SEED=${seed}`, () => {
@@ -53,9 +69,9 @@ describe(`views in any order, SEED=${seed}`, () => {
           const view = await bench.compile(sql);
           const plain = await bench.plain(view);
           const order = batchesOf(bench.count);
-          const seen = await bench.seenAs(view, order);
           // a sum that comes near its type's end overflows in some orders, in plain DuckDB as well
-          if (file === "trap-wide.sql" && !(await bench.works(seen))) continue;
+          const seen = await seenIn(bench, view, order, file === "trap-wide.sql");
+          if (seen === null) continue;
           // however it arrives, the place in the log decides, if anything does
           await bench.expectSame(view, plain, seen, `SEED=${seed}, seen as ${JSON.stringify(order)}`);
           tally.permutations++;
@@ -64,8 +80,8 @@ describe(`views in any order, SEED=${seed}`, () => {
             continue;
           }
           tally.free++;
-          const rows = await moved.seenAs(view, batchesOf(moved.count));
-          if (file === "trap-wide.sql" && !(await moved.works(rows))) continue;
+          const rows = await seenIn(moved, view, batchesOf(moved.count), file === "trap-wide.sql");
+          if (rows === null) continue;
           await moved.session.run(`CREATE OR REPLACE TEMP TABLE moved AS ${rows}`);
           const text = (await moved.session.read("FROM moved")).getRowObjectsJson();
           const own = (await bench.session.read(seen)).getRowObjectsJson();
