@@ -58,7 +58,7 @@ async function damagedFrom(
   return head?.entries.find((entry) => filesOf(entry).some((each) => each.name === file))?.from ?? null;
 }
 
-/** @throws STORE_CORRUPT */
+/** A rejection that can't be read rejects everything: told again, all is right. */
 export async function rejectionOf(
   store: Store,
   version: number,
@@ -67,5 +67,10 @@ export async function rejectionOf(
 ): Promise<Rejection | null> {
   const name = layout.rejection(version, shard, generation);
   const text = await store.read(name);
-  return text ? unseal<Rejection>(text.toString(), name) : null;
+  try {
+    return text && unseal<Rejection>(text.toString(), name);
+  } catch (error) {
+    if (!isCode(error, "STORE_CORRUPT")) throw error;
+    return { version, shard, from: {}, view: "", why: error.message };
+  }
 }

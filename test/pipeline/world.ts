@@ -2,7 +2,7 @@
  * A whole pipeline in one process, and an oracle beside it: what was appended, as typed events with their places. Every answer
  * the pipeline gives is compared with plain DuckDB over the oracle's events below exactly the answer's position.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Batch, runBatch } from "../../batch/run.ts";
@@ -13,14 +13,15 @@ import { eventColumn, eventType } from "../../shared/compiler/event-order.ts";
 import type { Inputs } from "../../shared/compiler/texts.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../../shared/definition.ts";
-import { Duck, quoteName, type Session } from "../../shared/duckdb/duck.ts";
+import { Duck, quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { History } from "../../shared/history/history.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
-import type { RequestId } from "../../shared/log/log.ts";
+import type { Log, RequestId } from "../../shared/log/log.ts";
 import { MemoryLog } from "../../shared/log/memory.ts";
 import { plainly } from "../../shared/plainly.ts";
 import { covers, formatPosition, ofShard, type Position, places } from "../../shared/position.ts";
+import { keepReference, type ReferenceSource } from "../../shared/project/references.ts";
 import { sumCounts } from "../../shared/store/counts.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import { ensureVersion, logStream } from "../../shared/store/origin.ts";
@@ -34,6 +35,10 @@ export interface WorldOptions {
   /** The views' SQL, by name. */
   readonly views: Readonly<Record<string, string>>;
   readonly shards?: number;
+  /** Reference tables as CSV, by name. */
+  readonly references?: Readonly<Record<string, string>>;
+  /** Default: one in memory. */
+  readonly log?: (data: string, now: () => number) => Log;
 }
 
 /** A record to append; `valid` is what the test knows of it. */
@@ -46,7 +51,7 @@ export interface Sent {
 
 export class World {
   readonly dir: string;
-  readonly log: MemoryLog;
+  log: Log;
   readonly stream: StreamDefinition;
   readonly #duck: Duck;
   readonly #oracle: Session;
@@ -64,21 +69,30 @@ export class World {
   readonly #counted: { partition: number; id: string; time: number }[] = [];
   readonly #requests: { partition: number; request: string; sequence: number; time: number }[] = [];
   readonly #ends: number[];
+  readonly references: readonly ReferenceSource[];
 
-  private constructor(dir: string, stream: StreamDefinition, duck: Duck, oracle: Session) {
+  private constructor(dir: string, { stream, references, log }: WorldOptions, duck: Duck, oracle: Session) {
     this.dir = dir;
     this.stream = stream;
     this.#duck = duck;
     this.#oracle = oracle;
     this.#decoder = new Decoder(oracle, stream);
     this.#ends = Array.from({ length: stream.partitions }, () => 0);
-    this.log = new MemoryLog(() => this.now);
+    mkdirSync(join(dir, "reference"));
+    this.references = Object.entries(references ?? {}).map(([name, csv]) => {
+      const source = `reference/${name}.csv`;
+      writeFileSync(join(dir, source), csv);
+      return { name, source };
+    });
+    const now = () => this.now;
+    this.log = log ? log(join(dir, "data"), now) : new MemoryLog(now);
   }
 
-  static async open({ stream, views, shards = 1 }: WorldOptions): Promise<World> {
+  static async open(options: WorldOptions): Promise<World> {
+    const { stream, views, shards = 1 } = options;
     const duck = await Duck.open({ threads: 2 });
     const oracle = await duck.session();
-    const world = new World(mkdtempSync(join(tmpdir(), "tidemark-world-")), stream, duck, oracle);
+    const world = new World(mkdtempSync(join(tmpdir(), "tidemark-world-")), options, duck, oracle);
     const fields = stream.fields.map((field) => `${quoteName(field.name)} ${field.type}`).join(", ");
     await oracle.run(`CREATE TEMP TABLE oracle (__timestamp BIGINT, __partition INTEGER, __offset BIGINT, ${fields})`);
     world.store = await Store.open(join(world.dir, "data"), { durable: false });
@@ -107,7 +121,9 @@ export class World {
     const duck = await Duck.open({ threads: 1 });
     const own = await duck.session();
     try {
-      const compiler = await Compiler.open(own, [stream]);
+      const references = [];
+      for (const each of this.references) references.push(await keepReference(own, this.store, this.dir, each));
+      const compiler = await Compiler.open(own, [stream], references);
       const compiled: ViewDefinition[] = [];
       for (const [name, sql] of Object.entries(views)) {
         compiled.push(await compiler.compile({ name, file: `views/${name}.sql`, sql, description: "" }));
@@ -115,7 +131,7 @@ export class World {
       this.definition = {
         project: "world",
         streams: [stream],
-        references: [],
+        references,
         views: compiled,
         timezone: "UTC",
         duckdb: "test",
@@ -246,7 +262,10 @@ export class World {
     if (view.ordered)
       fields.push(`CAST({t: __timestamp, p: __partition, o: __offset} AS ${eventType}) AS ${eventColumn}`);
     const select = `SELECT ${fields.join(", ")} FROM oracle WHERE ${this.#below(position)}`;
-    return new Map([[this.stream.name, select]]);
+    const tables = this.references.map(({ name, source }) => {
+      return [name, `FROM read_csv(${quoteText(join(this.dir, source))}, header = true, sample_size = -1)`] as const;
+    });
+    return new Map([[this.stream.name, select], ...tables]);
   }
 
   /** Dead letters below a position. */

@@ -1,0 +1,169 @@
+/**
+ * The data folder that is damaged: a pipeline with two shards that has been through everything that leaves files. Two versions, a
+ * delta told again after a rejection, a rejection not told again yet, dead letters, reference tables, an archive that reaches beyond
+ * the delta, a log trimmed below it, a rebuild that was killed.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { rebuild } from "../../../batch/rebuild.ts";
+import { runArchive } from "../../../batch/run.ts";
+import { EmbeddedLog } from "../../../shared/log/embedded.ts";
+import { furthest, offsetAt, type Position, positionOf } from "../../../shared/position.ts";
+import { layout, type VersionManifest } from "../../../shared/store/layout.ts";
+import { ensureOrigin, logStream } from "../../../shared/store/origin.ts";
+import { reject } from "../../../shared/store/rejections.ts";
+import { seal } from "../../../shared/store/sealed.ts";
+import { newestHead, snapshotOf } from "../../../shared/store/versions.ts";
+import { catchUp, World } from "../../pipeline/world.ts";
+import { stream } from "../../support/view-case.ts";
+import { randomOf } from "../fault.ts";
+
+const events = stream("events", {
+  g: "VARCHAR",
+  x: "INTEGER",
+  d: "DECIMAL(18,3)?",
+  ts: "TIMESTAMP?",
+  text: "VARCHAR?",
+});
+/** Nobody reads it: there is a second origin, so that one can be taken for the other. */
+const other = stream("other", { x: "INTEGER" });
+
+const views = {
+  groups: "SELECT g, count(*) AS n, sum(x) AS x, sum(d) AS d, max(ts) AS ts FROM events GROUP BY g",
+  latest: "SELECT g, last(x) AS x, median(x) AS m, count(DISTINCT text) AS t FROM events GROUP BY g",
+  total: "SELECT count(*) AS n, min(x) AS lo, avg(d) AS d FROM events",
+  labelled: "SELECT l.label, count(*) AS n, sum(x) AS x FROM events e LEFT JOIN labels l ON e.g = l.g GROUP BY l.label",
+  priced: "SELECT p.price, sum(x * p.price) AS x FROM events e JOIN prices p ON e.g = p.g GROUP BY p.price",
+  whole: "SELECT x, g, d, ts, text, count(*) AS n FROM events GROUP BY ALL",
+};
+
+const references = {
+  labels: "g,label\ng0,zero\ng1,one\ng2,two\ng3,three\n",
+  prices: "g,price\ng0,3\ng1,5\ng2,7\ng4,11\n",
+};
+
+const malformed = ["{", '{"g":"g1"}', '{"g":"g1","x":"12"}', '{"g":1,"x":1}', "[]", '{"g":"g1","x":1.5}'];
+
+export interface Pristine {
+  readonly world: World;
+  /** What a HEAD or PROGRESS was before it was replaced, oldest first, by name. */
+  readonly older: ReadonlyMap<string, readonly Buffer[]>;
+  /** Positions of the past that are asked for. */
+  readonly past: readonly Position[];
+}
+
+export async function pristine(seed: number): Promise<Pristine> {
+  const world = await World.open({
+    stream: events,
+    views,
+    references,
+    shards: 2,
+    log: (data, now) => new EmbeddedLog(join(data, "log"), { now }),
+  });
+  const random = randomOf(seed);
+  const older = new Map<string, Buffer[]>();
+  const keep = (name: string) => {
+    const bytes = readFileSync(world.store.path(name));
+    const kept = older.get(name) ?? [];
+    if (!kept.at(-1)?.equals(bytes)) older.set(name, [...kept, bytes]);
+  };
+  let sent = 0;
+  const some = async (count: number) => {
+    world.now += 1000;
+    const records = Array.from({ length: count }, () => {
+      const partition = sent++ % 2;
+      if (random() < 0.08)
+        return { partition, value: malformed[Math.floor(random() * malformed.length)]!, valid: false };
+      const event = {
+        g: `g${Math.floor(random() * 5)}`,
+        x: sent,
+        d: random() < 0.2 ? null : Number((random() * 1000).toFixed(3)),
+        ts: new Date(Date.UTC(2026, 0, 1 + Math.floor(random() * 60))).toISOString().slice(0, 19).replace("T", " "),
+        text: `text ${Math.floor(random() * 1e9).toString(36)}`,
+      };
+      return { partition, value: JSON.stringify(event), valid: true };
+    });
+    await world.append(records);
+  };
+  /** Each time events are appended and told by both shards, in an entry each. */
+  const told = async (version: VersionManifest, times: number) => {
+    const writers = [await world.writer(version, 0), await world.writer(version, 1)];
+    for (let i = 0; i < times; i++) {
+      await some(16);
+      for (const writer of writers) {
+        await catchUp(world, writer);
+        keep(layout.head(version.number, writer.generation.shard, writer.generation.number));
+      }
+    }
+    for (const writer of writers) await writer.close();
+  };
+
+  const zero = await world.firstVersion();
+  await ensureOrigin(world.store, world.log, [other]);
+  await some(40);
+  await told(zero, 2);
+  const one = await world.runBatch();
+  await told(one, 4);
+  for (const shard of [0, 1]) await forge(world, one, shard, 2);
+  await told(one, 3);
+  // what is good may be rejected, too: the writer that comes next tells it again from there
+  const head = (await newestHead(world.store, 1, 1))!;
+  await reject(world.store, { version: 1, shard: 1, from: head.entries[4]!.from, view: "total", why: "a rejection" });
+  await some(30);
+  await runArchive(world.batch);
+  await some(30);
+  const { log } = world;
+  await log.trim(logStream(events), new Map([[0, 9], [1, 13]])); // biome-ignore format: pairs
+
+  let steps = 0;
+  const killed = async () => {
+    const [id] = await world.store.list(layout.rebuilds);
+    keep(layout.rebuildProgress(id!));
+    if (++steps === 4) throw new Error("killed");
+  };
+  const options = {
+    batch: world.batch,
+    views: [],
+    fullSpeed: false,
+    perStep: 30,
+    sleep: killed,
+    onStep: () => undefined,
+  };
+  await rebuild(options).catch((error: unknown) => {
+    if (!(error instanceof Error) || error.message !== "killed") throw error;
+  });
+
+  const { position } = await snapshotOf(world.store, one);
+  const entries = (await newestHead(world.store, 1, 0))!.entries;
+  return {
+    world,
+    older,
+    past: [
+      furthest(one.cut, entries[2]!.upto),
+      moved(position, -1),
+      moved(one.cut, -3),
+      zero.cut,
+      moved(zero.cut, 21),
+      world.end,
+    ],
+  };
+}
+
+function moved(position: Position, by: number): Position {
+  return positionOf(
+    [0, 1].map((partition) => {
+      return { stream: "events", partition, offset: offsetAt(position, "events", partition)! + by };
+    }),
+  );
+}
+
+/** As if speed had told an entry wrongly, with a good hash, and a proof had found it: the next writer tells it again. */
+async function forge(world: World, version: VersionManifest, shard: number, index: number): Promise<void> {
+  const { store } = world;
+  const head = (await newestHead(store, version.number, shard))!;
+  const entry = head.entries[index]!;
+  const wrong = { ...entry, views: { ...entry.views, total: head.entries[index + 1]!.views.total! } };
+  const forged = { ...head, entries: head.entries.with(index, wrong) };
+  await store.replace(layout.head(version.number, shard, head.generation), seal(forged));
+  await reject(store, { version: version.number, shard, from: entry.from, view: "total", why: "the entry is wrong" });
+}
