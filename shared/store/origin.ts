@@ -1,7 +1,7 @@
 /** First contact with the log: origins, and version 0, which any role may make. */
 import type { Definition, StreamDefinition } from "../definition.ts";
-import { TidemarkError } from "../errors.ts";
-import type { Log, LogStream } from "../log/log.ts";
+import { isCode, TidemarkError } from "../errors.ts";
+import type { Log, LogOrigin, LogStream } from "../log/log.ts";
 import { type Position, places, positionOf } from "../position.ts";
 import { noCounts } from "./counts.ts";
 import { layout, manifestFormat, type OriginFile, type VersionManifest } from "./layout.ts";
@@ -26,7 +26,7 @@ export async function ensureOrigin(store: Store, log: Log, streams: readonly Str
     const name = layout.origin(stream.name);
     // what was there once is never made again: an empty one in its place would be another stream
     const known = await store.exists(name);
-    const now = await log.ensure(known ? { ...logStream(stream), existing: true } : logStream(stream));
+    const now = known ? await ensureStill(log, stream) : await log.ensure(logStream(stream));
     const fresh: OriginFile = { stream: stream.name, topic: stream.topic, id: now.id, first: now.first };
     await store.createIfAbsent(name, seal(fresh));
     const origin = unseal<OriginFile>((await store.read(name))!.toString(), name);
@@ -47,6 +47,22 @@ export async function ensureOrigin(store: Store, log: Log, streams: readonly Str
     found.push(positionOf(origin.first.map((offset, partition) => ({ stream: stream.name, partition, offset }))));
   }
   return positionOf(found.flatMap(places));
+}
+
+/** The stream as it is now, which was there before. @throws LOG_STREAM_MISSING */
+async function ensureStill(log: Log, stream: StreamDefinition): Promise<LogOrigin> {
+  try {
+    return await log.ensure({ ...logStream(stream), existing: true });
+  } catch (error) {
+    if (!isCode(error, "LOG_STREAM_MISSING")) throw error;
+    throw new TidemarkError(
+      "LOG_STREAM_MISSING",
+      `the log has no "${stream.topic}" any more, and this data folder was made from it: it was deleted, or this is another log`,
+      "restore it, or use another data folder with --data",
+      { stream: stream.name, topic: stream.topic },
+      error,
+    );
+  }
 }
 
 /** The log's end position over all partitions of these streams. */

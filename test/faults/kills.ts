@@ -57,10 +57,9 @@ class Killing {
     this.#random = randomOf(options.seed);
     mkdirSync(join(this.#dir, "views"));
     const log = options.brokers ? `log: { brokers: [${JSON.stringify(options.brokers)}] },` : "";
-    const stream = `s${options.seed}_${process.pid}`;
     writeFileSync(
       join(this.#dir, "tidemark.config.mjs"),
-      `export default { name: "kills", ${log} streams: { events: { fields: { e: "VARCHAR", g: "VARCHAR", x: "BIGINT" }, id: "e", dedup: "1 hour", key: "e", partitions: 3${options.brokers ? `, topic: "${stream}"` : ""} } }, serve: { port: 0 }, speed: { shards: 2, flushMsMax: 50 } };`,
+      `export default { name: "kills", ${log} streams: { events: { fields: { e: "VARCHAR", g: "VARCHAR", x: "BIGINT" }, id: "e", dedup: "1 hour", key: "e", partitions: 3 } }, serve: { port: 0 }, speed: { shards: 2, flushMsMax: 50 } };`,
     );
     writeFileSync(join(this.#dir, "views/groups.sql"), "SELECT g, count(*) AS n, sum(x) AS s FROM events GROUP BY g");
     writeFileSync(
@@ -144,7 +143,7 @@ class Killing {
       loading.catch((error: unknown) => this.#fail(String(error)));
       while (this.facts.kills! < n) {
         this.#tend();
-        await sleep(150 + this.#random() * (stops ? 800 : 450));
+        await sleep(300 + this.#random() * 900);
         const names = [...this.#roles.keys()].filter((name) => this.#roles.get(name)!.lives);
         const name = names[Math.floor(this.#random() * names.length)];
         if (name === undefined) continue;
