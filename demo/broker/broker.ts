@@ -28,6 +28,8 @@ export interface BrokerOptions {
   readonly dir?: string;
   /** A free one unless told. */
   readonly port?: number;
+  /** The port that clients are told to connect to, where something stands in between; its own unless told. */
+  readonly advertised?: number;
 }
 
 export interface Broker {
@@ -39,7 +41,7 @@ export interface Broker {
   stop(): Promise<void>;
   /** Kills it at once, as a power cut would; the data stays for `restart`. */
   kill(): void;
-  /** Starts it again on the same data and port after `kill`. */
+  /** Starts it again on the same data and port after `kill`, or after `stop` where the folder was given. */
   restart(): Promise<void>;
 }
 
@@ -76,7 +78,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   const controller = await freePort();
   const settings = join(dir, "server.properties");
   const logFile = join(dir, "broker.log");
-  writeFileSync(settings, properties(dir, port, controller));
+  writeFileSync(settings, properties(dir, port, controller, options.advertised ?? port));
   writeFileSync(join(dir, "log4j2.properties"), log4j);
   const classpath = join(libs, "*");
   if (!existsSync(join(dir, "data", "meta.properties"))) {
@@ -213,13 +215,13 @@ function javaEnv(dir: string): NodeJS.ProcessEnv {
   return { ...process.env, LOG_DIR: dir };
 }
 
-function properties(dir: string, port: number, controller: number): string {
+function properties(dir: string, port: number, controller: number, advertised: number): string {
   return `${[
     "process.roles=broker,controller",
     "node.id=1",
     `controller.quorum.voters=1@127.0.0.1:${controller}`,
     `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
-    `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${advertised}`,
     "controller.listener.names=CONTROLLER",
     "inter.broker.listener.name=PLAINTEXT",
     "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",

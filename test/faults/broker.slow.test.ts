@@ -1,0 +1,4 @@
+import { brokerRestarts } from "./broker.ts";
+import { testFault } from "./in-ci.ts";
+
+testFault(brokerRestarts);

@@ -1,0 +1,103 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+const main = join(fileURLToPath(new URL("../../", import.meta.url)), "dist", "cli", "main.js");
+const textMax = 200_000;
+
+export interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** One process of the built program; it is gone with this one at the latest. */
+class Process {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  out = "";
+  err = "";
+
+  constructor(args: readonly string[]) {
+    const { LOG_LEVEL: _level, KAFKA_BROKERS: _brokers, TIDEMARK_DATA: _data, ...env } = process.env;
+    this.child = spawn(process.execPath, [main, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+    const kill = () => void this.child.kill("SIGKILL");
+    process.once("exit", kill);
+    this.child.stdout!.setEncoding("utf8").on("data", (text: string) => {
+      this.out = (this.out + text).slice(-textMax);
+    });
+    this.child.stderr!.setEncoding("utf8").on("data", (text: string) => {
+      this.err = (this.err + text).slice(-textMax);
+    });
+    this.ended = once(this.child, "close").then(([code]) => {
+      process.removeListener("exit", kill);
+      return { code: code as number | null, out: this.out, err: this.err };
+    });
+  }
+}
+
+/** A verb that ends by itself; killed after `msMax`, which shows as a code of null. */
+export async function runVerb(args: readonly string[], msMax: number): Promise<Ended> {
+  const process = new Process(args);
+  const timer = setTimeout(() => process.child.kill("SIGKILL"), msMax);
+  try {
+    return await process.ended;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A role that should never end by itself; where it does it is started again, and that is counted. */
+export class Daemon {
+  readonly #args: readonly string[];
+  #process: Process;
+  #stopping = false;
+  /** How it ended each time without being asked to: the last lines of its standard error. */
+  readonly ends: string[] = [];
+
+  constructor(args: readonly string[]) {
+    this.#args = args;
+    this.#process = this.#start();
+  }
+
+  get lastLines(): string {
+    return lastLines(this.#process.err);
+  }
+
+  /** Where it listens. @throws Error when it does not say so in time */
+  async url(msMax: number): Promise<string> {
+    for (const until = performance.now() + msMax; performance.now() < until; await sleep(20)) {
+      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(this.#process.out + this.#process.err);
+      if (found) return found[0];
+    }
+    throw new Error(`tidemark ${this.#args[0]} did not listen within ${msMax} ms: ${lastLines(this.#process.err)}`);
+  }
+
+  /** SIGTERM, then how it ended; SIGKILL after ten seconds. */
+  async stop(): Promise<Ended> {
+    this.#stopping = true;
+    const { child, ended } = this.#process;
+    child.kill("SIGTERM");
+    const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    const how = await ended;
+    clearTimeout(timer);
+    return how;
+  }
+
+  #start(): Process {
+    const started = new Process(this.#args);
+    void started.ended.then(async ({ code, err }) => {
+      if (this.#stopping) return;
+      this.ends.push(`tidemark ${this.#args[0]} ended with ${code}: ${lastLines(err)}`);
+      await sleep(500);
+      if (!this.#stopping) this.#process = this.#start();
+    });
+    return started;
+  }
+}
+
+export function lastLines(text: string): string {
+  return text.trimEnd().split("\n").slice(-3).join(" | ");
+}
