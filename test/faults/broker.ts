@@ -31,6 +31,7 @@ const stream: StreamDefinition = {
   key: "g",
   time: null,
   id: null,
+  dedupMs: null,
   upcast: null,
   partitions,
 };

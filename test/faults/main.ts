@@ -1,13 +1,23 @@
 /** `make faults [ONLY=name] [N=…] [SEED=…]`: puts every fault in, in full, and prints one table. */
 
 import { simulation } from "../simulation/faults.ts";
+import { brokerRestarts } from "./broker.ts";
 import { corruption } from "./corruption.ts";
 import type { Fault } from "./fault.ts";
 import { kills, killsOverKafka, zombies } from "./kills.ts";
 import { manyIds } from "./many-ids.ts";
 import { poison } from "./poison.ts";
 
-const faults: readonly Fault[] = [simulation, corruption, poison, manyIds, kills, killsOverKafka, zombies];
+const faults: readonly Fault[] = [
+  simulation,
+  corruption,
+  poison,
+  manyIds,
+  kills,
+  killsOverKafka,
+  zombies,
+  brokerRestarts,
+];
 
 const { ONLY, N, SEED } = process.env;
 const seed = Number(SEED || 1);
