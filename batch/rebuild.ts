@@ -9,6 +9,7 @@ import type { Definition, ViewDefinition } from "../shared/definition.ts";
 import { Duck, type Session } from "../shared/duckdb/duck.ts";
 import { messageOf } from "../shared/errors.ts";
 import { History } from "../shared/history/history.ts";
+import { decoderOf } from "../shared/history/segments.ts";
 import { covers, equals, type Position, places, positionOf, rangesBetween } from "../shared/position.ts";
 import { layout, manifestFormat, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, ensureOrigin, ensureVersion } from "../shared/store/origin.ts";
@@ -76,6 +77,13 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     const views = definition.views.filter((view) => isReplayed(view, options.views, newest));
     const progress = await RebuildProgress.open(store, rebuildId(definition, views, origin), origin, batch.say);
     const history = new History(store, log, origin);
+    // read from the archive, no stretch has to look for duplicates in all of the log before it; changed fields count from the cut on only
+    const alike = newest.definition.streams.every((old) => {
+      const now = definition.streams.find((each) => each.name === old.name);
+      return now && decoderOf(now) === decoderOf(old);
+    });
+    if (alike)
+      await archive({ store, log, history, session }, definition.streams, await endOf(log, definition.streams));
     const replay = new Replay(options, history, session, { ...definition, views }, progress);
     const snapshot = await replay.toServed(newest, run);
     const cut = progress.position;

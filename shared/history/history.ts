@@ -221,7 +221,11 @@ export class History {
         await rememberArchived({ session, store: this.#store, stream, partition, segments, check }, offset, duplicates);
         const from = segments.at(-1)?.upto ?? offsetAt(this.#origin, stream.name, partition)!;
         const tail = { stream: stream.name, partition, from, upto: offset };
-        if (from < offset) await this.#decodeFromLog(session, stream, tail, duplicates, async () => undefined);
+        if (from >= offset) continue;
+        // requests are known by their records' headers alone
+        if (stream.dedupMs === null)
+          await this.#readFromLog(stream, tail, async (batches) => void duplicates.judge(batches, null));
+        else await this.#decodeFromLog(session, stream, tail, duplicates, async () => undefined);
       }
       return duplicates;
     } catch (error) {
@@ -305,6 +309,19 @@ export class History {
     use: (decoded: Decoded, batches: readonly RecordBatch[]) => Promise<void>,
   ): Promise<void> {
     const decoder = new Decoder(session, stream);
+    await this.#readFromLog(stream, range, async (batches) => {
+      const decoded = await decoder.decode(batches, duplicates);
+      await use(decoded, batches);
+      await decoded.drop();
+    });
+  }
+
+  /** @param use gets the range's records, in order. @throws LOG_RANGE */
+  async #readFromLog(
+    stream: StreamDefinition,
+    range: Range,
+    use: (batches: readonly RecordBatch[]) => Promise<void>,
+  ): Promise<void> {
     const reader = await this.#log.read(logStream(stream), new Map([[range.partition, range.from]]));
     try {
       for (let at = range.from; at < range.upto; ) {
@@ -318,10 +335,7 @@ export class History {
           );
         }
         at = last.upto;
-        const inside = clipBatches(batches, range.upto);
-        const decoded = await decoder.decode(inside, duplicates);
-        await use(decoded, inside);
-        await decoded.drop();
+        await use(clipBatches(batches, range.upto));
       }
     } finally {
       await reader.close();
