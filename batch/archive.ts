@@ -6,7 +6,7 @@ import { quoteName, quoteText, type Session } from "../shared/duckdb/duck.ts";
 import type { Duplicates } from "../shared/duplicates/duplicates.ts";
 import { isCode, TidemarkError } from "../shared/errors.ts";
 import type { History } from "../shared/history/history.ts";
-import { requestsIn } from "../shared/history/segment-rows.ts";
+import { clockAt, requestsIn } from "../shared/history/segment-rows.ts";
 import { archivedType, decoderOf, dedupOf } from "../shared/history/segments.ts";
 import { clipBatches } from "../shared/log/batch.ts";
 import type { Log } from "../shared/log/log.ts";
@@ -27,9 +27,9 @@ export interface Archiver {
   readonly log: Log;
   readonly history: History;
   readonly session: Session;
-  /** A file closes at so many records or bytes, or where the range ends; never by the clock. Default one million, 128 MB. */
   /** False once these fields are not the stream's any more: whoever publishes new ones counts on the archive below its cut. */
   readonly current?: (stream: StreamDefinition) => Promise<boolean>;
+  /** A file closes at so many records or bytes, or where the range ends; never by the clock. Default one million, 128 MB. */
   readonly recordsPerFile?: number;
   readonly bytesPerFile?: number;
 }
@@ -113,8 +113,7 @@ async function archiveStretch(
     "__fault VARCHAR",
   ];
   await session.run(`CREATE TEMP TABLE ${rows} (${columns.join(", ")})`);
-  const before = await archiver.history.segments(stream.name, partition);
-  const clock = before.reduce((max, segment) => Math.max(max, segment.latest), 0);
+  const clock = clockAt(await archiver.history.segments(stream.name, partition), from);
   const decoder = new Decoder(session, stream);
   let at = from;
   let count = 0;

@@ -23,7 +23,7 @@ export interface Told {
 
 /** What is wrong: an entry of the delta, the older version's own partials, the recompute (it gives another result each time), or nothing any more. */
 export type Blame =
-  | { readonly wrong: "entry"; readonly says: string; readonly rejection: Omit<Rejection, "why"> }
+  | { readonly wrong: "entry"; readonly says: string; readonly rejection: Omit<Rejection, "why" | "generation"> }
   | { readonly wrong: "version" | "recompute" | "nothing"; readonly says: string };
 
 /**

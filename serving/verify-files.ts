@@ -3,10 +3,9 @@ import { messageOf } from "../shared/errors.ts";
 import { readSegments } from "../shared/history/segments.ts";
 import type { Log } from "../shared/log/log.ts";
 import { places } from "../shared/position.ts";
-import { layout, type OriginFile, type VersionManifest } from "../shared/store/layout.ts";
-import { logStream } from "../shared/store/origin.ts";
+import { layout, type VersionManifest } from "../shared/store/layout.ts";
+import { logStream, readOrigin } from "../shared/store/origin.ts";
 import { filesOf } from "../shared/store/partials.ts";
-import { unseal } from "../shared/store/sealed.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
 import { newestHead, newestVersion, readVersion, versionNumbers } from "../shared/store/versions.ts";
 
@@ -43,7 +42,7 @@ export async function* verifyFiles(store: Store, log: Log): AsyncGenerator<FileV
   for (const stream of newest.definition.streams) {
     const name = layout.origin(stream.name);
     yield await judged(name, `origin of stream ${stream.name}`, 0, "restore it from a copy", async () => {
-      unseal<OriginFile>(((await store.read(name)) ?? "").toString(), name);
+      await readOrigin(store, stream.name);
     });
   }
   for (const { stream, partition, offset } of places(newest.origin))

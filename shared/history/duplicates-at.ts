@@ -4,7 +4,7 @@ import { quoteName, type Session } from "../duckdb/duck.ts";
 import { type Duplicates, replayPrefix, requestWindowMs } from "../duplicates/duplicates.ts";
 import type { Segment } from "../store/layout.ts";
 import type { Store } from "../store/store.ts";
-import { clockBefore, requestsIn, rowsOfFile, timedRows } from "./segment-rows.ts";
+import { clockAt, requestsIn, rowsOfFile, timedRows } from "./segment-rows.ts";
 import { dedupOf } from "./segments.ts";
 
 /** The archive of one partition. */
@@ -29,11 +29,10 @@ export async function rememberArchived(
   duplicates: Duplicates,
 ): Promise<void> {
   const below = segments.filter((segment) => segment.from < offset);
-  const whole = below.filter((segment) => segment.upto <= offset);
   // log time at the position is no less than this
-  let clock = whole.reduce((max, segment) => Math.max(max, segment.latest), 0);
+  let clock = clockAt(segments, offset);
   for (const segment of below) {
-    const before = clockBefore(segments, segment);
+    const before = clockAt(segments, segment.from);
     const where = segment.upto > offset ? ` WHERE __offset < ${offset}` : "";
     const end = Math.max(before, segment.latest);
     const recent = end >= clock - requestWindowMs;

@@ -6,9 +6,9 @@ import type { Counts } from "../store/counts.ts";
 import type { RequestRange, Segment } from "../store/layout.ts";
 import type { Store } from "../store/store.ts";
 
-/** Log time where a segment starts, given those before it: the latest timestamp so far, ms. */
-export function clockBefore(segments: readonly Segment[], segment: Segment): number {
-  return segments.filter((each) => each.from < segment.from).reduce((max, each) => Math.max(max, each.latest), 0);
+/** Log time at an offset where a segment of the partition starts, or ends: the latest timestamp of those before, ms. */
+export function clockAt(segments: readonly Segment[], offset: number): number {
+  return segments.filter((each) => each.upto <= offset).reduce((max, each) => Math.max(max, each.latest), 0);
 }
 
 /** A SELECT of rows of a segment with their log time as `__time`, ms. @param clock log time before them */
@@ -66,7 +66,7 @@ export async function countsOf(
   const id = segment.dedup ? `CAST(${quoteName(segment.dedup.id)} AS VARCHAR)` : "NULL";
   const rows = timedRows(
     rowsOfFile(store, segment),
-    clockBefore(segments, segment),
+    clockAt(segments, segment.from),
     `__offset, __timestamp, __fault, ${id} AS id`,
   );
   const isLate = segment.dedup

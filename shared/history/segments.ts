@@ -40,7 +40,10 @@ export async function readSegments(
   for (const name of (await store.list(folder)).filter((each) => each.endsWith(".json"))) {
     const text = await store.read(`${folder}/${name}`);
     if (!text) continue;
-    const segment = unseal<Segment>(text.toString(), `${folder}/${name}`);
+    const path = `${folder}/${name}`;
+    const segment = unseal<Segment>(text.toString(), path, (each) => {
+      return layout.segment(each.stream, each.partition, each.from) === path;
+    });
     if (segment.from !== at || segment.upto <= segment.from) {
       throw new TidemarkError(
         "STORE_GAP",

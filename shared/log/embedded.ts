@@ -231,7 +231,7 @@ export class EmbeddedLog implements Log {
     const bytes = this.#streams.get(stream.topic);
     if (!bytes) return undefined;
     const text = bytes.subarray(4);
-    if (bytes.readUInt32LE(0) !== crc32(text))
+    if (bytes.length < 4 || bytes.readUInt32LE(0) !== crc32(text))
       throw corrupt(stream.name, 0, "all offsets", "its registration is damaged");
     return JSON.parse(text.toString());
   }

@@ -20,6 +20,8 @@ export interface ReferenceSource {
   readonly source: string;
 }
 
+type Kept = Pick<ReferenceTable, "columns" | "file">;
+
 const kinds = /\.((csv|tsv)(\.gz)?|parquet)$/i;
 
 /** One table for each CSV, TSV or Parquet file of reference/, sorted by name. */
@@ -54,7 +56,9 @@ export async function keepReference(
   const known = layout.reference(content);
   const kept = async () => {
     const text = await store?.read(known);
-    return text && unseal<Pick<ReferenceTable, "columns" | "file">>(text.toString(), known);
+    if (!text) return null;
+    const belongs = ({ file }: Kept) => file.name.startsWith(`references/${content}-`);
+    return unseal<Kept>(text.toString(), known, belongs);
   };
   const before = await kept();
   if (before) return { name, source, ...before };

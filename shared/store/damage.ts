@@ -28,7 +28,11 @@ export async function damagesOf(store: Store, version: number): Promise<Damage[]
 /** A note that is torn still says by its name which view it is about. */
 function read(text: string, version: number, name: string): Damage {
   try {
-    return unseal<Damage>(text, name);
+    return unseal<Damage>(
+      text,
+      name,
+      (each) => each.version === version && layout.damage(version, each.view).endsWith(`/${name}`),
+    );
   } catch (error) {
     if (!isCode(error, "STORE_CORRUPT")) throw error;
     return { version, view: name.replace(/\.json$/, ""), file: "", why: error.message };

@@ -29,7 +29,7 @@ export async function ensureOrigin(store: Store, log: Log, streams: readonly Str
     const now = known ? await ensureStill(log, stream) : await log.ensure(logStream(stream));
     const fresh: OriginFile = { stream: stream.name, topic: stream.topic, id: now.id, first: now.first };
     await store.createIfAbsent(name, seal(fresh));
-    const origin = unseal<OriginFile>((await store.read(name))!.toString(), name);
+    const origin = await readOrigin(store, stream.name);
     if (origin.id !== now.id) {
       throw new TidemarkError(
         "LOG_PARTITIONS",
@@ -47,6 +47,14 @@ export async function ensureOrigin(store: Store, log: Log, streams: readonly Str
     found.push(positionOf(origin.first.map((offset, partition) => ({ stream: stream.name, partition, offset }))));
   }
   return positionOf(found.flatMap(places));
+}
+
+/** @throws STORE_CORRUPT, STORE_MISSING */
+export async function readOrigin(store: Store, stream: string): Promise<OriginFile> {
+  const name = layout.origin(stream);
+  const text = await store.read(name);
+  if (!text) throw new TidemarkError("STORE_MISSING", `${name} is missing from the store`, "restore it from a copy");
+  return unseal<OriginFile>(text.toString(), name, (each) => each.stream === stream);
 }
 
 /** The stream as it is now, which was there before. @throws LOG_STREAM_MISSING */

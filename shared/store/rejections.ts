@@ -14,13 +14,17 @@ export interface Rejection {
   readonly from: Position;
   readonly view: string;
   readonly why: string;
+  readonly generation: number;
 }
 
 /** Rejects the newest generation of the shard's delta, and any that takes it over meanwhile without having seen that. */
-export async function reject(store: Store, rejection: Rejection): Promise<void> {
+export async function reject(store: Store, rejection: Omit<Rejection, "generation">): Promise<void> {
   const newest = async () => (await generationNumbers(store, rejection.version, rejection.shard)).at(-1) ?? 0;
   for (let generation = await newest(), before = -1; generation !== before; ) {
-    await store.createIfAbsent(layout.rejection(rejection.version, rejection.shard, generation), seal(rejection));
+    await store.createIfAbsent(
+      layout.rejection(rejection.version, rejection.shard, generation),
+      seal({ ...rejection, generation }),
+    );
     before = generation;
     generation = await newest();
   }
@@ -67,10 +71,13 @@ export async function rejectionOf(
 ): Promise<Rejection | null> {
   const name = layout.rejection(version, shard, generation);
   const text = await store.read(name);
+  if (!text) return null;
   try {
-    return text && unseal<Rejection>(text.toString(), name);
+    return unseal<Rejection>(text.toString(), name, (each) => {
+      return each.version === version && each.shard === shard && each.generation === generation;
+    });
   } catch (error) {
     if (!isCode(error, "STORE_CORRUPT")) throw error;
-    return { version, shard, from: {}, view: "", why: error.message };
+    return { version, shard, generation, from: {}, view: "", why: error.message };
   }
 }

@@ -7,18 +7,27 @@ export function seal(value: unknown): string {
   return `{"sha256":"${hashOf(body)}","body":${body}}\n`;
 }
 
-/** @throws STORE_CORRUPT when the text is torn or altered */
-export function unseal<T>(text: string, name: string): T {
+/**
+ * @param belongs false for whole content that is another file's: the hash says nothing of the name
+ * @throws STORE_CORRUPT when the text is torn, altered or another file's
+ */
+export function unseal<T>(text: string, name: string, belongs: (value: T) => boolean = () => true): T {
   const match = /^\{"sha256":"([0-9a-f]{64})","body":(.*)\}\n$/s.exec(text);
   if (!match || hashOf(match[2]!) !== match[1]) {
-    throw new TidemarkError(
-      "STORE_CORRUPT",
-      `${name} is torn or altered: its hash does not match`,
-      "remove it and run batch, or restart speed: it is derived from the log",
-      { file: name },
-    );
+    throw corrupt(name, "is torn or altered: its hash does not match");
   }
-  return JSON.parse(match[2]!) as T;
+  const value = JSON.parse(match[2]!) as T;
+  if (!belongs(value)) throw corrupt(name, "has the content of another file");
+  return value;
+}
+
+function corrupt(name: string, what: string): TidemarkError {
+  return new TidemarkError(
+    "STORE_CORRUPT",
+    `${name} ${what}`,
+    "remove it and run batch, or restart speed: it is derived from the log",
+    { file: name },
+  );
 }
 
 function hashOf(body: string): string {

@@ -17,7 +17,7 @@ export async function readVersion(store: Store, number: number): Promise<Version
   const text = await store.read(name);
   if (!text)
     throw new TidemarkError("STORE_MISSING", `there is no version ${number}`, "list them with: tidemark versions");
-  const manifest = unseal<VersionManifest>(text.toString(), name);
+  const manifest = unseal<VersionManifest>(text.toString(), name, (each) => each.number === number);
   if (manifest.format !== manifestFormat) {
     throw new TidemarkError(
       "DATA_FORMAT",
@@ -105,12 +105,21 @@ export async function generationNumbers(store: Store, version: number, shard: nu
 export async function readHead(store: Store, version: number, shard: number, generation: number): Promise<Head | null> {
   const name = layout.head(version, shard, generation);
   const text = await store.read(name);
-  return text ? unseal<Head>(text.toString(), name) : null;
+  if (!text) return null;
+  return unseal<Head>(text.toString(), name, (head) => {
+    return head.version === version && head.shard === shard && head.generation === generation;
+  });
 }
 
-/** The newest HEAD of a shard. A damaged one is skipped only by its owner's successor, never by a reader. */
+/**
+ * The newest HEAD of a shard. A damaged one is skipped only by its owner's successor, never by a reader; and where a newer generation's
+ * is not there, a rejected one's does not stand in for it.
+ */
 export async function newestHead(store: Store, version: number, shard: number): Promise<Head | null> {
-  for (const generation of (await generationNumbers(store, version, shard)).reverse()) {
+  const generations = (await generationNumbers(store, version, shard)).reverse();
+  for (const generation of generations) {
+    const newest = generation === generations[0];
+    if (!newest && (await store.exists(layout.rejection(version, shard, generation)))) return null;
     const head = await readHead(store, version, shard, generation);
     if (head) return head;
   }

@@ -257,7 +257,7 @@ export class World {
   }
 
   /** What the view reads below a position, by the oracle. */
-  #inputs(view: ViewDefinition, position: Position): Inputs {
+  inputs(view: ViewDefinition, position: Position): Inputs {
     const fields = this.stream.fields.map((field) => quoteName(field.name));
     if (view.ordered)
       fields.push(`CAST({t: __timestamp, p: __partition, o: __offset} AS ${eventType}) AS ${eventColumn}`);
@@ -284,7 +284,7 @@ export class World {
 
   /** Throws unless the rows of `served` are those of the view's own SQL at the position. False: that SQL itself fails there. */
   async expectRows(view: ViewDefinition, position: Position, served: string): Promise<boolean> {
-    const works = await plainly(this.#oracle, view, this.#inputs(view, position), (plain) =>
+    const works = await plainly(this.#oracle, view, this.inputs(view, position), (plain) =>
       this.#oracle.run(`CREATE OR REPLACE TEMP TABLE truth AS ${plain}`).then(
         () => true,
         () => false,
