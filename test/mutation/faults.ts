@@ -328,6 +328,12 @@ export const faults: readonly Fault[] = [
     tests: ["test/pipeline/damage.test.ts"],
   },
   {
+    name: "a whole file that is taken for another",
+    file: "shared/store/sealed.ts",
+    edits: [{ find: 'if (!belongs(value)) throw corrupt(name, "has the content of another file");', replace: "" }],
+    tests: ["test/faults/corruption.test.ts"],
+  },
+  {
     name: "a damaged delta that is not told again",
     file: "shared/store/rejections.ts",
     edits: [{ find: "if (!from) continue;", replace: "if (from) continue;" }],

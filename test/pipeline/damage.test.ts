@@ -8,7 +8,7 @@ import { damagesOf } from "../../shared/store/damage.ts";
 import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import { bestSnapshot, newestHead, newestVersion, readVersion } from "../../shared/store/versions.ts";
 import { stream } from "../support/view-case.ts";
-import { catchUp, World } from "./world.ts";
+import { catchUp, numberedEvents, World } from "./world.ts";
 
 const views = {
   groups: "SELECT g, count(*) AS n FROM events GROUP BY g",
@@ -17,23 +17,15 @@ const views = {
 
 let world: World;
 let version: VersionManifest;
-let sent = 0;
+let some: (count: number) => Promise<void>;
 beforeEach(async () => {
-  sent = 0;
+  some = numberedEvents(() => world);
   world = await World.open({ stream: stream("events", { g: "VARCHAR", x: "INTEGER" }), views });
   await world.firstVersion();
   await some(20);
   version = await world.runBatch();
 });
 afterEach(() => world.close());
-
-const some = (count: number) =>
-  world.append(
-    Array.from({ length: count }, () => {
-      const value = JSON.stringify({ g: `g${sent % 3}`, x: sent });
-      return { partition: sent++ % 2, value, valid: true };
-    }),
-  );
 
 /** One bit of a file, under this name alone. */
 function flip(name: string): void {

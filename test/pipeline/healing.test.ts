@@ -12,7 +12,7 @@ import { bestSnapshot, newestHead, readVersion, versionNumbers } from "../../sha
 import { runSpeed } from "../../speed/daemon.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
-import { catchUp, World } from "./world.ts";
+import { catchUp, numberedEvents, World } from "./world.ts";
 
 const views = {
   groups: "SELECT g, count(*) AS n, last(x) AS x FROM events GROUP BY g",
@@ -23,22 +23,13 @@ for (const shards of [1, 2]) {
   describe(`with ${shards} ${shards === 1 ? "shard" : "shards"}`, () => {
     let world: World;
     let version: VersionManifest;
-    let sent: number;
+    let some: (count: number) => Promise<void>;
     beforeEach(async () => {
-      sent = 0;
+      some = numberedEvents(() => world);
       world = await World.open({ stream: stream("events", { g: "VARCHAR", x: "INTEGER" }), views, shards });
       version = await world.firstVersion();
     });
     afterEach(() => world.close());
-
-    const some = (count: number) =>
-      world.append(
-        Array.from({ length: count }, () => {
-          const event = { partition: sent % 2, value: JSON.stringify({ g: `g${sent % 3}`, x: sent }), valid: true };
-          sent++;
-          return event;
-        }),
-      );
 
     /** Each call is an entry of every shard. */
     const flushed = async (manifest: VersionManifest, times: number) => {

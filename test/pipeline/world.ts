@@ -334,6 +334,18 @@ export class World {
   }
 }
 
+/** Appends events `{g, x}` that are numbered from 0 on, in turn to two partitions. */
+export function numberedEvents(world: () => World): (count: number) => Promise<void> {
+  let sent = 0;
+  return (count) =>
+    world().append(
+      Array.from({ length: count }, () => {
+        const value = JSON.stringify({ g: `g${sent % 3}`, x: sent });
+        return { partition: sent++ % 2, value, valid: true };
+      }),
+    );
+}
+
 /** Steps a writer until it has reached the log's end for its shard. */
 export async function catchUp(world: World, writer: DeltaWriter): Promise<void> {
   const { shards } = writer.generation.manifest.definition;

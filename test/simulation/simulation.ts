@@ -7,63 +7,24 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Batch, runArchive, runBatch, runRepair } from "../../batch/run.ts";
-import { Follower } from "../../serving/follower.ts";
-import type { Served } from "../../serving/loaded.ts";
-import { everything, sqlOf } from "../../serving/query.ts";
-import { Compiler } from "../../shared/compiler/compile.ts";
-import type { Definition, StreamDefinition } from "../../shared/definition.ts";
+import type { Definition } from "../../shared/definition.ts";
 import { Duck, type Session } from "../../shared/duckdb/duck.ts";
 import { isCode, isDiskFull, messageOf, TidemarkError } from "../../shared/errors.ts";
 import { History } from "../../shared/history/history.ts";
 import type { Log, NewRecord } from "../../shared/log/log.ts";
 import { MemoryLog } from "../../shared/log/memory.ts";
-import { covers, formatPosition, ofShard, type Position } from "../../shared/position.ts";
+import { covers, ofShard } from "../../shared/position.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import { ensureVersion, logStream } from "../../shared/store/origin.ts";
 import { Store } from "../../shared/store/store.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
 import { DeltaWriter } from "../../speed/delta-writer.ts";
-import { stream } from "../support/view-case.ts";
 import { seededNumbers } from "../views/seeded.ts";
+import { definitionOf, events, windowMs } from "./definition.ts";
 import { Crash, SimulatedDisk, type SimulatedProcess } from "./disk.ts";
 import { troubled } from "./log.ts";
 import { Oracle } from "./oracle.ts";
-
-const windowMs = 600_000;
-const events: StreamDefinition = {
-  ...stream("events", { e: "VARCHAR", g: "VARCHAR", x: "INTEGER" }),
-  id: "e",
-  dedupMs: windowMs,
-  partitions: 2,
-};
-const views = {
-  groups: "SELECT g, count(*) AS n, sum(x) AS s FROM events GROUP BY g",
-  total: "SELECT count(*) AS n, max(x) AS top FROM events",
-};
-
-let compiled: Definition | null = null;
-async function definitionOf(shards: number): Promise<Definition> {
-  if (!compiled) {
-    const duck = await Duck.open({ threads: 1 });
-    const session = await duck.session();
-    const compiler = await Compiler.open(session, [events]);
-    const list = [];
-    for (const [name, sql] of Object.entries(views))
-      list.push(await compiler.compile({ name, file: `views/${name}.sql`, sql, description: "" }));
-    session.close();
-    duck.close();
-    compiled = {
-      project: "simulation",
-      streams: [events],
-      references: [],
-      views: list,
-      timezone: "UTC",
-      duckdb: "test",
-      shards,
-    };
-  }
-  return { ...compiled, shards };
-}
+import { Readers, readers } from "./readers.ts";
 
 interface Process {
   readonly disk: SimulatedProcess;
@@ -74,11 +35,6 @@ interface Speed extends Process {
   readonly writer: DeltaWriter;
   readonly version: number;
   readonly shard: number;
-}
-
-interface Reader {
-  follower: Follower;
-  seen: Position;
 }
 
 /** Something that stands still at a call to the disk. */
@@ -119,13 +75,11 @@ class Simulation {
   #now = Date.UTC(2026, 0, 1);
   #troubled = true;
   #duck!: Duck;
-  #ask!: Session;
   #definition!: Definition;
   #speeds: Speed[] = [];
   #zombies: Speed[] = [];
   #stalled: Stalled[] = [];
-  #readers: Reader[] = [];
-  #long: { served: Served; position: Position }[] = [];
+  #readers!: Readers;
   /** Every record that a producer was told is in the log. */
   readonly #acknowledged = new Set<string>();
   #requests = 0;
@@ -152,11 +106,10 @@ class Simulation {
 
   async open(): Promise<void> {
     this.#duck = await Duck.open({ threads: 1 });
-    this.#ask = await this.#duck.session();
     this.#definition = await definitionOf(1 + this.#int(2));
     const { store } = await this.#process();
     await ensureVersion(store, this.#memory, async () => this.#definition);
-    for (let i = 0; i < 2; i++) this.#readers.push(await this.#openReader());
+    this.#readers = await Readers.open(this.#duck, this.#oracle, async () => (await this.#process()).store);
   }
 
   async close(): Promise<void> {
@@ -164,11 +117,9 @@ class Simulation {
       disk.kill();
       await done.catch(() => undefined);
     }
-    for (const { served } of this.#long) served.release();
     for (const { writer } of [...this.#speeds, ...this.#zombies]) await writer.close().catch(() => undefined);
-    for (const { follower } of this.#readers) await follower.close();
+    await this.#readers?.close();
     for (const session of this.#sessions) session.close();
-    this.#ask.close();
     this.#duck.close();
     rmSync(this.#dir, { recursive: true, force: true });
   }
@@ -195,12 +146,16 @@ class Simulation {
       ["power cut", 0.5, () => this.#powerCut()],
       ["damage", 1, () => this.#damage()],
       ["trim", 1, () => this.#trim()],
-      ["long read", 1, () => this.#longRead()],
-      ["restart a reader", 0.5, () => this.#restartReader()],
+      ["long read", 1, () => this.#readers.longRead(this.#int(readers))],
+      ["restart a reader", 0.5, () => this.#readers.restart(this.#int(readers))],
     ] as const
   ).flatMap(([name, weight, act]) =>
     Array.from({ length: weight * 2 }, () => [name, act as () => Promise<unknown>] as const),
   );
+
+  async #check(): Promise<void> {
+    this.told.answers += await this.#readers.check();
+  }
 
   // Producers
 
@@ -353,14 +308,13 @@ class Simulation {
       disk.kill();
       await done.catch(() => undefined);
     }
-    for (const { served } of this.#long.splice(0)) served.release();
     for (const speed of [...this.#speeds.splice(0), ...this.#zombies.splice(0)]) {
       speed.disk.kill();
       await speed.writer.close().catch(() => undefined);
     }
-    for (const { follower } of this.#readers) await follower.close();
+    await this.#readers.stop();
     this.#disk.powerCut(this.#random);
-    this.#readers = [await this.#openReader(), await this.#openReader()];
+    await this.#readers.start();
   }
 
   /** A file of a delta or of a version goes bad; both can be made again. */
@@ -383,80 +337,6 @@ class Simulation {
     await this.#memory.trim(logStream(events), below);
   }
 
-  // Readers
-
-  async #openReader(): Promise<Reader> {
-    const { store } = await this.#process();
-    const follower = await Follower.open(store, this.#duck, () => undefined);
-    return { follower, seen: follower.position };
-  }
-
-  async #restartReader(): Promise<void> {
-    const at = this.#int(this.#readers.length);
-    await this.#readers[at]!.follower.close();
-    this.#readers[at] = await this.#openReader();
-  }
-
-  async #longRead(): Promise<void> {
-    const { follower } = this.#readers[this.#int(this.#readers.length)]!;
-    const served = follower.pin();
-    this.#long.push({ served, position: served.position });
-    if (this.#long.length > 2) {
-      const { served: old } = this.#long.shift()!;
-      await this.#expectExact(old);
-      old.release();
-    }
-  }
-
-  async #check(): Promise<void> {
-    for (const reader of this.#readers) {
-      const { follower } = reader;
-      await follower.tick();
-      const served = follower.pin();
-      try {
-        if (!covers(served.position, reader.seen))
-          throw new Error(
-            `a reader went back from ${formatPosition(reader.seen)} to ${formatPosition(served.position)}`,
-          );
-        reader.seen = served.position;
-        await this.#expectExact(served);
-      } finally {
-        served.release();
-      }
-      // a client that shows another reader's token is held until this one is there
-      const token = this.#readers[0]!.follower.position;
-      if ((await follower.covers(token, 0)) && !covers(follower.position, token))
-        throw new Error("a token was passed over");
-    }
-  }
-
-  async #expectExact(served: Served): Promise<void> {
-    const truth = this.#oracle.at(served.position);
-    for (const [name, view] of served.views) {
-      if (view.failed) throw new Error(`view ${name} failed: ${view.failed.message}`);
-      if (view.damaged !== null) continue;
-      const { text, params } = sqlOf(view, everything);
-      const rows = (await this.#ask.read(text, params)).getRows().map((row) => row.map(plain));
-      const found = JSON.stringify(rows.sort((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1)));
-      this.#same(
-        `view ${name} at ${formatPosition(served.position)}, version ${served.manifest.number}`,
-        found,
-        truth[name]!,
-      );
-      this.told.answers++;
-    }
-    const { events: counted, dead, duplicates } = served.counts;
-    this.#same(
-      `counts at ${formatPosition(served.position)}`,
-      JSON.stringify([counted, dead, duplicates]),
-      truth.counts!,
-    );
-  }
-
-  #same(what: string, found: string, truth: string): void {
-    if (found !== truth) throw new Error(`${what}: ${found} instead of ${truth}`);
-  }
-
   /** Nothing is wrong any more: everything appended is answered, proved, and counted once. */
   async finish(): Promise<void> {
     this.told.steps.push("finish");
@@ -464,10 +344,7 @@ class Simulation {
     while (this.#stalled.length > 0) await this.#release();
     const end = this.#oracle.end();
     for (let round = 0; ; round++) {
-      if (round > 60)
-        throw new Error(
-          `the readers do not reach the end: ${this.#readers.map(({ follower }) => `${formatPosition(follower.position)} ${follower.complaint}`).join("; ")}`,
-        );
+      if (round > 60) throw new Error(`the readers do not reach the end: ${this.#readers.tell()}`);
       await this.#inOwnProcessQuietly(runRepair);
       for (let shard = 0; shard < this.#definition.shards; shard++) {
         const own = ofShard(end, shard, this.#definition.shards);
@@ -479,10 +356,9 @@ class Simulation {
       }
       await this.#check();
       await new Promise((resolve) => setImmediate(resolve));
-      const there = this.#readers.every(({ follower }) => covers(follower.position, end) && follower.complaint === "");
-      if (there) break;
+      if (this.#readers.haveReached(end)) break;
       // a newer version is looked for again after some seconds only
-      if (round % 10 === 9) for (let i = 0; i < this.#readers.length; i++) await this.#restart(i);
+      if (round % 10 === 9) for (let i = 0; i < readers; i++) await this.#readers.restart(i);
     }
     // a file may have gone bad that nobody has read since: the first batch finds that, and makes a version without it
     let last: VersionManifest | null = null;
@@ -504,11 +380,6 @@ class Simulation {
         .map(({ request, sequence }) => `${request}/${sequence}`);
       if (new Set(counted).size !== counted.length) throw new Error(`partition ${partition}: a request counted twice`);
     }
-  }
-
-  async #restart(at: number): Promise<void> {
-    await this.#readers[at]!.follower.close();
-    this.#readers[at] = await this.#openReader();
   }
 
   async #inOwnProcessQuietly(work: (batch: Batch) => Promise<unknown>): Promise<unknown> {
@@ -559,10 +430,6 @@ function eventIn(value: Buffer | null): { e: string; g: string; x: number } | nu
   } catch {
     return null;
   }
-}
-
-function plain(value: unknown): unknown {
-  return value === null || typeof value === "string" ? value : Number(value);
 }
 
 /** One whole run. @throws Error that names the seed and the steps */
