@@ -1,7 +1,7 @@
 /** The one door to DuckDB. */
 import { randomUUID } from "node:crypto";
 import { type DuckDBConnection, DuckDBInstance, type DuckDBResultReader, type DuckDBValue } from "@duckdb/node-api";
-import { sessionMacros } from "./macros.ts";
+import { macros } from "./macros.ts";
 
 export type { DuckDBValue } from "@duckdb/node-api";
 
@@ -27,7 +27,7 @@ export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** One in-memory DuckDB instance. Sessions share its tables and its memory limit. */
+/** One in-memory DuckDB instance. Sessions share its tables, macros and memory limit. */
 export class Duck {
   readonly #instance: DuckDBInstance;
   readonly #timezone: string;
@@ -47,7 +47,11 @@ export class Duck {
     if (options.memoryLimit) settings.memory_limit = options.memoryLimit;
     if (options.threads) settings.threads = String(options.threads);
     if (options.tempDir) settings.temp_directory = options.tempDir;
-    return new Duck(await DuckDBInstance.create(":memory:", settings), options.timezone ?? "UTC");
+    const instance = await DuckDBInstance.create(":memory:", settings);
+    const connection = await instance.connect();
+    for (const macro of macros) await connection.run(macro);
+    connection.closeSync();
+    return new Duck(instance, options.timezone ?? "UTC");
   }
 
   /** @param timezone other than the instance's */
@@ -55,7 +59,6 @@ export class Duck {
     const connection = await this.#instance.connect();
     const session = new Session(connection);
     await session.inZone(timezone);
-    for (const macro of sessionMacros) await session.run(macro);
     return session;
   }
 
