@@ -25,6 +25,7 @@ const statusOf: { readonly [code in ErrorCode]?: number } = {
   SERVE_BUSY: 503,
   INGEST_BUSY: 429,
   LOG_APPEND: 503,
+  LOG_FAILED: 503,
   LOG_STREAM_MISSING: 503,
   LOG_UNREACHABLE: 503,
   STORE_CORRUPT: 503,

@@ -80,6 +80,8 @@ export class EmbeddedLog implements Log {
   #pending: Pending[] = [];
   #scheduled = false;
   #closed = false;
+  /** Why nothing can be read or written any more by this process: a commit failed at its last write, and LMDB gives up then. */
+  #broken: TidemarkError | null = null;
 
   /**
    * @param folder made when it is not there
@@ -314,7 +316,19 @@ export class EmbeddedLog implements Log {
       for (const pending of group) pending.resolve(ends.get(pending)!);
       this.#wake.wake();
     } catch (error) {
+      this.#broken = this.#panic(error);
       for (const pending of group) pending.reject(notAppended(pending.stream, messageOf(error), error));
+    }
+  }
+
+  /** Whether LMDB has given up after this failure of a commit. */
+  #panic(cause: unknown): TidemarkError | null {
+    try {
+      this.#root.resetReadTxn();
+      this.#streams.get("");
+      return null;
+    } catch {
+      return panicked(this.#folder, cause);
     }
   }
 
@@ -336,6 +350,7 @@ export class EmbeddedLog implements Log {
   /** Lets reads see what other processes have committed. */
   #refresh(): void {
     if (this.#closed) throw closed("the embedded log");
+    if (this.#broken) throw this.#broken;
     this.#root.resetReadTxn();
   }
 
@@ -464,4 +479,14 @@ function syncFolder(folder: string): void {
   } finally {
     closeSync(handle);
   }
+}
+
+function panicked(folder: string, cause: unknown): TidemarkError {
+  return new TidemarkError(
+    "LOG_FAILED",
+    `The embedded log at ${folder} failed in the middle of a commit: ${messageOf(cause)}`,
+    "what was committed is safe: look after the disk, then start this process again",
+    { folder },
+    cause,
+  );
 }

@@ -20,9 +20,12 @@ class Process {
   out = "";
   err = "";
 
-  constructor(args: readonly string[]) {
+  constructor(args: readonly string[], more: Readonly<Record<string, string>>) {
     const { LOG_LEVEL: _level, KAFKA_BROKERS: _brokers, TIDEMARK_DATA: _data, ...env } = process.env;
-    this.child = spawn(process.execPath, [main, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+    this.child = spawn(process.execPath, [main, ...args], {
+      env: { ...env, ...more },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     const kill = () => void this.child.kill("SIGKILL");
     process.once("exit", kill);
     this.child.stdout!.setEncoding("utf8").on("data", (text: string) => {
@@ -39,8 +42,12 @@ class Process {
 }
 
 /** A verb that ends by itself; killed after `msMax`, which shows as a code of null. */
-export async function runVerb(args: readonly string[], msMax: number): Promise<Ended> {
-  const process = new Process(args);
+export async function runVerb(
+  args: readonly string[],
+  msMax: number,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  const process = new Process(args, env);
   const timer = setTimeout(() => process.child.kill("SIGKILL"), msMax);
   try {
     return await process.ended;
@@ -49,16 +56,26 @@ export async function runVerb(args: readonly string[], msMax: number): Promise<E
   }
 }
 
-/** A role that should never end by itself; where it does it is started again, and that is counted. */
+interface DaemonOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Started again where it ends by itself. Default true. */
+  readonly again?: boolean;
+}
+
+/** A role that should never end by itself; where it does that is counted. */
 export class Daemon {
   readonly #args: readonly string[];
+  readonly #options: DaemonOptions;
   #process: Process;
   #stopping = false;
+  /** How it ended by itself, last. */
+  ended: Ended | null = null;
   /** How it ended each time without being asked to: the last lines of its standard error. */
   readonly ends: string[] = [];
 
-  constructor(args: readonly string[]) {
+  constructor(args: readonly string[], options: DaemonOptions = {}) {
     this.#args = args;
+    this.#options = options;
     this.#process = this.#start();
   }
 
@@ -87,9 +104,12 @@ export class Daemon {
   }
 
   #start(): Process {
-    const started = new Process(this.#args);
-    void started.ended.then(async ({ code, err }) => {
+    const started = new Process(this.#args, this.#options.env ?? {});
+    void started.ended.then(async (ended) => {
       if (this.#stopping) return;
+      const { code, err } = ended;
+      this.ended = ended;
+      if (this.#options.again === false) return;
       this.ends.push(`tidemark ${this.#args[0]} ended with ${code}: ${lastLines(err)}`);
       await sleep(500);
       if (!this.#stopping) this.#process = this.#start();

@@ -7,10 +7,12 @@ import type { Fault } from "./fault.ts";
 import { kills, killsOverKafka, zombies } from "./kills.ts";
 import { manyIds } from "./many-ids.ts";
 import { poison } from "./poison.ts";
+import { syscalls } from "./syscalls.ts";
 
 const faults: readonly Fault[] = [
   simulation,
   corruption,
+  syscalls,
   poison,
   manyIds,
   kills,

@@ -1,0 +1,190 @@
+/** A small project that each fault gets a copy of, and what must be true of the copy, whatever happened to it. */
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { verify } from "../../../serving/verify.ts";
+import { verifyFiles } from "../../../serving/verify-files.ts";
+import type { StreamDefinition } from "../../../shared/definition.ts";
+import { Duck } from "../../../shared/duckdb/duck.ts";
+import { messageOf, TidemarkError } from "../../../shared/errors.ts";
+import type { Log } from "../../../shared/log/log.ts";
+import { openLog } from "../../../shared/log/open.ts";
+import { covers, formatPosition, type Position, places } from "../../../shared/position.ts";
+import { endOf, logStream } from "../../../shared/store/origin.ts";
+import { pinBest, unpin } from "../../../shared/store/pin.ts";
+import { Store } from "../../../shared/store/store.ts";
+import { bestSnapshot } from "../../../shared/store/versions.ts";
+import { Daemon, runVerb } from "../daemon.ts";
+
+const verbMsMax = 60_000;
+export const perLoad = 40;
+
+/** What a folder holds when it is left alone. */
+export interface Seen {
+  readonly position: Position;
+  /** Events that its log has, each once. */
+  readonly events: number;
+}
+
+export class World {
+  readonly dir: string;
+  readonly #duck: Duck;
+
+  private constructor(dir: string, duck: Duck) {
+    this.dir = dir;
+    this.#duck = duck;
+  }
+
+  /** A version, a delta on it with entries that want compaction, and events that nobody has seen yet. */
+  static async make(): Promise<World> {
+    const dir = mkdtempSync(join(tmpdir(), "tidemark-calls-"));
+    mkdirSync(join(dir, "project", "views"), { recursive: true });
+    const world = new World(dir, await Duck.open({ threads: 1 }));
+    writeFileSync(
+      join(world.project, "tidemark.config.mjs"),
+      `export default { name: "calls", streams: { events: { fields: { e: "VARCHAR", g: "VARCHAR", x: "BIGINT" }, id: "e", dedup: "1 hour", key: "e", partitions: 2 } }, speed: { flushMsMax: 50 }, batch: { keepVersions: 1 } };`,
+    );
+    const view = (name: string, sql: string) => writeFileSync(join(world.project, "views", `${name}.sql`), sql);
+    view("groups", "SELECT g, count(*) AS n, sum(x) AS s FROM events GROUP BY g");
+    view("total", "SELECT count(*) AS n, sum(x) AS s, count(DISTINCT e) AS d FROM events");
+    for (let i = 0; i < 3; i++) await world.#must(["load", "events", world.events(i), "--request-id", `load-${i}`]);
+    await world.#must(["batch", "--once"]);
+    const speed = new Daemon(["speed", ...world.args(world.data)]);
+    for (let i = 3; i < 7; i++) {
+      await world.#must(["load", "events", world.events(i), "--request-id", `load-${i}`]);
+      await world.reached(world.data);
+    }
+    await speed.stop();
+    await world.#must(["load", "events", world.events(7), "--request-id", "load-7"]);
+    return world;
+  }
+
+  get project(): string {
+    return join(this.dir, "project");
+  }
+
+  get data(): string {
+    return join(this.dir, "data");
+  }
+
+  args(data: string): string[] {
+    return ["--project", this.project, "--data", data];
+  }
+
+  /** A file of events of its own, made when it is first asked for; every seventh record is no event. */
+  events(number: number): string {
+    const file = join(this.dir, `events-${number}.ndjson`);
+    if (existsSync(file)) return file;
+    const lines = Array.from({ length: perLoad }, (_, i) => {
+      const x = number * perLoad + i;
+      return i % 7 === 6 ? "{" : JSON.stringify({ e: `e${x}`, g: `g${x % 5}`, x });
+    });
+    writeFileSync(file, `${lines.join("\n")}\n`);
+    return file;
+  }
+
+  /** The folder as it is now, to be spoiled. */
+  copy(to: string): string {
+    rmSync(to, { recursive: true, force: true });
+    cpSync(this.data, to, { recursive: true });
+    return to;
+  }
+
+  /** Until the delta covers everything in the log. @returns false when it does not in time */
+  async reached(data: string, msMax = verbMsMax, ended: () => boolean = () => false): Promise<boolean> {
+    const store = await Store.open(data);
+    const log = openLog({ data, warn: () => undefined });
+    try {
+      for (const until = performance.now() + msMax; ; await sleep(15)) {
+        const snapshot = await bestSnapshot(store).catch(() => null);
+        if (snapshot && covers(snapshot.position, await endOf(log, snapshot.manifest.definition.streams))) return true;
+        if (ended() || performance.now() > until) return false;
+      }
+    } finally {
+      await log.close();
+    }
+  }
+
+  /**
+   * What is served there now is exactly what the log holds below its position, by a plain count as well as by the views' own SQL.
+   * @returns what was seen, or what is wrong
+   */
+  async judge(data: string, files: boolean): Promise<Seen | { wrong: string }> {
+    const log = openLog({ data, warn: () => undefined });
+    const run = "judge";
+    const session = await this.#duck.session();
+    try {
+      const store = await Store.open(data);
+      const snapshot = await pinBest(store, run);
+      if (!snapshot) return { wrong: "nothing is served" };
+      const { definition } = snapshot.manifest;
+      for await (const { view, differences, failed } of verify({ store, log, session, snapshot }, definition.views))
+        if (failed || differences.length > 0)
+          return { wrong: `view ${view} is ${failed?.message ?? JSON.stringify(differences[0])}` };
+      if (files) {
+        for await (const { file, damage } of verifyFiles(store, log))
+          if (damage !== null) return { wrong: `${file}: ${damage}` };
+      }
+      const counted = await count(log, definition.streams[0]!, snapshot.position);
+      const served =
+        snapshot.manifest.events +
+        snapshot.heads.reduce((sum, head) => sum + head.entries.reduce((n, entry) => n + entry.events, 0), 0);
+      if (served !== counted.upto)
+        return {
+          wrong: `${served} events are served at ${formatPosition(snapshot.position)}, and the log has ${counted.upto}`,
+        };
+      return { position: snapshot.position, events: counted.all };
+    } catch (error) {
+      return { wrong: error instanceof TidemarkError ? error.line : messageOf(error) };
+    } finally {
+      session.close();
+      await unpin(await Store.open(data), run);
+      await log.close();
+    }
+  }
+
+  async #must(args: readonly string[]): Promise<void> {
+    const { code, err } = await runVerb([...args, ...this.args(this.data)], verbMsMax);
+    if (code !== 0) throw new Error(`tidemark ${args[0]} ended with ${code}: ${err}`);
+  }
+
+  close(): void {
+    this.#duck.close();
+    rmSync(this.dir, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** Events with another id each, plainly counted: all of them, and those below a position. */
+async function count(
+  log: Log,
+  definition: StreamDefinition,
+  position: Position,
+): Promise<{ all: number; upto: number }> {
+  const stream = logStream(definition);
+  const ends = await log.end(stream);
+  const [all, upto] = [new Set<string>(), new Set<string>()];
+  for (const [partition, end] of ends.entries()) {
+    const below = places(position).find((place) => place.partition === partition)?.offset ?? 0;
+    const reader = await log.read(stream, new Map([[partition, 0]]));
+    for (let at = 0; at < end; ) {
+      for (const batch of await reader.next(1 << 20, 1000)) {
+        for (const { offset, value } of batch.records()) {
+          const text = String(value);
+          if (text === "{") continue;
+          const { e } = JSON.parse(text) as { e: string };
+          all.add(e);
+          if (offset < below) upto.add(e);
+        }
+        at = batch.upto;
+      }
+    }
+    await reader.close();
+  }
+  return { all: all.size, upto: upto.size };
+}
+
+/** Lines a verb said that are not for a person: a stack, an assertion of a library. */
+export function strange(err: string): string | null {
+  return err.split("\n").find((line) => /^\s+at |assert|Segmentation|FATAL|UnhandledPromise/i.test(line)) ?? null;
+}
