@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Database, RootDatabase } from "lmdb";
 import { messageOf, TidemarkError } from "../errors.ts";
@@ -91,7 +91,7 @@ export class EmbeddedLog implements Log {
     this.#folder = resolve(folder);
     this.#now = options.now ?? Date.now;
     try {
-      mkdirSync(this.#folder, { recursive: true });
+      const made = mkdirSync(this.#folder, { recursive: true });
       this.#root = openLmdb({
         path: this.#folder,
         noSubdir: false,
@@ -106,6 +106,8 @@ export class EmbeddedLog implements Log {
       this.#places = this.#root.openDB("places", binary);
       this.#blocks = this.#root.openDB("blocks", binary);
       syncFolder(this.#folder);
+      // a new folder is durable only once the folder that holds it is on disk too
+      for (let each = this.#folder; made && each.length >= made.length; each = dirname(each)) syncFolder(dirname(each));
     } catch (error) {
       throw new TidemarkError(
         "LOG_UNREACHABLE",

@@ -44,7 +44,7 @@ export class Store {
    */
   static async open(root: string, options: StoreOptions = {}): Promise<Store> {
     const store = new Store(root, options);
-    await store.#disk.makeFolder(join(root, "scratch"));
+    await store.#folderOf("scratch/any", store.#durable);
     const found = await store.read("format.json");
     if (!found) await store.createIfAbsent("format.json", JSON.stringify({ format: formatVersion }));
     const text = (await store.read("format.json"))?.toString() ?? "";

@@ -13,6 +13,12 @@ export interface Ended {
   readonly err: string;
 }
 
+interface ProcessOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** A command that runs it. */
+  readonly under?: readonly string[];
+}
+
 /** One process of the built program; it is gone with this one at the latest. */
 class Process {
   readonly child: ChildProcess;
@@ -20,9 +26,10 @@ class Process {
   out = "";
   err = "";
 
-  constructor(args: readonly string[], more: Readonly<Record<string, string>>) {
+  constructor(args: readonly string[], { env: more = {}, under = [] }: ProcessOptions) {
     const { LOG_LEVEL: _level, KAFKA_BROKERS: _brokers, TIDEMARK_DATA: _data, ...env } = process.env;
-    this.child = spawn(process.execPath, [main, ...args], {
+    const [command, ...rest] = [...under, process.execPath, main, ...args];
+    this.child = spawn(command!, rest, {
       env: { ...env, ...more },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -42,12 +49,8 @@ class Process {
 }
 
 /** A verb that ends by itself; killed after `msMax`, which shows as a code of null. */
-export async function runVerb(
-  args: readonly string[],
-  msMax: number,
-  env: Readonly<Record<string, string>> = {},
-): Promise<Ended> {
-  const process = new Process(args, env);
+export async function runVerb(args: readonly string[], msMax: number, options: ProcessOptions = {}): Promise<Ended> {
+  const process = new Process(args, options);
   const timer = setTimeout(() => process.child.kill("SIGKILL"), msMax);
   try {
     return await process.ended;
@@ -56,8 +59,7 @@ export async function runVerb(
   }
 }
 
-interface DaemonOptions {
-  readonly env?: Readonly<Record<string, string>>;
+interface DaemonOptions extends ProcessOptions {
   /** Started again where it ends by itself. Default true. */
   readonly again?: boolean;
 }
@@ -104,7 +106,7 @@ export class Daemon {
   }
 
   #start(): Process {
-    const started = new Process(this.#args, this.#options.env ?? {});
+    const started = new Process(this.#args, this.#options);
     void started.ended.then(async (ended) => {
       if (this.#stopping) return;
       const { code, err } = ended;

@@ -7,12 +7,14 @@ import type { Fault } from "./fault.ts";
 import { kills, killsOverKafka, zombies } from "./kills.ts";
 import { manyIds } from "./many-ids.ts";
 import { poison } from "./poison.ts";
+import { publishOrder } from "./publish-order.ts";
 import { syscalls } from "./syscalls.ts";
 
 const faults: readonly Fault[] = [
   simulation,
   corruption,
   syscalls,
+  publishOrder,
   poison,
   manyIds,
   kills,

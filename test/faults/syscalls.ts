@@ -9,7 +9,8 @@ import { covers, formatPosition } from "../../shared/position.ts";
 import { Daemon, type Ended, lastLines, runVerb } from "./daemon.ts";
 import { type Fault, type FaultReport, randomOf } from "./fault.ts";
 import { type Call, compilePreload, faultsAt, type How, readCalls } from "./syscalls/preload.ts";
-import { perLoad, strange, World } from "./syscalls/world.ts";
+import { perLoad } from "./syscalls/project.ts";
+import { strange, World } from "./syscalls/world.ts";
 
 const verbs = ["batch", "speed", "load"] as const;
 type Verb = (typeof verbs)[number];
@@ -159,13 +160,13 @@ class Faulty {
     };
     if (fault?.how === "full") writeFileSync(this.#full, "");
     try {
-      const args = this.#world.args(this.#data);
-      if (verb === "batch") return await runVerb(["batch", "--once", ...args], verbMsMax, env);
+      const args = this.#world.project.args(this.#data);
+      if (verb === "batch") return await runVerb(["batch", "--once", ...args], verbMsMax, { env });
       if (verb === "load")
         return await runVerb(
-          ["load", "events", this.#world.events(nextLoad), "--request-id", "load-next", ...args],
+          ["load", "events", this.#world.project.events(nextLoad), "--request-id", "load-next", ...args],
           verbMsMax,
-          env,
+          { env },
         );
       return await this.#runSpeed(args, env);
     } finally {

@@ -1,5 +1,5 @@
 /** A small project that each fault gets a copy of, and what must be true of the copy, whatever happened to it. */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -16,9 +16,9 @@ import { pinBest, unpin } from "../../../shared/store/pin.ts";
 import { Store } from "../../../shared/store/store.ts";
 import { bestSnapshot } from "../../../shared/store/versions.ts";
 import { Daemon, runVerb } from "../daemon.ts";
+import { Project } from "./project.ts";
 
 const verbMsMax = 60_000;
-export const perLoad = 40;
 
 /** What a folder holds when it is left alone. */
 export interface Seen {
@@ -29,59 +29,34 @@ export interface Seen {
 
 export class World {
   readonly dir: string;
+  readonly project: Project;
   readonly #duck: Duck;
 
   private constructor(dir: string, duck: Duck) {
     this.dir = dir;
+    this.project = new Project(dir);
     this.#duck = duck;
   }
 
   /** A version, a delta on it with entries that want compaction, and events that nobody has seen yet. */
   static async make(): Promise<World> {
     const dir = mkdtempSync(join(tmpdir(), "tidemark-calls-"));
-    mkdirSync(join(dir, "project", "views"), { recursive: true });
     const world = new World(dir, await Duck.open({ threads: 1 }));
-    writeFileSync(
-      join(world.project, "tidemark.config.mjs"),
-      `export default { name: "calls", streams: { events: { fields: { e: "VARCHAR", g: "VARCHAR", x: "BIGINT" }, id: "e", dedup: "1 hour", key: "e", partitions: 2 } }, speed: { flushMsMax: 50 }, batch: { keepVersions: 1 } };`,
-    );
-    const view = (name: string, sql: string) => writeFileSync(join(world.project, "views", `${name}.sql`), sql);
-    view("groups", "SELECT g, count(*) AS n, sum(x) AS s FROM events GROUP BY g");
-    view("total", "SELECT count(*) AS n, sum(x) AS s, count(DISTINCT e) AS d FROM events");
-    for (let i = 0; i < 3; i++) await world.#must(["load", "events", world.events(i), "--request-id", `load-${i}`]);
+    for (let i = 0; i < 3; i++)
+      await world.#must(["load", "events", world.project.events(i), "--request-id", `load-${i}`]);
     await world.#must(["batch", "--once"]);
-    const speed = new Daemon(["speed", ...world.args(world.data)]);
+    const speed = new Daemon(["speed", ...world.project.args(world.data)]);
     for (let i = 3; i < 7; i++) {
-      await world.#must(["load", "events", world.events(i), "--request-id", `load-${i}`]);
+      await world.#must(["load", "events", world.project.events(i), "--request-id", `load-${i}`]);
       await world.reached(world.data);
     }
     await speed.stop();
-    await world.#must(["load", "events", world.events(7), "--request-id", "load-7"]);
+    await world.#must(["load", "events", world.project.events(7), "--request-id", "load-7"]);
     return world;
-  }
-
-  get project(): string {
-    return join(this.dir, "project");
   }
 
   get data(): string {
     return join(this.dir, "data");
-  }
-
-  args(data: string): string[] {
-    return ["--project", this.project, "--data", data];
-  }
-
-  /** A file of events of its own, made when it is first asked for; every seventh record is no event. */
-  events(number: number): string {
-    const file = join(this.dir, `events-${number}.ndjson`);
-    if (existsSync(file)) return file;
-    const lines = Array.from({ length: perLoad }, (_, i) => {
-      const x = number * perLoad + i;
-      return i % 7 === 6 ? "{" : JSON.stringify({ e: `e${x}`, g: `g${x % 5}`, x });
-    });
-    writeFileSync(file, `${lines.join("\n")}\n`);
-    return file;
   }
 
   /** The folder as it is now, to be spoiled. */
@@ -145,7 +120,7 @@ export class World {
   }
 
   async #must(args: readonly string[]): Promise<void> {
-    const { code, err } = await runVerb([...args, ...this.args(this.data)], verbMsMax);
+    const { code, err } = await runVerb([...args, ...this.project.args(this.data)], verbMsMax);
     if (code !== 0) throw new Error(`tidemark ${args[0]} ended with ${code}: ${err}`);
   }
 
