@@ -6,6 +6,7 @@ import { corruption } from "./corruption.ts";
 import type { Fault } from "./fault.ts";
 import { kills, killsOverKafka, zombies } from "./kills.ts";
 import { manyIds } from "./many-ids.ts";
+import { network } from "./network.ts";
 import { poison } from "./poison.ts";
 import { publishOrder } from "./publish-order.ts";
 import { syscalls } from "./syscalls.ts";
@@ -21,6 +22,7 @@ const faults: readonly Fault[] = [
   killsOverKafka,
   zombies,
   brokerRestarts,
+  network,
 ];
 
 const { ONLY, N, SEED } = process.env;
