@@ -9,6 +9,7 @@ const textMax = 200_000;
 
 export interface Ended {
   readonly code: number | null;
+  readonly signal: string | null;
   readonly out: string;
   readonly err: string;
 }
@@ -41,9 +42,9 @@ class Process {
     this.child.stderr!.setEncoding("utf8").on("data", (text: string) => {
       this.err = (this.err + text).slice(-textMax);
     });
-    this.ended = once(this.child, "close").then(([code]) => {
+    this.ended = once(this.child, "close").then(([code, signal]) => {
       process.removeListener("exit", kill);
-      return { code: code as number | null, out: this.out, err: this.err };
+      return { code: code as number | null, signal: signal as string | null, out: this.out, err: this.err };
     });
   }
 }

@@ -188,7 +188,7 @@ class Faulty {
 
 /** Ended as it was asked to. */
 function stopped(ended: Ended): Ended {
-  return ended.code === terminated ? { ...ended, code: 0 } : ended;
+  return ended.code === terminated || ended.signal === "SIGTERM" ? { ...ended, code: 0 } : ended;
 }
 
 /** Valid events of a load. */

@@ -210,8 +210,18 @@ class Simulation {
     if (!speed) return;
     if (this.#random() < 0.15) speed.disk.crashIn(this.#int(10));
     else if (this.#random() < 0.05) speed.disk.failIn(this.#int(10));
-    else if (this.#random() < 0.1) return this.#stall(speed.disk, () => this.#stepOf(speed));
+    else if (this.#random() < 0.1) return this.#stallStep(speed);
     await this.#stepOf(speed);
+  }
+
+  /** A process that stands still does nothing else: others take over from it, until it goes on with what it was at. */
+  async #stallStep(speed: Speed): Promise<void> {
+    await this.#stall(speed.disk, async () => {
+      await this.#stepOf(speed);
+      if (!this.#speeds.includes(speed)) await speed.writer.close().catch(() => undefined);
+    });
+    if (this.#stalled.some(({ disk }) => disk === speed.disk))
+      this.#speeds = this.#speeds.filter((each) => each !== speed);
   }
 
   /** The shard's writer on the newest version, as the daemon would have it. */
