@@ -22,6 +22,8 @@ const sendBytesMax = 768 << 10;
 /** kafkajs copies a partition's list for every record it adds to it. */
 const sendRecordsMax = 1000;
 const outageMs = 60_000;
+/** One request's worth of records is given up after this long, and its outcome is unknown; longer than kafkajs itself tries again. */
+const sendMsMax = 40_000;
 
 interface Pending {
   readonly stream: LogStream;
@@ -238,13 +240,16 @@ export class KafkaLog implements Log {
       await this.first(stream);
       this.#producer = this.#client.producer();
     }
-    const producer = await this.#producer;
-    const results = await producer.send({
+    // kafkajs may wait for ever where a connection breaks within a message: nobody knows then what arrived
+    const until = performance.now() + sendMsMax;
+    const producer = await before(until, this.#producer);
+    const sent = producer.send({
       topic: stream.topic,
       acks: -1,
       compression: this.#client.compression,
       messages: chunk.map(({ record }) => messageFrom(record)),
     });
+    const results = await before(until, sent);
     const bases = new Map(results.map((result) => [result.partition, baseOf(result)]));
     const partitions = [...byPartition.keys()];
     // kafkajs drops records for a partition it does not know and resolves all the same.
