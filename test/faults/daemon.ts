@@ -82,6 +82,16 @@ export class Daemon {
     this.#process = this.#start();
   }
 
+  /** Its process now; it may just have ended. */
+  get pid(): number {
+    return this.#process.child.pid ?? 0;
+  }
+
+  /** SIGKILL; it is started again. */
+  kill(): void {
+    this.#process.child.kill("SIGKILL");
+  }
+
   get lastLines(): string {
     return lastLines(this.#process.err);
   }

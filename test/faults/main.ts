@@ -9,6 +9,7 @@ import { manyIds } from "./many-ids.ts";
 import { network } from "./network.ts";
 import { poison } from "./poison.ts";
 import { publishOrder } from "./publish-order.ts";
+import { soak } from "./soak.ts";
 import { syscalls } from "./syscalls.ts";
 
 const faults: readonly Fault[] = [
@@ -23,6 +24,7 @@ const faults: readonly Fault[] = [
   zombies,
   brokerRestarts,
   network,
+  soak,
 ];
 
 const { ONLY, N, SEED } = process.env;

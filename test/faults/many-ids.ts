@@ -1,19 +1,15 @@
 /** Ten times more ids in the window than fit in memory: the rule still holds, and memory does not grow with them. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Duplicates } from "../../shared/duplicates/duplicates.ts";
 import { Spill } from "../../shared/duplicates/spill.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import { type Fault, randomOf } from "./fault.ts";
+import { ownMemory } from "./measure.ts";
 
 const perBatch = 10_000;
 const value = Buffer.from("{}");
-
-/** Memory that is this process's own, bytes: mapped pages of files are the system's to take back. */
-function ownMemory(): number {
-  return Number(/RssAnon:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? 0) * 1024;
-}
 
 export const manyIds: Fault = {
   name: "many-ids",
@@ -22,7 +18,7 @@ export const manyIds: Fault = {
   full: 5_000_000,
   short: 600_000,
   run: async ({ n, seed, say }) => {
-    if (ownMemory() === 0)
+    if (ownMemory(process.pid) === null)
       return { n: 0, failures: [], facts: {}, skipped: "/proc/self/status does not tell a process's own memory" };
     const dir = mkdtempSync(join(tmpdir(), "tidemark-ids-"));
     const random = randomOf(seed);
@@ -47,12 +43,12 @@ export const manyIds: Fault = {
           failures.push(`SEED=${seed} at record ${offset}: other records were suppressed`);
         if (half === 0 && fresh >= n / 2) {
           globalThis.gc?.();
-          half = ownMemory();
+          half = ownMemory(process.pid) ?? 0;
         }
-        if (offset % 500_000 === 0) say(`${fresh} ids, ${Math.round(ownMemory() / 2 ** 20)} MB`);
+        if (offset % 500_000 === 0) say(`${fresh} ids, ${Math.round((ownMemory(process.pid) ?? 0) / 2 ** 20)} MB`);
       }
       globalThis.gc?.();
-      const grown = Math.round((ownMemory() - half) / 2 ** 20);
+      const grown = Math.round(((ownMemory(process.pid) ?? 0) - half) / 2 ** 20);
       // the second half of the ids, if they were kept in memory, would take about this much
       const kept = Math.round(((n / 2) * 150) / 2 ** 20);
       if (grown > Math.max(kept / 2, 64)) failures.push(`memory grew by ${grown} MB over the second half of the ids`);
