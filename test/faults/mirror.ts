@@ -5,12 +5,17 @@ export class Mirror {
   /** Next offset of each partition. */
   readonly at: number[];
   readonly #records: { readonly offset: number; readonly value: string }[][];
+  /** Of each partition, what came under a request id already. */
+  readonly #known: Set<string>[];
+  /** Records that a producer sent again, and that do not count. */
+  repeated = 0;
   /** What a reader must never do. */
   readonly failures: string[] = [];
 
   constructor(partitions: number) {
     this.at = Array.from({ length: partitions }, () => 0);
     this.#records = this.at.map(() => []);
+    this.#known = this.at.map(() => new Set());
   }
 
   take(batch: RecordBatch): void {
@@ -21,13 +26,19 @@ export class Mirror {
       );
     }
     let least = from;
-    for (const { offset, value } of batch.records()) {
+    for (const { offset, value, id } of batch.records()) {
       if (offset < least || offset >= upto) {
         this.failures.push(
           `partition ${partition}: offset ${offset} in a batch of [${from}, ${upto}) after ${least - 1}`,
         );
       }
       least = offset + 1;
+      const known = this.#known[partition]!;
+      if (id && known.has(`${id.request}/${id.sequence}`)) {
+        this.repeated++;
+        continue;
+      }
+      if (id) known.add(`${id.request}/${id.sequence}`);
       this.#records[partition]!.push({ offset, value: String(value) });
     }
     this.at[partition] = upto;

@@ -204,6 +204,7 @@ class Rounds {
         ...this.#trouble.facts,
         acknowledged: ledger.acknowledged.length,
         uncertain: ledger.uncertain.size,
+        "repeated requests": this.#mirror.repeated,
         "doubled after retry": ledger.doubledAfterRetry(found),
         rejected:
           Object.entries(rejections)
