@@ -59,7 +59,7 @@ export async function archive(
           const from = await archiver.history.archivedTo(stream.name, partition);
           if (from >= target) break;
           duplicates ??= await archiver.history.duplicatesAt(archiver.session, stream, [{ partition, offset: from }]);
-          const stretch = { stream, partition, from, target, duplicates };
+          const stretch = { stream, partition, from, target, duplicates, replaces: null };
           const segment = await archiveStretch(archiver, stretch, onProgress).catch(async (error: unknown) => {
             // another run has archived it meanwhile, and the log was trimmed: nothing is lost
             if (isCode(error, "LOG_RANGE") && (await archiver.history.archivedTo(stream.name, partition)) > from)
@@ -90,17 +90,69 @@ interface Stretch {
   readonly target: number;
   /** As the records below `from` have left it. */
   readonly duplicates: Duplicates;
+  /** What is archived there now; all of the stretch goes into one file then. */
+  readonly replaces: Segment | null;
 }
 
-/** One file's worth from `from` on; null where another run was first. */
-async function archiveStretch(
-  archiver: Archiver,
-  { stream, partition, from, target, duplicates }: Stretch,
-  onProgress: (records: number) => void,
-): Promise<Segment | null> {
-  const { store, log, session, recordsPerFile = defaultRecordsPerFile, bytesPerFile = defaultBytesPerFile } = archiver;
+/**
+ * A segment whose file is damaged, told once more by the log: the same offsets, by the same rules.
+ * @throws LOG_RANGE where the log does not hold them any more; CONFIG_STREAM where it was archived by other rules
+ */
+export async function archiveAgain(archiver: Archiver, stream: StreamDefinition, damaged: Segment): Promise<Segment> {
+  const { partition, from, upto } = damaged;
+  if (damaged.decoder !== decoderOf(stream)) {
+    throw new TidemarkError(
+      "CONFIG_STREAM",
+      `${damaged.file.name} was archived with other fields of stream "${stream.name}"`,
+      "restore it from a copy",
+    );
+  }
+  const duplicates = await archiver.history.duplicatesAt(archiver.session, stream, [{ partition, offset: from }]);
+  try {
+    const stretch = { stream, partition, from, target: upto, duplicates, replaces: damaged };
+    return (await archiveStretch(archiver, stretch, () => undefined))!;
+  } finally {
+    await duplicates.close();
+  }
+}
+
+/** From here on the archive says that the offsets from its end up to `upto` are lost: a stretch without a row. False: another run was first. */
+export async function archiveLoss(
+  { store, session, history }: Archiver,
+  stream: StreamDefinition,
+  partition: number,
+  upto: number,
+): Promise<boolean> {
+  const from = await history.archivedTo(stream.name, partition);
   const run = randomUUID().slice(0, 8);
-  const reader = await log.read(logStream(stream), new Map([[partition, from]]));
+  const rows = await createRows(session, stream, partition, run);
+  try {
+    const name = layout.segmentFile(stream.name, partition, from, upto, run);
+    const segment: Segment = {
+      stream: stream.name,
+      partition,
+      from,
+      upto,
+      file: await writeSegment(store, session, rows, name, 0),
+      rows: 0,
+      dead: 0,
+      duplicates: 0,
+      late: 0,
+      lost: true,
+      requests: [],
+      dedup: dedupOf(stream),
+      decoder: decoderOf(stream),
+      fields: stream.fields,
+      latest: 0,
+    };
+    return await store.createIfAbsent(layout.segment(stream.name, partition, from), seal(segment));
+  } finally {
+    await session.run(`DROP TABLE IF EXISTS ${rows}`);
+  }
+}
+
+/** A table with the columns of an archive file. */
+async function createRows(session: Session, stream: StreamDefinition, partition: number, run: string): Promise<string> {
   const rows = quoteName(`archive_${stream.name}_${partition}_${run}`);
   const columns = [
     ...stream.fields.map((field) => `${quoteName(field.name)} ${archivedType(field.type)}`),
@@ -113,6 +165,20 @@ async function archiveStretch(
     "__fault VARCHAR",
   ];
   await session.run(`CREATE TEMP TABLE ${rows} (${columns.join(", ")})`);
+  return rows;
+}
+
+/** One file's worth from `from` on; null where another run was first. */
+async function archiveStretch(
+  archiver: Archiver,
+  { stream, partition, from, target, duplicates, replaces }: Stretch,
+  onProgress: (records: number) => void,
+): Promise<Segment | null> {
+  const { store, log, session, recordsPerFile = defaultRecordsPerFile, bytesPerFile = defaultBytesPerFile } = archiver;
+  const [recordsMax, bytesMax] = replaces ? [Infinity, Infinity] : [recordsPerFile, bytesPerFile];
+  const run = randomUUID().slice(0, 8);
+  const reader = await log.read(logStream(stream), new Map([[partition, from]]));
+  const rows = await createRows(session, stream, partition, run);
   const clock = clockAt(await archiver.history.segments(stream.name, partition), from);
   const decoder = new Decoder(session, stream);
   let at = from;
@@ -122,9 +188,9 @@ async function archiveStretch(
   const counts = { dead: 0, duplicates: 0, late: 0 };
   let anyRequest = false;
   try {
-    while (at < target && count < recordsPerFile && bytes < bytesPerFile) {
-      const read = await reader.next(Math.min(bytesPerRead, bytesPerFile), 10_000);
-      const batches = clipBatches(read, target, recordsPerFile - count);
+    while (at < target && count < recordsMax && bytes < bytesMax) {
+      const read = await reader.next(Math.min(bytesPerRead, bytesMax), 10_000);
+      const batches = clipBatches(read, target, recordsMax - count);
       const last = batches.at(-1);
       if (!last) {
         throw new TidemarkError(
@@ -181,7 +247,13 @@ async function archiveStretch(
         "nothing is lost: the next run archives with those",
       );
     }
-    const mine = await store.createIfAbsent(layout.segment(stream.name, partition, from), seal(segment));
+    const manifest = layout.segment(stream.name, partition, from);
+    if (replaces) {
+      await store.replace(manifest, seal(segment), { durable: true });
+      await store.remove(replaces.file.name);
+      return segment;
+    }
+    const mine = await store.createIfAbsent(manifest, seal(segment));
     if (!mine) await store.remove(file.name);
     return mine ? segment : null;
   } finally {

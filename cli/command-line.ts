@@ -149,6 +149,13 @@ function commandLine(found: (invocation: Invocation) => void): Command {
       give("verify", command, { views, files });
     });
   program
+    .command("repair")
+    .description("look for damage and missing offsets; make again what archive and log can still tell")
+    .option("--accept-loss", "go on without events that neither archive nor log have any more", false)
+    .action(({ acceptLoss }: { acceptLoss: boolean }, command: Command) => {
+      give("repair", command, { acceptLoss });
+    });
+  program
     .command("rebuild [views...]")
     .description("replay from the beginning into a new version, report the differences, then switch")
     .option("--full-speed", "without resting after each step for what is live", false)

@@ -28,6 +28,8 @@ export interface VerbArgs {
   status: NoArgs;
   explain: { readonly view: string };
   diff: { readonly view: string };
+  /** acceptLoss: offsets that neither archive nor log have are lost from here on. */
+  repair: { readonly acceptLoss: boolean };
   /** No views: all of them. */
   rebuild: { readonly views: readonly string[]; readonly fullSpeed: boolean };
   /** No views: all of them. files: every file is hashed instead. */

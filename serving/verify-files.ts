@@ -23,7 +23,7 @@ export interface FileVerdict {
 const again = {
   version: "batch makes it again from the archive: tidemark batch --once",
   delta: "speed tells it again: restart speed, or let it run",
-  archive: "restore it from a copy; it can be made again only as long as the log still holds these offsets",
+  archive: "make it again, as long as the log still holds these offsets: tidemark repair; else restore it from a copy",
   log: "restore the log's folder, or read these offsets from the archive",
 } as const;
 

@@ -268,7 +268,7 @@ export class History {
       throw new TidemarkError(
         error.code,
         `${file.name} is ${error.code === "STORE_MISSING" ? "missing" : "damaged"}: it is the archive of ${stream} partition ${partition}, offsets ${from} to ${upto}`,
-        "restore it from a copy; it can be made again only as long as the log still holds these offsets",
+        "make it again, as long as the log still holds these offsets: tidemark repair; else restore it from a copy",
         { file: file.name, stream, partition, from, upto },
         error,
       );

@@ -19,7 +19,9 @@ export function outOfRange(
   return new TidemarkError(
     "LOG_RANGE",
     `Cannot read ${named(stream)}, partition ${partition}, from offset ${offset}: the log ${below ? `begins at ${first}` : `ends at ${end}`}`,
-    below ? "read the missing offsets from the archive" : "check that this is the log the position was taken from",
+    below
+      ? "what archive and log still have says: tidemark repair"
+      : "check that this is the log the position was taken from",
     { stream: stream.name, partition, offset, first, end },
   );
 }

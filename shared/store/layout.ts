@@ -75,6 +75,8 @@ export interface Segment {
   readonly duplicates: number;
   /** Rows that count and came so late that a copy may have been forgotten. */
   readonly late: number;
+  /** The log had lost these offsets before they were archived, and somebody has accepted that. */
+  readonly lost?: true;
   /** The requests whose records counted in it; null where they are many: the file has them. */
   readonly requests: readonly RequestRange[] | null;
   /** The stream's duplicate window then. */

@@ -115,17 +115,19 @@ export class Store {
     return true;
   }
 
-  /** Replaces the file in one atomic step. Not durable: what a crash takes here is made again from the log. */
-  async replace(name: string, content: string): Promise<void> {
+  /** Replaces the file in one atomic step. Not durable unless told: what a crash takes here is made again from the log. */
+  async replace(name: string, content: string, options = { durable: false }): Promise<void> {
     const aside = this.scratch("replace");
-    await this.#write(aside, content, false);
+    const durable = this.#durable && options.durable;
+    await this.#write(aside, content, durable);
     try {
       await this.#disk.rename(aside, this.path(name));
     } catch (error) {
       if (!isMissing(error)) throw error;
-      await this.#folderOf(name, false);
+      await this.#folderOf(name, durable);
       await this.#disk.rename(aside, this.path(name));
     }
+    if (durable) await this.#disk.syncFolder(dirname(this.path(name)));
   }
 
   /** Absolute path that nobody else uses, on the same file system, to write a file that `publish` then names. */

@@ -1,0 +1,98 @@
+/** What is wrong with the archive, and what of it can be put right: damaged files from the log, lost offsets only by accepting the loss. */
+import { Duck } from "../shared/duckdb/duck.ts";
+import { isCode, type TidemarkError } from "../shared/errors.ts";
+import { History } from "../shared/history/history.ts";
+import { offsetAt, places } from "../shared/position.ts";
+import type { Segment } from "../shared/store/layout.ts";
+import { checkWithinLog, endOf, ensureOrigin, logStream } from "../shared/store/origin.ts";
+import { bestSnapshot, newestVersion } from "../shared/store/versions.ts";
+import { type Archiver, archiveAgain, archivedPosition, archiveLoss } from "./archive.ts";
+import { type Batch, type BatchResult, runRepair } from "./run.ts";
+
+/** Offsets `[from, upto)` of a partition. */
+export interface Stretch {
+  readonly stream: string;
+  readonly partition: number;
+  readonly from: number;
+  readonly upto: number;
+}
+
+export interface Repaired {
+  /** Archive files that the log has told again. */
+  readonly remade: readonly Stretch[];
+  /** Archive files that are damaged, and why they stay so. */
+  readonly damaged: readonly (Stretch & { readonly why: string })[];
+  /** Offsets that neither archive nor log have: nothing goes on beyond them. */
+  readonly missing: readonly Stretch[];
+  /** Offsets that somebody has accepted as lost, now or before. */
+  readonly lost: readonly Stretch[];
+  /** Of those accepted now: their events, some at least, are in the answers, for speed had seen them. */
+  readonly answered: readonly Stretch[];
+  /** The version with views that were damaged, made again; null where none was. */
+  readonly views: BatchResult | null;
+}
+
+/**
+ * @param acceptLoss offsets that are missing are lost from here on
+ * @throws LOG_PARTITIONS, LOG_STREAM_MISSING, STORE_BEYOND_LOG where the log is not the one of this store; STORE_GAP
+ */
+export async function repair(batch: Batch, acceptLoss: boolean): Promise<Repaired | null> {
+  const { store, log } = batch;
+  const newest = await newestVersion(store);
+  if (!newest) return null;
+  const { definition } = newest;
+  await ensureOrigin(store, log, definition.streams);
+  const answered = (await bestSnapshot(store).catch(() => null))?.position ?? newest.cut;
+  const found = { remade: [], damaged: [], missing: [], lost: [], answered: [] } as {
+    [key in Exclude<keyof Repaired, "views">]: Repaired[key][number][];
+  };
+  const duck = await Duck.open({
+    memoryLimit: batch.memoryLimit,
+    tempDir: store.scratch("spill"),
+    timezone: definition.timezone,
+  });
+  const session = await duck.session();
+  try {
+    const history = new History(store, log, newest.origin);
+    checkWithinLog(await archivedPosition(history, newest.origin), await endOf(log, definition.streams));
+    const archiver: Archiver = { store, log, history, session };
+    for (const stream of definition.streams) {
+      const first = await log.first(logStream(stream));
+      for (const { partition } of places(newest.origin).filter((place) => place.stream === stream.name)) {
+        for (const segment of await history.segments(stream.name, partition)) {
+          if (segment.lost) found.lost.push(stretchOf(segment));
+          try {
+            await store.check(segment.file);
+          } catch (error) {
+            if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
+            const why = await archiveAgain(archiver, stream, segment).then(() => null, whyNot);
+            if (why === null) found.remade.push(stretchOf(segment));
+            else found.damaged.push({ ...stretchOf(segment), why });
+          }
+        }
+        const from = await history.archivedTo(stream.name, partition);
+        const upto = first[partition] ?? 0;
+        if (upto <= from) continue;
+        const missing = { stream: stream.name, partition, from, upto };
+        if (!acceptLoss) found.missing.push(missing);
+        else if (await archiveLoss(archiver, stream, partition, upto)) {
+          found.lost.push(missing);
+          if ((offsetAt(answered, stream.name, partition) ?? 0) > from) found.answered.push(missing);
+        }
+      }
+    }
+  } finally {
+    session.close();
+    duck.close();
+  }
+  return { ...found, views: await runRepair(batch) };
+}
+
+function stretchOf({ stream, partition, from, upto }: Segment): Stretch {
+  return { stream, partition, from, upto };
+}
+
+function whyNot(error: unknown): string {
+  if (isCode(error, "LOG_RANGE", "CONFIG_STREAM")) return (error as TidemarkError).line;
+  throw error;
+}

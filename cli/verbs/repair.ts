@@ -1,0 +1,38 @@
+import { describeRun } from "../../batch/daemon.ts";
+import { repair, type Stretch } from "../../batch/repair.ts";
+import type { Context } from "../context.ts";
+import { batchOf, withProject } from "../opened.ts";
+import { nothing } from "../snapshot.ts";
+import type { VerbArgs } from "../verb.ts";
+
+/** Exit 0 when all is whole, or put right; 1, with what is not, otherwise. */
+export async function run(context: Context, { acceptLoss }: VerbArgs["repair"]): Promise<number> {
+  return withProject(context, async (opened) => {
+    const found = await repair(
+      batchOf(opened, (line) => context.say(line)),
+      acceptLoss,
+    );
+    if (!found) throw nothing(opened.store);
+    const { views, remade, damaged, missing, lost, answered } = found;
+    if (context.json) await context.out(`${JSON.stringify({ ...found, views: views?.manifest.number ?? null })}\n`);
+    for (const each of remade) context.say(`archive of ${textOf(each)}: made again from the log`);
+    if (views) context.say(`damaged views are made again: ${describeRun(views)}`);
+    for (const each of lost) context.say(`${textOf(each)}: accepted as lost`);
+    for (const each of answered)
+      context.say(
+        `${textOf(each)}: answers count events of it that the archive never had; without them: tidemark rebuild`,
+      );
+    for (const each of damaged) context.say(`archive of ${textOf(each)} is DAMAGED: ${each.why}`);
+    for (const each of missing)
+      context.say(
+        `${textOf(each)}: MISSING, the log has dropped them before they were archived; restore the log, or accept that these events are gone: tidemark repair --accept-loss`,
+      );
+    const left = damaged.length + missing.length;
+    if (left === 0) context.say(remade.length > 0 || views ? "all is whole again" : "all is whole");
+    return left === 0 ? 0 : 1;
+  });
+}
+
+function textOf({ stream, partition, from, upto }: Stretch): string {
+  return `${stream} partition ${partition}, offsets ${from} to ${upto}`;
+}
