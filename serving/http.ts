@@ -99,7 +99,8 @@ export function httpApi(options: HttpOptions): FastifyInstance {
     const key = request.headers["idempotency-key"];
     if (key !== undefined && !(typeof key === "string" && /^[\x21-\x7e]{1,200}$/.test(key)))
       return refuse(reply, problem(400, "USAGE", "Idempotency-Key: at most 200 characters, none of them a space"));
-    const found = await options.ingest.take(stream, request.body, type.includes("ndjson"), key ? `http:${key}` : null);
+    const id = key ? `http:${key}` : null;
+    const found = await options.ingest.take(stream, request.body, type.includes("ndjson"), id, goneSignal(reply));
     if (found.position !== "") reply.header("Tidemark-Position", found.position);
     return reply.code(found.accepted === 0 && found.refused.length > 0 ? 422 : 200).send(found);
   });

@@ -13,7 +13,7 @@ import { logStream } from "../shared/store/origin.ts";
 import type { SessionPool } from "./pool.ts";
 
 /** Bytes under way to the log; beyond that clients are told to wait. */
-const underWayMax = 64 << 20;
+const underWayMax = 32 << 20;
 /** How long the log may fail before a client hears of it. Its client may then try the same request again. */
 const patienceMs = 5000;
 
@@ -49,16 +49,23 @@ export class Ingest {
   /**
    * @param body a JSON object, a JSON array of objects or, where `lines`, one object a line
    * @param request the client's own id of the request: sent again under it, its events count once
+   * @param gone aborts when nobody waits for the answer any more
    * @throws USAGE for a body that is none of these; INGEST_BUSY; LOG_APPEND, LOG_UNREACHABLE
    */
-  async take(stream: StreamDefinition, body: Buffer, lines: boolean, request: string | null): Promise<Ingested> {
+  async take(
+    stream: StreamDefinition,
+    body: Buffer,
+    lines: boolean,
+    request: string | null,
+    gone: AbortSignal,
+  ): Promise<Ingested> {
     if (this.#underWay + body.length > underWayMax && this.#underWay > 0) {
       throw new TidemarkError("INGEST_BUSY", "events come in faster than the log takes them", "try again in a second");
     }
     this.#underWay += body.length;
     try {
       const values = lines ? linesIn(body) : eventsIn(body);
-      const refused = await this.#refusals(stream, values);
+      const refused = await this.#refusals(stream, values, gone);
       const reasons = new Set(refused.map(({ index }) => index));
       const good = values.filter((_, index) => !reasons.has(index));
       const records = await this.#records(stream, good, request);
@@ -74,11 +81,17 @@ export class Ingest {
   }
 
   /** What would be a dead letter is refused here, where its sender still hears of it. */
-  async #refusals(stream: StreamDefinition, values: readonly Buffer[]): Promise<Ingested["refused"]> {
+  async #refusals(
+    stream: StreamDefinition,
+    values: readonly Buffer[],
+    gone: AbortSignal,
+  ): Promise<Ingested["refused"]> {
     if (values.length === 0) return [];
     const records = values.map((value, offset) => ({ offset, timestamp: 0, key: null, value }));
     const session = await this.#pool.take();
     try {
+      // it waited too long for its turn: work for nobody would make the others wait, too
+      if (gone.aborted) throw new TidemarkError("INGEST_BUSY", "the client has gone", "send it again");
       const decoded = await new Decoder(session, stream).decode([new ArrayBatch(0, 0, values.length, records)]);
       await decoded.drop();
       return decoded.dead.map(({ offset, reason }) => ({ index: offset, reason }));

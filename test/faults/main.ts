@@ -4,6 +4,7 @@ import { simulation } from "../simulation/faults.ts";
 import { brokerRestarts } from "./broker.ts";
 import { corruption } from "./corruption.ts";
 import type { Fault } from "./fault.ts";
+import { flood } from "./flood.ts";
 import { kills, killsOverKafka, zombies } from "./kills.ts";
 import { manyIds } from "./many-ids.ts";
 import { network } from "./network.ts";
@@ -25,6 +26,7 @@ const faults: readonly Fault[] = [
   brokerRestarts,
   network,
   soak,
+  flood,
 ];
 
 const { ONLY, N, SEED } = process.env;
