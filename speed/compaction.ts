@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { combineOf } from "../shared/compiler/texts.ts";
 import type { Definition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
+import { joinTold } from "../shared/duplicates/duplicates.ts";
 import { sumCounts } from "../shared/store/counts.ts";
 import type { Entry, ViewFile } from "../shared/store/layout.ts";
 import { entryFiles, partialsIn, writePartials } from "../shared/store/partials.ts";
@@ -44,6 +45,7 @@ export async function compact(
     const partials = combineOf(view, partialsIn(store, view, files));
     views[view.name] = await writePartials(session, store, partials, nameOf(view.name), { durable: false });
   }
+  const told = toldOf(entries);
   const [first, last] = [entries[0]!, entries.at(-1)!];
   return {
     sequence,
@@ -56,9 +58,17 @@ export async function compact(
       nameOf(""),
     ),
     views,
+    ...(told && { told }),
     level: Math.max(...entries.map((entry) => entry.level)) + 1,
     latest: Math.max(...entries.map((entry) => entry.latest)),
   };
+}
+
+function toldOf(entries: readonly Entry[]): Entry["told"] {
+  const all = entries.map(({ told }) => told);
+  if (!all.every((each) => each !== undefined)) return undefined;
+  const streams = new Set(all.flatMap((told) => Object.keys(told)));
+  return Object.fromEntries([...streams].map((stream) => [stream, joinTold(all.map((told) => told[stream] ?? []))]));
 }
 
 async function joinDead(store: Store, files: readonly FileRef[], name: string): Promise<FileRef | null> {

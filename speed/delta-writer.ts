@@ -128,7 +128,10 @@ export class DeltaWriter {
     const { history, session } = this.#options;
     for (const stream of this.generation.manifest.definition.streams) {
       const at = places(this.position).filter((place) => place.stream === stream.name);
-      this.#duplicates.set(stream.name, await history.duplicatesAt(session, stream, at));
+      const duplicates = await history.duplicatesAt(session, stream, at, this.#entries);
+      // what is in the entries is told already
+      duplicates.tell();
+      this.#duplicates.set(stream.name, duplicates);
     }
   }
 
@@ -142,11 +145,12 @@ export class DeltaWriter {
   async #fold(taken: readonly Taken[]): Promise<Entry> {
     const { sequence, nameOf } = this.generation.nextNames();
     const folded = await this.#folder.fold(taken, nameOf, this.#failed, this.#duplicates);
+    const told = Object.fromEntries([...this.#duplicates].map(([stream, duplicates]) => [stream, duplicates.tell()]));
     const reached: Place[] = taken.flatMap(({ stream, batches }) =>
       batches.map((batch) => ({ stream: stream.name, partition: batch.partition, offset: batch.upto })),
     );
     const upto = positionOf([...places(this.position), ...reached]);
-    return { sequence, from: this.position, upto, level: 0, ...folded };
+    return { sequence, from: this.position, upto, told, level: 0, ...folded };
   }
 
   /** Commits one more entry (or only a finished compaction) with everything before it. */
@@ -252,6 +256,7 @@ export class DeltaWriter {
         latest,
         deadFile,
         views,
+        told: {},
         level: 1,
       });
     }

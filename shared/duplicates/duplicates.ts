@@ -9,6 +9,7 @@
  * A dead letter is no event: it suppresses none.
  */
 import type { RecordBatch, RequestRun } from "../log/log.ts";
+import type { RequestRange, Told } from "../store/layout.ts";
 import { Seen } from "./seen.ts";
 import type { Spill } from "./spill.ts";
 
@@ -35,8 +36,12 @@ export interface Judged {
   readonly late: number;
 }
 
+/** More ranges than this are not told: a HEAD stays small. */
+const toldMax = 64;
+
 class Partition {
   clock = Number.NEGATIVE_INFINITY;
+  #told: RequestRange[] | null = [];
   readonly #requests: Seen<Ranges>;
   readonly #replays = new Map<string, Ranges>();
   readonly ids: Seen<number> | null;
@@ -63,6 +68,20 @@ class Partition {
   count(request: string, more: Ranges, time: number): void {
     if (request.startsWith(replayPrefix)) this.#replays.set(request, joined(this.#replays.get(request) ?? [], more));
     else this.#requests.set(request, joined(this.#requests.all(request, time)[0] ?? [], more), time);
+  }
+
+  /** As `count`, and notes it for `tell`. */
+  countAndTell(request: string, more: Ranges, time: number): void {
+    this.count(request, more, time);
+    for (let i = 0; i < more.length && this.#told; i += 2)
+      this.#told = withRange(this.#told, { request, from: more[i]!, upto: more[i + 1]!, time });
+  }
+
+  /** What counted since it told last. */
+  tell(partition: number): Told {
+    const requests = this.#told;
+    this.#told = [];
+    return { partition, clock: this.clock, requests };
   }
 
   forget(): void {
@@ -95,6 +114,30 @@ export class Duplicates {
 
   rememberRequest(partition: number, request: string, from: number, upto: number, time: number): void {
     this.#partition(partition).count(request, [from, upto], time);
+  }
+
+  /**
+   * What was told of a stretch, or of the end of one whose beginning is known.
+   * @returns false where it says too little: its records have to be read then
+   */
+  rememberTold({ partition, clock, requests }: Told): boolean {
+    if (!requests) return false;
+    const state = this.#partition(partition);
+    const hour = state.hour;
+    for (const { request, from, upto, time } of requests) {
+      // of an earlier hour than what is known already is the part that is known already
+      if (request.startsWith(replayPrefix) || Math.floor(time / requestHourMs) >= hour)
+        state.count(request, [from, upto], time);
+    }
+    state.clock = Math.max(state.clock, clock);
+    return true;
+  }
+
+  /** What was judged since it told last. */
+  tell(): Told[] {
+    return [...this.#partitions]
+      .map(([number, state]) => state.tell(number))
+      .filter(({ clock }) => Number.isFinite(clock));
   }
 
   rememberId(partition: number, id: string, time: number): void {
@@ -205,10 +248,37 @@ class RunOfRequest {
   }
 
   leave(): null {
-    if (this.#fresh.length > 0) this.#state.count(this.#run.request, this.#fresh, this.#time);
+    if (this.#fresh.length > 0) this.#state.countAndTell(this.#run.request, this.#fresh, this.#time);
     this.#fresh = [];
     return null;
   }
+}
+
+/** With one more range at the end; null where they are too many. */
+function withRange(ranges: RequestRange[], range: RequestRange): RequestRange[] | null {
+  const hourOf = ({ time }: RequestRange) => Math.floor(time / requestHourMs);
+  const last = ranges.findLastIndex(({ request, upto }) => request === range.request && upto === range.from);
+  if (last >= 0 && hourOf(ranges[last]!) === hourOf(range)) {
+    // it goes to the end: its time is the latest
+    ranges.push({ ...range, from: ranges.splice(last, 1)[0]!.from });
+    return ranges;
+  }
+  if (ranges.length >= toldMax) return null;
+  ranges.push(range);
+  return ranges;
+}
+
+/** Of neighbouring stretches as of one. */
+export function joinTold(stretches: readonly (readonly Told[])[]): Told[] {
+  const joined = new Map<number, Told>();
+  for (const { partition, clock, requests } of stretches.flat()) {
+    const before = joined.get(partition);
+    let all: RequestRange[] | null = before ? before.requests && [...before.requests] : [];
+    if (!requests) all = null;
+    else for (const range of requests) all = all && withRange(all, range);
+    joined.set(partition, { partition, clock: Math.max(clock, before?.clock ?? clock), requests: all });
+  }
+  return [...joined.values()];
 }
 
 function isIn(ranges: Ranges, number: number): boolean {

@@ -2,7 +2,8 @@
 import type { StreamDefinition } from "../definition.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
 import { type Duplicates, replayPrefix, requestWindowMs } from "../duplicates/duplicates.ts";
-import type { Segment } from "../store/layout.ts";
+import { offsetAt } from "../position.ts";
+import type { Entry, Segment } from "../store/layout.ts";
 import type { Store } from "../store/store.ts";
 import { clockAt, requestsIn, rowsOfFile, timedRows } from "./segment-rows.ts";
 import { dedupOf } from "./segments.ts";
@@ -67,4 +68,34 @@ export async function rememberArchived(
     }
   }
   duplicates.passTime(partition, clock);
+}
+
+/**
+ * Remembers what the entries of a delta tell, from where the archive ends; up to the first one that tells too little, or that holds ids
+ * which are still in the window.
+ * @param archived what lies below is remembered
+ * @returns where the log has to be read from
+ */
+export function rememberTold(
+  stream: StreamDefinition,
+  partition: number,
+  entries: readonly Entry[],
+  archived: number,
+  duplicates: Duplicates,
+): number {
+  const toldBy = ({ told }: Entry) => told?.[stream.name]?.find((each) => each.partition === partition);
+  const clock = entries.reduce(
+    (latest, entry) => Math.max(latest, toldBy(entry)?.clock ?? latest),
+    Number.NEGATIVE_INFINITY,
+  );
+  let at = archived;
+  for (const entry of entries) {
+    const upto = offsetAt(entry.upto, stream.name, partition) ?? at;
+    if (upto <= at) continue;
+    const told = toldBy(entry);
+    const recent = stream.dedupMs !== null && told !== undefined && told.clock >= clock - stream.dedupMs;
+    if (!told || recent || !duplicates.rememberTold(told)) return at;
+    at = upto;
+  }
+  return at;
 }

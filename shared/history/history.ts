@@ -14,11 +14,11 @@ import { clipBatches } from "../log/batch.ts";
 import type { Log, RecordBatch } from "../log/log.ts";
 import { offsetAt, type Position, places, type Range } from "../position.ts";
 import { addCounts, type Counts, noCounts } from "../store/counts.ts";
-import type { Segment } from "../store/layout.ts";
+import type { Entry, Segment } from "../store/layout.ts";
 import { logStream } from "../store/origin.ts";
 import { loadReferences } from "../store/reference-tables.ts";
 import type { Store } from "../store/store.ts";
-import { rememberArchived } from "./duplicates-at.ts";
+import { rememberArchived, rememberTold } from "./duplicates-at.ts";
 import { checkEvolution } from "./evolution.ts";
 import { inputsOf } from "./inputs.ts";
 import { countsOf } from "./segment-rows.ts";
@@ -206,12 +206,14 @@ export class History {
 
   /**
    * The state of duplicate suppression at these places of a stream. The caller closes it.
+   * @param entries a chain that ends there: what it tells need not be read from the log again
    * @throws STORE_CORRUPT, STORE_GAP; LOG_RANGE where neither archive nor log has an offset any more
    */
   async duplicatesAt(
     session: Session,
     stream: StreamDefinition,
     at: readonly { readonly partition: number; readonly offset: number }[],
+    entries: readonly Entry[] = [],
   ): Promise<Duplicates> {
     const duplicates = new Duplicates(stream.dedupMs, new Spill(this.#store.scratch("ids")));
     try {
@@ -219,7 +221,8 @@ export class History {
         const segments = await this.segments(stream.name, partition);
         const check = (segment: Segment) => this.#check(stream, [segment]);
         await rememberArchived({ session, store: this.#store, stream, partition, segments, check }, offset, duplicates);
-        const from = segments.at(-1)?.upto ?? offsetAt(this.#origin, stream.name, partition)!;
+        const archived = segments.at(-1)?.upto ?? offsetAt(this.#origin, stream.name, partition)!;
+        const from = rememberTold(stream, partition, entries, archived, duplicates);
         const tail = { stream: stream.name, partition, from, upto: offset };
         if (from >= offset) continue;
         // requests are known by their records' headers alone
@@ -236,7 +239,7 @@ export class History {
           if ((await this.archivedTo(stream.name, partition)) < offset) return false;
         return true;
       };
-      if (isCode(error, "LOG_RANGE") && (await moved())) return this.duplicatesAt(session, stream, at);
+      if (isCode(error, "LOG_RANGE") && (await moved())) return this.duplicatesAt(session, stream, at, entries);
       throw error;
     }
   }

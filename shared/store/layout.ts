@@ -61,6 +61,15 @@ export interface RequestRange {
   readonly time: number;
 }
 
+/** What a stretch of a partition leaves behind for those who take over at its end, without reading it again. */
+export interface Told {
+  readonly partition: number;
+  /** Log time at its end, ms. */
+  readonly clock: number;
+  /** What counted in it of each request, by the hour, ascending; null where that is much. */
+  readonly requests: readonly RequestRange[] | null;
+}
+
 /** One archive file: everything the log held in `[from, upto)` of a partition, a row for each record. */
 export interface Segment {
   readonly stream: string;
@@ -139,6 +148,8 @@ export interface Entry extends Counts {
   /** NDJSON of the dead letters, where there are any. */
   readonly deadFile: FileRef | null;
   readonly views: Readonly<Record<string, ViewFile>>;
+  /** By stream, what duplicate suppression has to know of it; nothing of what the archive has. Undefined: nobody has told. */
+  readonly told?: Readonly<Record<string, readonly Told[]>>;
   /** 0: a flush; each compaction of neighbours is one higher. */
   readonly level: number;
   /** Latest log timestamp in it, ms; 0 where it held no record. */

@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
-import { Duplicates } from "../../shared/duplicates/duplicates.ts";
+import { Duplicates, joinTold } from "../../shared/duplicates/duplicates.ts";
 import { Spill } from "../../shared/duplicates/spill.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import type { LogRecord } from "../../shared/log/log.ts";
+import type { Told } from "../../shared/store/layout.ts";
 import { seededNumbers } from "../views/seeded.ts";
 
 const dirs: string[] = [];
@@ -126,4 +127,61 @@ it("is what its words say, however the records are cut into batches, and with id
   expect(late).toBe(0);
   expect(suppressed).toBeGreaterThan(runs);
   console.info(`duplicates: N=${runs} SEED=${seed}, ${suppressed} records suppressed as the rule's words say`);
+});
+
+it("is the same for whoever takes over with what was told, and reads only what was not", async () => {
+  const seed = Number(process.env.SEED || Math.floor(Math.random() * 2 ** 31));
+  const runs = Number(process.env.RUNS ?? 300);
+  let [suppressed, takeovers, read] = [0, 0, 0];
+  for (let run = 0; run < runs; run++) {
+    const random = seededNumbers(seed + run);
+    const rows = someRows(random).map((row): Row => ({ ...row, id: null }));
+    const judgeRows = (judge: Duplicates, from: number, upto: number) => {
+      const records = rows.slice(from, upto).map((row) => row.record);
+      const batch = new ArrayBatch(0, records[0]!.offset, records.at(-1)!.offset + 1, records);
+      return judge.judge([batch], null).repeated.map((row) => row + from);
+    };
+    let judge = new Duplicates(null, spill(1e6));
+    /** What was told, each with where it begins. */
+    let stretches: { from: number; told: Told[] }[] = [];
+    const repeated: number[] = [];
+    for (let at = 0; at < rows.length; ) {
+      const upto = Math.min(rows.length, at + 1 + Math.floor(random() * 20));
+      repeated.push(...judgeRows(judge, at, upto));
+      stretches.push({ from: at, told: judge.tell() });
+      at = upto;
+      if (random() < 0.2 && stretches.length > 2) {
+        const joined = joinTold(stretches.slice(-3).map(({ told }) => told));
+        stretches = [...stretches.slice(0, -3), { from: stretches.at(-3)!.from, told: joined }];
+      }
+      if (random() < 0.3) {
+        takeovers++;
+        await judge.close();
+        judge = new Duplicates(null, spill(1e6));
+        // what is known already may end within the first stretch that is told
+        const known = Math.floor(random() * at);
+        if (known > 0) judgeRows(judge, 0, known);
+        const end = (i: number) => stretches[i + 1]?.from ?? at;
+        const rest = stretches.flatMap(({ told }, i) => (end(i) > known ? [{ told, upto: end(i) }] : []));
+        let from = known;
+        for (const { told, upto: reached } of rest) {
+          if (!told.every((each) => judge.rememberTold(each))) break;
+          from = reached;
+        }
+        if (from < at) {
+          read++;
+          judgeRows(judge, from, at);
+        }
+        judge.tell();
+      }
+    }
+    await judge.close();
+    expect(repeated, `SEED=${seed + run} RUNS=1`).toEqual(expected(rows).repeated);
+    suppressed += repeated.length;
+  }
+  expect(takeovers).toBeGreaterThan(runs / 2);
+  expect(suppressed).toBeGreaterThan(runs);
+  console.info(
+    `duplicates: N=${runs} SEED=${seed}, ${takeovers} takeovers, ${read} of them read more, ${suppressed} suppressed`,
+  );
 });
