@@ -59,12 +59,9 @@ export async function damagedVersions(store: Store): Promise<{ number: number; w
   return damaged;
 }
 
-/**
- * The newest version where there is one beyond `number`, at the price of two looks where there is none. A follower that slept
- * for long may find its own version gone, and the next one too.
- */
+/** The newest version where there is one beyond `number`, at the price of one look where there is none. */
 export async function newerVersion(store: Store, number: number): Promise<VersionManifest | null> {
-  if (!(await store.exists(layout.version(number + 1))) && (await store.exists(layout.version(number)))) return null;
+  if (((await versionNumbers(store)).at(-1) ?? -1) <= number) return null;
   const newest = await newestVersion(store).catch((error: unknown) => {
     // what is followed may itself be the damaged one: it was read when it was whole
     if (isCode(error, "STORE_CORRUPT")) return null;
@@ -74,12 +71,15 @@ export async function newerVersion(store: Store, number: number): Promise<Versio
 }
 
 /**
- * Publishes under the next free number: create-if-absent decides between several publishers.
+ * Publishes under the next free number: create-if-absent decides between several publishers. A number is not free either where a delta or
+ * a note of damage bears it: a power cut may have taken a version and left what was made for it.
  *
  * @throws BATCH_STALE when a published version covers something this one does not (but for a rollback)
  */
 export async function publishVersion(store: Store, draft: Omit<VersionManifest, "number">): Promise<VersionManifest> {
   for (;;) {
+    // looked at first: a version that is followed already is found below, and must be covered
+    const followed = [...(await store.list(layout.deltas)), ...(await store.list(layout.damages))].map(Number);
     const newest = await newestVersion(store);
     // a stream that is gone from the definition has no place in the new cut
     const before = newest && ofStreams(newest.cut, Object.keys(draft.cut));
@@ -90,8 +90,8 @@ export async function publishVersion(store: Store, draft: Omit<VersionManifest, 
         "nothing is lost: the next run starts from it",
       );
     }
-    const last = (await versionNumbers(store)).at(-1);
-    const manifest: VersionManifest = { ...draft, number: last === undefined ? 0 : last + 1 };
+    const taken = [...(await versionNumbers(store)), ...followed].filter(Number.isInteger);
+    const manifest: VersionManifest = { ...draft, number: Math.max(-1, ...taken) + 1 };
     if (await store.createIfAbsent(layout.version(manifest.number), seal(manifest))) return manifest;
   }
 }

@@ -1,4 +1,5 @@
 /** A delta or a version that is wrong with good hashes: the proof finds it, names the first entry, and the delta heals itself. */
+import { rmSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runBatch } from "../../batch/run.ts";
 import { Follower } from "../../serving/follower.ts";
@@ -177,3 +178,32 @@ for (const shards of [1, 2]) {
     });
   });
 }
+
+it("a delta that a power cut has left without its version is not taken for another's", async () => {
+  const world = await World.open({
+    stream: stream("events", { g: "VARCHAR", x: "INTEGER" }),
+    views: { total: "SELECT count(*) AS n FROM events" },
+  });
+  try {
+    const some = numberedEvents(() => world);
+    await world.firstVersion();
+    const lost = await world.runBatch();
+    const before = await world.writer(lost, 0);
+    await some(6);
+    await catchUp(world, before);
+    await before.close();
+    rmSync(world.store.path(layout.version(lost.number)));
+    // the same cut, and the same names, by another definition
+    await world.define({ total: "SELECT sum(x) AS n FROM events" });
+    const made = await world.runBatch();
+    expect(made.number).toBeGreaterThan(lost.number);
+    const writer = await world.writer(made, 0);
+    await catchUp(world, writer);
+    await writer.close();
+    const snapshot = (await bestSnapshot(world.store))!;
+    expect(snapshot.manifest.number).toBe(made.number);
+    expect(await world.expectExact(snapshot)).toBe(1);
+  } finally {
+    await world.close();
+  }
+});

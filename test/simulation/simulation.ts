@@ -13,7 +13,7 @@ import { isCode, isDiskFull, messageOf, TidemarkError } from "../../shared/error
 import { History } from "../../shared/history/history.ts";
 import type { Log, NewRecord } from "../../shared/log/log.ts";
 import { MemoryLog } from "../../shared/log/memory.ts";
-import { covers, ofShard } from "../../shared/position.ts";
+import { covers, ofShard, type Position } from "../../shared/position.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import { ensureVersion, logStream } from "../../shared/store/origin.ts";
 import { Store } from "../../shared/store/store.ts";
@@ -356,14 +356,7 @@ class Simulation {
     for (let round = 0; ; round++) {
       if (round > 60) throw new Error(`the readers do not reach the end: ${this.#readers.tell()}`);
       await this.#inOwnProcessQuietly(runRepair);
-      for (let shard = 0; shard < this.#definition.shards; shard++) {
-        const own = ofShard(end, shard, this.#definition.shards);
-        for (let tries = 0; tries < 40; tries++) {
-          const speed = await this.#speedOf(shard);
-          if (speed) await this.#stepOf(speed);
-          if (speed && covers(speed.writer.position, own)) break;
-        }
-      }
+      await this.#tellAll(end);
       await this.#check();
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#readers.haveReached(end)) break;
@@ -374,6 +367,7 @@ class Simulation {
     let last: VersionManifest | null = null;
     for (let tries = 0; last?.proof.state !== "proved"; tries++) {
       if (tries > 1) throw new Error(`the last batch is unproved: ${last!.proof.by}`);
+      await this.#tellAll(end);
       last = ((await this.#inOwnProcessQuietly(runBatch)) as { manifest: VersionManifest }).manifest;
       if (!covers(last.cut, end)) throw new Error("the last batch does not reach the end");
     }
@@ -389,6 +383,18 @@ class Simulation {
         .filter(({ fate }) => fate !== "repeated")
         .map(({ request, sequence }) => `${request}/${sequence}`);
       if (new Set(counted).size !== counted.length) throw new Error(`partition ${partition}: a request counted twice`);
+    }
+  }
+
+  /** Every shard's writer, to the end. */
+  async #tellAll(end: Position): Promise<void> {
+    for (let shard = 0; shard < this.#definition.shards; shard++) {
+      const own = ofShard(end, shard, this.#definition.shards);
+      for (let tries = 0; tries < 40; tries++) {
+        const speed = await this.#speedOf(shard);
+        if (speed) await this.#stepOf(speed);
+        if (speed && covers(speed.writer.position, own)) break;
+      }
     }
   }
 
