@@ -351,4 +351,46 @@ export const faults: readonly Fault[] = [
     edits: [{ find: "performance.now() - since < silentMs && ", replace: "" }],
     tests: ["test/pipeline/speed.test.ts"],
   },
+  {
+    name: "a takeover that forgets what was told",
+    file: "shared/duplicates/duplicates.ts",
+    edits: [
+      {
+        find: "state.count(request, [from, upto], time);\n    }\n    state.clock",
+        replace: "void [from, upto];\n    }\n    state.clock",
+      },
+    ],
+    tests: ["test/duplicates/rule.test.ts"],
+  },
+  {
+    name: "a takeover that does not read the ids of the window again",
+    file: "shared/history/duplicates-at.ts",
+    edits: [{ find: "if (!told || recent ||", replace: "if (!told ||" }],
+    tests: ["test/pipeline/duplicates.test.ts"],
+  },
+  {
+    name: "compaction that tells of its last entry only",
+    file: "speed/compaction.ts",
+    edits: [
+      { find: "joinTold(all.map((told) => told[stream] ?? []))", replace: "joinTold([all.at(-1)?.[stream] ?? []])" },
+    ],
+    tests: ["test/pipeline/duplicates.test.ts"],
+  },
+  {
+    name: "a version under the number of one that was lost",
+    file: "shared/store/versions.ts",
+    edits: [{ find: "[...(await versionNumbers(store)), ...followed]", replace: "[...(await versionNumbers(store))]" }],
+    tests: ["test/pipeline/healing.test.ts"],
+  },
+  {
+    name: "an archive file told again only in part",
+    file: "batch/archive.ts",
+    edits: [
+      {
+        find: "const stretch = { stream, partition, from, target: upto, duplicates, replaces: damaged };",
+        replace: "const stretch = { stream, partition, from, target: from + 1, duplicates, replaces: damaged };",
+      },
+    ],
+    tests: ["test/pipeline/repair.test.ts"],
+  },
 ];
