@@ -17,6 +17,8 @@ export interface FaultReport {
   readonly facts: Readonly<Record<string, number | string>>;
   /** Why it could not be put in here (no java, no strace, not root). */
   readonly skipped?: string;
+  /** A machine that lacks it may be a good one all the same (a container without rights): not even CI needs it. */
+  readonly mayLack?: true;
 }
 
 export interface Fault {

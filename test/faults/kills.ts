@@ -10,6 +10,9 @@ import { type Fault, type FaultOptions, type FaultReport, randomOf } from "./fau
 
 const program = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const perLoad = 200;
+/** A run with so many stops also has some that last longer than any patience. */
+const longStopEvery = 20;
+const longStopMs = 62_000;
 
 /** A child of ours; what it says last is kept for a failure's message. */
 class Child {
@@ -150,7 +153,9 @@ class Killing {
         const { child } = this.#roles.get(name)!;
         if (stops) {
           child.kill("SIGSTOP");
-          await sleep(300 + this.#random() * 6000 * (this.#random() < 0.3 ? 1 : 0.1));
+          const forLong = n >= longStopEvery && this.facts.kills! % longStopEvery === longStopEvery - 1;
+          if (forLong) this.facts["for a minute"] = (this.facts["for a minute"] ?? 0) + 1;
+          await sleep(forLong ? longStopMs : 300 + this.#random() * 6000 * (this.#random() < 0.3 ? 1 : 0.1));
           child.kill("SIGCONT");
         } else child.kill("SIGKILL");
         this.facts.kills!++;
@@ -235,7 +240,7 @@ export const killsOverKafka: Fault = {
 export const zombies: Fault = {
   name: "zombies",
   promise: "a process that was stopped and continued does no harm",
-  how: `SIGSTOP, some seconds, SIGCONT to ${roles}, embedded log`,
+  how: `SIGSTOP, some seconds or a minute, SIGCONT to ${roles}, embedded log`,
   full: 100,
   short: 15,
   run: (options) => new Killing({ ...options, brokers: null, stops: true }).run(),

@@ -10,6 +10,7 @@ import { manyIds } from "./many-ids.ts";
 import { network } from "./network.ts";
 import { poison } from "./poison.ts";
 import { publishOrder } from "./publish-order.ts";
+import { smallDisk } from "./small-disk.ts";
 import { soak } from "./soak.ts";
 import { syscalls } from "./syscalls.ts";
 
@@ -18,6 +19,7 @@ const faults: readonly Fault[] = [
   corruption,
   syscalls,
   publishOrder,
+  smallDisk,
   poison,
   manyIds,
   kills,

@@ -22,7 +22,7 @@ export const publishOrder: Fault = {
   short: 4,
   async run(): Promise<FaultReport> {
     const skipped = straceLacking();
-    if (skipped) return { n: 0, failures: [], facts: {}, skipped };
+    if (skipped) return { n: 0, failures: [], facts: {}, skipped, mayLack: true };
     const dir = mkdtempSync(join(tmpdir(), "tidemark-order-"));
     const failures: string[] = [];
     const facts = { calls: 0, names: 0, manifests: 0, "events acknowledged": 0 };
