@@ -332,6 +332,8 @@ async function trim(batch: Batch, history: History, manifest: VersionManifest): 
   for (const stream of manifest.definition.streams) {
     const old = await batch.log.offsetsAt(logStream(stream), before);
     const archived = await archivedPosition(history, { [stream.name]: manifest.cut[stream.name]! });
+    // another run may have archived it and not synced its names yet
+    for (const { partition } of places(archived)) await batch.store.settle(layout.segments(stream.name, partition));
     const below = new Map<number, number>();
     for (const { partition, offset } of places(nearest(archived, { [stream.name]: manifest.cut[stream.name]! }))) {
       below.set(partition, Math.min(offset, old[partition] ?? 0));

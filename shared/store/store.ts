@@ -158,6 +158,11 @@ export class Store {
     return { ...file, name };
   }
 
+  /** Names in this folder survive a power cut from here on: whoever made them may not have got round to syncing them. */
+  async settle(folder: string): Promise<void> {
+    if (this.#durable && (await this.exists(folder))) await this.#disk.syncFolder(this.path(folder));
+  }
+
   /**
    * Reads the whole file and compares size and hash.
    * @throws STORE_MISSING, STORE_CORRUPT

@@ -14,7 +14,7 @@ import { History } from "../../shared/history/history.ts";
 import type { Log, NewRecord } from "../../shared/log/log.ts";
 import { MemoryLog } from "../../shared/log/memory.ts";
 import { covers, ofShard, type Position } from "../../shared/position.ts";
-import type { VersionManifest } from "../../shared/store/layout.ts";
+import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import { ensureVersion, logStream } from "../../shared/store/origin.ts";
 import { Store } from "../../shared/store/store.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
@@ -337,13 +337,16 @@ class Simulation {
     this.told.steps.push(`(${this.#disk.damage(file, this.#random)} ${folder})`);
   }
 
+  /** As batch does it. */
   async #trim(): Promise<void> {
     const { store } = await this.#process();
     const newest = (await newestVersion(store))!;
     const history = new History(store, this.#memory, newest.origin);
     const below = new Map<number, number>();
-    for (let partition = 0; partition < events.partitions; partition++)
+    for (let partition = 0; partition < events.partitions; partition++) {
       below.set(partition, this.#int((await history.archivedTo("events", partition)) + 1));
+      await store.settle(layout.segments("events", partition));
+    }
     await this.#memory.trim(logStream(events), below);
   }
 
