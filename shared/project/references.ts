@@ -61,7 +61,11 @@ export async function keepReference(
     return unseal<Kept>(text.toString(), known, belongs);
   };
   const before = await kept();
-  if (before) return { name, source, ...before };
+  if (before) {
+    // another run may have made it and not synced its name yet
+    await store?.settle(layout.references);
+    return { name, source, ...before };
+  }
   const rows = isParquet(source)
     ? `read_parquet(${quoteText(path)})`
     : `read_csv(${quoteText(path)}, header = true, sample_size = -1)`;

@@ -27,6 +27,7 @@ export const layout = {
     `${layout.generation(version, shard, generation)}/OWNER`,
   head: (version: number, shard: number, generation: number) => `${layout.generation(version, shard, generation)}/HEAD`,
   beat: (version: number, shard: number, generation: number) => `${layout.generation(version, shard, generation)}/BEAT`,
+  references: "references",
   reference: (content: string) => `references/${content}.json`,
   referenceFile: (content: string, run: string) => `references/${content}-${run}.parquet`,
   rejection: (version: number, shard: number, generation: number) =>

@@ -98,21 +98,22 @@ export class Store {
     }
   }
 
-  /** Creates the file whole, or leaves an existing one alone. True when it was created here. */
+  /** Creates the file whole, or leaves an existing one alone; its name is on disk then, whoever gave it. True when it was created here. */
   async createIfAbsent(name: string, content: string): Promise<boolean> {
     const aside = this.scratch("create");
     await this.#write(aside, content, this.#durable);
+    let created = true;
     try {
       await this.#folderOf(name, this.#durable);
       await this.#disk.link(aside, this.path(name));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-      throw error;
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      created = false;
     } finally {
       await this.#disk.unlink(aside);
     }
     if (this.#durable) await this.#disk.syncFolder(dirname(this.path(name)));
-    return true;
+    return created;
   }
 
   /** Replaces the file in one atomic step. Not durable unless told: what a crash takes here is made again from the log. */
