@@ -37,8 +37,16 @@ export function metaOf(served: Served, freshness: Freshness, now: number): Meta 
   };
 }
 
+/** Names what an answer is a function of, beside the question: the same name, the same rows. */
+export function snapshotName({ manifest, position }: Pick<Served, "manifest" | "position">): string {
+  // a folder that was started over counts its versions anew
+  return `${manifest.number} ${manifest.createdAt} ${formatPosition(position)}`;
+}
+
 export interface Answer {
   readonly meta: Meta;
+  /** See snapshotName. */
+  readonly snapshot: string;
   /** The body, some rows at a time; the snapshot is held until it ends or is given up. */
   readonly body: AsyncGenerator<string | Uint8Array>;
   /** Lets go of what a body that was never begun holds: a client may leave before its first byte. */
@@ -85,6 +93,7 @@ export async function answer(
     const meta = metaOf(served, freshness, now());
     return {
       meta,
+      snapshot: snapshotName(served),
       body: held(format.encode(rows, { view: name, ...meta }), begin, letGo),
       abandon: () => {
         if (state === "waiting") letGo();

@@ -99,6 +99,10 @@ export class Follower {
     return this.#current!.position;
   }
 
+  get manifest(): VersionManifest {
+    return this.#current!.manifest;
+  }
+
   get streams(): readonly StreamDefinition[] {
     return this.#current!.manifest.definition.streams;
   }

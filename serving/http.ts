@@ -4,7 +4,8 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { messageOf } from "../shared/errors.ts";
 import { covers, formatPosition, parsePosition } from "../shared/position.ts";
 import type { Alert } from "../shared/store/alerts.ts";
-import { type Answering, answer, type Meta, metaOf } from "./answer.ts";
+import { type Answering, answer, type Meta, metaOf, snapshotName } from "./answer.ts";
+import { entityTag, isKnown } from "./entity-tag.ts";
 import { formatOf, mediaTypes } from "./formats.ts";
 import type { Ingest } from "./ingest.ts";
 import { Metrics } from "./metrics.ts";
@@ -77,11 +78,15 @@ export function httpApi(options: HttpOptions): FastifyInstance {
     if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
     const gone = goneSignal(reply);
     await waitFor(options, request, AbortSignal.any([gone, options.signal]));
+    reply.header("Vary", "Accept");
+    const tagOf = (snapshot: string) => entityTag(snapshot, request.url, format.mediaType);
+    const current = tagOf(snapshotName(follower));
+    if (isKnown(current, request.headers["if-none-match"])) return reply.code(304).header("ETag", current).send();
     const { view } = request.params as { view: string };
-    const { meta, body, abandon } = await answer(options, view, pairsOf(request), format);
+    const { meta, snapshot, body, abandon } = await answer(options, view, pairsOf(request), format);
     gone.addEventListener("abort", abandon, { once: true });
     if (gone.aborted) abandon();
-    reply.header("Vary", "Accept");
+    reply.header("ETag", tagOf(snapshot));
     return stamped(reply, meta).type(format.mediaType).send(Readable.from(body));
   });
   app.addContentTypeParser(

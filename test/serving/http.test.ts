@@ -113,6 +113,30 @@ describe("the API", () => {
     return `${response.statusCode} ${code}: ${detail}`;
   };
 
+  describe("asked again", () => {
+    beforeAll(() => open());
+    afterAll(close);
+
+    it("does not send again what a client has, and sends it when it has changed", async () => {
+      const url = "/v1/views/shops?order=shop";
+      const first = await get(url);
+      const tag = String(first.headers.etag);
+      expect(tag).toMatch(/^W\/"[\w-]{22}"$/);
+      const again = await get(url, { "if-none-match": `"other", ${tag}` });
+      expect([again.statusCode, again.body, again.headers.etag]).toEqual([304, "", tag]);
+      // other questions and other forms are other answers
+      expect((await get(`${url}&limit=1`, { "if-none-match": tag })).statusCode).toBe(200);
+      expect((await get(url, { "if-none-match": tag, accept: "text/csv" })).statusCode).toBe(200);
+      expect((await get("/v1/views/none", { "if-none-match": tag })).statusCode).toBe(404);
+      await world.append([sent(event(100))]);
+      await catchUp(world, writer);
+      await follower.tick();
+      const changed = await get(url, { "if-none-match": tag });
+      expect(changed.statusCode).toBe(200);
+      expect(changed.headers.etag).not.toBe(tag);
+    });
+  });
+
   describe("asked", () => {
     beforeAll(() => open());
     afterAll(close);
