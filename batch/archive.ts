@@ -54,10 +54,17 @@ export async function archive(
     for (const partition of Object.keys(last).map(Number)) {
       const target = offsetAt(upto, stream.name, partition)!;
       let duplicates: Duplicates | null = null;
+      /** Where what it remembers ends. */
+      let at = -1;
       try {
         for (;;) {
           const from = await archiver.history.archivedTo(stream.name, partition);
           if (from >= target) break;
+          if (from !== at) {
+            // another run has archived on meanwhile
+            await duplicates?.close();
+            duplicates = null;
+          }
           duplicates ??= await archiver.history.duplicatesAt(archiver.session, stream, [{ partition, offset: from }]);
           const stretch = { stream, partition, from, target, duplicates, replaces: null };
           const segment = await archiveStretch(archiver, stretch, onProgress).catch(async (error: unknown) => {
@@ -66,14 +73,10 @@ export async function archive(
               return null;
             throw error;
           });
-          if (segment) {
-            segments++;
-            records += segment.rows;
-            continue;
-          }
-          // what it remembers is not where this goes on
-          await duplicates.close();
-          duplicates = null;
+          at = segment?.upto ?? -1;
+          if (!segment) continue;
+          segments++;
+          records += segment.rows;
         }
       } finally {
         await duplicates?.close();
@@ -116,36 +119,54 @@ export async function archiveAgain(archiver: Archiver, stream: StreamDefinition,
   }
 }
 
-/** From here on the archive says that the offsets from its end up to `upto` are lost: a stretch without a row. False: another run was first. */
+/** From here on the archive says that these offsets, from its end on, are lost: a stretch without a row. False: another run was first. */
 export async function archiveLoss(
-  { store, session, history }: Archiver,
+  archiver: Archiver,
   stream: StreamDefinition,
   partition: number,
+  from: number,
   upto: number,
 ): Promise<boolean> {
-  const from = await history.archivedTo(stream.name, partition);
+  const segment: Segment = {
+    stream: stream.name,
+    partition,
+    from,
+    upto,
+    file: await emptyFile(archiver, stream, partition, from, upto),
+    rows: 0,
+    dead: 0,
+    duplicates: 0,
+    late: 0,
+    lost: true,
+    requests: [],
+    dedup: dedupOf(stream),
+    decoder: decoderOf(stream),
+    fields: stream.fields,
+    latest: 0,
+  };
+  return archiver.store.createIfAbsent(layout.segment(stream.name, partition, from), seal(segment));
+}
+
+/** The file of a lost stretch once more: what is in it is known. */
+export async function archiveLossAgain(archiver: Archiver, stream: StreamDefinition, damaged: Segment): Promise<void> {
+  const { partition, from, upto } = damaged;
+  const file = await emptyFile(archiver, stream, partition, from, upto);
+  const again: Segment = { ...damaged, file, decoder: decoderOf(stream), fields: stream.fields };
+  await archiver.store.replace(layout.segment(stream.name, partition, from), seal(again), { durable: true });
+  await archiver.store.remove(damaged.file.name);
+}
+
+async function emptyFile(
+  { store, session }: Archiver,
+  stream: StreamDefinition,
+  partition: number,
+  from: number,
+  upto: number,
+): Promise<FileRef> {
   const run = randomUUID().slice(0, 8);
   const rows = await createRows(session, stream, partition, run);
   try {
-    const name = layout.segmentFile(stream.name, partition, from, upto, run);
-    const segment: Segment = {
-      stream: stream.name,
-      partition,
-      from,
-      upto,
-      file: await writeSegment(store, session, rows, name, 0),
-      rows: 0,
-      dead: 0,
-      duplicates: 0,
-      late: 0,
-      lost: true,
-      requests: [],
-      dedup: dedupOf(stream),
-      decoder: decoderOf(stream),
-      fields: stream.fields,
-      latest: 0,
-    };
-    return await store.createIfAbsent(layout.segment(stream.name, partition, from), seal(segment));
+    return await writeSegment(store, session, rows, layout.segmentFile(stream.name, partition, from, upto, run), 0);
   } finally {
     await session.run(`DROP TABLE IF EXISTS ${rows}`);
   }

@@ -1,11 +1,10 @@
 /** Removes what no kept version, newest generation or living pin names. */
 import { isCode } from "../shared/errors.ts";
-import { type Head, layout } from "../shared/store/layout.ts";
+import { cleanGenerations, graceMs } from "../shared/store/generations.ts";
+import { layout } from "../shared/store/layout.ts";
 import type { Store } from "../shared/store/store.ts";
-import { generationNumbers, readHead, readVersion, versionNumbers } from "../shared/store/versions.ts";
+import { readVersion, versionNumbers } from "../shared/store/versions.ts";
 
-/** A reader that has just looked may still open what is this young. */
-const graceMs = 10 * 60 * 1000;
 /** Pins, scratch files, unfinished rebuilds and the files of a version not published yet go with their run; what is this old belongs to one that died. */
 const abandonedMs = 24 * 60 * 60 * 1000;
 
@@ -54,25 +53,4 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
 function unlessUnreadable(error: unknown): null {
   if (isCode(error, "STORE_MISSING", "STORE_CORRUPT")) return null;
   throw error;
-}
-
-/** Older generations go once a newer one has a HEAD; their owners see it at their next flush and stop. */
-async function cleanGenerations(
-  store: Store,
-  version: number,
-  shard: number,
-  remove: (name: string) => Promise<void>,
-): Promise<void> {
-  const generations = await generationNumbers(store, version, shard);
-  let newer: Head | null = null;
-  for (const generation of generations.reverse()) {
-    if (newer && (await store.ageMs(layout.owner(version, shard, newer.generation))) > graceMs) {
-      await remove(layout.generation(version, shard, generation));
-    }
-    // a torn HEAD replaces nothing, and its writer's successor deals with it
-    newer ??= await readHead(store, version, shard, generation).catch((error: unknown) => {
-      if (isCode(error, "STORE_CORRUPT")) return null;
-      throw error;
-    });
-  }
 }

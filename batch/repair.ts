@@ -3,10 +3,10 @@ import { Duck } from "../shared/duckdb/duck.ts";
 import { isCode, type TidemarkError } from "../shared/errors.ts";
 import { History } from "../shared/history/history.ts";
 import { offsetAt, places } from "../shared/position.ts";
-import type { Segment } from "../shared/store/layout.ts";
+import { layout, type Segment } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, ensureOrigin, logStream } from "../shared/store/origin.ts";
 import { bestSnapshot, newestVersion } from "../shared/store/versions.ts";
-import { type Archiver, archiveAgain, archivedPosition, archiveLoss } from "./archive.ts";
+import { type Archiver, archiveAgain, archivedPosition, archiveLoss, archiveLossAgain } from "./archive.ts";
 import { type Batch, type BatchResult, runRepair } from "./run.ts";
 
 /** Offsets `[from, upto)` of a partition. */
@@ -33,7 +33,7 @@ export interface Repaired {
 }
 
 /**
- * @param acceptLoss offsets that are missing are lost from here on
+ * @param acceptLoss offsets that are missing are lost from here on; an archive run that is under way may still hold them, so let none be
  * @throws LOG_PARTITIONS, LOG_STREAM_MISSING, STORE_BEYOND_LOG where the log is not the one of this store; STORE_GAP
  */
 export async function repair(batch: Batch, acceptLoss: boolean): Promise<Repaired | null> {
@@ -65,7 +65,8 @@ export async function repair(batch: Batch, acceptLoss: boolean): Promise<Repaire
             await store.check(segment.file);
           } catch (error) {
             if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
-            const why = await archiveAgain(archiver, stream, segment).then(() => null, whyNot);
+            const again = segment.lost ? archiveLossAgain : archiveAgain;
+            const why = await again(archiver, stream, segment).then(() => null, whyNot);
             if (why === null) found.remade.push(stretchOf(segment));
             else found.damaged.push({ ...stretchOf(segment), why });
           }
@@ -75,7 +76,7 @@ export async function repair(batch: Batch, acceptLoss: boolean): Promise<Repaire
         if (upto <= from) continue;
         const missing = { stream: stream.name, partition, from, upto };
         if (!acceptLoss) found.missing.push(missing);
-        else if (await archiveLoss(archiver, stream, partition, upto)) {
+        else if (await archiveLoss(archiver, stream, partition, from, upto)) {
           found.lost.push(missing);
           if ((offsetAt(answered, stream.name, partition) ?? 0) > from) found.answered.push(missing);
         }
@@ -85,6 +86,8 @@ export async function repair(batch: Batch, acceptLoss: boolean): Promise<Repaire
     session.close();
     duck.close();
   }
+  // what an unfinished rebuild has read from the log may be of what is lost now
+  if (acceptLoss && found.lost.length > 0) await store.remove(layout.rebuilds);
   return { ...found, views: await runRepair(batch) };
 }
 
@@ -93,6 +96,8 @@ function stretchOf({ stream, partition, from, upto }: Segment): Stretch {
 }
 
 function whyNot(error: unknown): string {
-  if (isCode(error, "LOG_RANGE", "CONFIG_STREAM")) return (error as TidemarkError).line;
+  // also where what came before is damaged: what counted there is not known then
+  if (isCode(error, "LOG_RANGE", "CONFIG_STREAM", "STORE_CORRUPT", "STORE_MISSING"))
+    return (error as TidemarkError).line;
   throw error;
 }

@@ -112,6 +112,8 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
       : { state: "unproved", by: pinned.reason, views: 0 };
     const counted = await history.counts(session, cut);
     await checkArchivedAlike(history, definition, newest.definition, cut);
+    // another run may have archived what is below the cut and not synced its names yet
+    for (const { stream, partition } of places(cut)) await store.settle(layout.segments(stream, partition));
     const manifest = await timed("publish", () =>
       publishVersion(store, {
         format: manifestFormat,

@@ -7,6 +7,7 @@ import { isCode, messageOf } from "../shared/errors.ts";
 import type { History } from "../shared/history/history.ts";
 import type { Log } from "../shared/log/log.ts";
 import { equals, offsetAt, type Place, type Position, places, positionOf, rangesBetween } from "../shared/position.ts";
+import { cleanGenerations } from "../shared/store/generations.ts";
 import type { Entry, VersionManifest, ViewFailure, ViewFile } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, logStream } from "../shared/store/origin.ts";
 import { failedView, filesOf } from "../shared/store/partials.ts";
@@ -63,6 +64,8 @@ export class DeltaWriter {
     const generation = await Generation.create(options.store, manifest, shard);
     const entries = await generation.takeOver(options.say);
     await generation.commit(entries, options.now());
+    // where writers come and go, batch may not come to it for long
+    await cleanGenerations(options.store, manifest.number, shard);
     return new DeltaWriter(options, generation, entries);
   }
 
@@ -145,7 +148,9 @@ export class DeltaWriter {
   async #fold(taken: readonly Taken[]): Promise<Entry> {
     const { sequence, nameOf } = this.generation.nextNames();
     const folded = await this.#folder.fold(taken, nameOf, this.#failed, this.#duplicates);
-    const told = Object.fromEntries([...this.#duplicates].map(([stream, duplicates]) => [stream, duplicates.tell()]));
+    // see rememberTold
+    const tellers = [...this.#duplicates].filter(([, { windowMs }]) => windowMs === null);
+    const told = Object.fromEntries(tellers.map(([stream, duplicates]) => [stream, duplicates.tell()]));
     const reached: Place[] = taken.flatMap(({ stream, batches }) =>
       batches.map((batch) => ({ stream: stream.name, partition: batch.partition, offset: batch.upto })),
     );

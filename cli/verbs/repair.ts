@@ -25,7 +25,7 @@ export async function run(context: Context, { acceptLoss }: VerbArgs["repair"]):
     for (const each of damaged) context.say(`archive of ${textOf(each)} is DAMAGED: ${each.why}`);
     for (const each of missing)
       context.say(
-        `${textOf(each)}: MISSING, the log has dropped them before they were archived; restore the log, or accept that these events are gone: tidemark repair --accept-loss`,
+        `${textOf(each)}: MISSING, the log has dropped them before they were archived; restore the log, or stop batch and accept that these events are gone: tidemark repair --accept-loss`,
       );
     const left = damaged.length + missing.length;
     if (left === 0) context.say(remade.length > 0 || views ? "all is whole again" : "all is whole");

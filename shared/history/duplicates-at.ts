@@ -71,8 +71,8 @@ export async function rememberArchived(
 }
 
 /**
- * Remembers what the entries of a delta tell, from where the archive ends; up to the first one that tells too little, or that holds ids
- * which are still in the window.
+ * Remembers what the entries of a delta tell of requests, from where the archive ends; up to the first one that tells too little. Of a
+ * stream with a window nothing is told: which of an id's records counted depends on all before it.
  * @param archived what lies below is remembered
  * @returns where the log has to be read from
  */
@@ -83,19 +83,15 @@ export function rememberTold(
   archived: number,
   duplicates: Duplicates,
 ): number {
-  const toldBy = ({ told }: Entry) => told?.[stream.name]?.find((each) => each.partition === partition);
-  const clock = entries.reduce(
-    (latest, entry) => Math.max(latest, toldBy(entry)?.clock ?? latest),
-    Number.NEGATIVE_INFINITY,
-  );
   let at = archived;
-  for (const entry of entries) {
-    const upto = offsetAt(entry.upto, stream.name, partition) ?? at;
-    if (upto <= at) continue;
-    const told = toldBy(entry);
-    const recent = stream.dedupMs !== null && told !== undefined && told.clock >= clock - stream.dedupMs;
-    if (!told || recent || !duplicates.rememberTold(told)) return at;
-    at = upto;
+  for (const { from, upto, told } of entries) {
+    const end = offsetAt(upto, stream.name, partition) ?? at;
+    if (end <= at) continue;
+    // the archive may end below the cut: nobody has told what lies between
+    if ((offsetAt(from, stream.name, partition) ?? at) > at) return at;
+    const own = told?.[stream.name]?.find((each) => each.partition === partition);
+    if (!own || !duplicates.rememberTold(own)) return at;
+    at = end;
   }
   return at;
 }

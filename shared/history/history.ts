@@ -216,12 +216,15 @@ export class History {
     entries: readonly Entry[] = [],
   ): Promise<Duplicates> {
     const duplicates = new Duplicates(stream.dedupMs, new Spill(this.#store.scratch("ids")));
+    /** How far the archive of each partition reached when it was looked at. */
+    const reached = new Map<number, number>();
     try {
       for (const { partition, offset } of at) {
         const segments = await this.segments(stream.name, partition);
         const check = (segment: Segment) => this.#check(stream, [segment]);
         await rememberArchived({ session, store: this.#store, stream, partition, segments, check }, offset, duplicates);
         const archived = segments.at(-1)?.upto ?? offsetAt(this.#origin, stream.name, partition)!;
+        reached.set(partition, archived);
         const from = rememberTold(stream, partition, entries, archived, duplicates);
         const tail = { stream: stream.name, partition, from, upto: offset };
         if (from >= offset) continue;
@@ -233,11 +236,11 @@ export class History {
       return duplicates;
     } catch (error) {
       await duplicates.close();
-      // trimmed since it was looked at: then the archive holds it by now
+      // trimmed since it was looked at: then the archive reaches further by now
       const moved = async () => {
-        for (const { partition, offset } of at)
-          if ((await this.archivedTo(stream.name, partition)) < offset) return false;
-        return true;
+        for (const [partition, before] of reached)
+          if ((await this.archivedTo(stream.name, partition)) > before) return true;
+        return false;
       };
       if (isCode(error, "LOG_RANGE") && (await moved())) return this.duplicatesAt(session, stream, at, entries);
       throw error;

@@ -78,8 +78,9 @@ export async function newerVersion(store: Store, number: number): Promise<Versio
  */
 export async function publishVersion(store: Store, draft: Omit<VersionManifest, "number">): Promise<VersionManifest> {
   for (;;) {
-    // looked at first: a version that is followed already is found below, and must be covered
-    const followed = [...(await store.list(layout.deltas)), ...(await store.list(layout.damages))].map(Number);
+    // looked at first: whatever is published in between has this number, or is found below and must be covered
+    const lists = [await versionNumbers(store), await store.list(layout.deltas), await store.list(layout.damages)];
+    const number = Math.max(-1, ...lists.flat().map(Number).filter(Number.isInteger)) + 1;
     const newest = await newestVersion(store);
     // a stream that is gone from the definition has no place in the new cut
     const before = newest && ofStreams(newest.cut, Object.keys(draft.cut));
@@ -90,8 +91,7 @@ export async function publishVersion(store: Store, draft: Omit<VersionManifest, 
         "nothing is lost: the next run starts from it",
       );
     }
-    const taken = [...(await versionNumbers(store)), ...followed].filter(Number.isInteger);
-    const manifest: VersionManifest = { ...draft, number: Math.max(-1, ...taken) + 1 };
+    const manifest: VersionManifest = { ...draft, number };
     if (await store.createIfAbsent(layout.version(manifest.number), seal(manifest))) return manifest;
   }
 }

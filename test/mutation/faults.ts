@@ -364,8 +364,8 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "a takeover that does not read the ids of the window again",
-    file: "shared/history/duplicates-at.ts",
-    edits: [{ find: "if (!told || recent ||", replace: "if (!told ||" }],
+    file: "speed/delta-writer.ts",
+    edits: [{ find: "([, { windowMs }]) => windowMs === null", replace: "() => true" }],
     tests: ["test/pipeline/duplicates.test.ts"],
   },
   {
@@ -389,6 +389,24 @@ export const faults: readonly Fault[] = [
       {
         find: "const stretch = { stream, partition, from, target: upto, duplicates, replaces: damaged };",
         replace: "const stretch = { stream, partition, from, target: from + 1, duplicates, replaces: damaged };",
+      },
+    ],
+    tests: ["test/pipeline/repair.test.ts"],
+  },
+  {
+    name: "an archive run that goes on with what it remembers of another place",
+    file: "batch/archive.ts",
+    edits: [{ find: "if (from !== at) {", replace: "if (at > 1e15) {" }],
+    tests: ["test/pipeline/duplicates.test.ts"],
+  },
+  {
+    name: "a loss that is accepted twice",
+    file: "batch/archive.ts",
+    edits: [
+      {
+        find: "return archiver.store.createIfAbsent(layout.segment(stream.name, partition, from), seal(segment));",
+        replace:
+          "const end = await archiver.history.archivedTo(stream.name, partition); return archiver.store.createIfAbsent(layout.segment(stream.name, partition, end), seal({ ...segment, from: end }));",
       },
     ],
     tests: ["test/pipeline/repair.test.ts"],

@@ -1,7 +1,9 @@
 /** The same winner in archive, speed, rebuild and replay, wherever the log is cut, taken over or forgotten. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { archive } from "../../batch/archive.ts";
 import { rebuild } from "../../batch/rebuild.ts";
 import { runArchive } from "../../batch/run.ts";
+import { History } from "../../shared/history/history.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { bestSnapshot } from "../../shared/store/versions.ts";
 import { stream } from "../support/view-case.ts";
@@ -97,6 +99,58 @@ describe("duplicate suppression", () => {
     await world.close();
     world = await World.open({ stream: { ...events, dedupMs: null }, views });
     await sameWinner(0);
+  });
+
+  it("takes over in the same phase of an id that keeps coming", async () => {
+    const version = await world.firstVersion();
+    const began = world.now;
+    const at = async (...minutes: number[]) => {
+      for (const each of minutes) {
+        world.now = began + each * minute;
+        await world.append([{ partition: 0, value: '{"e":"X","g":"g","x":1}', valid: true }]);
+      }
+    };
+    let writer = await world.writer(version, 0);
+    for (const minutes of [[0], [5, 12, 20, 29, 38, 47]]) {
+      await at(...minutes);
+      await catchUp(world, writer);
+    }
+    await writer.close();
+    writer = await world.writer(version, 0);
+    await at(50);
+    await catchUp(world, writer);
+    await writer.close();
+    await exact();
+  });
+
+  it("has an archive run start anew where another one has archived on", async () => {
+    const version = await world.firstVersion();
+    const one = async (sequence: number) => {
+      const value = JSON.stringify({ e: null, g: "g", x: sequence });
+      await world.append([{ partition: 0, value, valid: true, id: { request: "r", sequence } }]);
+    };
+    for (const sequence of [0, 1, 1]) await one(sequence);
+    const { store, log, stream } = world;
+    const session = await world.session();
+    const archiverOf = (recordsPerFile: number) => {
+      return { store, log, history: new History(store, log, version.origin), session, recordsPerFile };
+    };
+    const upto = (offset: number) => ({ events: { 0: offset, 1: 0 } });
+    const create = store.createIfAbsent.bind(store);
+    let other = false;
+    // the other run archives on as soon as the first segment is there
+    store.createIfAbsent = async (name, content) => {
+      const mine = await create(name, content);
+      if (!other && name.startsWith("archive/")) {
+        other = true;
+        await archive(archiverOf(1), [stream], upto(2));
+      }
+      return mine;
+    };
+    await archive(archiverOf(1), [stream], upto(3));
+    store.createIfAbsent = create;
+    expect((await world.runBatch()).events).toBe(2);
+    await exact();
   });
 
   it("does not read again from the log what the delta tells", async () => {

@@ -133,3 +133,20 @@ it("says where answers still count what the archive never had, and rebuild takes
   });
   expect(await answered()).toBe("a1 b2");
 });
+
+it("keeps a loss that several accept at once, and makes its file again", async () => {
+  await append("a", "b");
+  await world.runBatch();
+  await append("lost", "b", "c", "d");
+  await trim(2, 1);
+  const found = await Promise.all([repair(world.batch, true), repair(world.batch, true)]);
+  expect(found.map((each) => each!.missing)).toEqual([[], []]);
+  const [, lost] = await segmentsOf(0);
+  expect(lost).toMatchObject({ from: 1, upto: 2, lost: true });
+  expect((await world.runBatch()).events).toBe(5);
+  rmSync(world.store.path(lost!.file.name));
+  expect((await repair(world.batch, false))!.remade).toEqual([{ stream: "events", partition: 0, from: 1, upto: 2 }]);
+  expect(await damagedFiles()).toEqual([]);
+  expect((await segmentsOf(0))[1]).toMatchObject({ from: 1, upto: 2, lost: true });
+  expect((await world.runBatch()).events).toBe(5);
+});

@@ -73,6 +73,21 @@ describe("speed", () => {
     expect(await exact()).toBe(1);
   });
 
+  it("cleans up after writers that are long gone, where they come and go without a batch", async () => {
+    await open();
+    const longAgo = Date.now() / 1000 - 3600;
+    for (let i = 1; i <= 4; i++) {
+      const writer = await world.writer(version, 0);
+      await world.append([event(0, "a")]);
+      await catchUp(world, writer);
+      await writer.close();
+      if (i <= 2) utimesSync(world.store.path(layout.owner(version.number, 0, i)), longAgo, longAgo);
+    }
+    // the second stood for long: whoever read the first has gone on by now; those who read the second may just have begun
+    expect(await world.store.list(layout.generations(version.number, 0))).toEqual(["000002", "000003", "000004"]);
+    expect(await exact()).toBe(1);
+  });
+
   it("lets a fenced writer change no answer, however often it goes on", async () => {
     await open();
     const [zombie, newer] = [await world.writer(version, 0), await world.writer(version, 0)];
