@@ -8,7 +8,7 @@ import { reportDamage } from "../shared/store/damage.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 import { rejectDamaged } from "../shared/store/rejections.ts";
 import type { Store } from "../shared/store/store.ts";
-import { newerVersion, readVersion, versionNumbers } from "../shared/store/versions.ts";
+import { bestSnapshot, newerVersion, readVersion, versionNumbers } from "../shared/store/versions.ts";
 import { Loaded, type Served } from "./loaded.ts";
 
 /** What can go wrong on its own: the served delta, the newer version's delta, finding or loading a newer version. */
@@ -39,7 +39,10 @@ export class Follower {
   static async open(store: Store, duck: Duck, say: (line: string) => void): Promise<Follower> {
     const follower = new Follower(store, duck, say);
     let failure: unknown = null;
-    for (const number of (await versionNumbers(store)).reverse()) {
+    // the newest version's delta may be behind the one before: a server that starts must not go back behind the last one
+    const best = (await bestSnapshot(store).catch(() => null))?.manifest.number;
+    const numbers = (await versionNumbers(store)).reverse().sort((a, b) => Number(b === best) - Number(a === best));
+    for (const number of numbers) {
       try {
         follower.#current = await follower.#load(number);
         await follower.tick();

@@ -91,3 +91,28 @@ it("says why it can't serve a newer version, leaves nothing of it behind, and is
   await until(async () => (await tables()) === before);
   expect(follower.pin().manifest.number).toBe(0);
 });
+
+it("starts where the last server stood, while the next version's delta catches up", async () => {
+  const version = await open(1);
+  const writer = await world.writer(version, 0);
+  await world.append([sent(0), sent(1)]);
+  await catchUp(world, writer);
+  const next = await world.runBatch();
+  await world.append([sent(0), sent(1)]);
+  await catchUp(world, writer);
+  await follower.tick();
+  const stood = formatPosition(follower.position);
+  expect(stood).toBe("events@0:2,1:2");
+  await follower.close();
+  follower = await Follower.open(world.store, world.duck, world.say);
+  expect([follower.manifest.number, formatPosition(follower.position)]).toEqual([version.number, stood]);
+  const ahead = await world.writer(next, 0);
+  await catchUp(world, ahead);
+  await until(async () => {
+    await follower.tick();
+    return follower.manifest.number === next.number;
+  });
+  expect(formatPosition(follower.position)).toBe(stood);
+  await ahead.close();
+  await writer.close();
+});
