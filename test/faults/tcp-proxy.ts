@@ -9,6 +9,8 @@ interface Pair {
   readonly broker: Socket;
   /** What is under way, in its order, and when it may arrive. */
   readonly held: Record<Direction, { bytes: Buffer; due: number }[]>;
+  /** It ends within a message: nothing may come after that, or the stream would be another one. */
+  ending: boolean;
 }
 
 export class TcpProxy {
@@ -105,7 +107,7 @@ export class TcpProxy {
     }
     const broker = createConnection({ port: this.#target, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
     client.setNoDelay(true);
-    const pair: Pair = { client, broker, held: { "to the broker": [], "from the broker": [] } };
+    const pair: Pair = { client, broker, held: { "to the broker": [], "from the broker": [] }, ending: false };
     this.#pairs.add(pair);
     client.on("data", (bytes) => this.#pass(pair, "to the broker", bytes));
     broker.on("data", (bytes) => this.#pass(pair, "from the broker", bytes));
@@ -134,8 +136,9 @@ export class TcpProxy {
 
   #send(pair: Pair, way: Direction, bytes: Buffer): void {
     const to = way === "to the broker" ? pair.broker : pair.client;
-    if (to.destroyed) return;
+    if (to.destroyed || pair.ending) return;
     if (bytes.length > this.#cutAfter) {
+      pair.ending = true;
       to.write(bytes.subarray(0, this.#cutAfter), () => this.#cut(pair));
       return;
     }
