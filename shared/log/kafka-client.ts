@@ -2,6 +2,7 @@ import { promisify } from "node:util";
 import { gunzip as gunzipCallback } from "node:zlib";
 import kafkajs from "kafkajs";
 import { messageOf, TidemarkError } from "../errors.ts";
+import { connectWhole } from "./kafka-socket.ts";
 import {
   type Decompress,
   decodeFetch,
@@ -105,6 +106,7 @@ export class KafkaClient {
       ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
       connectionTimeout: connectMs,
       requestTimeout: requestMs,
+      socketFactory: connectWhole,
       logLevel: kafkajs.logLevel.WARN,
       logCreator: () => quietly(this.warn),
     };
