@@ -1,8 +1,9 @@
 /** What is wrong with the archive, and what of it can be put right: damaged files from the log, lost offsets only by accepting the loss. */
+import type { StreamDefinition } from "../shared/definition.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
 import { isCode, type TidemarkError } from "../shared/errors.ts";
 import { History } from "../shared/history/history.ts";
-import { offsetAt, places } from "../shared/position.ts";
+import { offsetAt, type Position, places } from "../shared/position.ts";
 import { layout, type Segment } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, ensureOrigin, logStream } from "../shared/store/origin.ts";
 import { bestSnapshot, newestVersion } from "../shared/store/versions.ts";
@@ -43,9 +44,7 @@ export async function repair(batch: Batch, acceptLoss: boolean): Promise<Repaire
   const { definition } = newest;
   await ensureOrigin(store, log, definition.streams);
   const answered = (await bestSnapshot(store).catch(() => null))?.position ?? newest.cut;
-  const found = { remade: [], damaged: [], missing: [], lost: [], answered: [] } as {
-    [key in Exclude<keyof Repaired, "views">]: Repaired[key][number][];
-  };
+  const found: Found = { remade: [], damaged: [], missing: [], lost: [], answered: [] };
   const duck = await Duck.open({
     memoryLimit: batch.memoryLimit,
     tempDir: store.scratch("spill"),
@@ -59,28 +58,13 @@ export async function repair(batch: Batch, acceptLoss: boolean): Promise<Repaire
     for (const stream of definition.streams) {
       const first = await log.first(logStream(stream));
       for (const { partition } of places(newest.origin).filter((place) => place.stream === stream.name)) {
-        for (const segment of await history.segments(stream.name, partition)) {
-          if (segment.lost) found.lost.push(stretchOf(segment));
-          try {
-            await store.check(segment.file);
-          } catch (error) {
-            if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
-            const again = segment.lost ? archiveLossAgain : archiveAgain;
-            const why = await again(archiver, stream, segment).then(() => null, whyNot);
-            if (why === null) found.remade.push(stretchOf(segment));
-            else found.damaged.push({ ...stretchOf(segment), why });
-          }
-        }
+        for (const segment of await history.segments(stream.name, partition))
+          await repairSegment(archiver, stream, segment, found);
         const from = await history.archivedTo(stream.name, partition);
         const upto = first[partition] ?? 0;
-        if (upto <= from) continue;
-        const missing = { stream: stream.name, partition, from, upto };
-        if (!acceptLoss) found.missing.push(missing);
-        else if (await archiveLoss(archiver, stream, partition, from, upto)) {
-          found.lost.push(missing);
-          if ((offsetAt(answered, stream.name, partition) ?? 0) > from) found.answered.push(missing);
-        }
+        if (upto > from) found.missing.push({ stream: stream.name, partition, from, upto });
       }
+      if (acceptLoss) await acceptMissing(archiver, stream, answered, found);
     }
   } finally {
     session.close();
@@ -89,6 +73,42 @@ export async function repair(batch: Batch, acceptLoss: boolean): Promise<Repaire
   // what an unfinished rebuild has read from the log may be of what is lost now
   if (acceptLoss && found.lost.length > 0) await store.remove(layout.rebuilds);
   return { ...found, views: await runRepair(batch) };
+}
+
+type Found = { [key in Exclude<keyof Repaired, "views">]: Repaired[key][number][] };
+
+async function repairSegment(
+  archiver: Archiver,
+  stream: StreamDefinition,
+  segment: Segment,
+  found: Found,
+): Promise<void> {
+  if (segment.lost) found.lost.push(stretchOf(segment));
+  try {
+    await archiver.store.check(segment.file);
+  } catch (error) {
+    if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
+    const again = segment.lost ? archiveLossAgain : archiveAgain;
+    const why = await again(archiver, stream, segment).then(() => null, whyNot);
+    if (why === null) found.remade.push(stretchOf(segment));
+    else found.damaged.push({ ...stretchOf(segment), why });
+  }
+}
+
+/** @param answered what answers cover before */
+async function acceptMissing(
+  archiver: Archiver,
+  stream: StreamDefinition,
+  answered: Position,
+  found: Found,
+): Promise<void> {
+  for (const missing of found.missing.splice(0)) {
+    const { partition, from, upto } = missing;
+    // where it is not accepted here, another run was first: with its events, or as lost
+    if (!(await archiveLoss(archiver, stream, partition, from, upto))) continue;
+    found.lost.push(missing);
+    if ((offsetAt(answered, stream.name, partition) ?? 0) > from) found.answered.push(missing);
+  }
 }
 
 function stretchOf({ stream, partition, from, upto }: Segment): Stretch {

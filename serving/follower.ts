@@ -107,12 +107,12 @@ export class Follower {
   }
 
   get streams(): readonly StreamDefinition[] {
-    return this.#current!.manifest.definition.streams;
+    return this.manifest.definition.streams;
   }
 
   /** Where partitions stand that a position leaves out. */
   get origin(): Position {
-    return this.#current!.manifest.origin;
+    return this.manifest.origin;
   }
 
   /** Resolves when what is served covers `position`; false when `timeoutMs` passed before, or the signal aborted. */

@@ -65,7 +65,9 @@ export class DeltaWriter {
     const entries = await generation.takeOver(options.say);
     await generation.commit(entries, options.now());
     // where writers come and go, batch may not come to it for long
-    await cleanGenerations(options.store, manifest.number, shard);
+    await cleanGenerations(options.store, manifest.number, shard).catch((error: unknown) => {
+      options.say(`shard ${shard}: what older writers have left stays for now: ${messageOf(error)}`);
+    });
     return new DeltaWriter(options, generation, entries);
   }
 

@@ -240,7 +240,7 @@ export class KafkaLog implements Log {
       await this.first(stream);
       this.#producer = this.#client.producer();
     }
-    // kafkajs may wait for ever where a connection breaks within a message: nobody knows then what arrived
+    // whatever becomes of kafkajs's own tries: nobody waits for ever, and nobody knows then what arrived
     const until = performance.now() + sendMsMax;
     const producer = await before(until, this.#producer);
     const sent = producer.send({

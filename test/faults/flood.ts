@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { StreamDefinition } from "../../shared/definition.ts";
 import { Producer } from "../../shared/ingest/producer.ts";
 import { EmbeddedLog } from "../../shared/log/embedded.ts";
+import { stream } from "../support/view-case.ts";
 import { Daemon, lastLines, runVerb } from "./daemon.ts";
 import type { Fault, FaultOptions, FaultReport } from "./fault.ts";
 import { ownMemory } from "./measure.ts";
@@ -17,18 +17,7 @@ const endMsMax = 600_000;
 /** What a daemon may take at most, bytes: DuckDB's share is one gigabyte, and records under way come on top. */
 const memoryMax = 1.5 * 2 ** 30;
 
-const stream: StreamDefinition = {
-  name: "events",
-  topic: "events",
-  existing: false,
-  fields: [],
-  key: null,
-  time: null,
-  id: null,
-  dedupMs: null,
-  upcast: null,
-  partitions: 4,
-};
+const events = { ...stream("events", { g: "VARCHAR", x: "BIGINT" }), partitions: 4 };
 
 export const flood: Fault = {
   name: "flood",
@@ -104,7 +93,7 @@ class Flooding {
   }
 
   async #load(endsAt: number): Promise<void> {
-    const producer = await Producer.open(this.#log, stream);
+    const producer = await Producer.open(this.#log, events);
     while (performance.now() < endsAt) {
       for (let i = 0; i < 5000; i++) await producer.add(Buffer.from(`{"g":"g${i % 50}","x":${i}}`));
       this.#loaded += 5000;

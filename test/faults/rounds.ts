@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Broker, brokerAvailable, startBroker } from "../../demo/broker/broker.ts";
-import type { StreamDefinition } from "../../shared/definition.ts";
 import { messageOf } from "../../shared/errors.ts";
 import { KafkaLog } from "../../shared/log/kafka.ts";
 import type { Log } from "../../shared/log/log.ts";
 import { formatPosition, positionOf } from "../../shared/position.ts";
 import { logStream } from "../../shared/store/origin.ts";
+import { stream } from "../support/view-case.ts";
 import { Daemon, lastLines, runVerb } from "./daemon.ts";
 import { EventLoad } from "./event-load.ts";
 import { type FaultOptions, type FaultReport, randomOf } from "./fault.ts";
@@ -20,20 +20,9 @@ const partitions = 3;
 const goesOnMsMax = 60_000;
 const verifyMsMax = 60_000;
 
-const stream: StreamDefinition = {
-  name: "numbers",
-  topic: "numbers",
-  existing: false,
-  fields: [],
-  key: "g",
-  time: null,
-  id: null,
-  dedupMs: null,
-  upcast: null,
-  partitions,
-};
+const numbers = { ...stream("numbers", { g: "VARCHAR", v: "BIGINT", s: "INTEGER" }), key: "g", partitions };
 
-const origin = positionOf([0, 1, 2].map((partition) => ({ stream: stream.name, partition, offset: 0 })));
+const origin = positionOf([0, 1, 2].map((partition) => ({ stream: numbers.name, partition, offset: 0 })));
 
 /** What is done to the way between a real broker and everyone who uses it. */
 export interface Trouble {
@@ -65,7 +54,7 @@ export async function runRounds(
     const brokers = port === null ? broker.brokers : `127.0.0.1:${port}`;
     const log = new KafkaLog({ brokers: [brokers] });
     ends.unshift(() => log.close());
-    await log.ensure(logStream(stream));
+    await log.ensure(logStream(numbers));
     const project = join(folder, "project");
     writeProject(project, brokers);
     const daemons = ["speed", "serve"].map((role) => new Daemon([role, "--project", project]));
@@ -73,7 +62,7 @@ export async function runRounds(
     const serve = daemons[1]!;
     const watcher = new Watcher(() => serve.url(goesOnMsMax), origin);
     ends.unshift(() => watcher.stop());
-    const load = new EventLoad(log, stream, randomOf(options.seed ^ 0x10ad));
+    const load = new EventLoad(log, numbers, randomOf(options.seed ^ 0x10ad));
     ends.unshift(() => load.stop(goesOnMsMax));
     return await new Rounds(options, trouble, log, project, daemons, watcher, load).run();
   } finally {
@@ -162,8 +151,8 @@ class Rounds {
 
   /** The answer against the topic's records below its position, counted plainly, and these against what was sent. */
   async #compare(answer: Answer, expected: number): Promise<string[]> {
-    const ends = Array.from({ length: partitions }, (_, partition) => answer.position[stream.name]?.[partition] ?? 0);
-    await this.#mirror.readTo(this.#log, logStream(stream), ends, goesOnMsMax);
+    const ends = Array.from({ length: partitions }, (_, partition) => answer.position[numbers.name]?.[partition] ?? 0);
+    await this.#mirror.readTo(this.#log, logStream(numbers), ends, goesOnMsMax);
     const found = new Map<number, number>();
     const groups = new Map<string, { n: number; s: number; values: Set<number> }>();
     for (const { value } of this.#mirror.below(ends)) {

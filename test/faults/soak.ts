@@ -6,10 +6,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { StreamDefinition } from "../../shared/definition.ts";
 import { messageOf } from "../../shared/errors.ts";
 import { Producer } from "../../shared/ingest/producer.ts";
 import { EmbeddedLog } from "../../shared/log/embedded.ts";
+import { stream } from "../support/view-case.ts";
 import { Daemon, lastLines, runVerb } from "./daemon.ts";
 import { type Fault, type FaultOptions, type FaultReport, randomOf } from "./fault.ts";
 import { bytesOf, filesOf, ownMemory, percentile } from "./measure.ts";
@@ -32,18 +32,7 @@ const grownMax = 96 << 20;
 /** In shorter runs a process is still warming up. */
 const flatMinutesMin = 9;
 
-const stream: StreamDefinition = {
-  name: "events",
-  topic: "events",
-  existing: false,
-  fields: [],
-  key: null,
-  time: null,
-  id: "e",
-  dedupMs: 5000,
-  upcast: null,
-  partitions,
-};
+const events = { ...stream("events", { e: "VARCHAR", g: "VARCHAR", x: "BIGINT" }), id: "e", dedupMs: 5000, partitions };
 
 export const soak: Fault = {
   name: "soak",
@@ -117,7 +106,7 @@ class Soaking {
 
   async run(): Promise<FaultReport> {
     const { n, say } = this.#options;
-    this.#producer = await Producer.open(this.#log, stream);
+    this.#producer = await Producer.open(this.#log, events);
     const top = await this.#topSpeed();
     const rate = Math.floor(top / 2);
     say(`top speed ${Math.round(top)} events/s`);

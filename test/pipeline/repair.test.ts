@@ -1,4 +1,4 @@
-/** repair: damaged archive files are told again by the log; offsets that nobody has any more are lost only when somebody says so. */
+/** repair: the log tells damaged archive files again; offsets that nobody has stay missing until the loss is accepted. */
 import { appendFileSync, rmSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { rebuild } from "../../batch/rebuild.ts";

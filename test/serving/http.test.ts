@@ -1,19 +1,16 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { FastifyInstance } from "fastify";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { Follower } from "../../serving/follower.ts";
-import { Freshness } from "../../serving/freshness.ts";
-import { httpApi } from "../../serving/http.ts";
-import { Ingest } from "../../serving/ingest.ts";
-import { SessionPool } from "../../serving/pool.ts";
+import type { Follower } from "../../serving/follower.ts";
+import type { Freshness } from "../../serving/freshness.ts";
 import { formatPosition } from "../../shared/position.ts";
-import { alertsIn } from "../../shared/store/alerts.ts";
 import { filesOf } from "../../shared/store/partials.ts";
 import { newestHead, newestVersion } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { catchUp, type Sent, World } from "../pipeline/world.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
+import { type Api, openApi } from "./api.ts";
 
 const sales = {
   ...stream("sales", {
@@ -59,7 +56,7 @@ interface Body {
 describe("the API", () => {
   let world: World;
   let follower: Follower;
-  let pool: SessionPool;
+  let api: Api;
   let freshness: Freshness;
   let app: FastifyInstance;
   let writer: DeltaWriter;
@@ -74,28 +71,13 @@ describe("the API", () => {
     writer = await world.writer((await newestVersion(world.store))!, 0);
     await world.append(Array.from({ length: 10 }, (_, n) => sent(event(20 + n), n % 2)));
     await catchUp(world, writer);
-    follower = await Follower.open(world.store, world.duck, (line) => said.push(line));
-    pool = await SessionPool.open(world.duck, 2);
-    freshness = new Freshness();
-    stop = new AbortController();
-    app = httpApi({
-      follower,
-      pool,
-      freshness,
-      now: () => world.now,
-      waitMsMax,
-      signal: stop.signal,
-      say: (line) => said.push(line),
-      ingest: new Ingest(world.log, pool, stop.signal),
-      alerts: () => alertsIn(world.store),
-    });
+    api = await openApi(world, { waitMsMax, say: (line) => said.push(line) });
+    ({ app, follower, freshness, stop } = api);
   }
 
   async function close(): Promise<void> {
-    await app.close();
+    await api.close();
     await writer.close();
-    pool.close();
-    await follower.close();
     await world.close();
   }
 
@@ -112,30 +94,6 @@ describe("the API", () => {
     expect([Number(status), typeof title, type]).toEqual([response.statusCode, "string", "about:blank"]);
     return `${response.statusCode} ${code}: ${detail}`;
   };
-
-  describe("asked again", () => {
-    beforeAll(() => open());
-    afterAll(close);
-
-    it("does not send again what a client has, and sends it when it has changed", async () => {
-      const url = "/v1/views/shops?order=shop";
-      const first = await get(url);
-      const tag = String(first.headers.etag);
-      expect(tag).toMatch(/^W\/"[\w-]{22}"$/);
-      const again = await get(url, { "if-none-match": `"other", ${tag}` });
-      expect([again.statusCode, again.body, again.headers.etag]).toEqual([304, "", tag]);
-      // other questions and other forms are other answers
-      expect((await get(`${url}&limit=1`, { "if-none-match": tag })).statusCode).toBe(200);
-      expect((await get(url, { "if-none-match": tag, accept: "text/csv" })).statusCode).toBe(200);
-      expect((await get("/v1/views/none", { "if-none-match": tag })).statusCode).toBe(404);
-      await world.append([sent(event(100))]);
-      await catchUp(world, writer);
-      await follower.tick();
-      const changed = await get(url, { "if-none-match": tag });
-      expect(changed.statusCode).toBe(200);
-      expect(changed.headers.etag).not.toBe(tag);
-    });
-  });
 
   describe("asked", () => {
     beforeAll(() => open());

@@ -1,26 +1,23 @@
 /** Events over HTTP: exactly those that are events, once, however often the request is sent. */
 import type { FastifyInstance } from "fastify";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Follower } from "../../serving/follower.ts";
-import { Freshness } from "../../serving/freshness.ts";
-import { httpApi } from "../../serving/http.ts";
-import { Ingest, type Ingested } from "../../serving/ingest.ts";
-import { SessionPool } from "../../serving/pool.ts";
+import type { Follower } from "../../serving/follower.ts";
+import type { Ingested } from "../../serving/ingest.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { World } from "../pipeline/world.ts";
 import { stream } from "../support/view-case.ts";
+import { type Api, openApi } from "./api.ts";
 
 const events = { ...stream("events", { k: "VARCHAR", x: "DECIMAL(38,0)" }), key: "k", partitions: 3 };
 
 describe("POST /v1/streams/{stream}/events", () => {
   let world: World;
   let follower: Follower;
-  let pool: SessionPool;
+  let api: Api;
   let app: FastifyInstance;
   let writer: DeltaWriter;
-  const stop = new AbortController();
 
   beforeEach(async () => {
     world = await World.open({
@@ -29,25 +26,12 @@ describe("POST /v1/streams/{stream}/events", () => {
     });
     await world.firstVersion();
     writer = await world.writer((await newestVersion(world.store))!, 0);
-    follower = await Follower.open(world.store, world.duck, world.say);
-    pool = await SessionPool.open(world.duck, 2);
-    app = httpApi({
-      follower,
-      pool,
-      freshness: new Freshness(),
-      now: () => world.now,
-      waitMsMax: 60,
-      signal: stop.signal,
-      say: world.say,
-      ingest: new Ingest(world.log, pool, stop.signal),
-      alerts: async () => [],
-    });
+    api = await openApi(world);
+    ({ app, follower } = api);
   });
   afterEach(async () => {
-    await app.close();
+    await api.close();
     await writer.close();
-    pool.close();
-    await follower.close();
     await world.close();
   });
 

@@ -1,4 +1,4 @@
 import { testFault } from "../faults/in-ci.ts";
 import { simulation } from "./faults.ts";
 
-testFault(simulation, { number: 0, of: 2 });
+testFault(simulation);

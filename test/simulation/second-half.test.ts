@@ -1,4 +1,0 @@
-import { testFault } from "../faults/in-ci.ts";
-import { simulation } from "./faults.ts";
-
-testFault(simulation, { number: 1, of: 2 });
