@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { Loaded, type ServedView } from "../serving/loaded.ts";
-import { type Sql, sqlOf } from "../serving/query.ts";
+import { everything, type Question, type Sql, sqlOf } from "../serving/query.ts";
 import { Compiler } from "../shared/compiler/compile.ts";
 import { partialColumns, partialOf, rowsOf } from "../shared/compiler/texts.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../shared/definition.ts";
@@ -62,14 +62,8 @@ export const point: Part = {
   },
 };
 
-function byKey(value: string): Parameters<typeof sqlOf>[1] {
-  return {
-    filters: [{ column: "device", not: false, op: "eq", value }],
-    select: null,
-    order: [],
-    limit: null,
-    offset: 0,
-  };
+function byKey(value: string): Question {
+  return { ...everything, filters: [{ column: "device", not: false, op: "eq", value }] };
 }
 
 function baseAlone({ definition, base }: ServedView, key: string): Sql {

@@ -2,13 +2,14 @@
 import type { Session } from "../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { formatPosition } from "../shared/position.ts";
+import { columnOf, valuesIn } from "./filters.ts";
 import type { Follower } from "./follower.ts";
 import type { Format, Rows } from "./formats.ts";
 import type { Freshness } from "./freshness.ts";
 import type { Served, ServedView } from "./loaded.ts";
 import { parseQuestion } from "./parse-question.ts";
 import type { SessionPool } from "./pool.ts";
-import { columnOf, type Question, sqlOf } from "./query.ts";
+import { type Question, sqlOf } from "./query.ts";
 
 /** What every answer says of itself. */
 export interface Meta {
@@ -158,17 +159,14 @@ async function start(session: Session, view: ServedView, question: Question): Pr
 
 /** @throws USAGE naming the first filter whose value is not of its column's type */
 async function refuseValues(session: Session, view: ServedView, question: Question): Promise<void> {
-  for (const filter of question.filters) {
-    const { type } = columnOf(view.definition, filter.column);
-    const values = filter.op === "in" ? filter.values : filter.op === "is" ? [] : [filter.value];
-    for (const value of values) {
-      if ((await session.value(`SELECT TRY_CAST($1::VARCHAR AS ${type}) IS NOT NULL`, [value])) === true) continue;
-      throw new TidemarkError(
-        "USAGE",
-        `filter on ${filter.column}: "${value.slice(0, 60)}" is not a ${type}`,
-        "correct the value",
-      );
-    }
+  for (const { column, value } of question.filters.flatMap(valuesIn)) {
+    const { type } = columnOf(view.definition, column);
+    if ((await session.value(`SELECT TRY_CAST($1::VARCHAR AS ${type}) IS NOT NULL`, [value])) === true) continue;
+    throw new TidemarkError(
+      "USAGE",
+      `filter on ${column}: "${value.slice(0, 60)}" is not a ${type}`,
+      "correct the value",
+    );
   }
 }
 

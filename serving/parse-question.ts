@@ -1,10 +1,13 @@
 /** A query string in PostgREST's way → a question: `carrier=eq.AA&hour=gte.2001-01-01&order=hour.desc&limit=10`. */
 import type { ViewDefinition } from "../shared/definition.ts";
 import { TidemarkError } from "../shared/errors.ts";
-import { type Comparison, columnOf, comparisons, type Filter, type Question } from "./query.ts";
+import { type Comparison, columnOf, comparisons, type Filter } from "./filters.ts";
+import type { Question } from "./query.ts";
+import { type Bucket, type By, buckets } from "./roll-up.ts";
 
-const once = new Set(["select", "order", "limit", "offset"]);
-const later = new Set(["by", "or", "and"]);
+const once = new Set(["select", "by", "order", "limit", "offset"]);
+/** Conditions within conditions. */
+const depthMax = 20;
 
 /**
  * @param pairs name and value of every parameter, in order
@@ -13,6 +16,7 @@ const later = new Set(["by", "or", "and"]);
 export function parseQuestion(view: ViewDefinition, pairs: Iterable<readonly [string, string]>): Question {
   const filters: Filter[] = [];
   let select: string[] | null = null;
+  let by: By[] | null = null;
   let order: Question["order"] = [];
   let limit: number | null = null;
   let offset = 0;
@@ -35,18 +39,66 @@ export function parseQuestion(view: ViewDefinition, pairs: Iterable<readonly [st
       case "offset":
         offset = wholeNumber(name, value);
         break;
+      case "by":
+        by = listOf(value).map((term) => parseBy(view, term));
+        break;
       default:
-        if (later.has(name) && !view.columns.some((column) => column.name === name)) {
-          throw new TidemarkError(
-            "USAGE",
-            `the parameter "${name}" is not available in this version`,
-            "use filters on single columns",
-          );
-        }
-        filters.push(parseFilter(view, name, value));
+        filters.push(logicNamed(view, name, value) ?? parseFilter(view, name, value));
     }
   }
-  return { filters, select, order, limit, offset };
+  return { filters, by, select, order, limit, offset };
+}
+
+/** `or=(a.eq.1,and(b.gt.2,c.is.null))`, where no column is called so; null: it is no such thing. */
+function logicNamed(view: ViewDefinition, name: string, value: string): Filter | null {
+  const [, not, op] = /^(not\.)?(and|or)$/.exec(name) ?? [];
+  if (!op || view.columns.some((column) => column.name === name)) return null;
+  return parseLogic(view, op as "and" | "or", not !== undefined, value, 1);
+}
+
+function parseLogic(view: ViewDefinition, op: "and" | "or", not: boolean, written: string, depth: number): Filter {
+  const wrong = (why: string) =>
+    new TidemarkError("USAGE", `${op}=${written.slice(0, 100)}: ${why}`, `write ${op}=(a.eq.1,b.gt.2)`);
+  if (!/^\(.*\)$/s.test(written)) throw wrong("its list is not in parentheses");
+  if (depth > depthMax) throw wrong(`conditions go deeper than ${depthMax}`);
+  const terms = listOf(written.slice(1, -1));
+  if (terms.length === 0) throw wrong("its list is empty");
+  return { op, not, filters: terms.map((term) => parseTerm(view, term, depth)) };
+}
+
+/** A term within or=(…): `and(…)`, `not.or(…)`, `column.eq.value` or `column.not.eq.value`. */
+function parseTerm(view: ViewDefinition, term: string, depth: number): Filter {
+  const [, not, op, list] = /^(not\.)?(and|or)(\(.*\))$/s.exec(term) ?? [];
+  if (op) return parseLogic(view, op as "and" | "or", not !== undefined, list!, depth + 1);
+  const [quoted] = /^"(?:[^"\\]|\\.)*"(?=\.)/.exec(term) ?? [];
+  if (quoted) return parseFilter(view, unquoted(quoted), bareValue(term.slice(quoted.length + 1)));
+  // a column's own name may hold dots: the longest that there is
+  const names = view.columns.map((column) => column.name).filter((name) => term.startsWith(`${name}.`));
+  const name = names.sort((a, b) => b.length - a.length)[0] ?? term.split(".")[0]!;
+  return parseFilter(view, name, bareValue(term.slice(name.length + 1)));
+}
+
+/** In a list a value may stand in quotes: `eq."a,b"`. */
+function bareValue(condition: string): string {
+  return condition.replace(/(?<=^(?:not\.)?\w+\.)".*"$/s, unquoted);
+}
+
+/** `carrier`, or a time in buckets: `hour.day`. */
+function parseBy(view: ViewDefinition, term: string): By {
+  const has = (name: string) => view.columns.some((column) => column.name === name);
+  const bare = unquoted(term);
+  if (has(bare)) return { column: bare, bucket: null };
+  const dot = term.lastIndexOf(".");
+  const [name, bucket] = [unquoted(term.slice(0, Math.max(dot, 0))), term.slice(dot + 1)];
+  if (dot < 0 || !has(name)) return { column: columnOf(view, bare).name, bucket: null };
+  if (!(buckets as readonly string[]).includes(bucket)) {
+    throw new TidemarkError(
+      "USAGE",
+      `by=${term.slice(0, 100)}: "${bucket}" is no size of a bucket`,
+      `there are ${buckets.join(", ")}`,
+    );
+  }
+  return { column: name, bucket: bucket as Bucket };
 }
 
 const operators = [...Object.keys(comparisons), "in", "is"].join(", ");
@@ -107,12 +159,28 @@ function parseOrder(view: ViewDefinition, term: string): Question["order"][numbe
   };
 }
 
-/** `a,b,"c,d"`, cut at the commas outside double quotes. */
+/** `a,b,"c,d",or(e,f)`, cut at the commas outside double quotes and parentheses. */
 function listOf(text: string): string[] {
+  const wrong = (why: string) => new TidemarkError("USAGE", `the list ${text.slice(0, 100)} ${why}`, 'write a,b,"c,d"');
   if (text === "") return [];
-  const items = text.match(/(?:"(?:[^"\\]|\\.)*"|[^",])+|(?<=^|,)(?=,|$)/gs) ?? [];
-  if (items.join(",") === text) return items.map((item) => item.trim());
-  throw new TidemarkError("USAGE", `the list ${text.slice(0, 100)} has an unclosed quote`, 'write a,b,"c,d"');
+  const items: string[] = [];
+  let [start, depth, quoted] = [0, 0, false];
+  for (let i = 0; i < text.length; i++) {
+    const each = text[i]!;
+    if (quoted && each === "\\") i++;
+    else if (each === '"') quoted = !quoted;
+    else if (quoted) continue;
+    else if (each === "(") depth++;
+    else if (each === ")") depth--;
+    else if (each === "," && depth === 0) {
+      items.push(text.slice(start, i).trim());
+      start = i + 1;
+    }
+    if (depth < 0) throw wrong("closes a parenthesis that is not open");
+  }
+  if (quoted) throw wrong("has an unclosed quote");
+  if (depth > 0) throw wrong("has an unclosed parenthesis");
+  return [...items, text.slice(start).trim()];
 }
 
 /** An item as it is meant: in double quotes, a backslash lets the next character stand for itself. */

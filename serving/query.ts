@@ -1,22 +1,17 @@
 /** A question about one view as SQL: filters on group keys go below the merge, everything else above it. */
 import { partialColumns, rowsOf } from "../shared/compiler/texts.ts";
-import type { ViewColumn, ViewDefinition } from "../shared/definition.ts";
+import type { ViewDefinition } from "../shared/definition.ts";
 import { type Param, quoteName } from "../shared/duckdb/duck.ts";
 import { TidemarkError } from "../shared/errors.ts";
+import { columnOf, columnsIn, condition, type Filter, parameter } from "./filters.ts";
 import type { ServedView } from "./loaded.ts";
-
-export const comparisons = { eq: "=", neq: "<>", gt: ">", gte: ">=", lt: "<", lte: "<=" } as const;
-export type Comparison = keyof typeof comparisons;
-
-/** A condition on one column; `not` turns it round, and a NULL then satisfies neither, as in SQL. */
-export type Filter = { readonly column: string; readonly not: boolean } & (
-  | { readonly op: Comparison; readonly value: string }
-  | { readonly op: "in"; readonly values: readonly string[] }
-  | { readonly op: "is"; readonly value: "null" | "not_null" | "true" | "false" }
-);
+import { type By, keySql, rolledUpSql, rollUpBy } from "./roll-up.ts";
 
 export interface Question {
+  /** All of them hold. */
   readonly filters: readonly Filter[];
+  /** Null: in the view's own groups. */
+  readonly by: readonly By[] | null;
   readonly select: readonly string[] | null;
   readonly order: readonly {
     readonly column: string;
@@ -27,38 +22,45 @@ export interface Question {
   readonly offset: number;
 }
 
-export const everything: Question = { filters: [], select: null, order: [], limit: null, offset: 0 };
+export const everything: Question = { filters: [], by: null, select: null, order: [], limit: null, offset: 0 };
 
 export interface Sql {
   readonly text: string;
   readonly params: readonly Param[];
 }
 
-/** The SQL of a question over a pinned view. @throws USAGE when it names a column the view does not have */
+/** The SQL of a question over a pinned view. @throws USAGE when it asks for what the view does not have */
 export function sqlOf(served: ServedView, question: Question): Sql {
   const view = served.definition;
   const params: Param[] = [];
-  const below = question.filters.filter((filter) => pushable(view, filter));
+  const rolledUp = question.by === null ? null : rollUpBy(view, question.by);
+  const below = question.filters.filter((filter) => goesBelow(view, filter, rolledUp !== null));
   const above = question.filters.filter((filter) => !below.includes(filter));
-  const keyOf = (filter: Filter) => columnOf(view, filter.column).key!;
-  const filterKeys = () =>
-    below.map((filter) => condition(keyOf(filter), columnOf(view, filter.column).type, filter, params));
-  const base = where(`SELECT ${partialColumns(view)} FROM ${served.base}`, filterKeys());
+  const onKeys = () => below.map((filter) => condition(view, filter, (column) => keySql(view, column), params));
+  const base = where(`SELECT ${partialColumns(view)} FROM ${served.base}`, onKeys());
   const delta = where(`SELECT ${partialColumns(view)} FROM ${served.delta}`, [
     `__stretch < ${parameter(params, served.upto)}::INTEGER`,
-    ...filterKeys(),
+    ...onKeys(),
   ]);
-  const rows = rowsOf(view, `${base} UNION ALL ${delta}`);
-  const outer = above.map((filter) =>
-    condition(quoteName(columnOf(view, filter.column).name), columnOf(view, filter.column).type, filter, params),
-  );
+  const partials = `${base} UNION ALL ${delta}`;
+  const rows = rolledUp ? rolledUpSql(view, rolledUp, partials) : rowsOf(view, partials);
+  const shown = rolledUp ? rolledUp.columns.map(({ name }) => name) : view.columns.map(({ name }) => name);
+  const named = (name: string) => {
+    if (shown.includes(columnOf(view, name).name)) return quoteName(name);
+    throw new TidemarkError(
+      "USAGE",
+      `column "${name}" depends on a key that by= leaves out`,
+      `there are: ${shown.join(", ")}`,
+    );
+  };
   // A view without keys gives its one row from no partials too, so its filters stay above the merge
-  const list = question.select?.map((name) => quoteName(columnOf(view, name).name)).join(", ") ?? "*";
+  const outer = above.map((filter) => condition(view, filter, ({ name }) => named(name), params));
+  const list = question.select?.map(named).join(", ") ?? "*";
   let text = where(`SELECT ${list} FROM (${rows})`, outer);
   if (question.order.length > 0) {
     const order = question.order.map(
       ({ column, descending, nulls }) =>
-        `${quoteName(columnOf(view, column).name)}${descending ? " DESC" : " ASC"} NULLS ${(nulls ?? (descending ? "first" : "last")).toUpperCase()}`,
+        `${named(column)}${descending ? " DESC" : " ASC"} NULLS ${(nulls ?? (descending ? "first" : "last")).toUpperCase()}`,
     );
     text += ` ORDER BY ${order.join(", ")}`;
   }
@@ -67,46 +69,24 @@ export function sqlOf(served: ServedView, question: Question): Sql {
   return { text, params };
 }
 
-export function columnOf(view: ViewDefinition, name: string): ViewColumn {
-  const column = view.columns.find((each) => each.name === name);
-  if (!column) {
+/**
+ * True for filters on shown group keys only: they choose among the groups before these are merged. In a view's own groups, where the key's
+ * stored form compares as the value does; in a roll-up always, since the groups that it merges are gone above.
+ */
+function goesBelow(view: ViewDefinition, filter: Filter, rollUp: boolean): boolean {
+  const columns = columnsIn(filter).map((name) => columnOf(view, name));
+  const keys = columns.filter((column) => column.key !== null);
+  if (rollUp && keys.length > 0 && keys.length < columns.length) {
     throw new TidemarkError(
       "USAGE",
-      `view "${view.name}" has no column "${name}"`,
-      `it has: ${view.columns.map((each) => each.name).join(", ")}`,
+      "with by=, a condition on keys can't be mixed with one on values in the same or=",
+      "filter on keys, which choose what is rolled up, and on values, which choose rolled-up rows, apart",
     );
   }
-  return column;
-}
-
-/** True for filters on a shown group key whose stored form compares as the value does. */
-function pushable(view: ViewDefinition, filter: Filter): boolean {
-  const column = columnOf(view, filter.column);
-  return view.keys.find((key) => key.name === column.key)?.type === column.type;
-}
-
-function condition(sql: string, type: string, filter: Filter, params: Param[]): string {
-  const plain = plainCondition(sql, type, filter, params);
-  return filter.not ? `NOT (${plain})` : plain;
-}
-
-function plainCondition(sql: string, type: string, filter: Filter, params: Param[]): string {
-  const value = (text: string) => `CAST(${parameter(params, text)}::VARCHAR AS ${type})`;
-  switch (filter.op) {
-    case "in":
-      return filter.values.length === 0 ? "false" : `${sql} IN (${filter.values.map(value).join(", ")})`;
-    case "is":
-      return `${sql} IS ${filter.value === "not_null" ? "NOT NULL" : filter.value.toUpperCase()}`;
-    default:
-      return `${sql} ${comparisons[filter.op]} ${value(filter.value)}`;
-  }
-}
-
-function parameter(params: Param[], value: Param): string {
-  params.push(value);
-  return `$${params.length}`;
+  if (keys.length < columns.length || columns.length === 0) return false;
+  return rollUp || keys.every((column) => view.keys.find(({ name }) => name === column.key)!.type === column.type);
 }
 
 function where(select: string, conditions: readonly string[]): string {
-  return conditions.length > 0 ? `${select} WHERE ${conditions.join(" AND ")}` : select;
+  return conditions.length > 0 ? `${select} WHERE ${conditions.map((each) => `(${each})`).join(" AND ")}` : select;
 }

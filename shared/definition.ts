@@ -114,6 +114,29 @@ export interface ViewDefinition extends ViewSource {
   readonly coordination: Coordination;
   /** Null: no sketches. */
   readonly estimates: Estimates | null;
+  /** Null where there is nothing to roll up: no group keys, or GROUPING SETS, which are roll-ups themselves. */
+  readonly rollUp: RollUp | null;
+}
+
+/**
+ * A view's rows in other groups than its own: over fewer keys, or coarser ones. What the group is stands in one column, `g`, a
+ * struct of whatever the question groups by, in place of the keys.
+ */
+export interface RollUp {
+  /** Over `partials` with `g` in place of the keys. */
+  readonly combine: string;
+  /** Over `merged`: a row for each `g` with the aggregates' values (a0, …). */
+  readonly values: string;
+  /** For each of the view's columns, in their order. */
+  readonly columns: readonly OverValues[];
+  readonly having: OverValues | null;
+}
+
+/** An expression over the group keys (k0, …) and the aggregates' values (a0, …). */
+export interface OverValues {
+  readonly sql: string;
+  /** The keys that it reads. */
+  readonly keys: readonly string[];
 }
 
 /** CALM's question, answered for a view: does it need an order of events, and may an answer be taken back? */

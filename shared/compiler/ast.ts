@@ -67,8 +67,15 @@ export async function renderSelect(session: Session, from: Node, ctes: Node): Pr
     rename_list: [],
   };
   const statement = selectOf([star]);
-  const node = { ...(statement.node as Node), from_table: keepAllDoubles(from), cte_map: keepAllDoubles(ctes) };
-  const text = printJson({ error: false, statements: [{ ...statement, node }] });
+  return renderStatement(session, {
+    ...statement,
+    node: { ...(statement.node as Node), from_table: from, cte_map: ctes },
+  });
+}
+
+/** Renders a statement as parseSql gave it, or changed, back to SQL text. */
+export async function renderStatement(session: Session, statement: Node): Promise<string> {
+  const text = printJson({ error: false, statements: [keepAllDoubles(statement)] });
   return String(await session.value("SELECT json_deserialize_sql(?::JSON)", [text]));
 }
 

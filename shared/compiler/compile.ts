@@ -27,6 +27,7 @@ import { combineText, estimatesOf, keyColumns, partColumns, partialText, valuesT
 import { plainCalls } from "./plain-calls.ts";
 import { planView } from "./plan.ts";
 import { complaint, findWord, refuse } from "./refusal.ts";
+import { rollUpOf } from "./roll-up.ts";
 import { groupingOf, Scope } from "./scope.ts";
 import { aggregatesIn, checkExpression, checkModifiers, oneSelect } from "./supported.ts";
 import { partialOf, rowsOf } from "./texts.ts";
@@ -223,6 +224,7 @@ export class Compiler {
         planned.tolerance > 0,
       ),
       estimates: estimatesOf(planned, this.#estimated(columns, items, having)),
+      rollUp: rollUpOf(planned, taken.outer, having !== null),
     };
     await this.#checkTypes(source, view, columns);
     return { ...view, identity: identityOf(view, streams, references, this.#timezone) };

@@ -73,7 +73,7 @@ export function combineText(plan: Planned): string {
 export function valuesText(plan: Planned): string {
   const { keys, sets, aggregates, groupings, groupingSets } = plan;
   const lists = [
-    ...keys.map((key) => `CAST(${key.name} AS ${key.valueType}) AS ${key.name}`),
+    ...keys.map((key) => `${castTo(key.name, key.type, key.valueType)} AS ${key.name}`),
     ...aggregates.map((each, i) => `CAST(${each.over === "parts" ? each.finalize : `x${i}`} AS ${each.type}) AS a${i}`),
     ...groupings.map((named, i) => `CAST(${groupingSets ? bitsOf(named, keys.length) : "0"} AS BIGINT) AS g${i}`),
   ];

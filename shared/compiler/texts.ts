@@ -1,5 +1,5 @@
 /** How a compiled view's three texts are put together with real relations. Nothing here knows what an aggregate is. */
-import type { Estimates, ViewDefinition } from "../definition.ts";
+import type { Estimates, OverValues, RollUp, ViewDefinition } from "../definition.ts";
 import { quoteName } from "../duckdb/duck.ts";
 
 type Texts = Pick<ViewDefinition, "streams" | "references" | "partial" | "combine" | "finalize">;
@@ -40,6 +40,36 @@ export function combineOf(view: Texts, partials: string): string {
 /** The view's rows from partial rows. */
 export function rowsOf(view: Texts, partials: string): string {
   return `WITH partials AS (${partials}), merged AS (${view.combine}) ${view.finalize}`;
+}
+
+/** A group of a roll-up: a name, and SQL over the columns of a partial. */
+export interface Grouped {
+  readonly name: string;
+  readonly sql: string;
+}
+
+/**
+ * A view's rows in other groups than its own, from partial rows.
+ * @param columns what a row shows, over the groups' names and the aggregates' values
+ */
+export function rolledUpOf(
+  view: Pick<ViewDefinition, "keys" | "parts">,
+  rollUp: RollUp,
+  partials: string,
+  groups: readonly Grouped[],
+  columns: readonly { readonly name: string; readonly over: OverValues }[],
+): string {
+  const named = groups.map(({ name, sql }) => `${name} := ${sql}`);
+  // what tells rows of values apart stays beside the group
+  const beside = [...view.keys.filter(({ name }) => !/^k\d+$/.test(name)), ...view.parts].map((column) => column.name);
+  const input = [`${named.length > 0 ? `struct_pack(${named.join(", ")})` : "0"} AS g`, ...beside];
+  const shown = columns.map(({ name, over }) => `${over.sql} AS ${quoteName(name)}`);
+  const fields = [...groups.map(({ name }) => `g.${name} AS ${name}`), "*"];
+  return (
+    `WITH partials AS (SELECT ${input.join(", ")} FROM (${partials})), merged AS (${rollUp.combine}) ` +
+    `SELECT ${shown.join(", ") || "1 AS nothing"} FROM (SELECT ${fields.join(", ")} FROM (${rollUp.values}))` +
+    `${rollUp.having ? ` WHERE ${rollUp.having.sql}` : ""}`
+  );
 }
 
 /** Each group's sketches, from partial rows. */

@@ -122,7 +122,7 @@ export interface Proof {
 }
 
 /** Rises when what a manifest says changes its shape. */
-export const manifestFormat = 3;
+export const manifestFormat = 4;
 
 /** One immutable result of a batch run. */
 export interface VersionManifest extends Counts {

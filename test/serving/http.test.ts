@@ -223,14 +223,6 @@ describe("the API", () => {
       ["shops?limit=1e9", "400 USAGE: limit=1e9 is not a whole number; write limit=100"],
       ["shops?select=*", '400 USAGE: view "shops" has no column "*"; it has: shop, sales, n, big, mean'],
       ["shops?order=n.up", '400 USAGE: view "shops" has no column "n.up"; it has: shop, sales, n, big, mean'],
-      [
-        "shops?by=shop",
-        '400 USAGE: the parameter "by" is not available in this version; use filters on single columns',
-      ],
-      [
-        "shops?or=(n.eq.1,n.eq.2)",
-        '400 USAGE: the parameter "or" is not available in this version; use filters on single columns',
-      ],
       ["shops?__proto__=eq.1", '400 USAGE: view "shops" has no column "__proto__"; it has: shop, sales, n, big, mean'],
       ["shops?n=eq.3.5", '400 USAGE: filter on n: "3.5" is not a HUGEINT; correct the value'],
       ["shops?sales=in.(6,6.4)", '400 USAGE: filter on sales: "6.4" is not a BIGINT; correct the value'],
