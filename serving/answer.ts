@@ -4,12 +4,13 @@ import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { formatPosition } from "../shared/position.ts";
 import { columnOf, valuesIn } from "./filters.ts";
 import type { Follower } from "./follower.ts";
-import type { Format, Rows } from "./formats.ts";
+import type { Format } from "./formats.ts";
 import type { Freshness } from "./freshness.ts";
 import type { Served, ServedView } from "./loaded.ts";
 import { parseQuestion } from "./parse-question.ts";
 import type { SessionPool } from "./pool.ts";
 import { type Question, sqlOf } from "./query.ts";
+import { type Rows, rowsFrom } from "./rows.ts";
 
 /** What every answer says of itself. */
 export interface Meta {
@@ -115,35 +116,34 @@ function viewNamed(served: Served, name: string): ServedView {
       `there are: ${[...served.views.keys()].join(", ") || "none"}`,
     );
   }
-  if (view.damaged !== null) {
-    throw new TidemarkError(
+  const why = unanswerable(view);
+  if (why) throw why;
+  return view;
+}
+
+/** Why a view has no answer now, or null. */
+export function unanswerable({ definition, damaged, failed }: ServedView): TidemarkError | null {
+  const { name } = definition;
+  if (damaged !== null) {
+    return new TidemarkError(
       "STORE_CORRUPT",
-      `view "${name}" has no answer now: ${view.damaged}`,
+      `view "${name}" has no answer now: ${damaged}`,
       "batch makes it again from the archive; the other views go on",
     );
   }
-  if (view.failed) {
-    const at = view.failed.at;
-    const where = at ? ` at ${at.stream} partition ${at.partition} offset ${at.offset}` : "";
-    throw new TidemarkError(
-      "SERVE_VIEW_FAILED",
-      `view "${name}" fails on valid events${where}: ${view.failed.message}`,
-      "correct its SQL and run a batch; the other views go on",
-    );
-  }
-  return view;
+  if (!failed) return null;
+  const where = failed.at ? ` at ${failed.at.stream} partition ${failed.at.partition} offset ${failed.at.offset}` : "";
+  return new TidemarkError(
+    "SERVE_VIEW_FAILED",
+    `view "${name}" fails on valid events${where}: ${failed.message}`,
+    "correct its SQL and run a batch; the other views go on",
+  );
 }
 
 async function start(session: Session, view: ServedView, question: Question): Promise<Rows> {
   const { text, params } = sqlOf(view, question);
   try {
-    const result = await session.connection.stream(text, [...params]);
-    const columns = result.columnNames().map((name, i) => ({ name, type: String(result.columnType(i)) }));
-    const first = await result.fetchChunk();
-    const chunks = async function* () {
-      for (let chunk = first; chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) yield chunk.getRows();
-    };
-    return { columns, chunks: chunks() };
+    return await rowsFrom(session, text, params);
   } catch (error) {
     await refuseValues(session, view, question);
     if (/^Out of Memory Error/.test(messageOf(error))) {

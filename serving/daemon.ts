@@ -13,6 +13,7 @@ import { Freshness } from "./freshness.ts";
 import { httpApi } from "./http.ts";
 import { Ingest } from "./ingest.ts";
 import { SessionPool } from "./pool.ts";
+import { Queries, queryLimits } from "./sql/queries.ts";
 
 export interface ServeOptions {
   readonly store: Store;
@@ -48,11 +49,13 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const freshness = new Freshness();
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
+  const queries = new Queries({ follower, pool, freshness, now }, store, queryLimits, say);
   const app = httpApi({
     follower,
     pool,
     freshness,
     now,
+    queries,
     waitMsMax,
     say,
     signal: both,
@@ -69,6 +72,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
     await app.close();
     clearTimeout(impatience);
     await Promise.allSettled(loops);
+    await queries.close();
     await follower.close();
     pool.close();
     duck.close();

@@ -1,14 +1,8 @@
 /** The forms rows are sent in, by the request's Accept. */
-import type { DuckDBValue } from "@duckdb/node-api";
 import { arrowStream } from "./arrow.ts";
 import { csvRow } from "./csv.ts";
 import { jsonRow } from "./json.ts";
-
-export interface Rows {
-  readonly columns: readonly { readonly name: string; readonly type: string }[];
-  /** The first rows are there already: what fails, fails before anything is sent. */
-  readonly chunks: AsyncGenerator<readonly (readonly DuckDBValue[])[]>;
-}
+import type { Rows } from "./rows.ts";
 
 export interface Format {
   readonly mediaType: string;

@@ -1,7 +1,7 @@
 /** The routes. What they answer is decided elsewhere; here it meets HTTP. */
 import { Readable } from "node:stream";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { messageOf } from "../shared/errors.ts";
+import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { covers, formatPosition, parsePosition } from "../shared/position.ts";
 import type { Alert } from "../shared/store/alerts.ts";
 import { type Answering, answer, type Meta, metaOf, snapshotName } from "./answer.ts";
@@ -11,9 +11,11 @@ import type { Ingest } from "./ingest.ts";
 import { Metrics } from "./metrics.ts";
 import { page } from "./page.ts";
 import { type Problem, problem, problemOf, WaitTimeout } from "./problem.ts";
+import { parseQuery, type Queries } from "./sql/queries.ts";
 import { statusOf } from "./status.ts";
 
 const ingestBytesMax = 16 << 20;
+const queryBytesMax = 1 << 20;
 
 export interface HttpOptions extends Answering {
   /** How long Tidemark-Wait-For may hold a query, ms. */
@@ -21,6 +23,7 @@ export interface HttpOptions extends Answering {
   /** Aborts when the server stops: nothing is waited for any more. */
   readonly signal: AbortSignal;
   readonly ingest: Ingest;
+  readonly queries: Queries;
   /** What the roles say is wrong now. */
   readonly alerts: () => Promise<readonly Alert[]>;
   /** What went wrong unexpectedly; the client hears only that something did. */
@@ -89,6 +92,17 @@ export function httpApi(options: HttpOptions): FastifyInstance {
     reply.header("ETag", tagOf(snapshot));
     return stamped(reply, meta).type(format.mediaType).send(Readable.from(body));
   });
+  app.post("/v1/query", { bodyLimit: queryBytesMax }, async (request, reply) => {
+    const format = formatOf(request.headers.accept);
+    if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
+    if (!/^application\/json\b/i.test(request.headers["content-type"] ?? ""))
+      return refuse(reply, problem(415, "MEDIA_TYPE", 'send application/json: {"sql": "SELECT …"}'));
+    const { sql, params } = parseQuery(jsonOf(request.body as Buffer));
+    const signal = AbortSignal.any([goneSignal(reply), options.signal]);
+    await waitFor(options, request, signal);
+    const { meta, body } = await options.queries.answer(request.ip, sql, params, format, signal);
+    return stamped(reply, meta).type(format.mediaType).send(body);
+  });
   app.addContentTypeParser(
     ["application/json", "application/x-ndjson", "application/ndjson"],
     { parseAs: "buffer", bodyLimit: ingestBytesMax },
@@ -125,6 +139,15 @@ export function httpApi(options: HttpOptions): FastifyInstance {
     return reply.type("text/html; charset=utf-8").send(page.html);
   });
   return app;
+}
+
+/** @throws USAGE */
+function jsonOf(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    throw new TidemarkError("USAGE", "the body is not JSON", 'send {"sql": "SELECT …", "params": […]}');
+  }
 }
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;

@@ -40,6 +40,8 @@ export interface Served {
   readonly manifest: VersionManifest;
   readonly position: Position;
   readonly views: ReadonlyMap<string, ServedView>;
+  /** The deltas that it reads. */
+  readonly heads: readonly Head[];
   /** Latest log timestamp in the delta, ms; 0 where it is empty. */
   readonly latest: number;
   /** What became of the records below the position. */
@@ -153,6 +155,7 @@ export class Loaded {
       manifest: this.manifest,
       position,
       views: new Map(views),
+      heads,
       latest: Math.max(0, ...entries.map((entry) => entry.latest)),
       counts: sumCounts([this.manifest, ...entries]),
       events: { batch: this.manifest.events, speed: entries.reduce((sum, entry) => sum + entry.events, 0) },

@@ -20,6 +20,8 @@ const statusOf: { readonly [code in ErrorCode]?: number } = {
   USAGE: 400,
   VIEW_UNKNOWN: 404,
   QUERY_FAILED: 400,
+  QUERY_REFUSED: 403,
+  QUERY_LIMIT: 422,
   SERVE_NOTHING: 503,
   SERVE_VIEW_FAILED: 503,
   SERVE_BUSY: 503,
@@ -35,12 +37,13 @@ const statusOf: { readonly [code in ErrorCode]?: number } = {
 
 const titles: Readonly<Record<number, string>> = {
   400: "The request can't be understood",
+  403: "That is not allowed here",
   404: "There is no such thing",
   405: "That can't be done here",
   406: "Rows do not come in that form",
   413: "The request is too large",
   415: "Events do not come in that form",
-  422: "None of the events can be taken",
+  422: "That can't be done as it is asked for",
   429: "Too much at a time",
   500: "Something went wrong here",
   503: "There is no answer now",

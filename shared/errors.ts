@@ -38,6 +38,8 @@ const exitOf = {
   INGEST_BUSY: 1,
   LOAD_INPUT: 1,
   QUERY_FAILED: 1,
+  QUERY_REFUSED: 1,
+  QUERY_LIMIT: 1,
 } as const;
 
 export type ErrorCode = keyof typeof exitOf;

@@ -169,25 +169,7 @@ export class Store {
    * @throws STORE_MISSING, STORE_CORRUPT
    */
   async check(file: FileRef): Promise<void> {
-    let found: { bytes: number; sha256: string };
-    try {
-      found = await digest(this.path(file.name));
-    } catch (error) {
-      if (isMissing(error)) throw missing(file.name);
-      throw error;
-    }
-    if (found.bytes !== file.bytes || found.sha256 !== file.sha256) {
-      const what =
-        found.bytes !== file.bytes
-          ? `has ${found.bytes} bytes instead of ${file.bytes}`
-          : "has another hash than its manifest says";
-      throw new TidemarkError(
-        "STORE_CORRUPT",
-        `${file.name} ${what}: the file is damaged`,
-        "derived files can be made again from the log: remove it and run batch, or restart speed",
-        { file: file.name },
-      );
-    }
+    await checkFile(this.path(file.name), file);
   }
 
   async remove(name: string): Promise<void> {
@@ -233,6 +215,28 @@ export class Store {
     await this.#disk.write(path, content);
     if (durable) await this.#disk.syncFile(path);
   }
+}
+
+/** As Store.check, of a file that lies at `path`. */
+export async function checkFile(path: string, file: FileRef): Promise<void> {
+  let found: { bytes: number; sha256: string };
+  try {
+    found = await digest(path);
+  } catch (error) {
+    if (isMissing(error)) throw missing(file.name);
+    throw error;
+  }
+  if (found.bytes === file.bytes && found.sha256 === file.sha256) return;
+  const what =
+    found.bytes !== file.bytes
+      ? `has ${found.bytes} bytes instead of ${file.bytes}`
+      : "has another hash than its manifest says";
+  throw new TidemarkError(
+    "STORE_CORRUPT",
+    `${file.name} ${what}: the file is damaged`,
+    "derived files can be made again from the log: remove it and run batch, or restart speed",
+    { file: file.name },
+  );
 }
 
 function missing(name: string): TidemarkError {

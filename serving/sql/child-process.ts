@@ -1,0 +1,180 @@
+/** A child from its parent's side: one query at a time, killed when it takes too much of anything. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { setPriority } from "node:os";
+import { extname } from "node:path";
+import type { Readable, Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { TidemarkError } from "../../shared/errors.ts";
+import { type Ask, answerPipe, errorOf, type Told } from "./protocol.ts";
+
+export interface ChildLimits {
+  /** Of a query, from the moment the child has it. */
+  readonly secondsMax: number;
+  /** Resident memory of the whole process, bytes. */
+  readonly residentMax: number;
+}
+
+/** How often a running child's memory is looked at. */
+const lookEveryMs = 20;
+const page = 4096;
+/** Serving goes first. */
+const niceness = 10;
+const self = fileURLToPath(import.meta.url);
+const script = self.replace(/child-process(\.[jt]s)$/, "child$1");
+
+export class QueryChild {
+  readonly #process: ChildProcess;
+  readonly #limits: ChildLimits;
+  readonly #reader: Reader;
+  /** Resolves when it can be asked; rejects when it ended before. */
+  readonly ready: Promise<unknown>;
+  /** Resolves when the process is gone. */
+  readonly ended: Promise<void>;
+  #alive = true;
+
+  constructor(limits: ChildLimits) {
+    this.#limits = limits;
+    // the kernel refuses what goes beyond the limit at once; a look every few ms alone would come late
+    const kilobytes = String(Math.floor(limits.residentMax / 1024));
+    const loader = extname(self) === ".ts" ? ["--import", "jiti/register"] : [];
+    const command = [process.execPath, "--max-old-space-size=256", ...loader, script];
+    this.#process = spawn("/bin/sh", ["-c", 'ulimit -d "$0"; ulimit -c 0; exec "$@"', kilobytes, ...command], {
+      stdio: ["pipe", "ignore", "ignore", "pipe"],
+      // nothing of the parent's: no keys, no tokens
+      env: {},
+    });
+    this.ended = new Promise((resolve) => {
+      const over = () => {
+        this.#alive = false;
+        resolve();
+      };
+      this.#process.once("exit", over);
+      this.#process.once("error", over);
+    });
+    this.#stdin.on("error", () => undefined);
+    this.#reader = new Reader(this.#process.stdio[answerPipe] as Readable, this.ended);
+    this.ready = this.#reader.next();
+    this.ready.catch(() => undefined);
+    const { pid } = this.#process;
+    if (pid !== undefined) {
+      try {
+        setPriority(pid, niceness);
+      } catch {
+        // it has ended already
+      }
+    }
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  get #stdin(): Writable {
+    return this.#process.stdin!;
+  }
+
+  /**
+   * The answer's bytes. A child whose query is cut off is killed.
+   * @throws QUERY_LIMIT, and what the child says; the signal's reason when it aborts
+   */
+  async ask(ask: Ask, signal: AbortSignal): Promise<Buffer> {
+    const { secondsMax, residentMax } = this.#limits;
+    let cut: TidemarkError | null = null;
+    const stop = (what: string) => {
+      cut ??= new TidemarkError("QUERY_LIMIT", what, "ask for less");
+      this.kill();
+    };
+    const memory = `the query needs more than the ${residentMax >> 20} MB that a query's process may have`;
+    const timer = setTimeout(() => stop(`the query takes longer than ${secondsMax} s`), secondsMax * 1000);
+    const look = setInterval(() => {
+      void this.#resident().then((bytes) => bytes > residentMax && stop(memory));
+    }, lookEveryMs);
+    const leave = () => this.kill();
+    signal.addEventListener("abort", leave, { once: true });
+    try {
+      signal.throwIfAborted();
+      this.#stdin.write(`${JSON.stringify(ask)}\n`);
+      const { told, body } = await this.#reader.next();
+      if ("code" in told) throw errorOf(told);
+      return body;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (cut) throw cut;
+      // who asks for memory that the kernel does not give ends by itself
+      if (error instanceof Ended) throw new TidemarkError("QUERY_LIMIT", memory, "ask for less");
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      clearInterval(look);
+      signal.removeEventListener("abort", leave);
+    }
+  }
+
+  kill(): void {
+    this.#process.kill("SIGKILL");
+  }
+
+  /** Resident bytes; 0 where the system does not tell. */
+  async #resident(): Promise<number> {
+    const text = await readFile(`/proc/${this.#process.pid}/statm`, "utf8").catch(() => "");
+    return Number(text.split(" ")[1] ?? 0) * page;
+  }
+}
+
+class Ended extends Error {}
+
+interface Answered {
+  readonly told: Told;
+  readonly body: Buffer;
+}
+
+/** Answers out of a child's pipe, one after the other. */
+class Reader {
+  #pieces: Buffer[] = [];
+  #bytes = 0;
+  #told: Told | null = null;
+  #waiting: { readonly resolve: (answered: Answered) => void; readonly reject: (error: Error) => void } | null = null;
+  #over = false;
+
+  constructor(pipe: Readable, ended: Promise<void>) {
+    pipe.on("error", () => undefined);
+    pipe.on("data", (chunk: Buffer) => {
+      this.#pieces.push(chunk);
+      this.#bytes += chunk.length;
+      this.#look();
+    });
+    void ended.then(() => {
+      this.#over = true;
+      this.#waiting?.reject(new Ended("the process has ended"));
+    });
+  }
+
+  next(): Promise<Answered> {
+    return new Promise((resolve, reject) => {
+      if (this.#over) return reject(new Ended("the process has ended"));
+      this.#waiting = { resolve, reject };
+      this.#look();
+    });
+  }
+
+  #look(): void {
+    if (!this.#told) {
+      const whole = Buffer.concat(this.#pieces);
+      const end = whole.indexOf(10);
+      if (end < 0) return;
+      this.#told = JSON.parse(whole.subarray(0, end).toString()) as Told;
+      this.#pieces = [whole.subarray(end + 1)];
+      this.#bytes = whole.length - end - 1;
+    }
+    const bytes = "bytes" in this.#told ? this.#told.bytes : 0;
+    if (this.#bytes < bytes) return;
+    const answered = { told: this.#told, body: Buffer.concat(this.#pieces) };
+    this.#told = null;
+    this.#pieces = [];
+    this.#bytes = 0;
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    waiting?.resolve(answered);
+  }
+}

@@ -1,0 +1,28 @@
+/** The process that runs SQL from outside, one query at a time, until its parent leaves or kills it. */
+import { createWriteStream } from "node:fs";
+import { createInterface } from "node:readline";
+import { messageOf, TidemarkError } from "../../shared/errors.ts";
+import { type Ask, answerPipe, failureOf, type Told } from "./protocol.ts";
+import { Sandbox } from "./sandbox.ts";
+
+const answers = createWriteStream("", { fd: answerPipe });
+const sandbox = await Sandbox.open();
+const lines = createInterface({ input: process.stdin });
+lines.on("close", () => process.exit(0));
+lines.on("line", (line) => void answer(JSON.parse(line) as Ask));
+tell({ bytes: 0, rows: 0 });
+
+async function answer(ask: Ask): Promise<void> {
+  try {
+    const { body, rows } = await sandbox.answer(ask);
+    tell({ bytes: body.length, rows });
+    if (body.length > 0) answers.write(body);
+  } catch (error) {
+    const known = error instanceof TidemarkError ? error : new TidemarkError("QUERY_FAILED", messageOf(error));
+    tell(failureOf(known));
+  }
+}
+
+function tell(told: Told): void {
+  answers.write(`${JSON.stringify(told)}\n`);
+}

@@ -1,0 +1,85 @@
+/** Files of the snapshot that is served, under names that stay while a child reads them. */
+import { randomUUID } from "node:crypto";
+import { messageOf } from "../../shared/errors.ts";
+import { layout } from "../../shared/store/layout.ts";
+import { snapshotFiles } from "../../shared/store/partials.ts";
+import { unpin } from "../../shared/store/pin.ts";
+import type { Store } from "../../shared/store/store.ts";
+import { snapshotName } from "../answer.ts";
+import type { Served } from "../loaded.ts";
+import type { ChildFile } from "./protocol.ts";
+
+export interface Pinned {
+  /** By view. */
+  readonly files: ReadonlyMap<string, readonly ChildFile[]>;
+  release(): void;
+}
+
+interface Kept {
+  readonly key: string;
+  readonly run: string;
+  readonly files: Promise<Pinned["files"]>;
+  users: number;
+}
+
+/** The last pins are kept for the next query of the same snapshot and views. */
+export class Pins {
+  readonly #store: Store;
+  readonly #say: (line: string) => void;
+  #kept: Kept | null = null;
+
+  constructor(store: Store, say: (line: string) => void) {
+    this.#store = store;
+    this.#say = say;
+  }
+
+  /** @throws STORE_MISSING where compaction has replaced a file meanwhile: look again */
+  async pin(served: Served, views: readonly string[]): Promise<Pinned> {
+    const key = JSON.stringify([snapshotName(served), views]);
+    if (this.#kept?.key !== key) {
+      const before = this.#kept;
+      const run = randomUUID().slice(0, 12);
+      this.#kept = { key, run, files: this.#link(served, views, run), users: 1 };
+      if (before) this.#release(before);
+    }
+    const kept = this.#kept;
+    kept.users++;
+    try {
+      const files = await kept.files;
+      return { files, release: () => this.#release(kept) };
+    } catch (error) {
+      if (this.#kept === kept) this.close();
+      this.#release(kept);
+      throw error;
+    }
+  }
+
+  /** Lets go of the last pins. */
+  close(): void {
+    const kept = this.#kept;
+    this.#kept = null;
+    if (kept) this.#release(kept);
+  }
+
+  #release(kept: Kept): void {
+    if (--kept.users > 0) return;
+    // what is not removed now goes with the next cleaning
+    void kept.files
+      .catch(() => undefined)
+      .then(() => unpin(this.#store, kept.run))
+      .catch((error: unknown) => this.#say(`serve: pins of a query stay for now: ${messageOf(error)}`));
+  }
+
+  async #link({ manifest, heads, position }: Served, views: readonly string[], run: string): Promise<Pinned["files"]> {
+    const found = new Map<string, ChildFile[]>();
+    for (const view of views) {
+      const files: ChildFile[] = [];
+      for (const file of snapshotFiles({ manifest, heads, position }, view)) {
+        const linked = await this.#store.link(file, `${layout.pin(run)}/${file.name.replaceAll("/", "_")}`);
+        files.push({ ...linked, name: file.name, path: this.#store.path(linked.name) });
+      }
+      found.set(view, files);
+    }
+    return found;
+  }
+}

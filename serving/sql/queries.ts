@@ -1,0 +1,152 @@
+/** SQL over the views of one snapshot, run by children. */
+import { isCode, TidemarkError } from "../../shared/errors.ts";
+import { pause } from "../../shared/pause.ts";
+import type { Store } from "../../shared/store/store.ts";
+import { type Answering, type Meta, metaOf, snapshotName, unanswerable } from "../answer.ts";
+import type { Format } from "../formats.ts";
+import type { Served } from "../loaded.ts";
+import { Children } from "./children.ts";
+import { Pins } from "./pinned.ts";
+import { type ChildView, failureOf, type QueryParam } from "./protocol.ts";
+
+export interface QueryLimits {
+  /** Of a query, once it runs. */
+  readonly secondsMax: number;
+  /** DuckDB's own limit in a child. */
+  readonly memory: string;
+  /** Of a child's process, bytes. */
+  readonly residentMax: number;
+  readonly rowsMax: number;
+  /** Of an encoded answer. */
+  readonly bytesMax: number;
+  /** Queries that run at a time. */
+  readonly children: number;
+}
+
+export const queryLimits: QueryLimits = {
+  secondsMax: 10,
+  memory: "256MB",
+  residentMax: 768 << 20,
+  rowsMax: 100_000,
+  bytesMax: 16 << 20,
+  children: 2,
+};
+
+/** Tries, where compaction replaces files between the look at a snapshot and the pin. */
+const triesMax = 5;
+/** A few looks of the follower. */
+const retryMs = 100;
+
+export interface QueryAnswer {
+  readonly meta: Meta;
+  readonly snapshot: string;
+  readonly body: Buffer;
+}
+
+export class Queries {
+  readonly #answering: Answering;
+  readonly #limits: QueryLimits;
+  readonly #children: Children;
+  readonly #pins: Pins;
+
+  constructor(answering: Answering, store: Store, limits: QueryLimits, say: (line: string) => void) {
+    this.#answering = answering;
+    this.#limits = limits;
+    const { children: size, secondsMax, residentMax } = limits;
+    this.#children = new Children({ size, secondsMax, residentMax, say });
+    this.#pins = new Pins(store, say);
+  }
+
+  /**
+   * @param client who asks: one query of its own runs at a time
+   * @throws QUERY_FAILED, QUERY_REFUSED, QUERY_LIMIT, SERVE_BUSY; a view's own failure where it is used; STORE_*
+   */
+  async answer(
+    client: string,
+    sql: string,
+    params: readonly QueryParam[],
+    format: Format,
+    signal: AbortSignal,
+  ): Promise<QueryAnswer> {
+    const { follower, freshness, now } = this.#answering;
+    for (let tries = 1; ; tries++) {
+      const served = follower.pin();
+      try {
+        const meta = metaOf(served, freshness, now());
+        const body = await this.#ask(client, served, sql, params, format, meta, signal);
+        return { meta, snapshot: snapshotName(served), body };
+      } catch (error) {
+        if (!isCode(error, "STORE_MISSING") || tries === triesMax) throw error;
+        this.#pins.close();
+      } finally {
+        served.release();
+      }
+      await pause(retryMs, signal);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#pins.close();
+    await this.#children.close();
+  }
+
+  async #ask(
+    client: string,
+    served: Served,
+    sql: string,
+    params: readonly QueryParam[],
+    format: Format,
+    meta: Meta,
+    signal: AbortSignal,
+  ): Promise<Buffer> {
+    // only the child parses: what the text does not even mention it can't read
+    const text = sql.toLowerCase();
+    const mentioned = [...served.views.values()].filter(({ definition }) =>
+      text.includes(definition.name.toLowerCase()),
+    );
+    const pinned = await this.#pins.pin(
+      served,
+      mentioned.map(({ definition }) => definition.name),
+    );
+    try {
+      const views = mentioned.map((view): ChildView => {
+        const failure = unanswerable(view);
+        const files = pinned.files.get(view.definition.name)!;
+        return { definition: view.definition, failure: failure && failureOf(failure), files };
+      });
+      const { memory, rowsMax, bytesMax } = this.#limits;
+      const { timezone } = served.manifest.definition;
+      const limits = { memory, rowsMax, bytesMax };
+      const ask = {
+        sql,
+        params,
+        timezone,
+        names: [...served.views.keys()],
+        views,
+        mediaType: format.mediaType.split(";")[0]!,
+        meta,
+        limits,
+      };
+      return await this.#children.ask(client, ask, signal);
+    } finally {
+      pinned.release();
+    }
+  }
+}
+
+/** @throws USAGE naming what is wrong with the body */
+export function parseQuery(body: unknown): { readonly sql: string; readonly params: readonly QueryParam[] } {
+  const wrong = (what: string) => new TidemarkError("USAGE", what, 'send {"sql": "SELECT …", "params": […]}');
+  if (typeof body !== "object" || body === null || Array.isArray(body)) throw wrong("the body is no JSON object");
+  const { sql, params = [], ...others } = body as { sql?: unknown; params?: unknown };
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw wrong(`"${unknown.slice(0, 60)}" is no part of a query`);
+  if (typeof sql !== "string" || sql.trim() === "") throw wrong('"sql" is no text');
+  if (!Array.isArray(params) || !params.every(isParam))
+    throw wrong('"params" is no list of texts, numbers, booleans and nulls');
+  return { sql, params };
+}
+
+function isParam(value: unknown): value is QueryParam {
+  return value === null || ["string", "number", "boolean"].includes(typeof value);
+}

@@ -1,0 +1,148 @@
+/** DuckDB for SQL from outside: it reads the files of one snapshot's views, and nothing else. Runs in a child process. */
+import { stat } from "node:fs/promises";
+import { parseSql } from "../../shared/compiler/ast.ts";
+import { readCatalog } from "../../shared/compiler/catalog.ts";
+import type { Catalog } from "../../shared/compiler/supported.ts";
+import { noPartials, partialColumns, rowsOf } from "../../shared/compiler/texts.ts";
+import { Duck, type Param, quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
+import { messageOf, TidemarkError } from "../../shared/errors.ts";
+import { checkFile } from "../../shared/store/store.ts";
+import { formatOf } from "../formats.ts";
+import { type Rows, rowsFrom } from "../rows.ts";
+import { type Measured, withMeasures } from "./measure.ts";
+import { type Ask, type ChildFile, type ChildView, errorOf, type QueryParam } from "./protocol.ts";
+import { checkQuery } from "./syntax.ts";
+
+/** An instance whose files can't change any more. */
+interface Locked {
+  readonly key: string;
+  readonly duck: Duck;
+  readonly session: Session;
+}
+
+export class Sandbox {
+  readonly #parser: Session;
+  readonly #catalog: Catalog;
+  #locked: Locked | null = null;
+  /** Files by what they are, not by their name: every snapshot pins them under another. */
+  readonly #checked = new Set<string>();
+
+  private constructor(parser: Session, catalog: Catalog) {
+    this.#parser = parser;
+    this.#catalog = catalog;
+  }
+
+  static async open(): Promise<Sandbox> {
+    const duck = await Duck.open({ memoryLimit: "64MB", threads: 1 });
+    const session = await duck.session();
+    const catalog = await readCatalog(session);
+    await lock(session, []);
+    return new Sandbox(session, catalog);
+  }
+
+  /**
+   * The encoded rows.
+   * @throws QUERY_FAILED, QUERY_REFUSED, QUERY_LIMIT, STORE_CORRUPT, STORE_MISSING
+   */
+  async answer(ask: Ask): Promise<{ readonly body: Buffer; readonly rows: number }> {
+    const { statements, error } = await parseSql(this.#parser, ask.sql);
+    if (error) throw new TidemarkError("QUERY_FAILED", error.message, "correct the SQL");
+    const used = checkQuery(statements, ask.names, this.#catalog);
+    const views = ask.views.filter(({ definition }) => used.has(definition.name));
+    for (const { failure } of views) if (failure) throw errorOf(failure);
+    const measured = new Map(
+      views.map((view) => [
+        view.definition.name.toLowerCase(),
+        { definition: view.definition, partials: partialsOf(view) },
+      ]),
+    );
+    const text = (await withMeasures(this.#parser, statements[0]!, measured, this.#catalog)) ?? ask.sql;
+    const { session } = await this.#instance(ask, views, measured);
+    return this.#run(session, text, ask);
+  }
+
+  async #run(session: Session, text: string, ask: Ask): Promise<{ readonly body: Buffer; readonly rows: number }> {
+    const { rowsMax, bytesMax, memory } = ask.limits;
+    let [rows, bytes] = [0, 0];
+    const pieces: Buffer[] = [];
+    const count = async function* (chunks: Rows["chunks"]): Rows["chunks"] {
+      for await (const chunk of chunks) {
+        rows += chunk.length;
+        if (rows > rowsMax) throw tooMuch(`${rowsMax} rows`);
+        yield chunk;
+      }
+    };
+    try {
+      const { columns, chunks } = await rowsFrom(session, text, ask.params.map(bindable));
+      for await (const piece of formatOf(ask.mediaType)!.encode({ columns, chunks: count(chunks) }, ask.meta)) {
+        const buffer = typeof piece === "string" ? Buffer.from(piece) : piece;
+        bytes += buffer.length;
+        if (bytes > bytesMax) throw tooMuch(`${bytesMax} bytes`);
+        pieces.push(Buffer.from(buffer));
+      }
+    } catch (error) {
+      if (error instanceof TidemarkError) throw error;
+      if (/^Out of Memory Error/.test(messageOf(error)))
+        throw new TidemarkError("QUERY_LIMIT", `the query needs more memory than ${memory}`, "ask for less");
+      throw new TidemarkError("QUERY_FAILED", messageOf(error), "correct the SQL");
+    }
+    return { body: Buffer.concat(pieces), rows };
+  }
+
+  /** An instance for these files: the last one, where it has the same. */
+  async #instance(
+    { timezone, limits }: Ask,
+    views: readonly ChildView[],
+    measured: ReadonlyMap<string, Measured>,
+  ): Promise<Locked> {
+    const files = views.flatMap((view) => view.files);
+    const key = JSON.stringify([
+      timezone,
+      limits.memory,
+      views.map(({ definition, files: own }) => [definition.identity, definition.finalize, own]),
+    ]);
+    if (this.#locked?.key === key) return this.#locked;
+    this.#locked?.session.close();
+    this.#locked?.duck.close();
+    this.#locked = null;
+    for (const file of files) await this.#check(file);
+    const duck = await Duck.open({ memoryLimit: limits.memory, threads: 1, timezone });
+    const session = await duck.session();
+    for (const { definition } of views) {
+      const { partials } = measured.get(definition.name.toLowerCase())!;
+      await session.run(`CREATE VIEW ${quoteName(definition.name)} AS ${rowsOf(definition, partials)}`);
+    }
+    await lock(session, files);
+    this.#locked = { key, duck, session };
+    return this.#locked;
+  }
+
+  async #check(file: ChildFile): Promise<void> {
+    const found = await stat(file.path, { bigint: true }).catch(() => null);
+    const what = `${found?.ino} ${file.sha256}`;
+    if (found && this.#checked.has(what)) return;
+    await checkFile(file.path, file);
+    this.#checked.add(what);
+  }
+}
+
+function tooMuch(what: string): TidemarkError {
+  return new TidemarkError("QUERY_LIMIT", `the answer has more than ${what}`, "ask for fewer with LIMIT, or aggregate");
+}
+
+/** From here on nothing but these files can be read, nothing written, and no setting changed. */
+async function lock(session: Session, files: readonly ChildFile[]): Promise<void> {
+  await session.run("SET temp_directory = ''");
+  await session.run(`SET allowed_paths = [${files.map((file) => quoteText(file.path)).join(", ")}]`);
+  await session.run("SET enable_external_access = false");
+  await session.run("SET lock_configuration = true");
+}
+
+function partialsOf({ definition, files }: ChildView): string {
+  if (files.length === 0) return noPartials(definition);
+  return `SELECT ${partialColumns(definition)} FROM read_parquet([${files.map((file) => quoteText(file.path)).join(", ")}])`;
+}
+
+function bindable(value: QueryParam): Param {
+  return typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : value;
+}
