@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { type Scope, scopes } from "../serving/access/keys.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import type { Invocation, Options, QueryFormat, VerbArgs, VerbName } from "./verb.ts";
 import { packageVersion } from "./version.ts";
@@ -44,8 +45,8 @@ function commandLine(found: (invocation: Invocation) => void): Command {
     .exitOverride();
 
   function give<V extends VerbName>(verb: V, command: Command, args: VerbArgs[V]): void {
-    const { project, data, json, brokers, host, port } = command.optsWithGlobals<Options>();
-    found({ verb, args, options: { project, data, json, brokers, host, port } } as Invocation);
+    const { project, data, json, brokers, host, port, withoutKeys } = command.optsWithGlobals<Options>();
+    found({ verb, args, options: { project, data, json, brokers, host, port, withoutKeys } } as Invocation);
   }
 
   program
@@ -162,6 +163,23 @@ function commandLine(found: (invocation: Invocation) => void): Command {
     .action((views: string[], { fullSpeed }: { fullSpeed: boolean }, command: Command) => {
       give("rebuild", command, { views, fullSpeed });
     });
+  const keys = program.command("keys").description("API keys: add, list, revoke");
+  keys
+    .command("add <name>")
+    .description("make a key and print it, once")
+    .option("--scopes <list>", `what it is for: ${scopes.join(", ")}`, scopesIn, ["read" as const])
+    .option("--expires <day>", "when it ends", timeIn)
+    .action((name: string, options: { scopes: Scope[]; expires?: string }, command: Command) => {
+      give("keys", command, { does: "add", name, scopes: options.scopes, expiresAt: options.expires ?? null });
+    });
+  keys
+    .command("list")
+    .description("the keys, without their secrets")
+    .action((_options, command: Command) => give("keys", command, { does: "list" }));
+  keys
+    .command("revoke <id>")
+    .description("end a key, by its id or its name")
+    .action((which: string, _options, command: Command) => give("keys", command, { does: "revoke", which }));
   program
     .command("versions")
     .description("the versions in the store")
@@ -178,7 +196,22 @@ function commandLine(found: (invocation: Invocation) => void): Command {
 function serving(command: Command): Command {
   return command
     .option("--host <host>", "address to listen on")
-    .option("--port <port>", "port to listen on; 0 takes any free one", (text) => integer(text, "a port"));
+    .option("--port <port>", "port to listen on; 0 takes any free one", (text) => integer(text, "a port"))
+    .option("--without-keys", "let others in without API keys, where the address can be reached by them");
+}
+
+function scopesIn(text: string): Scope[] {
+  const found = text.split(",").map((each) => each.trim());
+  const known: readonly string[] = scopes;
+  if (found.every((each): each is Scope => known.includes(each))) return [...new Set(found)];
+  throw new InvalidArgumentError(`There are ${scopes.join(", ")}.`);
+}
+
+/** A day ends when it is over, in UTC. */
+function timeIn(text: string): string {
+  const time = Date.parse(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T23:59:59.999Z` : text);
+  if (Number.isNaN(time)) throw new InvalidArgumentError("Write a day such as 2030-12-31.");
+  return new Date(time).toISOString();
 }
 
 function wholeNumber(text: string): number {

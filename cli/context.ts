@@ -63,6 +63,6 @@ function write(data: string | Uint8Array): Promise<void> {
 /** Imported when asked for: a verb that needs no project starts without DuckDB and jiti. */
 async function readProject(options: Options, env: Readonly<Record<string, string | undefined>>): Promise<Project> {
   const { loadProject } = await import("../shared/project/load.ts");
-  const { host, port, brokers } = options;
-  return loadProject({ dir: options.project, dataDir: options.data, env, flags: { host, port, brokers } });
+  const { host, port, brokers, withoutKeys } = options;
+  return loadProject({ dir: options.project, dataDir: options.data, env, flags: { host, port, brokers, withoutKeys } });
 }

@@ -47,6 +47,7 @@ function verbs(): { [V in VerbName]: () => Promise<{ run: Run<V> }> } {
     diff: () => import("./verbs/diff.ts"),
     rebuild: () => import("./verbs/rebuild.ts"),
     verify: () => import("./verbs/verify.ts"),
+    keys: () => import("./verbs/keys.ts"),
     versions: () => import("./verbs/versions.ts"),
     repair: () => import("./verbs/repair.ts"),
     rollback: () => import("./verbs/rollback.ts"),

@@ -1,4 +1,6 @@
 /** The daemons over an opened project, as `speed`, `serve` and `dev` run them. */
+import { join } from "node:path";
+import { keyFile } from "../serving/access/keys.ts";
 import { runServe } from "../serving/daemon.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { makeDefinition } from "../shared/project/definition.ts";
@@ -66,6 +68,9 @@ export function startServe(
     host: project.serve.host,
     port: project.serve.port,
     memoryLimit: daemonMemory,
+    keyFile: join(project.dir, keyFile),
+    withoutKeys: project.serve.withoutKeys,
+    limits: { requestsPerSecond: project.serve.requestsPerSecond, cors: project.serve.cors },
     now: Date.now,
     say: (line) => context.log.info(line),
     signal,

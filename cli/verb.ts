@@ -1,3 +1,4 @@
+import type { Scope } from "../serving/access/keys.ts";
 import type { Context } from "./context.ts";
 
 /** A verb without arguments. */
@@ -34,6 +35,16 @@ export interface VerbArgs {
   rebuild: { readonly views: readonly string[]; readonly fullSpeed: boolean };
   /** No views: all of them. files: every file is hashed instead. */
   verify: { readonly views: readonly string[]; readonly files: boolean };
+  /** which: an id or a name. */
+  keys:
+    | {
+        readonly does: "add";
+        readonly name: string;
+        readonly scopes: readonly Scope[];
+        readonly expiresAt: string | null;
+      }
+    | { readonly does: "list" }
+    | { readonly does: "revoke"; readonly which: string };
   versions: NoArgs;
   rollback: { readonly version: number };
 }
@@ -47,7 +58,7 @@ export type VerbName = keyof VerbArgs;
  */
 export type Run<V extends VerbName> = (context: Context, args: VerbArgs[V]) => Promise<number>;
 
-/** Options that every verb takes; host and port only those that serve. */
+/** Options that every verb takes; host, port and withoutKeys only those that serve. */
 export interface Options {
   readonly project: string;
   readonly data?: string | undefined;
@@ -55,6 +66,7 @@ export interface Options {
   readonly brokers?: readonly string[] | undefined;
   readonly host?: string | undefined;
   readonly port?: number | undefined;
+  readonly withoutKeys?: boolean | undefined;
 }
 
 /** A command line, understood. */

@@ -1,7 +1,9 @@
 /** The last third as a live stream: speed and serving run, and halfway a second batch runs under them. */
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type BatchResult, runBatch } from "../batch/run.ts";
 import { batchOf, type Opened } from "../cli/opened.ts";
+import { keyFile } from "../serving/access/keys.ts";
 import { runServe } from "../serving/daemon.ts";
 import type { Producer } from "../shared/ingest/producer.ts";
 import { formatPosition } from "../shared/position.ts";
@@ -39,6 +41,9 @@ export async function streamRest(live: Live): Promise<void> {
     runSpeed({ ...common, manifest, shards: null, flushMsMax: project.speed.flushMsMax }),
     runServe({
       ...common,
+      keyFile: join(project.dir, keyFile),
+      withoutKeys: false,
+      limits: { requestsPerSecond: null, cors: [] },
       host: "127.0.0.1",
       port: 0,
       onListening: (at) => {

@@ -8,11 +8,15 @@ import { alertsIn } from "../shared/store/alerts.ts";
 import { endOf } from "../shared/store/origin.ts";
 import type { Store } from "../shared/store/store.ts";
 import { newestVersion } from "../shared/store/versions.ts";
+import { hostsFor } from "./access/guard.ts";
+import { KeyFile } from "./access/keys.ts";
 import { Follower } from "./follower.ts";
 import { Freshness } from "./freshness.ts";
 import { httpApi } from "./http.ts";
 import { Ingest } from "./ingest.ts";
+import { Feeds } from "./live/feed.ts";
 import { SessionPool } from "./pool.ts";
+import type { HttpLimits } from "./routes/route.ts";
 import { Queries, queryLimits } from "./sql/queries.ts";
 
 export interface ServeOptions {
@@ -22,6 +26,11 @@ export interface ServeOptions {
   /** 0: any free one. */
   readonly port: number;
   readonly memoryLimit: string;
+  /** Where keys are kept, if there are any. */
+  readonly keyFile: string;
+  /** Others may reach it, and nobody is asked for a key. */
+  readonly withoutKeys: boolean;
+  readonly limits: HttpLimits;
   readonly now: () => number;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
@@ -42,6 +51,8 @@ const sessions = 4;
  */
 export async function runServe(options: ServeOptions): Promise<void> {
   const { store, say, now, signal } = options;
+  const keys = await KeyFile.open(options.keyFile, say);
+  const hosts = await hostsFor(options.host, keys, options.withoutKeys);
   const timezone = (await newestVersion(store))?.definition.timezone ?? "UTC";
   const duck = await Duck.open({ memoryLimit: options.memoryLimit, tempDir: store.scratch("spill"), timezone });
   const follower = await Follower.open(store, duck, say);
@@ -56,6 +67,9 @@ export async function runServe(options: ServeOptions): Promise<void> {
     freshness,
     now,
     queries,
+    feeds: new Feeds(store, follower, pool, both, say),
+    access: { keys, hosts, now },
+    limits: options.limits,
     waitMsMax,
     say,
     signal: both,

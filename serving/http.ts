@@ -1,44 +1,46 @@
-/** The routes. What they answer is decided elsewhere; here it meets HTTP. */
-import { Readable } from "node:stream";
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+/** The API, put together: what happens to every request. What single routes answer is in routes/. */
+import compress from "@fastify/compress";
+import cors from "@fastify/cors";
+import rateLimit from "@fastify/rate-limit";
+import swagger from "@fastify/swagger";
+import Fastify, { type FastifyInstance } from "fastify";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
-import { covers, formatPosition, parsePosition } from "../shared/position.ts";
-import type { Alert } from "../shared/store/alerts.ts";
-import { type Answering, answer, type Meta, metaOf, snapshotName } from "./answer.ts";
-import { entityTag, isKnown } from "./entity-tag.ts";
-import { formatOf, mediaTypes } from "./formats.ts";
-import type { Ingest } from "./ingest.ts";
+import { guard } from "./access/guard.ts";
 import { Metrics } from "./metrics.ts";
-import { page } from "./page.ts";
-import { type Problem, problem, problemOf, WaitTimeout } from "./problem.ts";
-import { parseQuery, type Queries } from "./sql/queries.ts";
-import { statusOf } from "./status.ts";
+import { problem, problemOf, Refusal } from "./problem.ts";
+import { changeRoutes } from "./routes/changes.ts";
+import { operationRoutes } from "./routes/operations.ts";
+import { queryRoutes } from "./routes/query.ts";
+import { type HttpOptions, refuse } from "./routes/route.ts";
+import { metaSchema, problemSchema, rowsSchema } from "./routes/schemas.ts";
+import { streamRoutes } from "./routes/streams.ts";
+import { viewRoutes } from "./routes/views.ts";
 
-const ingestBytesMax = 16 << 20;
-const queryBytesMax = 1 << 20;
-
-export interface HttpOptions extends Answering {
-  /** How long Tidemark-Wait-For may hold a query, ms. */
-  readonly waitMsMax: number;
-  /** Aborts when the server stops: nothing is waited for any more. */
-  readonly signal: AbortSignal;
-  readonly ingest: Ingest;
-  readonly queries: Queries;
-  /** What the roles say is wrong now. */
-  readonly alerts: () => Promise<readonly Alert[]>;
-  /** What went wrong unexpectedly; the client hears only that something did. */
-  readonly say: (line: string) => void;
-}
+/** Answers below this, in bytes, are not worth packing. */
+const packedFrom = 1024;
+const packed =
+  /^(application\/(json|x-ndjson|problem\+json|vnd\.apache\.arrow\.stream)|text\/(csv|html|plain|css|javascript))/;
 
 /** The API, not listening yet: tests call it without a socket. */
 export function httpApi(options: HttpOptions): FastifyInstance {
-  const { follower, freshness, now } = options;
   const app = Fastify({
     logger: false,
     bodyLimit: 1 << 20,
     requestTimeout: 30_000,
+    connectionTimeout: 60_000,
     forceCloseConnections: "idle",
     routerOptions: { maxParamLength: 500 },
+    // nothing is dropped or turned into something else in silence
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allowUnionTypes: true } },
+    schemaErrorFormatter: ([error], part) => {
+      const extra = error?.params.additionalProperty;
+      const what = extra === undefined ? error?.message : `has no place for "${String(extra).slice(0, 60)}"`;
+      return new TidemarkError(
+        "USAGE",
+        `${part}${error?.instancePath.replaceAll("/", ".") ?? ""} ${what}`,
+        "see /openapi.json",
+      );
+    },
   });
   const metrics = new Metrics();
   app.addHook("onResponse", async (request, reply) => {
@@ -50,161 +52,57 @@ export function httpApi(options: HttpOptions): FastifyInstance {
     return refuse(reply, found);
   });
   app.setNotFoundHandler((request, reply) =>
-    request.method !== "GET" && request.method !== "HEAD"
-      ? notAllowed(request, reply)
-      : refuse(reply, problem(404, "NOT_FOUND", `there is no ${request.url.split("?")[0]}`)),
+    refuse(reply, problem(404, "NOT_FOUND", `there is no ${request.url.split("?")[0]}`)),
   );
-  app.addHook("onSend", async (_request, reply) => {
-    reply.header("X-Content-Type-Options", "nosniff");
-    reply.header("Cache-Control", "no-cache");
+  app.addHook("onRequest", async (_request, reply) => {
+    reply.headers(everyAnswer);
     if (options.signal.aborted) reply.header("Connection", "close");
   });
-
-  get(app, "/v1/views", async (_request, reply) => {
-    const served = follower.pin();
-    try {
-      const meta = metaOf(served, freshness, now());
-      const data = [...served.views.values()].map(({ definition, failed }) => ({
-        name: definition.name,
-        description: definition.description,
-        streams: definition.streams,
-        columns: definition.columns.map(({ name, type, key }) => ({ name, type, key: key !== null })),
-        failed,
-      }));
-      return stamped(reply, meta).send({ data, meta });
-    } finally {
-      served.release();
-    }
+  // schemas check and describe; answers are written as they are
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  for (const schema of [problemSchema, metaSchema, rowsSchema]) app.addSchema(schema);
+  guard(app, options.access);
+  app.register(swagger, { openapi });
+  const { cors: origins, requestsPerSecond } = options.limits;
+  if (origins.length > 0) app.register(cors, { origin: [...origins], exposedHeaders: [...exposed], maxAge: 600 });
+  if (requestsPerSecond !== null) {
+    app.register(rateLimit, {
+      max: requestsPerSecond,
+      timeWindow: 1000,
+      hook: "preHandler",
+      keyGenerator: (request) => request.client,
+      allowList: (request) => request.routeOptions.config.scope === undefined,
+      errorResponseBuilder: () => new Refusal(429, "RATE_LIMIT", `more than ${requestsPerSecond} requests in a second`),
+    });
+  }
+  app.register(compress, { threshold: packedFrom, customTypes: packed, encodings: ["br", "gzip"] });
+  app.register(async (scope) => {
+    viewRoutes(scope, options);
+    changeRoutes(scope, options);
+    queryRoutes(scope, options);
+    operationRoutes(scope, options, metrics);
   });
-  get(app, "/v1/views/:view", async (request, reply) => {
-    const format = formatOf(request.headers.accept);
-    if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
-    const gone = goneSignal(reply);
-    await waitFor(options, request, AbortSignal.any([gone, options.signal]));
-    reply.header("Vary", "Accept");
-    const tagOf = (snapshot: string) => entityTag(snapshot, request.url, format.mediaType);
-    const current = tagOf(snapshotName(follower));
-    if (isKnown(current, request.headers["if-none-match"])) return reply.code(304).header("ETag", current).send();
-    const { view } = request.params as { view: string };
-    const { meta, snapshot, body, abandon } = await answer(options, view, pairsOf(request), format);
-    gone.addEventListener("abort", abandon, { once: true });
-    if (gone.aborted) abandon();
-    reply.header("ETag", tagOf(snapshot));
-    return stamped(reply, meta).type(format.mediaType).send(Readable.from(body));
-  });
-  app.post("/v1/query", { bodyLimit: queryBytesMax }, async (request, reply) => {
-    const format = formatOf(request.headers.accept);
-    if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
-    if (!/^application\/json\b/i.test(request.headers["content-type"] ?? ""))
-      return refuse(reply, problem(415, "MEDIA_TYPE", 'send application/json: {"sql": "SELECT …"}'));
-    const { sql, params } = parseQuery(jsonOf(request.body as Buffer));
-    const signal = AbortSignal.any([goneSignal(reply), options.signal]);
-    await waitFor(options, request, signal);
-    const { meta, body } = await options.queries.answer(request.ip, sql, params, format, signal);
-    return stamped(reply, meta).type(format.mediaType).send(body);
-  });
-  app.addContentTypeParser(
-    ["application/json", "application/x-ndjson", "application/ndjson"],
-    { parseAs: "buffer", bodyLimit: ingestBytesMax },
-    (_request, body, done) => done(null, body),
-  );
-  app.post("/v1/streams/:stream/events", async (request, reply) => {
-    const { stream: name } = request.params as { stream: string };
-    const stream = follower.streams.find((each) => each.name === name);
-    if (!stream) return refuse(reply, problem(404, "NOT_FOUND", `there is no stream "${name}"`));
-    const type = request.headers["content-type"] ?? "";
-    if (!Buffer.isBuffer(request.body))
-      return refuse(reply, problem(415, "MEDIA_TYPE", "send application/json or application/x-ndjson"));
-    const key = request.headers["idempotency-key"];
-    if (key !== undefined && !(typeof key === "string" && /^[\x21-\x7e]{1,200}$/.test(key)))
-      return refuse(reply, problem(400, "USAGE", "Idempotency-Key: at most 200 characters, none of them a space"));
-    const id = key ? `http:${key}` : null;
-    const found = await options.ingest.take(stream, request.body, type.includes("ndjson"), id, goneSignal(reply));
-    if (found.position !== "") reply.header("Tidemark-Position", found.position);
-    return reply.code(found.accepted === 0 && found.refused.length > 0 ? 422 : 200).send(found);
-  });
-  get(app, "/v1/status", async (_request, reply) => reply.send(statusOf(options, await options.alerts())));
-  get(app, "/metrics", async (_request, reply) => {
-    reply.header("Content-Type", metrics.contentType);
-    return reply.send(await metrics.text(statusOf(options, await options.alerts())));
-  });
-  get(app, "/healthz", async (_request, reply) => reply.send({ status: "ok" }));
-  get(app, "/readyz", async (_request, reply) => {
-    const why = follower.complaint;
-    if (why) return refuse(reply, problem(503, "SERVE_NOTHING", why));
-    return reply.send({ status: "ready", position: formatPosition(follower.position) });
-  });
-  get(app, "/", async (_request, reply) => {
-    reply.header("Content-Security-Policy", page.policy);
-    return reply.type("text/html; charset=utf-8").send(page.html);
-  });
+  app.register(async (scope) => streamRoutes(scope, options));
   return app;
 }
 
-/** @throws USAGE */
-function jsonOf(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString());
-  } catch {
-    throw new TidemarkError("USAGE", "the body is not JSON", 'send {"sql": "SELECT …", "params": […]}');
-  }
-}
+const exposed = ["ETag", "Retry-After", "Tidemark-Position", "Tidemark-Version", "Tidemark-Lag-Ms"];
 
-type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
+const everyAnswer = {
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "DENY",
+  "Referrer-Policy": "no-referrer",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Cache-Control": "no-cache",
+};
 
-/** GET and HEAD; any other method is told so. */
-function get(app: FastifyInstance, url: string, handler: Handler): void {
-  app.get(url, handler);
-  app.route({
-    method: ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-    url,
-    handler: async (request, reply) => notAllowed(request, reply),
-  });
-}
-
-function notAllowed(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  reply.header("Allow", "GET, HEAD");
-  return refuse(reply, problem(405, "METHOD_NOT_ALLOWED", `${request.method} is not available here; use GET`));
-}
-
-function refuse(reply: FastifyReply, found: Problem): FastifyReply {
-  if (found.status === 429 || found.status === 503) reply.header("Retry-After", 1);
-  return reply.code(found.status).type("application/problem+json").send(JSON.stringify(found));
-}
-
-function stamped(reply: FastifyReply, meta: Meta): FastifyReply {
-  reply.header("Tidemark-Position", meta.position);
-  reply.header("Tidemark-Version", meta.version);
-  if (meta.lagMs !== null) reply.header("Tidemark-Lag-Ms", meta.lagMs);
-  return reply;
-}
-
-/** Every parameter, in order and as often as it stands there. */
-function pairsOf(request: FastifyRequest): Iterable<readonly [string, string]> {
-  const at = request.url.indexOf("?");
-  return at < 0 ? [] : new URLSearchParams(request.url.slice(at + 1));
-}
-
-/** Aborts when the response is over, or its client has left. */
-function goneSignal(reply: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  if (reply.raw.destroyed) gone.abort();
-  else reply.raw.once("close", () => gone.abort());
-  return gone.signal;
-}
-
-/** Holds the request until what is served covers the position that it names. */
-async function waitFor(
-  { follower, waitMsMax }: HttpOptions,
-  request: FastifyRequest,
-  signal: AbortSignal,
-): Promise<void> {
-  const text = request.headers["tidemark-wait-for"];
-  if (typeof text !== "string" || text.trim() === "") return;
-  const position = parsePosition(text.trim(), follower.origin);
-  if (covers(follower.position, position)) return;
-  if (await follower.covers(position, waitMsMax, signal)) return;
-  throw new WaitTimeout(
-    `what is served, ${formatPosition(follower.position)}, does not cover ${text.trim().slice(0, 500)} after ${waitMsMax} ms`,
-  );
-}
+const openapi = {
+  openapi: "3.1.0",
+  info: {
+    title: "Tidemark",
+    version: "1",
+    description: "Live analytics views over an event log: every answer is exact at the position that it states.",
+  },
+  components: { securitySchemes: { key: { type: "http" as const, scheme: "bearer" } } },
+  security: [{ key: [] }, {}],
+};

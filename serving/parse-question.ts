@@ -5,6 +5,25 @@ import { type Comparison, columnOf, comparisons, type Filter } from "./filters.t
 import type { Question } from "./query.ts";
 import { type Bucket, type By, buckets } from "./roll-up.ts";
 
+const list = { type: "string" } as const;
+/** The query string, described; what columns there are is the view's. */
+export const questionSchema = {
+  type: "object",
+  properties: {
+    select: { ...list, description: "the columns to show: a,b" },
+    by: { ...list, description: "rolls up exactly to these keys, times in buckets: carrier,hour.day" },
+    order: { ...list, description: "a.desc,b.asc.nullsfirst" },
+    limit: { type: "integer", minimum: 0, maximum: 999_999_999_999_999 },
+    offset: { type: "integer", minimum: 0, maximum: 999_999_999_999_999 },
+    or: { ...list, description: "(a.eq.1,and(b.gt.2,c.is.null))" },
+    and: { ...list, description: "(a.eq.1,b.gt.2)" },
+  },
+  additionalProperties: {
+    type: "string",
+    description: "a filter on a column: eq.1, gte.2001-01-01, in.(a,b), is.null, not.…",
+  },
+} as const;
+
 const once = new Set(["select", "by", "order", "limit", "offset"]);
 /** Conditions within conditions. */
 const depthMax = 20;

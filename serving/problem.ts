@@ -6,15 +6,23 @@ export interface Problem {
   readonly title: string;
   readonly status: number;
   readonly detail: string;
-  readonly code:
-    | ErrorCode
-    | "INTERNAL"
-    | "NOT_FOUND"
-    | "METHOD_NOT_ALLOWED"
-    | "NOT_ACCEPTABLE"
-    | "MEDIA_TYPE"
-    | "WAIT_TIMEOUT";
+  readonly code: ErrorCode | OwnCode;
 }
+
+/** What only HTTP knows. */
+export const ownCodes = [
+  "INTERNAL",
+  "NOT_FOUND",
+  "METHOD_NOT_ALLOWED",
+  "NOT_ACCEPTABLE",
+  "MEDIA_TYPE",
+  "WAIT_TIMEOUT",
+  "UNAUTHENTICATED",
+  "FORBIDDEN",
+  "MISDIRECTED",
+  "RATE_LIMIT",
+] as const;
+type OwnCode = (typeof ownCodes)[number];
 
 const statusOf: { readonly [code in ErrorCode]?: number } = {
   USAGE: 400,
@@ -37,12 +45,14 @@ const statusOf: { readonly [code in ErrorCode]?: number } = {
 
 const titles: Readonly<Record<number, string>> = {
   400: "The request can't be understood",
+  401: "A key is needed",
   403: "That is not allowed here",
   404: "There is no such thing",
   405: "That can't be done here",
   406: "Rows do not come in that form",
   413: "The request is too large",
-  415: "Events do not come in that form",
+  421: "This is not who was asked for",
+  415: "That form is not taken here",
   422: "That can't be done as it is asked for",
   429: "Too much at a time",
   500: "Something went wrong here",
@@ -54,8 +64,15 @@ export function problem(status: number, code: Problem["code"], detail: string): 
   return { type: "about:blank", title: titles[status] ?? "The request failed", status, detail, code };
 }
 
-/** A position that was waited for in vain; becomes a 504. */
-export class WaitTimeout extends Error {}
+/** Thrown by what only HTTP knows. */
+export class Refusal extends Error {
+  readonly problem: Problem;
+
+  constructor(status: number, code: Problem["code"], detail: string) {
+    super(detail);
+    this.problem = problem(status, code, detail);
+  }
+}
 
 /** Anything thrown, without a stack: what is not expected says only that it is not. */
 export function problemOf(error: unknown): Problem {
@@ -63,7 +80,7 @@ export function problemOf(error: unknown): Problem {
     const detail = error.todo ? `${error.message}; ${error.todo}` : error.message;
     return problem(statusOf[error.code] ?? 500, error.code, detail);
   }
-  if (error instanceof WaitTimeout) return problem(504, "WAIT_TIMEOUT", error.message);
+  if (error instanceof Refusal) return error.problem;
   const status = (error as { statusCode?: unknown } | null)?.statusCode;
   if (typeof status === "number" && status >= 400 && status < 500) return problem(status, "USAGE", messageOf(error));
   return problem(500, "INTERNAL", "an unexpected failure; the server's log has more");

@@ -1,5 +1,5 @@
 /** SQL over the views of one snapshot, run by children. */
-import { isCode, TidemarkError } from "../../shared/errors.ts";
+import { isCode } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
 import type { Store } from "../../shared/store/store.ts";
 import { type Answering, type Meta, metaOf, snapshotName, unanswerable } from "../answer.ts";
@@ -132,21 +132,4 @@ export class Queries {
       pinned.release();
     }
   }
-}
-
-/** @throws USAGE naming what is wrong with the body */
-export function parseQuery(body: unknown): { readonly sql: string; readonly params: readonly QueryParam[] } {
-  const wrong = (what: string) => new TidemarkError("USAGE", what, 'send {"sql": "SELECT …", "params": […]}');
-  if (typeof body !== "object" || body === null || Array.isArray(body)) throw wrong("the body is no JSON object");
-  const { sql, params = [], ...others } = body as { sql?: unknown; params?: unknown };
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw wrong(`"${unknown.slice(0, 60)}" is no part of a query`);
-  if (typeof sql !== "string" || sql.trim() === "") throw wrong('"sql" is no text');
-  if (!Array.isArray(params) || !params.every(isParam))
-    throw wrong('"params" is no list of texts, numbers, booleans and nulls');
-  return { sql, params };
-}
-
-function isParam(value: unknown): value is QueryParam {
-  return value === null || ["string", "number", "boolean"].includes(typeof value);
 }

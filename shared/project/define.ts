@@ -62,6 +62,12 @@ export interface ServeConfig {
   host?: string;
   /** Default 7070; 0 takes any free one. */
   port?: number;
+  /** Let others in without API keys, where the address can be reached by them. */
+  withoutKeys?: boolean;
+  /** Of one client (a key, or an address); default: any number. */
+  requestsPerSecond?: number;
+  /** Origins whose pages may ask, e.g. "https://example.org"; default: none. */
+  cors?: string[];
 }
 
 export interface TidemarkConfig {

@@ -19,6 +19,7 @@ export interface LoadOptions {
     | {
         readonly host?: string | undefined;
         readonly port?: number | undefined;
+        readonly withoutKeys?: boolean | undefined;
         readonly brokers?: readonly string[] | undefined;
       }
     | undefined;
@@ -120,14 +121,25 @@ function readSpeed(config: Section): Project["speed"] {
 }
 
 function readServe(config: Section, { env, flags }: Settings): Project["serve"] {
-  const serve = config.section("serve", ["host", "port"]);
+  const serve = config.section("serve", ["host", "port", "withoutKeys", "requestsPerSecond", "cors"]);
   const written = { host: serve.text("host"), port: serve.integer("port", 0, portMax) };
   const port = env.PORT ? checkPort("environment PORT", env.PORT) : undefined;
   if (flags?.port !== undefined) asUsage(() => checkInteger("--port", flags.port, 0, portMax));
   return {
     host: flags?.host ?? (env.HOST || undefined) ?? written.host ?? "127.0.0.1",
     port: flags?.port ?? port ?? written.port ?? 7070,
+    withoutKeys: flags?.withoutKeys || (serve.flag("withoutKeys") ?? false),
+    requestsPerSecond: serve.integer("requestsPerSecond", 1) ?? null,
+    cors: readOrigins(serve),
   };
+}
+
+function readOrigins(serve: Section): readonly string[] {
+  const origins = serve.texts("cors") ?? [];
+  const bad = origins.find((origin) => !/^https?:\/\/[^\s/?#*]+$/.test(origin));
+  if (bad !== undefined)
+    invalid(serve.where("cors"), `${JSON.stringify(bad)} is no origin`, 'write "https://example.org"');
+  return origins;
 }
 
 const portMax = 65_535;

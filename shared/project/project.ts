@@ -28,5 +28,14 @@ export interface Project {
     readonly memoryLimit: string;
   };
   readonly speed: { readonly flushMsMax: number; readonly shards: number };
-  readonly serve: { readonly host: string; readonly port: number };
+  readonly serve: {
+    readonly host: string;
+    readonly port: number;
+    /** Others may reach it, and nobody is asked for a key. */
+    readonly withoutKeys: boolean;
+    /** Of one client; null: any number. */
+    readonly requestsPerSecond: number | null;
+    /** Origins whose pages may ask. */
+    readonly cors: readonly string[];
+  };
 }

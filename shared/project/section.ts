@@ -62,6 +62,12 @@ export class Section {
     return value;
   }
 
+  flag(key: string): boolean | undefined {
+    const value = this.#values[key];
+    if (value === undefined || typeof value === "boolean") return value;
+    return invalid(this.where(key), `expected true or false, got ${show(value)}`);
+  }
+
   integer(key: string, min: number, max = Number.MAX_SAFE_INTEGER): number | undefined {
     const value = this.#values[key];
     return value === undefined ? undefined : checkInteger(this.where(key), value, min, max);

@@ -1,9 +1,12 @@
 /** The API over a world, called without a socket. */
+import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
+import { KeyFile } from "../../serving/access/keys.ts";
 import { Follower } from "../../serving/follower.ts";
 import { Freshness } from "../../serving/freshness.ts";
 import { httpApi } from "../../serving/http.ts";
 import { Ingest } from "../../serving/ingest.ts";
+import { Feeds } from "../../serving/live/feed.ts";
 import { SessionPool } from "../../serving/pool.ts";
 import { Queries, type QueryLimits, queryLimits } from "../../serving/sql/queries.ts";
 import { alertsIn } from "../../shared/store/alerts.ts";
@@ -23,6 +26,10 @@ interface ApiOptions {
   readonly waitMsMax?: number;
   readonly say?: (line: string) => void;
   readonly limits?: QueryLimits;
+  readonly keyFile?: string;
+  readonly hosts?: readonly string[];
+  readonly requestsPerSecond?: number;
+  readonly cors?: readonly string[];
 }
 
 /** Without a process for SQL: most tests send none. */
@@ -35,8 +42,14 @@ const noQueries: QueryLimits = { ...queryLimits, children: 0 };
  */
 export async function openApi(
   world: World,
-  { waitMsMax = 60, say = world.say, limits = noQueries }: ApiOptions = {},
+  { waitMsMax = 60, say = world.say, limits = noQueries, ...access }: ApiOptions = {},
 ): Promise<Api> {
+  const {
+    keyFile = join(world.store.root, "no-keys.json"),
+    hosts = null,
+    requestsPerSecond = null,
+    cors = [],
+  } = access;
   const follower = await Follower.open(world.store, world.duck, say);
   const pool = await SessionPool.open(world.duck, 2);
   const freshness = new Freshness();
@@ -47,6 +60,9 @@ export async function openApi(
     pool,
     freshness,
     queries,
+    feeds: new Feeds(world.store, follower, pool, stop.signal, say),
+    access: { keys: await KeyFile.open(keyFile, say), hosts, now: () => world.now },
+    limits: { requestsPerSecond, cors },
     now: () => world.now,
     waitMsMax,
     signal: stop.signal,

@@ -170,7 +170,7 @@ describe("SQL over HTTP", () => {
     ["SELECT 'x'::INTEGER", /^400 QUERY_FAILED: Conversion Error/],
     ["SELECT * FROM casts", /^503 SERVE_VIEW_FAILED: view "casts" fails on valid events/],
     ["SELECT 1; SELECT 2", /^403 QUERY_REFUSED: several statements/],
-    ["", /^400 USAGE: "sql" is no text/],
+    ["", /^400 USAGE: body.sql must NOT have fewer than 1 characters; see \/openapi.json$/],
     ["--", /^403 QUERY_REFUSED: there is no query/],
     [
       "SELECT * FROM nothing",
@@ -236,11 +236,11 @@ describe("SQL over HTTP", () => {
   });
 
   it.each([
-    ['{"sql": 1}', '400 "sql" is no text'],
-    ["[]", "400 the body is no JSON object"],
-    ["{", "400 the body is not JSON"],
-    ['{"sql": "SELECT 1", "limit": 3}', '400 "limit" is no part of a query'],
-    ['{"sql": "SELECT ?", "params": [[1]]}', '400 "params" is no list of texts, numbers, booleans and nulls'],
+    ['{"sql": 1}', "400 body.sql must be string; see /openapi.json"],
+    ["[]", "400 body must be object"],
+    ["{", "400 Body is not valid JSON"],
+    ['{"sql": "SELECT 1", "limit": 3}', '400 body has no place for "limit"; see /openapi.json'],
+    ['{"sql": "SELECT ?", "params": [[1]]}', "400 body.params.0 must be string,number,boolean,null"],
     [
       '{"sql": "SELECT ?"}',
       "400 Invalid Input Error: Values were not provided for the following prepared statement parameters: 1",
@@ -263,6 +263,6 @@ describe("SQL over HTTP", () => {
         })
       ).statusCode,
     ).toBe(415);
-    expect((await api.app.inject({ method: "GET", url: "/v1/query" })).statusCode).toBe(404);
+    expect((await api.app.inject({ method: "GET", url: "/v1/query" })).statusCode).toBe(405);
   });
 });

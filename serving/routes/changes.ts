@@ -1,0 +1,105 @@
+/** Changed rows as server-sent events. */
+import { PassThrough } from "node:stream";
+import type { FastifyInstance } from "fastify";
+import { TidemarkError } from "../../shared/errors.ts";
+import { formatPosition, type Position, parsePosition } from "../../shared/position.ts";
+import { hasKnownRows } from "../live/changed-rows.ts";
+import type { Told } from "../live/feed.ts";
+import { parseQuestion } from "../parse-question.ts";
+import { goneSignal, type HttpOptions, pairsOf, route } from "./route.ts";
+import { problems } from "./schemas.ts";
+import { viewParam } from "./views.ts";
+
+/** Who has not taken so many bytes is let go: it comes again, from where it was. */
+const behindMax = 1 << 20;
+const listenersMax = 500;
+const beatMs = 15_000;
+const retryMs = 1000;
+
+export function changeRoutes(app: FastifyInstance, options: HttpOptions): void {
+  const { follower, feeds } = options;
+  route(app, {
+    method: "GET",
+    url: "/v1/views/:view/changes",
+    config: { scope: "read" },
+    schema: {
+      summary: "Changed rows of a view, as they are committed (server-sent events)",
+      description:
+        "`rows`: {position, version, rows, removed}, the rows of groups that changed, and the keys of groups that have none any more. " +
+        "`reset`: {position}, read the view anew, at that position at least. An event's id is its position; send the last one as Last-Event-ID to go on from there.",
+      params: viewParam,
+      querystring: { type: "object", additionalProperties: { type: "string", description: "a filter on a column" } },
+      headers: { type: "object", properties: { "last-event-id": { type: "string", description: "a position" } } },
+      response: {
+        200: { description: "events", content: { "text/event-stream": { schema: { type: "string" } } } },
+        ...problems(400, 401, 403, 404, 421, 429, 503),
+      },
+    },
+    validatorCompiler: () => () => true,
+    handler: async (request, reply) => {
+      const { view } = request.params as { view: string };
+      const definition = follower.manifest.definition.views.find((each) => each.name === view);
+      if (!definition)
+        throw new TidemarkError(
+          "VIEW_UNKNOWN",
+          `there is no view "${view}"`,
+          `there are: ${follower.manifest.definition.views.map((each) => each.name).join(", ") || "none"}`,
+        );
+      if (!hasKnownRows(definition))
+        throw new TidemarkError(
+          "USAGE",
+          `rows of view "${view}" can't be told apart: it does not show all its group keys`,
+          "show them, or ask for its rows again",
+        );
+      const { filters, by, select, order, limit, offset } = parseQuestion(definition, pairsOf(request));
+      if (by || select || order.length > 0 || limit !== null || offset > 0)
+        throw new TidemarkError(
+          "USAGE",
+          "changes are of whole rows in the view's own groups",
+          "leave out by, select, order, limit and offset",
+        );
+      if (feeds.listeners >= listenersMax)
+        throw new TidemarkError("SERVE_BUSY", `${listenersMax} listen already`, "come again later");
+      const since = positionIn(request.headers["last-event-id"], follower.origin);
+      const stream = new PassThrough();
+      const write = (text: string) => {
+        if (stream.writableLength + stream.readableLength > behindMax) return false;
+        stream.write(text);
+        return true;
+      };
+      write(`retry: ${retryMs}\n\n`);
+      const key = JSON.stringify([view, definition.identity, filters]);
+      const leave = await feeds.listen({ view, filters, key }, since, {
+        tell: (told) => write(eventText(told)),
+        end: () => stream.end(),
+      });
+      const beat = setInterval(() => write(": beat\n\n"), beatMs);
+      const over = () => {
+        clearInterval(beat);
+        leave();
+        stream.destroy();
+      };
+      stream.once("finish", () => clearInterval(beat));
+      const gone = goneSignal(reply);
+      if (gone.aborted) over();
+      else gone.addEventListener("abort", over, { once: true });
+      if (options.signal.aborted) stream.end();
+      reply.header("Cache-Control", "no-store");
+      return reply.type("text/event-stream; charset=utf-8").send(stream);
+    },
+  });
+}
+
+/** What can't be read as a position is none: the listener is told to read anew. */
+function positionIn(header: string | string[] | undefined, origin: Position): Position | null {
+  if (typeof header !== "string" || header.trim() === "") return null;
+  try {
+    return parsePosition(header.trim(), origin);
+  } catch {
+    return null;
+  }
+}
+
+function eventText({ event, position, data }: Told): string {
+  return `id: ${formatPosition(position)}\nevent: ${event}\ndata: ${data}\n\n`;
+}

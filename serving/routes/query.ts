@@ -1,0 +1,33 @@
+/** SQL over the views. */
+import type { FastifyInstance } from "fastify";
+import { formatOf, mediaTypes } from "../formats.ts";
+import { problem } from "../problem.ts";
+import type { QueryParam } from "../sql/protocol.ts";
+import { goneSignal, type HttpOptions, refuse, route, stamped, waitFor } from "./route.ts";
+import { problems, querySchema, rowsHeaders, rowsResponse } from "./schemas.ts";
+
+const bytesMax = 1 << 20;
+
+export function queryRoutes(app: FastifyInstance, options: HttpOptions): void {
+  route(app, {
+    method: "POST",
+    url: "/v1/query",
+    config: { scope: "read" },
+    bodyLimit: bytesMax,
+    schema: {
+      summary: "SQL over the views, at one snapshot",
+      body: querySchema,
+      headers: rowsHeaders,
+      response: { 200: rowsResponse, ...problems(400, 401, 403, 406, 413, 415, 421, 422, 429, 503, 504) },
+    },
+    handler: async (request, reply) => {
+      const format = formatOf(request.headers.accept);
+      if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
+      const { sql, params = [] } = request.body as { sql: string; params?: readonly QueryParam[] };
+      const signal = AbortSignal.any([goneSignal(reply), options.signal]);
+      await waitFor(options, request, signal);
+      const { meta, body } = await options.queries.answer(request.client, sql, params, format, signal);
+      return stamped(reply, meta).type(format.mediaType).send(body);
+    },
+  });
+}

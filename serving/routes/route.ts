@@ -1,0 +1,98 @@
+/** What all routes share: their options, who is gone, what is waited for, and how failures leave. */
+import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods, RouteOptions } from "fastify";
+import { covers, formatPosition, parsePosition } from "../../shared/position.ts";
+import type { Alert } from "../../shared/store/alerts.ts";
+import type { Access } from "../access/guard.ts";
+import type { Answering, Meta } from "../answer.ts";
+import type { Ingest } from "../ingest.ts";
+import type { Feeds } from "../live/feed.ts";
+import { type Problem, problem, Refusal } from "../problem.ts";
+import type { Queries } from "../sql/queries.ts";
+
+export interface HttpOptions extends Answering {
+  /** How long Tidemark-Wait-For may hold a query, ms. */
+  readonly waitMsMax: number;
+  /** Aborts when the server stops: nothing is waited for any more. */
+  readonly signal: AbortSignal;
+  readonly ingest: Ingest;
+  readonly queries: Queries;
+  readonly feeds: Feeds;
+  readonly access: Access;
+  readonly limits: HttpLimits;
+  /** What the roles say is wrong now. */
+  readonly alerts: () => Promise<readonly Alert[]>;
+  /** What went wrong unexpectedly; the client hears only that something did. */
+  readonly say: (line: string) => void;
+}
+
+export interface HttpLimits {
+  /** Of one client, a second; null: any number. */
+  readonly requestsPerSecond: number | null;
+  /** Origins whose pages may ask; none: only our own. */
+  readonly cors: readonly string[];
+}
+
+const all: readonly HTTPMethods[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/** A route; any other method at its address is told which there are. */
+export function route(app: FastifyInstance, options: RouteOptions & { readonly method: HTTPMethods }): void {
+  app.route(options);
+  const own: HTTPMethods[] = options.method === "GET" ? ["GET", "HEAD"] : [options.method];
+  app.route({
+    // a preflight is for whoever allows other origins
+    method: all.filter((method) => !own.includes(method)),
+    url: options.url,
+    schema: { hide: true },
+    handler: async (request, reply) => {
+      reply.header("Allow", own.join(", "));
+      return refuse(
+        reply,
+        problem(405, "METHOD_NOT_ALLOWED", `${request.method} is not available here; use ${own[0]}`),
+      );
+    },
+  });
+}
+
+export function refuse(reply: FastifyReply, found: Problem): FastifyReply {
+  if (found.status === 429 || found.status === 503) reply.header("Retry-After", 1);
+  return reply.code(found.status).type("application/problem+json").send(JSON.stringify(found));
+}
+
+export function stamped(reply: FastifyReply, meta: Meta): FastifyReply {
+  reply.header("Tidemark-Position", meta.position);
+  reply.header("Tidemark-Version", meta.version);
+  if (meta.lagMs !== null) reply.header("Tidemark-Lag-Ms", meta.lagMs);
+  return reply;
+}
+
+/** Every parameter, in order and as often as it stands there. */
+export function pairsOf(request: FastifyRequest): Iterable<readonly [string, string]> {
+  const at = request.url.indexOf("?");
+  return at < 0 ? [] : new URLSearchParams(request.url.slice(at + 1));
+}
+
+/** Aborts when the response is over, or its client has left. */
+export function goneSignal(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  if (reply.raw.destroyed) gone.abort();
+  else reply.raw.once("close", () => gone.abort());
+  return gone.signal;
+}
+
+/** Holds the request until what is served covers the position that it names. */
+export async function waitFor(
+  { follower, waitMsMax }: HttpOptions,
+  request: FastifyRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  const text = request.headers["tidemark-wait-for"];
+  if (typeof text !== "string" || text.trim() === "") return;
+  const position = parsePosition(text.trim(), follower.origin);
+  if (covers(follower.position, position)) return;
+  if (await follower.covers(position, waitMsMax, signal)) return;
+  throw new Refusal(
+    504,
+    "WAIT_TIMEOUT",
+    `what is served, ${formatPosition(follower.position)}, does not cover ${text.trim().slice(0, 500)} after ${waitMsMax} ms`,
+  );
+}

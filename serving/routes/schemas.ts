@@ -1,0 +1,156 @@
+/** The shapes of requests and answers: bodies are checked against them, and the OpenAPI document is made of them. */
+import { mediaTypes } from "../formats.ts";
+
+const text = { type: "string" } as const;
+const count = { type: "integer", minimum: 0 } as const;
+const nullable = (type: string) => ({ type: [type, "null"] });
+
+export const problemSchema = {
+  $id: "Problem",
+  type: "object",
+  description: "RFC 9457; `code` is stable",
+  required: ["type", "title", "status", "detail", "code"],
+  properties: { type: text, title: text, status: { type: "integer" }, detail: text, code: text },
+} as const;
+
+export const metaSchema = {
+  $id: "Meta",
+  type: "object",
+  description: "What an answer says of itself",
+  required: ["position", "version", "lagMs", "events", "dead", "duplicates", "late"],
+  properties: {
+    view: text,
+    position: { ...text, description: "stream@partition:next,…, streams joined by ;" },
+    version: count,
+    lagMs: { ...nullable("number"), description: "age of the newest look at the log's end that the answer covers" },
+    events: {
+      type: "object",
+      description: "events below the position, by the layer they come from",
+      required: ["batch", "speed"],
+      properties: { batch: count, speed: count },
+    },
+    dead: count,
+    duplicates: count,
+    late: count,
+  },
+} as const;
+
+export const rowsSchema = {
+  $id: "Rows",
+  type: "object",
+  required: ["data", "meta"],
+  properties: { data: { type: "array", items: { type: "object" } }, meta: { $ref: "Meta#" } },
+} as const;
+
+const waitFor = {
+  "tidemark-wait-for": { ...text, description: "a position: the answer covers it, or there is a 504" },
+} as const;
+
+/** Headers of requests for rows. */
+export const rowsHeaders = { type: "object", properties: waitFor } as const;
+
+const problemContent = { content: { "application/problem+json": { schema: { $ref: "Problem#" } } } };
+
+/** The problems that a route may answer with, by status. */
+export function problems(...statuses: readonly number[]): Record<number, object> {
+  const own = statuses.map((status) => [
+    status,
+    { description: descriptions[status] ?? "a problem", ...problemContent },
+  ]);
+  return Object.fromEntries(own) as Record<number, object>;
+}
+
+const descriptions: Readonly<Record<number, string>> = {
+  400: "the request can't be understood",
+  401: "a key is needed",
+  403: "not allowed",
+  404: "there is no such thing",
+  406: "rows do not come in that form",
+  413: "the body is too large",
+  415: "the body's form is not taken",
+  421: "without keys, this server answers to other names only",
+  422: "it can't be done as it is asked for",
+  429: "too much at a time; see Retry-After",
+  500: "an unexpected failure",
+  503: "there is no answer now; see Retry-After",
+  504: "what is served does not reach the position waited for",
+};
+
+/** Rows in each of their forms. */
+export const rowsResponse = {
+  description: "rows, exact at the stated position",
+  headers: {
+    "Tidemark-Position": { type: "string", description: "the events below it are in the answer" },
+    "Tidemark-Version": { type: "integer" },
+    "Tidemark-Lag-Ms": { type: "number" },
+  },
+  content: Object.fromEntries(
+    mediaTypes.map((type) => [type, { schema: type === "application/json" ? { $ref: "Rows#" } : { type: "string" } }]),
+  ),
+};
+
+export function jsonResponse(description: string, schema: object): object {
+  return { description, content: { "application/json": { schema } } };
+}
+
+export const querySchema = {
+  type: "object",
+  required: ["sql"],
+  additionalProperties: false,
+  properties: {
+    sql: {
+      ...text,
+      minLength: 1,
+      description: "one SELECT over the views; MEASURE(column) takes a measure over again in the query's groups",
+    },
+    params: {
+      type: "array",
+      maxItems: 1000,
+      description: "values for ? or $1, …",
+      items: { type: ["string", "number", "boolean", "null"] },
+    },
+  },
+} as const;
+
+export const ingestedSchema = {
+  type: "object",
+  required: ["accepted", "refused", "position"],
+  properties: {
+    accepted: { ...count, description: "events that the log has durably now" },
+    refused: {
+      type: "array",
+      description: "events that are none of the stream's, by their place in the request: not appended",
+      items: { type: "object", required: ["index", "reason"], properties: { index: count, reason: text } },
+    },
+    position: { ...text, description: "the position after them" },
+  },
+} as const;
+
+export const viewsSchema = {
+  type: "object",
+  required: ["data", "meta"],
+  properties: {
+    data: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["name", "description", "streams", "columns", "failed"],
+        properties: {
+          name: text,
+          description: text,
+          streams: { type: "array", items: text },
+          columns: {
+            type: "array",
+            items: {
+              type: "object",
+              required: ["name", "type", "key"],
+              properties: { name: text, type: { ...text, description: "a DuckDB type" }, key: { type: "boolean" } },
+            },
+          },
+          failed: { type: ["object", "null"], description: "why its SQL fails on valid events" },
+        },
+      },
+    },
+    meta: { $ref: "Meta#" },
+  },
+} as const;

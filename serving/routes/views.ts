@@ -1,0 +1,75 @@
+/** The views and their rows. */
+import { Readable } from "node:stream";
+import type { FastifyInstance } from "fastify";
+import { answer, metaOf, snapshotName } from "../answer.ts";
+import { entityTag, isKnown } from "../entity-tag.ts";
+import { formatOf, mediaTypes } from "../formats.ts";
+import { questionSchema } from "../parse-question.ts";
+import { problem } from "../problem.ts";
+import { goneSignal, type HttpOptions, pairsOf, refuse, route, stamped, waitFor } from "./route.ts";
+import { jsonResponse, problems, rowsHeaders, rowsResponse, viewsSchema } from "./schemas.ts";
+
+export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
+  const { follower, freshness, now } = options;
+  route(app, {
+    method: "GET",
+    url: "/v1/views",
+    config: { scope: "read" },
+    schema: {
+      summary: "The views: columns, types, keys, description",
+      response: { 200: jsonResponse("the views", viewsSchema), ...problems(401, 403, 421, 429) },
+    },
+    handler: async (_request, reply) => {
+      const served = follower.pin();
+      try {
+        const meta = metaOf(served, freshness, now());
+        const data = [...served.views.values()].map(({ definition, failed }) => ({
+          name: definition.name,
+          description: definition.description,
+          streams: definition.streams,
+          columns: definition.columns.map(({ name, type, key }) => ({ name, type, key: key !== null })),
+          failed,
+        }));
+        return stamped(reply, meta).send({ data, meta });
+      } finally {
+        served.release();
+      }
+    },
+  });
+  route(app, {
+    method: "GET",
+    url: "/v1/views/:view",
+    config: { scope: "read" },
+    schema: {
+      summary: "Rows of a view",
+      params: viewParam,
+      querystring: questionSchema,
+      headers: rowsHeaders,
+      response: {
+        200: rowsResponse,
+        304: { description: "the rows are those of If-None-Match", type: "null" },
+        ...problems(400, 401, 403, 404, 406, 421, 429, 503, 504),
+      },
+    },
+    // the question's own parser says more, and knows the view's columns
+    validatorCompiler: () => () => true,
+    handler: async (request, reply) => {
+      const format = formatOf(request.headers.accept);
+      if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
+      const gone = goneSignal(reply);
+      await waitFor(options, request, AbortSignal.any([gone, options.signal]));
+      reply.header("Vary", "Accept");
+      const tagOf = (snapshot: string) => entityTag(snapshot, request.url, format.mediaType);
+      const current = tagOf(snapshotName(follower));
+      if (isKnown(current, request.headers["if-none-match"])) return reply.code(304).header("ETag", current).send();
+      const { view } = request.params as { view: string };
+      const { meta, snapshot, body, abandon } = await answer(options, view, pairsOf(request), format);
+      gone.addEventListener("abort", abandon, { once: true });
+      if (gone.aborted) abandon();
+      reply.header("ETag", tagOf(snapshot));
+      return stamped(reply, meta).type(format.mediaType).send(Readable.from(body));
+    },
+  });
+}
+
+export const viewParam = { type: "object", required: ["view"], properties: { view: { type: "string" } } } as const;

@@ -1,0 +1,226 @@
+/** A client that applies the events it is told holds what the API answers at the same position, whatever happens meanwhile. */
+import { request } from "node:http";
+import { afterEach, expect, it } from "vitest";
+import { formatPosition } from "../../shared/position.ts";
+import { newestVersion } from "../../shared/store/versions.ts";
+import type { DeltaWriter } from "../../speed/delta-writer.ts";
+import { randomOf } from "../faults/fault.ts";
+import { catchUp, World } from "../pipeline/world.ts";
+import { until } from "../support/until.ts";
+import { stream } from "../support/view-case.ts";
+import { type Api, openApi } from "./api.ts";
+
+const events = { ...stream("events", { g: "VARCHAR?", x: "BIGINT" }), partitions: 2 };
+const views = {
+  groups: "SELECT g, count(*) AS n, median(x) AS middle FROM events GROUP BY g",
+  balanced: "SELECT g, sum(x) AS s FROM events GROUP BY g HAVING sum(x) <> 0",
+  total: "SELECT count(*) AS n, sum(x) AS s FROM events",
+  hidden: "SELECT count(*) AS n FROM events GROUP BY g",
+};
+let world: World;
+let api: Api;
+let url: string;
+const writers: DeltaWriter[] = [];
+const mirrors: Mirror[] = [];
+
+afterEach(async () => {
+  for (const mirror of mirrors.splice(0)) mirror.close();
+  for (const writer of writers.splice(0)) await writer.close();
+  await api.close();
+  await world.close();
+});
+
+async function open(): Promise<void> {
+  world = await World.open({ stream: events, views });
+  const version = await world.firstVersion();
+  writers.push(await world.writer(version, 0));
+  api = await openApi(world);
+  url = await api.app.listen({ host: "127.0.0.1", port: 0 });
+}
+
+const event = (g: string | null, x: number) => ({ partition: x & 1, value: JSON.stringify({ g, x }), valid: true });
+
+async function send(...sent: ReturnType<typeof event>[]): Promise<void> {
+  await world.append(sent);
+  await catchUp(world, writers.at(-1)!);
+  await api.follower.tick();
+}
+
+async function swap(): Promise<void> {
+  await world.runBatch();
+  const version = (await newestVersion(world.store))!;
+  writers.push(await world.writer(version, 0));
+  await catchUp(world, writers.at(-1)!);
+  await until(async () => {
+    await api.follower.tick();
+    return api.follower.manifest.number === version.number;
+  });
+}
+
+interface Body {
+  readonly position: string;
+  readonly rows: Record<string, unknown>[];
+  readonly removed: Record<string, unknown>[];
+}
+
+/** What a client keeps of a view, by the events it is told. */
+class Mirror {
+  readonly told: { readonly event: string; readonly id: string; readonly body: Body }[] = [];
+  readonly rows = new Map<string, string>();
+  position = "";
+  ended = false;
+  readonly #request: ReturnType<typeof request>;
+  #text = "";
+
+  constructor(query: string, lastEventId?: string) {
+    const headers = lastEventId === undefined ? {} : { "last-event-id": lastEventId };
+    this.#request = request(`${url}/v1/views/${query}`, { headers }, (response) => {
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => this.#take(chunk));
+      response.on("end", () => {
+        this.ended = true;
+      });
+    });
+    this.#request.on("error", () => undefined);
+    this.#request.end();
+    mirrors.push(this);
+  }
+
+  close(): void {
+    this.#request.destroy();
+  }
+
+  #take(chunk: string): void {
+    this.#text += chunk;
+    for (let end = this.#text.indexOf("\n\n"); end >= 0; end = this.#text.indexOf("\n\n")) {
+      const block = this.#text.slice(0, end);
+      this.#text = this.#text.slice(end + 2);
+      const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(block)?.[1] ?? "";
+      if (field("event") === "") continue;
+      const body = JSON.parse(field("data")) as Body;
+      this.told.push({ event: field("event"), id: field("id"), body });
+      this.position = body.position;
+      if (field("event") === "rows") this.#apply(body);
+    }
+  }
+
+  #apply({ rows, removed }: Body): void {
+    for (const row of rows) this.rows.set(JSON.stringify(row.g), JSON.stringify(row));
+    for (const key of removed) this.rows.delete(JSON.stringify(key.g));
+  }
+}
+
+async function rowsOf(query: string): Promise<Map<string, string>> {
+  const response = await api.app.inject({ method: "GET", url: `/v1/views/${query}` });
+  const { data } = response.json<{ data: Record<string, unknown>[] }>();
+  return new Map(data.map((row) => [JSON.stringify(row.g), JSON.stringify(row)]));
+}
+
+const at = () => formatPosition(api.follower.position);
+
+it("tells the rows that changed, and only those", async () => {
+  await open();
+  await send(event("a", 1), event("b", 2));
+  const mirror = new Mirror("groups/changes");
+  await until(async () => mirror.told.length === 1);
+  expect(mirror.told[0]).toEqual({ event: "reset", id: at(), body: { position: at() } });
+  await send(event("b", 4), event(null, 7));
+  await until(async () => mirror.told.length === 2);
+  expect(mirror.told[1]!.event).toBe("rows");
+  expect(mirror.told[1]!.id).toBe("events@0:2,1:2");
+  const byName = (rows: Record<string, unknown>[]) => rows.toSorted((a, b) => String(a.g).localeCompare(String(b.g)));
+  expect(byName(mirror.told[1]!.body.rows)).toEqual([
+    { g: "b", n: 2, middle: 3 },
+    { g: null, n: 1, middle: 7 },
+  ]);
+  expect(mirror.told[1]!.body.removed).toEqual([]);
+});
+
+it("tells what HAVING and filters let go", async () => {
+  await open();
+  await send(event("a", 1));
+  const balanced = new Mirror("balanced/changes");
+  const filtered = new Mirror("balanced/changes?g=eq.a&s=gt.0");
+  await until(async () => balanced.told.length === 1 && filtered.told.length === 1);
+  await send(event("a", -1), event("b", 5));
+  await until(async () => balanced.told.length === 2 && filtered.told.length === 2);
+  expect(balanced.told[1]!.body).toMatchObject({ rows: [{ g: "b", s: 5 }], removed: [{ g: "a" }] });
+  expect(filtered.told[1]!.body).toMatchObject({ rows: [], removed: [{ g: "a" }] });
+  // nothing that passes its filter on keys has changed
+  await send(event("b", 5));
+  await until(async () => balanced.told.length === 3);
+  await send(event("a", 4));
+  await until(async () => filtered.told.length === 3);
+  expect(filtered.told[2]!.body.rows).toEqual([{ g: "a", s: 4 }]);
+});
+
+it("goes on from the last event's position, and says when that is gone", async () => {
+  await open();
+  await send(event("a", 1));
+  const start = at();
+  await send(event("b", 2));
+  await send(event("c", 3));
+  const resumed = new Mirror("groups/changes", start);
+  await until(async () => resumed.told.length === 1);
+  expect(resumed.told[0]!.body.rows.map((row) => row.g).sort()).toEqual(["b", "c"]);
+  const upToDate = new Mirror("groups/changes", at());
+  await send(event("d", 4));
+  await until(async () => upToDate.told.length === 1);
+  expect(upToDate.told[0]!.body.rows).toEqual([{ g: "d", n: 1, middle: 4 }]);
+  await swap();
+  await send(event("e", 4));
+  for (const gone of [start, "nonsense", "events@0:999,1:999"]) {
+    const mirror = new Mirror("groups/changes", gone);
+    await until(async () => mirror.told.length === 1);
+    expect(mirror.told[0]!.event, gone).toBe("reset");
+  }
+});
+
+it("keeps a mirror equal, through flushes, compaction and new versions", { timeout: 60_000 }, async () => {
+  const seed = Number(process.env.SEED || 20260301);
+  const random = randomOf(seed);
+  await open();
+  const names = ["groups", "balanced", "total"];
+  await send(event("a", 1));
+  const kept = names.map((name) => new Mirror(`${name}/changes`));
+  await until(async () => kept.every((mirror) => mirror.told.length === 1));
+  for (const [i, mirror] of kept.entries()) for (const [key, row] of await rowsOf(names[i]!)) mirror.rows.set(key, row);
+  const steps = Number(process.env.N || 60);
+  for (let step = 0; step < steps; step++) {
+    if (step % 20 === 19) await swap();
+    const sent = Array.from({ length: 1 + Math.floor(random() * 4) }, () => {
+      return event(random() < 0.1 ? null : `g${Math.floor(random() * 8)}`, Math.floor(random() * 7) - 3);
+    });
+    world.now += 20_000;
+    await send(...sent);
+    // every change reaches the total, and its mirror last stands where the answers stand
+    await until(async () => kept[2]!.position === at());
+    if (step % 5 !== 4) continue;
+    for (const [i, mirror] of kept.entries()) {
+      const expected = await rowsOf(names[i]!);
+      await until(async () => JSON.stringify([...mirror.rows].sort()) === JSON.stringify([...expected].sort()));
+      expect(
+        mirror.told.filter((each) => each.event === "reset"),
+        names[i],
+      ).toHaveLength(1);
+    }
+  }
+  const told = kept.reduce((sum, mirror) => sum + mirror.told.length, 0);
+  process.stdout.write(`changes: SEED=${seed} N=${steps} steps, ${told} events, mirrors equal\n`);
+});
+
+it("refuses what has no changes to tell, and ends with the server", async () => {
+  await open();
+  const refused = async (query: string) => {
+    const response = await api.app.inject({ method: "GET", url: `/v1/views/${query}` });
+    return `${response.statusCode} ${response.json<{ detail: string }>().detail}`;
+  };
+  expect(await refused("hidden/changes")).toMatch(/^400 rows of view "hidden" can't be told apart/);
+  expect(await refused("nothing/changes")).toMatch(/^404 there is no view "nothing"/);
+  expect(await refused("groups/changes?limit=1")).toMatch(/^400 changes are of whole rows/);
+  expect(await refused("groups/changes?n=eq.x")).toMatch(/^400 filter on n: "x" is not a BIGINT/);
+  const mirror = new Mirror("groups/changes");
+  await until(async () => mirror.told.length === 1);
+  api.stop.abort();
+  await until(async () => mirror.ended);
+});
