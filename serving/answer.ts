@@ -16,6 +16,8 @@ import { type Rows, rowsFrom } from "./rows.ts";
 export interface Meta {
   readonly position: string;
   readonly version: number;
+  /** The batch has proved the answer up to here: what speed told was what the archive gives. Null: the served version is unproved. */
+  readonly verifiedUpTo: string | null;
   /** See Freshness; null: not known. */
   readonly lagMs: number | null;
   /** Events below the position, by the layer they come from. */
@@ -31,6 +33,7 @@ export function metaOf(served: Served, freshness: Freshness, now: number): Meta 
   return {
     position: formatPosition(served.position),
     version: served.manifest.number,
+    verifiedUpTo: served.manifest.proof.state === "proved" ? formatPosition(served.manifest.cut) : null,
     lagMs: freshness.lagMs(served.position, now),
     events: served.events,
     dead: served.counts.dead,
@@ -107,7 +110,8 @@ export async function answer(
   }
 }
 
-function viewNamed(served: Served, name: string): ServedView {
+/** @throws VIEW_UNKNOWN, and why it has no answer now */
+export function viewNamed(served: Served, name: string): ServedView {
   const view = served.views.get(name);
   if (!view) {
     throw new TidemarkError(

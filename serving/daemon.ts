@@ -62,6 +62,8 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const both = AbortSignal.any([signal, stop.signal]);
   const queries = new Queries({ follower, pool, freshness, now }, store, queryLimits, say);
   const app = httpApi({
+    store,
+    log: options.log,
     follower,
     pool,
     freshness,

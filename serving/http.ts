@@ -9,6 +9,7 @@ import { guard } from "./access/guard.ts";
 import { Metrics } from "./metrics.ts";
 import { problem, problemOf, Refusal } from "./problem.ts";
 import { changeRoutes } from "./routes/changes.ts";
+import { explainRoutes } from "./routes/explain.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { queryRoutes } from "./routes/query.ts";
 import { type HttpOptions, refuse } from "./routes/route.ts";
@@ -79,6 +80,7 @@ export function httpApi(options: HttpOptions): FastifyInstance {
   app.register(async (scope) => {
     viewRoutes(scope, options);
     changeRoutes(scope, options);
+    explainRoutes(scope, options);
     queryRoutes(scope, options);
     operationRoutes(scope, options, metrics);
   });

@@ -10,19 +10,17 @@ export interface Problem {
 }
 
 /** What only HTTP knows. */
-export const ownCodes = [
-  "INTERNAL",
-  "NOT_FOUND",
-  "METHOD_NOT_ALLOWED",
-  "NOT_ACCEPTABLE",
-  "MEDIA_TYPE",
-  "WAIT_TIMEOUT",
-  "UNAUTHENTICATED",
-  "FORBIDDEN",
-  "MISDIRECTED",
-  "RATE_LIMIT",
-] as const;
-type OwnCode = (typeof ownCodes)[number];
+type OwnCode =
+  | "INTERNAL"
+  | "NOT_FOUND"
+  | "METHOD_NOT_ALLOWED"
+  | "NOT_ACCEPTABLE"
+  | "MEDIA_TYPE"
+  | "WAIT_TIMEOUT"
+  | "UNAUTHENTICATED"
+  | "FORBIDDEN"
+  | "MISDIRECTED"
+  | "RATE_LIMIT";
 
 const statusOf: { readonly [code in ErrorCode]?: number } = {
   USAGE: 400,

@@ -114,6 +114,11 @@ export interface ViewDefinition extends ViewSource {
   readonly coordination: Coordination;
   /** Null: no sketches. */
   readonly estimates: Estimates | null;
+  /**
+   * Which events are in which group: a SELECT of `__event` and the keys, over streams that have that column. Null where that can't be told: of
+   * several streams, or where places get lost in a subquery.
+   */
+  readonly events: string | null;
   /** Null where there is nothing to roll up: no group keys, or GROUPING SETS, which are roll-ups themselves. */
   readonly rollUp: RollUp | null;
 }

@@ -90,7 +90,7 @@ async function filtered(
 }
 
 /** The keys of groups: what tells rows of values apart is no part of them. */
-function groupKeys(view: ViewDefinition): string[] {
+export function groupKeys(view: ViewDefinition): string[] {
   return view.keys.map((key) => key.name).filter((name) => /^k\d+$/.test(name));
 }
 

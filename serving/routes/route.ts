@@ -1,7 +1,9 @@
 /** What all routes share: their options, who is gone, what is waited for, and how failures leave. */
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods, RouteOptions } from "fastify";
+import type { Log } from "../../shared/log/log.ts";
 import { covers, formatPosition, parsePosition } from "../../shared/position.ts";
 import type { Alert } from "../../shared/store/alerts.ts";
+import type { Store } from "../../shared/store/store.ts";
 import type { Access } from "../access/guard.ts";
 import type { Answering, Meta } from "../answer.ts";
 import type { Ingest } from "../ingest.ts";
@@ -10,6 +12,8 @@ import { type Problem, problem, Refusal } from "../problem.ts";
 import type { Queries } from "../sql/queries.ts";
 
 export interface HttpOptions extends Answering {
+  readonly store: Store;
+  readonly log: Log;
   /** How long Tidemark-Wait-For may hold a query, ms. */
   readonly waitMsMax: number;
   /** Aborts when the server stops: nothing is waited for any more. */

@@ -17,11 +17,15 @@ export const metaSchema = {
   $id: "Meta",
   type: "object",
   description: "What an answer says of itself",
-  required: ["position", "version", "lagMs", "events", "dead", "duplicates", "late"],
+  required: ["position", "version", "verifiedUpTo", "lagMs", "events", "dead", "duplicates", "late"],
   properties: {
     view: text,
     position: { ...text, description: "stream@partition:next,…, streams joined by ;" },
     version: count,
+    verifiedUpTo: {
+      ...nullable("string"),
+      description: "the batch has proved the answer up to here; null: the served version is unproved",
+    },
     lagMs: { ...nullable("number"), description: "age of the newest look at the log's end that the answer covers" },
     events: {
       type: "object",
@@ -152,5 +156,117 @@ export const viewsSchema = {
       },
     },
     meta: { $ref: "Meta#" },
+  },
+} as const;
+
+const fileSchema = {
+  type: "object",
+  required: ["name", "bytes", "sha256"],
+  properties: { name: text, bytes: count, sha256: text },
+} as const;
+
+const row = { type: ["object", "null"] } as const;
+
+export const explainedSchema = {
+  type: "object",
+  required: ["row", "shares", "view", "meta", "batch", "speed"],
+  properties: {
+    row: { ...row, description: "as it is answered" },
+    shares: {
+      type: "object",
+      description: "the row as the version alone would give it, and as the delta alone would",
+      required: ["batch", "speed"],
+      properties: { batch: row, speed: row },
+    },
+    view: text,
+    meta: { $ref: "Meta#" },
+    batch: {
+      type: "object",
+      required: ["upto", "files", "version", "createdAt", "proof"],
+      properties: {
+        upto: text,
+        files: { type: "array", items: fileSchema },
+        version: count,
+        createdAt: text,
+        proof: { type: "object" },
+      },
+    },
+    speed: {
+      type: "object",
+      required: ["from", "upto", "entries"],
+      properties: {
+        from: text,
+        upto: text,
+        entries: {
+          type: "array",
+          description: "those that touch the row's group",
+          items: {
+            type: "object",
+            required: ["from", "upto", "events", "file"],
+            properties: { from: text, upto: text, events: count, file: fileSchema },
+          },
+        },
+      },
+    },
+    events: {
+      type: "object",
+      description: "the row's events, in the log's order",
+      required: ["data", "next"],
+      properties: {
+        data: {
+          type: "array",
+          items: {
+            type: "object",
+            required: ["stream", "partition", "offset", "time", "event"],
+            properties: { stream: text, partition: count, offset: count, time: text, event: { type: "object" } },
+          },
+        },
+        next: { type: ["integer", "null"], description: "after= of the next page" },
+      },
+    },
+  },
+} as const;
+
+export const diffSchema = {
+  type: "object",
+  required: ["from", "to", "ranges", "skipped", "views"],
+  properties: {
+    from: text,
+    to: text,
+    ranges: {
+      type: "array",
+      description: "the offsets in between",
+      items: {
+        type: "object",
+        required: ["stream", "partition", "from", "upto"],
+        properties: { stream: text, partition: count, from: count, upto: count },
+      },
+    },
+    skipped: { type: "array", description: "views that do not show all their keys, or have failed", items: text },
+    views: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["view", "groups", "rows"],
+        properties: {
+          view: text,
+          groups: { ...count, description: "groups with events in between" },
+          rows: {
+            type: "array",
+            items: {
+              type: "object",
+              required: ["key", "before", "after", "events", "offsets"],
+              properties: {
+                key: { type: "object" },
+                before: row,
+                after: row,
+                events: { type: ["integer", "null"], description: "of the group, in between; null: can't be told" },
+                offsets: { type: ["array", "null"], items: text, description: "the first of them, partition:offset" },
+              },
+            },
+          },
+        },
+      },
+    },
   },
 } as const;

@@ -22,15 +22,15 @@ import { columnRef, fingerprint, freeNames, isNode, locationOf, type Node, nodes
 import { type FunctionKind, readCatalog } from "./catalog.ts";
 import { coordinationOf, type WrittenUse } from "./coordination.ts";
 import { eventColumn, eventType } from "./event-order.ts";
-import { InputReader, type Relations } from "./input.ts";
+import { type Input, InputReader, type Relations } from "./input.ts";
 import { combineText, estimatesOf, keyColumns, partColumns, partialText, valuesText } from "./partial-texts.ts";
 import { plainCalls } from "./plain-calls.ts";
-import { planView } from "./plan.ts";
+import { type Planned, planView } from "./plan.ts";
 import { complaint, findWord, refuse } from "./refusal.ts";
 import { rollUpOf } from "./roll-up.ts";
 import { groupingOf, Scope } from "./scope.ts";
 import { aggregatesIn, checkExpression, checkModifiers, oneSelect } from "./supported.ts";
-import { partialOf, rowsOf } from "./texts.ts";
+import { type Inputs, partialOf, placesOf, rowsOf } from "./texts.ts";
 
 /** Compiles views against streams and reference tables. Holds a DuckDB session with one empty table for each. */
 export class Compiler {
@@ -224,6 +224,7 @@ export class Compiler {
         planned.tolerance > 0,
       ),
       estimates: estimatesOf(planned, this.#estimated(columns, items, having)),
+      events: await this.#eventsOf(planned, input),
       rollUp: rollUpOf(planned, taken.outer, having !== null),
     };
     await this.#checkTypes(source, view, columns);
@@ -310,17 +311,34 @@ export class Compiler {
     return columns;
   }
 
+  /** Null where the places don't get through what the view reads. */
+  async #eventsOf({ keys, where }: Planned, { placed, streams, references }: Input): Promise<string | null> {
+    if (placed === null) return null;
+    const list = [eventColumn, ...keys.map((key) => `${key.sql} AS ${key.name}`)];
+    const text = `SELECT DISTINCT ${list.join(", ")} FROM ${placed}${where === null ? "" : ` WHERE ${where}`}`;
+    const names = { streams: streams.map(({ name }) => name), references: references.map(({ name }) => name) };
+    return this.#session.describe(placesOf(names, text, this.#inputsOf({ ...names, ordered: true }))).then(
+      () => text,
+      () => null,
+    );
+  }
+
+  /** The session's empty tables. */
+  #inputsOf(view: Pick<ViewDefinition, "streams" | "references" | "ordered">): Inputs {
+    const event = view.ordered ? `, CAST(NULL AS ${eventType}) AS ${eventColumn}` : "";
+    return new Map([
+      ...view.streams.map((name) => [name, `SELECT *${event} FROM ${quoteName(name)}`] as const),
+      ...view.references.map((name) => [name, `FROM ${quoteName(name)}`] as const),
+    ]);
+  }
+
   /** Finalize must give the very columns and types of the user's own SQL; anything else is a fault of the compiler, said here. */
   async #checkTypes(
     source: ViewSource,
     view: Pick<ViewDefinition, "streams" | "references" | "ordered" | "partial" | "combine" | "finalize">,
     columns: readonly { name: string; type: string }[],
   ): Promise<void> {
-    const event = view.ordered ? `, CAST(NULL AS ${eventType}) AS ${eventColumn}` : "";
-    const inputs = new Map([
-      ...view.streams.map((name) => [name, `SELECT *${event} FROM ${quoteName(name)}`] as const),
-      ...view.references.map((name) => [name, `FROM ${quoteName(name)}`] as const),
-    ]);
+    const inputs = this.#inputsOf(view);
     const given = await this.#session.describe(rowsOf(view, partialOf(view, inputs)));
     const differs = columns.find((column, i) => given[i]?.name !== column.name || given[i]?.type !== column.type);
     if (differs || given.length !== columns.length) {

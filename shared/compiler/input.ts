@@ -18,6 +18,8 @@ export interface Input {
   readonly table: string;
   /** The same without the events' places, as the compiler's session can bind it. */
   readonly typed: string;
+  /** The same with the events' places, for whoever asks which events a group is made of; null: of several streams, where a place is not one event's. */
+  readonly placed: string | null;
   /** What the view's names can mean. */
   readonly tables: readonly Table[];
 }
@@ -75,26 +77,27 @@ export class InputReader {
     }
     if (ordered) this.#checkOrder(ordered);
     const found = { streams: [...this.#streams], references: [...this.#references] };
+    const placedAs = (table: string) => (found.streams.length === 1 ? table : null);
     if (from.type === "JOIN") {
       const whole = inlined(from, queries);
       // what joins is written where it is used, so that its names stay as they are
       const table = (await renderSelect(this.#session, whole, noQueries)).replace(/^SELECT \* FROM /, "");
-      return { ...found, table, typed: table, tables: await this.#tablesOf(whole, queries) };
+      return { ...found, table, typed: table, placed: placedAs(table), tables: await this.#tablesOf(whole, queries) };
     }
     const stream = found.streams[0]!;
     const name = String(from.alias) || (from.type === "BASE_TABLE" ? String(from.table_name) : "");
     if (from.type === "BASE_TABLE" && !queries.has(String(from.table_name).toLowerCase())) {
       const table = quoteName(stream.name);
-      return { ...found, table, typed: table, tables: [{ name: name || stream.name, columns: stream.fields }] };
+      const tables = [{ name: name || stream.name, columns: stream.fields }];
+      return { ...found, table, typed: table, placed: table, tables };
     }
     const text = await renderSelect(this.#session, from, select.cte_map as Node);
-    let table = text;
-    if (ordered) {
-      const kept = keepPlaces({ from_table: from, cte_map: select.cte_map! });
-      table = await renderSelect(this.#session, kept.from_table as Node, kept.cte_map as Node);
-    }
+    const kept = keepPlaces({ from_table: from, cte_map: select.cte_map! });
+    const rendered = renderSelect(this.#session, kept.from_table as Node, kept.cte_map as Node);
+    // where no order is asked for, the places need not get through
+    const placed = await (ordered ? rendered : rendered.catch(() => "")).then((sql) => `(${sql})`);
     const tables = [{ name, columns: await this.#columns(text) }];
-    return { ...found, table: `(${table})`, typed: `(${text})`, tables };
+    return { ...found, table: ordered ? placed : `(${text})`, typed: `(${text})`, placed: placedAs(placed), tables };
   }
 
   get #known(): string {

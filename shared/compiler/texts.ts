@@ -15,6 +15,11 @@ export function partialOf(view: Texts, inputs: Inputs): string {
   return `${withInputs(view, inputs)} ${view.partial}`;
 }
 
+/** The place of every event that counts, with its group's keys. The inputs have the column `__event`. */
+export function placesOf(view: Pick<Texts, "streams" | "references">, events: string, inputs: Inputs): string {
+  return `${withInputs(view, inputs)} ${events}`;
+}
+
 /**
  * The view's own SQL over these events, untouched by the compiler: what its rows have to be. For an ordered view they must come in
  * order, and be read by one thread.

@@ -56,6 +56,8 @@ export async function openApi(
   const stop = new AbortController();
   const queries = new Queries({ follower, pool, freshness, now: () => world.now }, world.store, limits, say);
   const app = httpApi({
+    store: world.store,
+    log: world.log,
     follower,
     pool,
     freshness,

@@ -1,0 +1,148 @@
+/** What changed between two positions, and because of which offsets. */
+
+import { eventColumn } from "../../shared/compiler/event-order.ts";
+import { partialOf, placesOf, rowsOf } from "../../shared/compiler/texts.ts";
+import type { ViewDefinition } from "../../shared/definition.ts";
+import { type DuckDBValue, freshName, quoteName, type Session } from "../../shared/duckdb/duck.ts";
+import { TidemarkError } from "../../shared/errors.ts";
+import { History } from "../../shared/history/history.ts";
+import type { Log } from "../../shared/log/log.ts";
+import { covers, type Position, rangesBetween } from "../../shared/position.ts";
+import type { VersionManifest } from "../../shared/store/layout.ts";
+import type { Store } from "../../shared/store/store.ts";
+import { jsonRow } from "../json.ts";
+import { groupKeys } from "../live/changed-rows.ts";
+import { atPosition, type Past } from "../past.ts";
+import { placed } from "./events.ts";
+import { shownKeys } from "./group.ts";
+
+/** The first offsets that are named one by one. */
+const offsetsMax = 20;
+
+export interface ChangedRow {
+  /** JSON texts; null: there is no such row. */
+  readonly before: string | null;
+  readonly after: string | null;
+  /** The shown keys, JSON. */
+  readonly key: string;
+  /** Events of its group in between; null where a view's events can't be told. */
+  readonly events: number | null;
+  /** The first of them, as partition:offset. */
+  readonly offsets: readonly string[] | null;
+}
+
+export interface Changed {
+  readonly view: string;
+  /** Groups with events in between. */
+  readonly groups: number;
+  readonly rows: readonly ChangedRow[];
+}
+
+export interface DiffOptions {
+  readonly store: Store;
+  readonly log: Log;
+  readonly session: Session;
+  readonly manifest: VersionManifest;
+  /** A name to pin files under. */
+  readonly run: string;
+  readonly from: Position;
+  readonly to: Position;
+  /** Rows of a view. */
+  readonly limit: number;
+}
+
+/** @throws USAGE where `to` does not cover `from`, or a position can't be answered; LOG_RANGE, STORE_* */
+export async function diffBetween(options: DiffOptions, views: readonly ViewDefinition[]): Promise<Changed[]> {
+  const { store, log, session, manifest, run, from, to } = options;
+  if (!covers(to, from))
+    throw new TidemarkError("USAGE", "to does not cover from", "give the earlier position as from");
+  const [before, after] = [await atPosition(store, log, from, `${run}a`), await atPosition(store, log, to, `${run}b`)];
+  const history = new History(store, log, manifest.origin);
+  const found: Changed[] = [];
+  for (const view of views) {
+    for (const past of [before, after]) checkSame(view, past);
+    const table = await touchedGroups(session, history, manifest, view, rangesBetween(from, to));
+    try {
+      found.push(await changedIn(options, view, table, before, after));
+    } finally {
+      await session.run(`DROP TABLE ${table}`);
+    }
+  }
+  return found;
+}
+
+/** An older version's view may mean something else. */
+function checkSame(view: ViewDefinition, { snapshot }: Past): void {
+  const own = snapshot.manifest.definition.views.find((each) => each.name === view.name);
+  if (own?.identity === view.identity && own.finalize === view.finalize) return;
+  throw new TidemarkError(
+    "USAGE",
+    `view "${view.name}" was another one then`,
+    "compare positions since it was changed",
+  );
+}
+
+/** A table of the groups that events in these ranges are in: their keys, `events` and `offsets`. */
+async function touchedGroups(
+  session: Session,
+  history: History,
+  { definition }: VersionManifest,
+  view: ViewDefinition,
+  ranges: ReturnType<typeof rangesBetween>,
+): Promise<string> {
+  const keys = groupKeys(view)
+    .map((key) => `${key}, `)
+    .join("");
+  const table = freshName("touched");
+  const list = (events: string, offsets: string, from: string, by: string) =>
+    `CREATE TEMP TABLE ${table} AS SELECT ${keys}${events} AS events, ${offsets} AS offsets FROM (${from}) ${by}`;
+  if (view.events === null) {
+    const inputs = await history.inputs(session, definition, ranges)(view);
+    const groups = `SELECT DISTINCT ${keys}1 AS one FROM (${partialOf(view, inputs)})`;
+    await session.run(list("NULL::BIGINT", "NULL::VARCHAR[]", groups, ""));
+    return table;
+  }
+  const inputs = await history.inputs(session, placed(definition, view), ranges)({ ...view, ordered: true });
+  const offsets = `list(${eventColumn}.p || ':' || ${eventColumn}.o ORDER BY ${eventColumn})[:${offsetsMax}]`;
+  await session.run(list("count(*)", offsets, placesOf(view, view.events, inputs), `GROUP BY ALL HAVING count(*) > 0`));
+  return table;
+}
+
+async function changedIn(
+  { session, limit }: DiffOptions,
+  view: ViewDefinition,
+  table: string,
+  before: Past,
+  after: Past,
+): Promise<Changed> {
+  const shown = shownKeys(view);
+  const keys = groupKeys(view);
+  const groups = Number(await session.value(`SELECT count(*) FROM ${table}`));
+  const some = `(FROM ${table} ORDER BY ${keys.join(", ") || "1"} LIMIT ${limit})`;
+  const same = keys.map((key) => `own.${key} IS NOT DISTINCT FROM touched.${key}`).join(" AND ") || "true";
+  const rowsAt = async (past: Past) => {
+    const partials = `SELECT own.* FROM (${await past.partials(session, view)}) own SEMI JOIN ${some} touched ON ${same}`;
+    const rows = groups === 0 ? [] : (await session.read(rowsOf(view, partials))).getRows();
+    const keyOf = (row: readonly DuckDBValue[]) =>
+      jsonRow(
+        shown,
+        shown.map((column) => row[view.columns.indexOf(column)] ?? null),
+      );
+    return new Map(rows.map((row) => [keyOf(row), jsonRow(view.columns, row)]));
+  };
+  const [left, right] = [await rowsAt(before), await rowsAt(after)];
+  const list = shown.map((column) => `CAST(${column.key} AS ${column.type}) AS ${quoteName(column.name)}, `).join("");
+  const touched = (await session.read(`SELECT ${list}events, offsets::JSON::VARCHAR FROM ${some}`)).getRows();
+  const rows = touched.map((row): ChangedRow => {
+    const key = jsonRow(shown, row.slice(0, shown.length));
+    const [events, offsets] = row.slice(shown.length);
+    return {
+      key,
+      before: left.get(key) ?? null,
+      after: right.get(key) ?? null,
+      events: events === null ? null : Number(events),
+      offsets: offsets === null ? null : (JSON.parse(String(offsets)) as string[]),
+    };
+  });
+  return { view: view.name, groups, rows };
+}

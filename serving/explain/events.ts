@@ -1,0 +1,75 @@
+/** The events that a group is made of, with their places: read from archive and log. */
+
+import { eventColumn } from "../../shared/compiler/event-order.ts";
+import { placesOf } from "../../shared/compiler/texts.ts";
+import type { Definition, ViewDefinition } from "../../shared/definition.ts";
+import { type Param, quoteName, type Session } from "../../shared/duckdb/duck.ts";
+import { TidemarkError } from "../../shared/errors.ts";
+import type { History } from "../../shared/history/history.ts";
+import type { Range } from "../../shared/position.ts";
+import { jsonRow } from "../json.ts";
+import { type Group, groupCondition } from "./group.ts";
+
+/** An event's place, in the log's order. */
+export interface Place {
+  readonly partition: number;
+  readonly offset: number;
+  /** Log time, ISO. */
+  readonly time: string;
+}
+
+export interface SourceEvent extends Place {
+  readonly stream: string;
+  /** JSON text of its fields. */
+  readonly event: string;
+}
+
+/** What a history's SQL needs of a definition to keep the places of a view's events. */
+export function placed(definition: Definition, view: ViewDefinition): Definition {
+  return { ...definition, views: [{ ...view, ordered: true }] };
+}
+
+/** @throws USAGE where a view's events can't be told */
+function eventsText(view: ViewDefinition): string {
+  if (view.events !== null) return view.events;
+  throw new TidemarkError(
+    "USAGE",
+    `which events a row of view "${view.name}" is made of can't be told`,
+    "it reads several streams, or a subquery that lets go of places",
+  );
+}
+
+/**
+ * A page of the group's events in these ranges, in the log's order.
+ * @param after how many to leave out
+ * @throws USAGE; LOG_RANGE, STORE_* as History
+ */
+export async function eventsOf(
+  session: Session,
+  history: History,
+  definition: Definition,
+  group: Group,
+  ranges: readonly Range[],
+  { limit, after }: { readonly limit: number; readonly after: number },
+): Promise<SourceEvent[]> {
+  const { view } = group;
+  const text = eventsText(view);
+  const stream = definition.streams.find((each) => each.name === view.streams[0])!;
+  const inputs = await history.inputs(session, placed(definition, view), ranges)({ ...view, ordered: true });
+  const params: Param[] = [];
+  const chosen = `SELECT ${eventColumn} FROM (${placesOf(view, text, inputs)}) WHERE ${groupCondition(group, params)} ORDER BY 1 LIMIT ${limit} OFFSET ${after}`;
+  const fields = stream.fields.map(({ name }) => quoteName(name));
+  const rows = (
+    await session.read(
+      `SELECT ${eventColumn}.p, ${eventColumn}.o, ${eventColumn}.t, ${fields.join(", ")} FROM (${inputs.get(stream.name)!}) WHERE ${eventColumn} IN (${chosen}) ORDER BY ${eventColumn}`,
+      params,
+    )
+  ).getRows();
+  return rows.map(([partition, offset, time, ...values]) => ({
+    stream: stream.name,
+    partition: Number(partition),
+    offset: Number(offset),
+    time: new Date(Number(time)).toISOString(),
+    event: jsonRow(stream.fields, values),
+  }));
+}

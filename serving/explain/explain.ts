@@ -1,0 +1,78 @@
+/** Why a number is what it is: the row's share from batch and from speed, the files it is made of, and the events themselves. */
+import { partialColumns, rowsOf } from "../../shared/compiler/texts.ts";
+import type { ViewDefinition } from "../../shared/definition.ts";
+import { type Param, quoteText, type Session } from "../../shared/duckdb/duck.ts";
+import { formatPosition } from "../../shared/position.ts";
+import { entryFiles, versionFiles } from "../../shared/store/partials.ts";
+import type { FileRef, Store } from "../../shared/store/store.ts";
+import { jsonRow } from "../json.ts";
+import type { Served } from "../loaded.ts";
+import { type Group, groupCondition } from "./group.ts";
+
+/** JSON texts of rows; null: none. */
+export interface Shares {
+  /** The row as it is answered. */
+  readonly row: string | null;
+  /** The row as the version's partials alone would give it, and as the delta's would. */
+  readonly batch: string | null;
+  readonly speed: string | null;
+}
+
+export interface EntryShare {
+  readonly from: string;
+  readonly upto: string;
+  readonly events: number;
+  readonly file: FileRef;
+}
+
+export interface Made {
+  readonly shares: Shares;
+  readonly batch: { readonly upto: string; readonly files: readonly FileRef[] };
+  /** The entries that touch the group. */
+  readonly speed: readonly EntryShare[];
+}
+
+/** @throws STORE_MISSING, STORE_CORRUPT where an entry's file is gone or damaged */
+export async function explainRow(store: Store, session: Session, served: Served, group: Group): Promise<Made> {
+  const { view } = group;
+  const { base, delta, upto } = served.views.get(view.name)!;
+  const columns = partialColumns(view);
+  const from = (table: string, params: Param[], more = "") =>
+    `SELECT ${columns} FROM ${table} WHERE ${groupCondition(group, params)}${more}`;
+  const rowOf = async (...tables: readonly ((params: Param[]) => string)[]) => {
+    const params: Param[] = [];
+    const partials = tables.map((table) => table(params)).join(" UNION ALL ");
+    // without keys there is a row of nothing, too
+    const any = view.global ? await session.value(`SELECT count(*) FROM (${partials})`, params) : 1n;
+    if (any === 0n) return null;
+    const row = (await session.read(rowsOf(view, partials), params)).getRows()[0];
+    return row ? jsonRow(view.columns, row) : null;
+  };
+  const batch = (params: Param[]) => from(base, params);
+  const speed = (params: Param[]) => from(delta, params, ` AND __stretch < ${upto}`);
+  return {
+    shares: { row: await rowOf(batch, speed), batch: await rowOf(batch), speed: await rowOf(speed) },
+    batch: { upto: formatPosition(served.manifest.cut), files: versionFiles(served.manifest, view.name) },
+    speed: await touching(store, session, served, view, group),
+  };
+}
+
+async function touching(
+  store: Store,
+  session: Session,
+  { heads }: Served,
+  view: ViewDefinition,
+  group: Group,
+): Promise<EntryShare[]> {
+  const found: EntryShare[] = [];
+  for (const entry of heads.flatMap((head) => head.entries)) {
+    for (const file of entryFiles([entry], view.name)) {
+      await store.check(file);
+      const params: Param[] = [];
+      const rows = `SELECT 1 FROM read_parquet(${quoteText(store.path(file.name))}) WHERE ${groupCondition(group, params)} LIMIT 1`;
+      if ((await session.read(rows, params)).currentRowCount === 0) continue;
+      found.push({ from: formatPosition(entry.from), upto: formatPosition(entry.upto), events: entry.events, file });
+    }
+  }
+  return found;
+}
