@@ -1,0 +1,144 @@
+/** The way to a server: one request after the other, each with the furthest position seen so far. */
+import { parseExactly } from "./numbers.ts";
+import { furthest } from "./positions.ts";
+
+export interface Options {
+  /** e.g. "http://127.0.0.1:7070" */
+  readonly url: string;
+  readonly key?: string | undefined;
+  readonly fetch?: typeof fetch;
+}
+
+export interface Appended {
+  readonly accepted: number;
+  readonly refused: readonly { readonly index: number; readonly reason: string }[];
+  readonly position: string;
+}
+
+/** A failure that the server told of: RFC 9457. */
+export class ApiError extends Error {
+  readonly status: number;
+  /** Stable. */
+  readonly code: string;
+
+  constructor(status: number, code: string, detail: string) {
+    super(detail);
+    this.name = "ApiError";
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** None of a request's events could be taken: the answer says why of each. */
+export class RefusedEvents extends ApiError {
+  readonly appended: Appended;
+
+  constructor(appended: Appended) {
+    super(422, "USAGE", "none of the events can be taken");
+    this.appended = appended;
+  }
+}
+
+/** How often a request is sent again, where the server was busy or away. */
+const triesMax = 5;
+
+export class Connection {
+  readonly #url: string;
+  readonly #key: string | undefined;
+  readonly #fetch: typeof fetch;
+  #position = "";
+
+  constructor({ url, key, fetch: own = fetch }: Options) {
+    this.#url = url.replace(/\/+$/, "");
+    this.#key = key;
+    // a browser's fetch wants to be called as the window's own
+    this.#fetch = (...args) => own(...args);
+  }
+
+  /** The furthest position seen so far; "" before the first answer. */
+  get position(): string {
+    return this.#position;
+  }
+
+  /** From here on, answers cover this position too. */
+  see(position: string): void {
+    if (position !== "") this.#position = furthest(this.#position, position);
+  }
+
+  /** @throws ApiError */
+  async json<T>(path: string, request: Request = {}): Promise<T> {
+    const response = await this.send(path, request);
+    return parseExactly(await response.text()) as T;
+  }
+
+  /**
+   * GET, or POST where there is a body. Sent again where the server is busy or away, unless it is not safe to.
+   * @throws ApiError; what fetch throws
+   */
+  async send(
+    path: string,
+    { body, type = "application/json", accept, headers, signal, again = true }: Request = {},
+  ): Promise<Response> {
+    const all: Record<string, string> = { ...headers };
+    if (body !== undefined) all["Content-Type"] = type;
+    if (accept) all.Accept = accept;
+    if (this.#key !== undefined) all.Authorization = `Bearer ${this.#key}`;
+    if (this.#position !== "") all["Tidemark-Wait-For"] = this.#position;
+    for (let tries = 1; ; tries++) {
+      const last = !again || tries >= triesMax;
+      let response: Response;
+      try {
+        response = await this.#fetch(this.#url + path, {
+          method: body === undefined ? "GET" : "POST",
+          headers: all,
+          ...(body === undefined ? {} : { body }),
+          ...(signal ? { signal } : {}),
+        });
+      } catch (error) {
+        if (last || signal?.aborted) throw error;
+        await pause(100 * 2 ** tries, signal);
+        continue;
+      }
+      if (response.ok) {
+        this.see(response.headers.get("tidemark-position") ?? "");
+        return response;
+      }
+      if (last || ![429, 503].includes(response.status)) throw await problemIn(response);
+      await pause(Math.min(10, Number(response.headers.get("retry-after") ?? 1)) * 1000, signal);
+    }
+  }
+}
+
+interface Request {
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+  readonly type?: string;
+  readonly accept?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
+  /** false: it must not be sent again. */
+  readonly again?: boolean;
+}
+
+async function problemIn(response: Response): Promise<ApiError> {
+  const text = await response.text();
+  let body: { code?: string; detail?: string } & Partial<Appended> = {};
+  try {
+    body = JSON.parse(text) as typeof body;
+  } catch {
+    // no answer of ours: a proxy's page
+  }
+  if (response.status === 422 && body.refused) return new RefusedEvents(body as Appended);
+  return new ApiError(response.status, body.code ?? "HTTP", body.detail ?? `${response.status} ${response.statusText}`);
+}
+
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done() {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    }
+    signal?.addEventListener("abort", done, { once: true });
+  });
+}

@@ -1,0 +1,35 @@
+/** JSON without losing digits: what a double can't hold becomes a bigint, or text where it has a fraction. */
+
+const tokens = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const mark = "\u0001";
+
+/** As JSON.parse, but every digit counts. @throws SyntaxError */
+export function parseExactly(text: string): unknown {
+  const marked = text.replace(tokens, (token) =>
+    token.startsWith('"') || isDouble(token) ? token : `"\\u0001${token}"`,
+  );
+  return JSON.parse(marked, (_key, value: unknown) => {
+    if (typeof value !== "string" || !value.startsWith(mark)) return value;
+    const digits = value.slice(1);
+    // a text of a row may begin like this as well
+    if (!/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(digits)) return value;
+    return /^-?\d+$/.test(digits) ? BigInt(digits) : digits;
+  });
+}
+
+/** True where the double that JavaScript makes of it has the same digits. */
+function isDouble(token: string): boolean {
+  if (token.length < 16) return true;
+  const value = Number(token);
+  if (/^-?\d+$/.test(token)) return Number.isSafeInteger(value);
+  return digitsOf(String(value)) === digitsOf(token);
+}
+
+/** Its digits and exponent, written in one way. */
+function digitsOf(number: string): string {
+  const [, sign = "", whole = "", fraction = "", exponent = "0"] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(number) ?? [];
+  const digits = `${whole}${fraction}`.replace(/^0+/, "");
+  const bare = digits.replace(/0+$/, "");
+  return `${sign}${bare}e${Number(exponent) - fraction.length + digits.length - bare.length}`;
+}

@@ -1,0 +1,48 @@
+import { type Appended, type Connection, RefusedEvents } from "./connection.ts";
+
+export class Stream<Event extends object> {
+  readonly #connection: Connection;
+  readonly #path: string;
+
+  constructor(connection: Connection, name: string) {
+    this.#connection = connection;
+    this.#path = `/v1/streams/${encodeURIComponent(name)}/events`;
+  }
+
+  /**
+   * Appends events; resolves when the log has them durably. From then on this client's answers contain them. It goes under an idempotency key, so that
+   * sending it again, here or by you under the same key, has one effect.
+   * @throws ApiError
+   */
+  async append(
+    events: Event | readonly Event[],
+    { idempotencyKey = randomKey() }: { readonly idempotencyKey?: string } = {},
+  ): Promise<Appended> {
+    const body = linesOf(Array.isArray(events) ? (events as readonly Event[]) : [events as Event]);
+    try {
+      const appended = await this.#connection.json<Appended>(this.#path, {
+        body,
+        type: "application/x-ndjson",
+        headers: { "Idempotency-Key": idempotencyKey },
+      });
+      this.#connection.see(appended.position);
+      return appended;
+    } catch (error) {
+      // none of them could be taken: the answer says why of each
+      if (error instanceof RefusedEvents) return error.appended;
+      throw error;
+    }
+  }
+}
+
+function randomKey(): string {
+  return crypto.randomUUID();
+}
+
+/** One event a line; a bigint's digits stand there as they are. */
+function linesOf(events: readonly object[]): string {
+  const mark = randomKey();
+  const digits = new RegExp(`"${mark}(-?\\d+)"`, "g");
+  const replacer = (_key: string, value: unknown) => (typeof value === "bigint" ? `${mark}${value}` : value);
+  return events.map((event) => `${JSON.stringify(event, replacer).replace(digits, "$1")}\n`).join("");
+}

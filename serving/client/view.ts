@@ -1,0 +1,112 @@
+import { ApiError, type Connection, pause } from "./connection.ts";
+import { parseExactly } from "./numbers.ts";
+import { type Question, queryOf, type Value } from "./question.ts";
+import { eventsIn } from "./sse.ts";
+
+/** What an answer says of itself. */
+export interface Meta {
+  readonly view?: string;
+  readonly position: string;
+  readonly version: number;
+  readonly verifiedUpTo: string | null;
+  readonly lagMs: number | null;
+  readonly events: { readonly batch: number; readonly speed: number };
+  readonly dead: number;
+  readonly duplicates: number;
+  readonly late: number;
+}
+
+export interface Answer<Row> {
+  readonly data: Row[];
+  readonly meta: Meta;
+}
+
+export interface Change<Row> {
+  /** rows: of groups that changed. reset: read the view anew. */
+  readonly event: "rows" | "reset";
+  readonly position: string;
+  readonly rows: Row[];
+  /** Keys of groups that have no row any more. */
+  readonly removed: Partial<Row>[];
+}
+
+export class View<Row extends object, Key extends string> {
+  readonly #connection: Connection;
+  readonly #path: string;
+
+  constructor(connection: Connection, name: string) {
+    this.#connection = connection;
+    this.#path = `/v1/views/${encodeURIComponent(name)}`;
+  }
+
+  /** @throws ApiError */
+  rows(question: Question<Row> = {}, signal?: AbortSignal): Promise<Answer<Row>> {
+    return this.#connection.json<Answer<Row>>(`${this.#path}${queryOf(question)}`, { signal });
+  }
+
+  /** The row of a group, by its whole key; null: there is none. @throws ApiError */
+  async get(key: { readonly [column in Key & keyof Row]: Value | null }): Promise<Row | null> {
+    const { data } = await this.rows({ where: key as Question<Row>["where"] & object, limit: 2 });
+    if (data.length > 1) throw new TypeError("this is not the whole key: there are several such rows");
+    return data[0] ?? null;
+  }
+
+  /** As an apache-arrow table: that package must be installed. @throws ApiError */
+  async arrow(question: Question<Row> = {}): Promise<import("apache-arrow").Table> {
+    const response = await this.#connection.send(`${this.#path}${queryOf(question)}`, {
+      accept: "application/vnd.apache.arrow.stream",
+    });
+    const { tableFromIPC } = await import("apache-arrow");
+    return tableFromIPC(new Uint8Array(await response.arrayBuffer()));
+  }
+
+  /** What the row of a group is made of. @throws ApiError */
+  explain<Explained extends object = Record<string, unknown>>(
+    key: { readonly [column in Key & keyof Row]: Value | null },
+    page: { readonly events?: number; readonly after?: number } = {},
+  ): Promise<Explained> {
+    const more = Object.fromEntries(Object.entries(page).map(([name, value]) => [name, String(value)]));
+    return this.#connection.json<Explained>(
+      `${this.#path}/explain${queryOf({ where: key as Question<Row>["where"] & object, more })}`,
+    );
+  }
+
+  /**
+   * Rows as they change, from now on: a `reset` first, and whenever what was missed can't be told any more; it connects again by itself.
+   * @param since a position to go on from
+   * @throws ApiError where the view has no changes to tell
+   */
+  async *changes({
+    where,
+    since,
+    signal,
+  }: {
+    readonly where?: Question<Row>["where"];
+    readonly since?: string;
+    readonly signal?: AbortSignal;
+  } = {}): AsyncGenerator<Change<Row>> {
+    let last = since ?? "";
+    while (!signal?.aborted) {
+      const headers: Record<string, string> = last === "" ? {} : { "Last-Event-ID": last };
+      const accept = "text/event-stream";
+      const response = await this.#connection.send(`${this.#path}/changes${queryOf(where ? { where } : {})}`, {
+        accept,
+        headers,
+        signal,
+      });
+      try {
+        for await (const { id, event, data } of eventsIn(response.body!)) {
+          if (event !== "rows" && event !== "reset") continue;
+          last = id;
+          this.#connection.see(id);
+          const { rows = [], removed = [] } = parseExactly(data) as Partial<Change<Row>>;
+          yield { event, position: id, rows, removed };
+        }
+      } catch (error) {
+        if (signal?.aborted) return;
+        if (error instanceof ApiError) throw error;
+      }
+      await pause(1000, signal);
+    }
+  }
+}
