@@ -163,6 +163,11 @@ function commandLine(found: (invocation: Invocation) => void): Command {
     .action((views: string[], { fullSpeed }: { fullSpeed: boolean }, command: Command) => {
       give("rebuild", command, { views, fullSpeed });
     });
+  program
+    .command("types")
+    .description("TypeScript types of the project's views and streams, for tidemark/client")
+    .option("--out <file>", "write them there instead of to standard output")
+    .action(({ out }: { out?: string }, command: Command) => give("types", command, { file: out ?? null }));
   const keys = program.command("keys").description("API keys: add, list, revoke");
   keys
     .command("add <name>")

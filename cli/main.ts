@@ -48,6 +48,7 @@ function verbs(): { [V in VerbName]: () => Promise<{ run: Run<V> }> } {
     rebuild: () => import("./verbs/rebuild.ts"),
     verify: () => import("./verbs/verify.ts"),
     keys: () => import("./verbs/keys.ts"),
+    types: () => import("./verbs/types.ts"),
     versions: () => import("./verbs/versions.ts"),
     repair: () => import("./verbs/repair.ts"),
     rollback: () => import("./verbs/rollback.ts"),

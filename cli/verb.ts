@@ -35,6 +35,8 @@ export interface VerbArgs {
   rebuild: { readonly views: readonly string[]; readonly fullSpeed: boolean };
   /** No views: all of them. files: every file is hashed instead. */
   verify: { readonly views: readonly string[]; readonly files: boolean };
+  /** file null: standard output. */
+  types: { readonly file: string | null };
   /** which: an id or a name. */
   keys:
     | {

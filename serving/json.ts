@@ -20,7 +20,9 @@ function jsonOf(value: DuckDBValue, type = ""): string {
     case "boolean":
       return String(value);
     case "number":
-      return Number.isFinite(value) ? JSON.stringify(value) : `"${value}"`;
+      if (!Number.isFinite(value)) return `"${value}"`;
+      // a double that is whole is told from an integer of as many digits
+      return Math.abs(value) > Number.MAX_SAFE_INTEGER ? value.toExponential() : JSON.stringify(value);
   }
   if (value instanceof DuckDBDecimalValue) return value.toString();
   if (value instanceof DuckDBListValue || value instanceof DuckDBArrayValue)

@@ -73,6 +73,8 @@ export async function openApi(
     alerts: () => alertsIn(world.store),
   });
   const close = async () => {
+    stop.abort();
+    app.server.closeAllConnections();
     await app.close();
     await queries.close();
     pool.close();
