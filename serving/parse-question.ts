@@ -2,7 +2,7 @@
 import type { ViewDefinition } from "../shared/definition.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import { type Comparison, columnOf, comparisons, type Filter } from "./filters.ts";
-import type { Question } from "./query.ts";
+import { type Layer, layers, type Question } from "./query.ts";
 import { type Bucket, type By, buckets } from "./roll-up.ts";
 
 const list = { type: "string" } as const;
@@ -12,6 +12,7 @@ export const questionSchema = {
   properties: {
     select: { ...list, description: "the columns to show: a,b" },
     by: { ...list, description: "rolls up exactly to these keys, times in buckets: carrier,hour.day" },
+    layer: { type: "string", enum: layers, description: "rows as one layer alone would give them" },
     order: { ...list, description: "a.desc,b.asc.nullsfirst" },
     limit: { type: "integer", minimum: 0, maximum: 999_999_999_999_999 },
     offset: { type: "integer", minimum: 0, maximum: 999_999_999_999_999 },
@@ -24,7 +25,7 @@ export const questionSchema = {
   },
 } as const;
 
-const once = new Set(["select", "by", "order", "limit", "offset"]);
+const once = new Set(["select", "by", "order", "limit", "offset", "layer"]);
 /** Conditions within conditions. */
 const depthMax = 20;
 
@@ -36,6 +37,7 @@ export function parseQuestion(view: ViewDefinition, pairs: Iterable<readonly [st
   const filters: Filter[] = [];
   let select: string[] | null = null;
   let by: By[] | null = null;
+  let layer: Layer | null = null;
   let order: Question["order"] = [];
   let limit: number | null = null;
   let offset = 0;
@@ -61,11 +63,20 @@ export function parseQuestion(view: ViewDefinition, pairs: Iterable<readonly [st
       case "by":
         by = listOf(value).map((term) => parseBy(view, term));
         break;
+      case "layer":
+        layer = parseLayer(value);
+        break;
       default:
         filters.push(logicNamed(view, name, value) ?? parseFilter(view, name, value));
     }
   }
-  return { filters, by, select, order, limit, offset };
+  return { filters, layer, by, select, order, limit, offset };
+}
+
+function parseLayer(value: string): Layer {
+  const found = layers.find((each) => each === value);
+  if (found) return found;
+  throw new TidemarkError("USAGE", `layer=${value.slice(0, 40)} is none`, `there are ${layers.join(" and ")}`);
 }
 
 /** `or=(a.eq.1,and(b.gt.2,c.is.null))`, where no column is called so; null: it is no such thing. */

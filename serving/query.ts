@@ -10,6 +10,8 @@ import { type By, keySql, rolledUpSql, rollUpBy } from "./roll-up.ts";
 export interface Question {
   /** All of them hold. */
   readonly filters: readonly Filter[];
+  /** Rows as one layer alone would give them; null: of both. */
+  readonly layer: Layer | null;
   /** Null: in the view's own groups. */
   readonly by: readonly By[] | null;
   readonly select: readonly string[] | null;
@@ -22,7 +24,18 @@ export interface Question {
   readonly offset: number;
 }
 
-export const everything: Question = { filters: [], by: null, select: null, order: [], limit: null, offset: 0 };
+export const layers = ["batch", "speed"] as const;
+export type Layer = (typeof layers)[number];
+
+export const everything: Question = {
+  filters: [],
+  layer: null,
+  by: null,
+  select: null,
+  order: [],
+  limit: null,
+  offset: 0,
+};
 
 export interface Sql {
   readonly text: string;
@@ -37,12 +50,15 @@ export function sqlOf(served: ServedView, question: Question): Sql {
   const below = question.filters.filter((filter) => goesBelow(view, filter, rolledUp !== null));
   const above = question.filters.filter((filter) => !below.includes(filter));
   const onKeys = () => below.map((filter) => condition(view, filter, (column) => keySql(view, column), params));
-  const base = where(`SELECT ${partialColumns(view)} FROM ${served.base}`, onKeys());
-  const delta = where(`SELECT ${partialColumns(view)} FROM ${served.delta}`, [
-    `__stretch < ${parameter(params, served.upto)}::INTEGER`,
-    ...onKeys(),
-  ]);
-  const partials = `${base} UNION ALL ${delta}`;
+  const columns = partialColumns(view);
+  const base = () => where(`SELECT ${columns} FROM ${served.base}`, onKeys());
+  const delta = () =>
+    where(`SELECT ${columns} FROM ${served.delta}`, [
+      `__stretch < ${parameter(params, served.upto)}::INTEGER`,
+      ...onKeys(),
+    ]);
+  const partials =
+    question.layer === null ? `${base()} UNION ALL ${delta()}` : question.layer === "batch" ? base() : delta();
   const rows = rolledUp ? rolledUpSql(view, rolledUp, partials) : rowsOf(view, partials);
   const shown = rolledUp ? rolledUp.columns.map(({ name }) => name) : view.columns.map(({ name }) => name);
   const named = (name: string) => {

@@ -1,10 +1,15 @@
 import { formatPosition, offsetAt, places, positionOf } from "../shared/position.ts";
 import type { Alert } from "../shared/store/alerts.ts";
+import type { VersionManifest } from "../shared/store/layout.ts";
 import type { Answering } from "./answer.ts";
 import { metaOf } from "./answer.ts";
 
 /** What is served now, and how far the log is ahead of it. */
-export function statusOf({ follower, freshness, now }: Answering, alerts: readonly Alert[]) {
+export function statusOf(
+  { follower, freshness, now }: Answering,
+  alerts: readonly Alert[],
+  versions: readonly VersionManifest[] = [],
+) {
   const served = follower.pin();
   try {
     const { manifest } = served;
@@ -32,6 +37,9 @@ export function statusOf({ follower, freshness, now }: Answering, alerts: readon
         };
       }),
       alerts,
+      versions: versions.map(({ number, createdAt, cause, events, cut, proof }) => {
+        return { number, createdAt, cause, events, cut: formatPosition(cut), proof };
+      }),
       views: [...served.views.values()].map(({ definition, failed, damaged }) => ({
         name: definition.name,
         streams: definition.streams,

@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import { typesText } from "../../serving/client/types-text.ts";
+import { typesText } from "../../serving/types-text.ts";
 import { makeDefinition } from "../../shared/project/definition.ts";
 import type { Context } from "../context.ts";
 import type { VerbArgs } from "../verb.ts";

@@ -1,8 +1,10 @@
 /** Status, probes, metrics, the page and the description of all this. */
 import type { FastifyInstance } from "fastify";
 import { formatPosition } from "../../shared/position.ts";
+import { isKnown } from "../entity-tag.ts";
+import { KeptVersions } from "../kept-versions.ts";
 import type { Metrics } from "../metrics.ts";
-import { page } from "../page.ts";
+import { policy, readAssets } from "../page/assets.ts";
 import { problem } from "../problem.ts";
 import { statusOf } from "../status.ts";
 import { type HttpOptions, refuse, route } from "./route.ts";
@@ -12,6 +14,7 @@ const state = { type: "object", required: ["status"], properties: { status: { ty
 
 export function operationRoutes(app: FastifyInstance, options: HttpOptions, metrics: Metrics): void {
   const { follower } = options;
+  const kept = new KeptVersions(options.store);
   route(app, {
     method: "GET",
     url: "/v1/status",
@@ -20,7 +23,7 @@ export function operationRoutes(app: FastifyInstance, options: HttpOptions, metr
       summary: "What is served, how far the log is ahead of it, and what is wrong",
       response: { 200: jsonResponse("the status", { type: "object" }), ...problems(401, 403, 421, 429) },
     },
-    handler: async (_request, reply) => reply.send(statusOf(options, await options.alerts())),
+    handler: async (_request, reply) => reply.send(statusOf(options, await options.alerts(), await kept.list())),
   });
   route(app, {
     method: "GET",
@@ -55,15 +58,18 @@ export function operationRoutes(app: FastifyInstance, options: HttpOptions, metr
       return reply.send({ status: "ready", position: formatPosition(follower.position) });
     },
   });
-  route(app, {
-    method: "GET",
-    url: "/",
-    schema: { hide: true },
-    handler: async (_request, reply) => {
-      reply.header("Content-Security-Policy", page.policy);
-      return reply.type("text/html; charset=utf-8").send(page.html);
-    },
-  });
+  for (const [url, { type, body, tag }] of readAssets()) {
+    route(app, {
+      method: "GET",
+      url,
+      schema: { hide: true },
+      handler: async (request, reply) => {
+        reply.header("ETag", tag).header("Content-Security-Policy", policy);
+        if (isKnown(tag, request.headers["if-none-match"])) return reply.code(304).send();
+        return reply.type(type).send(body);
+      },
+    });
+  }
   route(app, {
     method: "GET",
     url: "/openapi.json",

@@ -4,7 +4,7 @@ import { ApiError, type Change, type Client, connect } from "../../serving/clien
 import { parseExactly } from "../../serving/client/numbers.ts";
 import { furthest } from "../../serving/client/positions.ts";
 import { queryOf } from "../../serving/client/question.ts";
-import { typesText } from "../../serving/client/types-text.ts";
+import { typesText } from "../../serving/types-text.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { World } from "../pipeline/world.ts";

@@ -122,7 +122,7 @@ class Flooding {
       response = await fetch(`${url}/v1/streams/events/events`, {
         method: "POST",
         headers: { "content-type": "application/x-ndjson", "idempotency-key": key },
-        body,
+        body: new Uint8Array(body),
         signal: AbortSignal.timeout(requestMsMax),
       });
       await response.arrayBuffer();

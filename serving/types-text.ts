@@ -1,6 +1,6 @@
 /** A definition's views and streams as TypeScript, for the client. */
-import { listElementOf, structFieldsOf } from "../../shared/compiler/types.ts";
-import type { Definition, FieldDefinition, ViewDefinition } from "../../shared/definition.ts";
+import { listElementOf, structFieldsOf } from "../shared/compiler/types.ts";
+import type { Definition, FieldDefinition, ViewDefinition } from "../shared/definition.ts";
 
 export function typesText({ project, streams, views }: Definition): string {
   const name = project.replaceAll(/[\r\n]/g, " ");

@@ -1,0 +1,97 @@
+/** The dashboard: asks, and puts what comes into its places. */
+import { ApiError, type ViewInfo } from "../client/client.ts";
+import { keepKey, open, type Status } from "./api.ts";
+import { byId, h } from "./dom.ts";
+import { picture, Rate } from "./picture.ts";
+import { sqlBox } from "./sql.ts";
+import { streamsTable, versionsTable } from "./streams.ts";
+import { ViewPanel } from "./view.ts";
+import { duration } from "./words.ts";
+
+const everyMs = 1000;
+const client = open();
+const rate = new Rate();
+let panel: ViewPanel | null = null;
+let listed = "";
+
+function trouble(error: unknown): void {
+  const line = byId("trouble");
+  line.hidden = error === null;
+  line.textContent = error === null ? "" : (error as Error).message;
+  const locked = error instanceof ApiError && (error.status === 401 || error.status === 403);
+  if (locked) byId("key").hidden = false;
+}
+
+async function look(): Promise<void> {
+  const status = await client.status<Status>();
+  rate.note(Date.now(), status.events.batch + status.events.speed);
+  const { version, lagMs, complaint, alerts } = status;
+  byId("state").textContent =
+    `version ${version}, ${lagMs === null ? "lag unknown" : `${duration(lagMs)} behind the log`}`;
+  byId("picture").replaceChildren(...picture(status, rate.perSecond));
+  byId("streams").replaceChildren(streamsTable(status));
+  byId("list").replaceChildren(versionsTable(status));
+  const wrong = [
+    ...(complaint ? [complaint] : []),
+    ...alerts.map(({ role, code, message }) => `${role}: ${message ?? code}`),
+  ];
+  trouble(wrong.length > 0 ? new Error(wrong.join("; ")) : null);
+  const { data: views } = await client.views();
+  const names = JSON.stringify(views);
+  if (names === listed) return;
+  listed = names;
+  showViews(views);
+  byId("box").replaceChildren(sqlBox(client, views));
+}
+
+function showViews(views: readonly ViewInfo[]): void {
+  if (views.length === 0) {
+    byId("view").replaceChildren(h("p", { class: "soft" }, "There are no views yet: write one in views/."));
+    return;
+  }
+  const tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "views" });
+  const body = h("div", { role: "tabpanel" });
+  const choose = (view: ViewInfo) => {
+    panel?.close();
+    panel = new ViewPanel(client, view, trouble);
+    body.replaceChildren(panel.element);
+    body.setAttribute("aria-label", view.name);
+    history.replaceState(null, "", `?view=${encodeURIComponent(view.name)}${location.hash}`);
+    for (const tab of tabs.children) {
+      const own = tab.textContent === view.name;
+      tab.setAttribute("aria-selected", String(own));
+      tab.setAttribute("tabindex", own ? "0" : "-1");
+    }
+  };
+  const arrows = (event: KeyboardEvent) => {
+    const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+    const all = [...tabs.children] as HTMLElement[];
+    const at = all.indexOf(document.activeElement as HTMLElement);
+    if (step === 0 || at < 0) return;
+    const next = all[(at + step + all.length) % all.length]!;
+    next.focus();
+    next.click();
+  };
+  tabs.addEventListener("keydown", arrows);
+  tabs.append(
+    ...views.map((view) => h("button", { type: "button", role: "tab", onclick: () => choose(view) }, view.name)),
+  );
+  byId("view").replaceChildren(tabs, body);
+  const wanted = new URLSearchParams(location.search).get("view");
+  choose(views.find(({ name }) => name === wanted) ?? views[0]!);
+}
+
+byId("key").addEventListener("submit", (event) => {
+  event.preventDefault();
+  keepKey(String(new FormData(event.target as HTMLFormElement).get("key")).trim());
+  location.reload();
+});
+
+async function run(): Promise<void> {
+  for (;;) {
+    if (!document.hidden) await look().catch(trouble);
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
+
+void run();
