@@ -112,7 +112,13 @@ export class QueryChild {
   }
 
   kill(): void {
+    this.#alive = false;
     this.#process.kill("SIGKILL");
+  }
+
+  /** Ends it where it has kept so much that the next query would pay for the last one. */
+  async rest(): Promise<void> {
+    if (this.#alive && (await this.#resident()) > this.#limits.residentMax / 2) this.kill();
   }
 
   /** Resident bytes; 0 where the system does not tell. */

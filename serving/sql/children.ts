@@ -40,6 +40,7 @@ export class Children {
     try {
       return await child.ask(ask, signal);
     } finally {
+      await child.rest();
       this.#running.delete(client);
       if (child.alive) this.#free.push(child);
       this.#next();
