@@ -13,7 +13,7 @@ import { KeyFile } from "./access/keys.ts";
 import { Follower } from "./follower.ts";
 import { Freshness } from "./freshness.ts";
 import { httpApi } from "./http.ts";
-import { Ingest } from "./ingest.ts";
+import { Ingest } from "./ingest/ingest.ts";
 import { Feeds } from "./live/feed.ts";
 import { SessionPool } from "./pool.ts";
 import type { HttpLimits } from "./routes/route.ts";

@@ -6,7 +6,7 @@ import type { Alert } from "../../shared/store/alerts.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { Access } from "../access/guard.ts";
 import type { Answering, Meta } from "../answer.ts";
-import type { Ingest } from "../ingest.ts";
+import type { Ingest } from "../ingest/ingest.ts";
 import type { Feeds } from "../live/feed.ts";
 import { type Problem, problem, Refusal } from "../problem.ts";
 import type { Queries } from "../sql/queries.ts";

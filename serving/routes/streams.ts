@@ -1,16 +1,16 @@
 /** Events in. */
 import type { FastifyInstance } from "fastify";
+import { eventsOf, eventTypes } from "../ingest/bodies.ts";
 import { problem } from "../problem.ts";
 import { goneSignal, type HttpOptions, refuse, route } from "./route.ts";
 import { ingestedSchema, jsonResponse, problems } from "./schemas.ts";
 
 const bytesMax = 16 << 20;
-const taken = ["application/json", "application/x-ndjson", "application/ndjson"];
 
 export function streamRoutes(app: FastifyInstance, options: HttpOptions): void {
   // as bytes: what is appended is what was sent, digit by digit
   app.removeContentTypeParser(["application/json", "text/plain"]);
-  app.addContentTypeParser(taken, { parseAs: "buffer", bodyLimit: bytesMax }, (_request, body, done) =>
+  app.addContentTypeParser(eventTypes, { parseAs: "buffer", bodyLimit: bytesMax }, (_request, body, done) =>
     done(null, body),
   );
   route(app, {
@@ -20,6 +20,9 @@ export function streamRoutes(app: FastifyInstance, options: HttpOptions): void {
     bodyLimit: bytesMax,
     schema: {
       summary: "Append events; answers once they are durable",
+      description:
+        "A JSON event or an array of them, NDJSON, CloudEvents (structured, batch, or binary by ce- headers), or an Arrow IPC stream",
+      consumes: eventTypes,
       params: { type: "object", required: ["stream"], properties: { stream: { type: "string" } } },
       headers: {
         type: "object",
@@ -43,14 +46,16 @@ export function streamRoutes(app: FastifyInstance, options: HttpOptions): void {
       const { stream: name } = request.params as { stream: string };
       const stream = options.follower.streams.find((each) => each.name === name);
       if (!stream) return refuse(reply, problem(404, "NOT_FOUND", `there is no stream "${name}"`));
-      const type = request.headers["content-type"] ?? "";
-      if (!Buffer.isBuffer(request.body))
-        return refuse(reply, problem(415, "MEDIA_TYPE", "send application/json or application/x-ndjson"));
+      const type = (request.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
+      const { body } = request;
+      if (!Buffer.isBuffer(body) || !eventTypes.includes(type))
+        return refuse(reply, problem(415, "MEDIA_TYPE", `send one of: ${eventTypes.join(", ")}`));
       const key = request.headers["idempotency-key"];
       if (key !== undefined && !(typeof key === "string" && /^[\x21-\x7e]{1,200}$/.test(key)))
         return refuse(reply, problem(400, "USAGE", "Idempotency-Key: at most 200 characters, none of them a space"));
       const id = key ? `http:${key}` : null;
-      const found = await options.ingest.take(stream, request.body, type.includes("ndjson"), id, goneSignal(reply));
+      const read = () => eventsOf(type, body, request.headers);
+      const found = await options.ingest.take(stream, body.length, read, id, goneSignal(reply));
       if (found.position !== "") reply.header("Tidemark-Position", found.position);
       return reply.code(found.accepted === 0 && found.refused.length > 0 ? 422 : 200).send(found);
     },

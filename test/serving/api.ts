@@ -5,7 +5,7 @@ import { KeyFile } from "../../serving/access/keys.ts";
 import { Follower } from "../../serving/follower.ts";
 import { Freshness } from "../../serving/freshness.ts";
 import { httpApi } from "../../serving/http.ts";
-import { Ingest } from "../../serving/ingest.ts";
+import { Ingest } from "../../serving/ingest/ingest.ts";
 import { Feeds } from "../../serving/live/feed.ts";
 import { SessionPool } from "../../serving/pool.ts";
 import { Queries, type QueryLimits, queryLimits } from "../../serving/sql/queries.ts";

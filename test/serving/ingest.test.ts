@@ -2,7 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Follower } from "../../serving/follower.ts";
-import type { Ingested } from "../../serving/ingest.ts";
+import type { Ingested } from "../../serving/ingest/ingest.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";

@@ -1,0 +1,145 @@
+/** Events over HTTP: judged one by one, appended with a request id, answered once the log has them durably. */
+import { randomUUID } from "node:crypto";
+import { Decoder } from "../../shared/decode/decode.ts";
+import type { StreamDefinition } from "../../shared/definition.ts";
+import { TidemarkError } from "../../shared/errors.ts";
+import { appendPatiently } from "../../shared/ingest/append.ts";
+import { keyOf } from "../../shared/ingest/event-key.ts";
+import { ArrayBatch } from "../../shared/log/batch.ts";
+import type { Log, NewRecord } from "../../shared/log/log.ts";
+import { Partitioner, partitionOf } from "../../shared/log/partitioner.ts";
+import { formatPosition, positionOf } from "../../shared/position.ts";
+import { logStream } from "../../shared/store/origin.ts";
+import type { SessionPool } from "../pool.ts";
+import type { Incoming } from "./bodies.ts";
+
+/** Bytes under way to the log; beyond that clients are told to wait. */
+const underWayMax = 32 << 20;
+/** How long the log may fail before a client hears of it. Its client may then try the same request again. */
+const patienceMs = 5000;
+
+export interface Ingested {
+  readonly accepted: number;
+  /** Place in the request, and why: these are not appended. */
+  readonly refused: readonly { readonly index: number; readonly reason: string }[];
+  readonly position: string;
+}
+
+/** An event with its place in the request. */
+type Placed = Extract<Incoming, { readonly value: Buffer }> & { readonly index: number };
+
+interface Open {
+  readonly partitions: number;
+  readonly partitioner: Partitioner;
+  /** Of the server's own request, how many records each partition got. */
+  readonly sequences: Map<number, number>;
+}
+
+export class Ingest {
+  readonly #log: Log;
+  readonly #pool: SessionPool;
+  readonly #signal: AbortSignal;
+  /** Events without a request id of their client's go under this one. */
+  readonly #own = `serve-${randomUUID()}`;
+  readonly #open = new Map<string, Promise<Open>>();
+  #underWay = 0;
+
+  constructor(log: Log, pool: SessionPool, signal: AbortSignal) {
+    this.#log = log;
+    this.#pool = pool;
+    this.#signal = signal;
+  }
+
+  /**
+   * @param bytes of the request's body
+   * @param request the client's own id of the request: sent again under it, its events count once. An event's own id goes before it
+   * @param gone aborts when nobody waits for the answer any more
+   * @throws INGEST_BUSY; LOG_APPEND, LOG_UNREACHABLE; what `read` throws
+   */
+  async take(
+    stream: StreamDefinition,
+    bytes: number,
+    read: () => readonly Incoming[],
+    request: string | null,
+    gone: AbortSignal,
+  ): Promise<Ingested> {
+    if (this.#underWay + bytes > underWayMax && this.#underWay > 0) {
+      throw new TidemarkError("INGEST_BUSY", "events come in faster than the log takes them", "try again in a second");
+    }
+    this.#underWay += bytes;
+    try {
+      const incoming = read();
+      const unreadable = incoming.flatMap((each, index) => ("reason" in each ? [{ index, reason: each.reason }] : []));
+      const events = incoming.flatMap((each, index) => ("value" in each ? [{ ...each, index }] : []));
+      const refused = await this.#refusals(stream, events, gone);
+      const reasons = new Set(refused.map(({ index }) => index));
+      const good = events.filter(({ index }) => !reasons.has(index));
+      const records = await this.#records(stream, good, request);
+      const ends =
+        records.length === 0
+          ? new Map<number, number>()
+          : await appendPatiently(this.#log, logStream(stream), records, patienceMs, this.#signal);
+      const position = positionOf([...ends].map(([partition, offset]) => ({ stream: stream.name, partition, offset })));
+      return {
+        accepted: good.length,
+        refused: [...unreadable, ...refused].sort((left, right) => left.index - right.index),
+        position: formatPosition(position),
+      };
+    } finally {
+      this.#underWay -= bytes;
+    }
+  }
+
+  /** What would be a dead letter is refused here, where its sender still hears of it. */
+  async #refusals(
+    stream: StreamDefinition,
+    events: readonly Placed[],
+    gone: AbortSignal,
+  ): Promise<Ingested["refused"]> {
+    if (events.length === 0) return [];
+    const records = events.map(({ value }, offset) => ({ offset, timestamp: 0, key: null, value }));
+    const session = await this.#pool.take();
+    try {
+      // it waited too long for its turn: work for nobody would make the others wait, too
+      if (gone.aborted) throw new TidemarkError("INGEST_BUSY", "the client has gone", "send it again");
+      const decoded = await new Decoder(session, stream).decode([new ArrayBatch(0, 0, events.length, records)]);
+      await decoded.drop();
+      return decoded.dead.map(({ offset, reason }) => ({ index: events[offset]!.index, reason }));
+    } finally {
+      this.#pool.giveBack(session);
+    }
+  }
+
+  async #records(stream: StreamDefinition, events: readonly Placed[], request: string | null): Promise<NewRecord[]> {
+    const { partitions, partitioner, sequences } = await this.#opened(stream);
+    // a request that is sent again must go the same ways
+    const [chooser, counts] = request === null ? [partitioner, sequences] : [new Partitioner(partitions), new Map()];
+    return events.map(({ value, id }) => {
+      const key = keyOf(stream, value);
+      // an event with an id of its own goes the same way whatever comes beside it
+      if (id !== undefined)
+        return {
+          partition: partitionOf(key ?? Buffer.from(id), partitions),
+          key,
+          value,
+          id: { request: id, sequence: 0 },
+        };
+      const record = chooser.record(key, value);
+      const sequence = counts.get(record.partition) ?? 0;
+      counts.set(record.partition, sequence + 1);
+      return { ...record, id: { request: request ?? this.#own, sequence } };
+    });
+  }
+
+  #opened(stream: StreamDefinition): Promise<Open> {
+    let found = this.#open.get(stream.topic);
+    if (!found) {
+      found = this.#log.ensure({ ...logStream(stream), existing: true }).then(({ first }) => {
+        return { partitions: first.length, partitioner: new Partitioner(first.length), sequences: new Map() };
+      });
+      found.catch(() => this.#open.delete(stream.topic));
+      this.#open.set(stream.topic, found);
+    }
+    return found;
+  }
+}
