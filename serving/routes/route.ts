@@ -36,7 +36,7 @@ export interface HttpLimits {
   readonly cors: readonly string[];
 }
 
-const all: readonly HTTPMethods[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+const all: readonly HTTPMethods[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"];
 
 /** A route; any other method at its address is told which there are. */
 export function route(app: FastifyInstance, options: RouteOptions & { readonly method: HTTPMethods }): void {
