@@ -15,6 +15,7 @@ import { Freshness } from "./freshness.ts";
 import { httpApi } from "./http.ts";
 import { Ingest } from "./ingest/ingest.ts";
 import { Feeds } from "./live/feed.ts";
+import { ReadModels } from "./model/read-models.ts";
 import { SessionPool } from "./pool.ts";
 import type { HttpLimits } from "./routes/route.ts";
 import { Queries, queryLimits } from "./sql/queries.ts";
@@ -60,13 +61,15 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const freshness = new Freshness();
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
-  const queries = new Queries({ follower, pool, freshness, now }, store, queryLimits, say);
+  const models = new ReadModels(store, follower, await duck.session(), say);
+  const queries = new Queries({ follower, pool, freshness, models, now }, store, queryLimits, say);
   const app = httpApi({
     store,
     log: options.log,
     follower,
     pool,
     freshness,
+    models,
     now,
     queries,
     feeds: new Feeds(store, follower, pool, both, say),
@@ -78,7 +81,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
     ingest: new Ingest(options.log, pool, both),
     alerts: () => alertsIn(store),
   });
-  const loops = [follower.run(followMs, both), lookAtLog(options, follower, freshness, both)];
+  const loops = [follower.run(followMs, both), models.run(both), lookAtLog(options, follower, freshness, both)];
   try {
     options.onListening?.(await listen(app, options.host, options.port));
     await Promise.race([Promise.all(loops), aborted(both)]);
@@ -89,6 +92,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
     clearTimeout(impatience);
     await Promise.allSettled(loops);
     await queries.close();
+    await models.close();
     await follower.close();
     pool.close();
     duck.close();

@@ -106,6 +106,11 @@ export class Follower {
     return this.#current!.manifest;
   }
 
+  /** The version that is served next, while its delta catches up. */
+  get upcoming(): VersionManifest | null {
+    return this.#next?.manifest ?? null;
+  }
+
   get streams(): readonly StreamDefinition[] {
     return this.manifest.definition.streams;
   }

@@ -8,6 +8,8 @@ export interface Format {
   readonly mediaType: string;
   /** @param meta what the answer says of itself; only JSON has a place for it, the others say it in headers */
   readonly encode: (rows: Rows, meta: object) => AsyncGenerator<string | Uint8Array>;
+  /** The same of rows that are JSON already; absent: the format is another one. */
+  readonly ofJson?: (rows: readonly string[], meta: object) => string;
 }
 
 const json: Format = {
@@ -21,6 +23,7 @@ const json: Format = {
     }
     yield `],"meta":${JSON.stringify(meta)}}\n`;
   },
+  ofJson: (rows, meta) => `{"data":[${rows.join(",")}],"meta":${JSON.stringify(meta)}}\n`,
 };
 
 const ndjson: Format = {
@@ -28,6 +31,7 @@ const ndjson: Format = {
   async *encode({ columns, chunks }) {
     for await (const chunk of chunks) yield chunk.map((row) => `${jsonRow(columns, row)}\n`).join("");
   },
+  ofJson: (rows) => rows.map((row) => `${row}\n`).join(""),
 };
 
 const csv: Format = {

@@ -3,7 +3,7 @@ import type { ViewColumn, ViewDefinition } from "../../shared/definition.ts";
 import type { Param } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { condition, type Filter } from "../filters.ts";
-import { groupKeys } from "../live/changed-rows.ts";
+import { groupKeys } from "../groups.ts";
 import { parseQuestion } from "../parse-question.ts";
 import { keySql } from "../roll-up.ts";
 

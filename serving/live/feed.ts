@@ -6,8 +6,9 @@ import type { VersionManifest } from "../../shared/store/layout.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { Filter } from "../filters.ts";
 import type { Follower } from "../follower.ts";
+import { hasKnownRows } from "../groups.ts";
 import type { SessionPool } from "../pool.ts";
-import { changedRows, hasKnownRows } from "./changed-rows.ts";
+import { changedRows } from "./changed-rows.ts";
 
 /** One server-sent event. */
 export interface Told {
@@ -160,7 +161,8 @@ export class Feeds {
       await session.inZone(served.manifest.definition.timezone);
       const changes = await changedRows(this.#store, session, served, view, since, filters);
       if (!changes) return reset(position);
-      const { rows, removed } = changes;
+      const rows = [...changes.rows.values()];
+      const removed = changes.none;
       const data = `{"position":${JSON.stringify(formatPosition(position))},"version":${served.manifest.number},"rows":[${rows.join(",")}],"removed":[${removed.join(",")}]}`;
       return { event: "rows", position, data, empty: rows.length + removed.length === 0 };
     } finally {

@@ -3,7 +3,7 @@ import { PassThrough } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { TidemarkError } from "../../shared/errors.ts";
 import { formatPosition, type Position, parsePosition } from "../../shared/position.ts";
-import { hasKnownRows } from "../live/changed-rows.ts";
+import { hasKnownRows } from "../groups.ts";
 import type { Told } from "../live/feed.ts";
 import { parseQuestion } from "../parse-question.ts";
 import { goneSignal, type HttpOptions, pairsOf, route } from "./route.ts";

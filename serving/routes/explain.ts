@@ -11,7 +11,7 @@ import { type ChangedRow, diffBetween } from "../explain/diff.ts";
 import { eventsOf } from "../explain/events.ts";
 import { explainRow, type Made } from "../explain/explain.ts";
 import { type Group, parseGroup } from "../explain/group.ts";
-import { hasKnownRows } from "../live/changed-rows.ts";
+import { hasKnownRows } from "../groups.ts";
 import type { Served } from "../loaded.ts";
 import { OneAtATime } from "../one-at-a-time.ts";
 import { goneSignal, type HttpOptions, pairsOf, route, stamped } from "./route.ts";

@@ -67,7 +67,9 @@ export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
       gone.addEventListener("abort", abandon, { once: true });
       if (gone.aborted) abandon();
       reply.header("ETag", tagOf(snapshot));
-      return stamped(reply, meta).type(format.mediaType).send(Readable.from(body));
+      return stamped(reply, meta)
+        .type(format.mediaType)
+        .send(typeof body === "string" ? body : Readable.from(body));
     },
   });
 }

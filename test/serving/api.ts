@@ -7,6 +7,7 @@ import { Freshness } from "../../serving/freshness.ts";
 import { httpApi } from "../../serving/http.ts";
 import { Ingest } from "../../serving/ingest/ingest.ts";
 import { Feeds } from "../../serving/live/feed.ts";
+import { ReadModels } from "../../serving/model/read-models.ts";
 import { SessionPool } from "../../serving/pool.ts";
 import { Queries, type QueryLimits, queryLimits } from "../../serving/sql/queries.ts";
 import { alertsIn } from "../../shared/store/alerts.ts";
@@ -17,6 +18,7 @@ export interface Api {
   readonly follower: Follower;
   readonly pool: SessionPool;
   readonly freshness: Freshness;
+  readonly models: ReadModels | null;
   /** Aborts as a server that stops does. */
   readonly stop: AbortController;
   close(): Promise<void>;
@@ -26,6 +28,8 @@ interface ApiOptions {
   readonly waitMsMax?: number;
   readonly say?: (line: string) => void;
   readonly limits?: QueryLimits;
+  /** With read models; `api.models.look()` follows. */
+  readonly models?: boolean;
   readonly keyFile?: string;
   readonly hosts?: readonly string[];
   readonly requestsPerSecond?: number;
@@ -42,7 +46,7 @@ const noQueries: QueryLimits = { ...queryLimits, children: 0 };
  */
 export async function openApi(
   world: World,
-  { waitMsMax = 60, say = world.say, limits = noQueries, ...access }: ApiOptions = {},
+  { waitMsMax = 60, say = world.say, limits = noQueries, models: wanted = false, ...access }: ApiOptions = {},
 ): Promise<Api> {
   const {
     keyFile = join(world.store.root, "no-keys.json"),
@@ -51,16 +55,23 @@ export async function openApi(
     cors = [],
   } = access;
   const follower = await Follower.open(world.store, world.duck, say);
+  const models = wanted ? new ReadModels(world.store, follower, await world.duck.session(), say) : null;
   const pool = await SessionPool.open(world.duck, 2);
   const freshness = new Freshness();
   const stop = new AbortController();
-  const queries = new Queries({ follower, pool, freshness, now: () => world.now }, world.store, limits, say);
+  const queries = new Queries(
+    { follower, pool, freshness, models: null, now: () => world.now },
+    world.store,
+    limits,
+    say,
+  );
   const app = httpApi({
     store: world.store,
     log: world.log,
     follower,
     pool,
     freshness,
+    models,
     queries,
     feeds: new Feeds(world.store, follower, pool, stop.signal, say),
     access: { keys: await KeyFile.open(keyFile, say), hosts, now: () => world.now },
@@ -77,8 +88,9 @@ export async function openApi(
     app.server.closeAllConnections();
     await app.close();
     await queries.close();
+    await models?.close();
     pool.close();
     await follower.close();
   };
-  return { app, follower, pool, freshness, stop, close };
+  return { app, follower, pool, freshness, models, stop, close };
 }

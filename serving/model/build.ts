@@ -1,0 +1,63 @@
+/** The thread that makes read models of a version's views: it reads their files, which it checks first, and leaves serving its time. */
+import { parentPort, workerData } from "node:worker_threads";
+import { noPartials, partialColumns, rowsOf } from "../../shared/compiler/texts.ts";
+import type { ViewDefinition } from "../../shared/definition.ts";
+import { Duck, quoteText } from "../../shared/duckdb/duck.ts";
+import { messageOf } from "../../shared/errors.ts";
+import { checkFile, type FileRef } from "../../shared/store/store.ts";
+import { keyColumns, keyOf } from "../groups.ts";
+import { jsonRow } from "../json.ts";
+import { rowsFrom } from "../rows.ts";
+import { ModelFile } from "./model-file.ts";
+
+export interface BuildOrder {
+  readonly timezone: string;
+  readonly memoryLimit: string;
+  readonly tempDir: string;
+  readonly views: readonly {
+    readonly definition: ViewDefinition;
+    readonly files: readonly (FileRef & { readonly path: string })[];
+    /** Where its model goes. */
+    readonly path: string;
+  }[];
+}
+
+/** Of a view: its model is there, or why it is not. */
+export interface BuildReport {
+  readonly view: string;
+  readonly failure: string | null;
+}
+
+const order = workerData as BuildOrder;
+const duck = await Duck.open({
+  memoryLimit: order.memoryLimit,
+  tempDir: order.tempDir,
+  threads: 1,
+  timezone: order.timezone,
+});
+for (const view of order.views) {
+  const failure = await build(view).then(
+    () => null,
+    (error: unknown) => messageOf(error),
+  );
+  parentPort!.postMessage({ view: view.definition.name, failure } satisfies BuildReport);
+}
+duck.close();
+
+async function build({ definition, files, path }: BuildOrder["views"][number]): Promise<void> {
+  for (const file of files) await checkFile(file.path, file);
+  const paths = files.map((file) => quoteText(file.path)).join(", ");
+  const partials =
+    files.length === 0 ? noPartials(definition) : `SELECT ${partialColumns(definition)} FROM read_parquet([${paths}])`;
+  const columns = keyColumns(definition);
+  const session = await duck.session();
+  const model = new ModelFile(path, { readOnly: false });
+  try {
+    const { chunks } = await rowsFrom(session, rowsOf(definition, partials), []);
+    for await (const rows of chunks)
+      model.put(rows.map((row) => [keyOf(definition, columns, row), jsonRow(definition.columns, row)] as const));
+  } finally {
+    await model.close();
+    session.close();
+  }
+}

@@ -1,0 +1,214 @@
+/**
+ * Rows by their keys, for whoever asks for just one: DuckDB needs a millisecond for that, whatever the index. A file holds the rows of the version as
+ * it was made; what the delta touches lies over it, in memory, made again in one query as entries come. A model answers only at the very
+ * position that it stands at; anything else is asked of DuckDB.
+ */
+import { rmSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { Session } from "../../shared/duckdb/duck.ts";
+import { messageOf } from "../../shared/errors.ts";
+import { pause } from "../../shared/pause.ts";
+import { equals, type Position } from "../../shared/position.ts";
+import type { VersionManifest } from "../../shared/store/layout.ts";
+import { versionFiles } from "../../shared/store/partials.ts";
+import type { Store } from "../../shared/store/store.ts";
+import { snapshotName } from "../answer.ts";
+import type { Follower } from "../follower.ts";
+import { groupKeys, hasKnownRows, rowsOfGroups } from "../groups.ts";
+import type { Served, ServedView } from "../loaded.ts";
+import type { Question } from "../query.ts";
+import type { BuildOrder, BuildReport } from "./build.ts";
+import { ModelFile } from "./model-file.ts";
+import { modelKey } from "./model-key.ts";
+
+/** More groups over the file than this, of one view, and it is left to DuckDB. */
+const overMax = 300_000;
+/** Between two looks; and of the time that a look takes, so much is left to others. */
+const everyMs = 15;
+const restShare = 4;
+
+/** What is known of a view above its version's file. */
+interface Over {
+  /** The delta's table, and how far it is in here. */
+  readonly table: string;
+  readonly upto: number;
+  /** JSON of keys → JSON of the row; null: there is none. Null altogether: too many. */
+  readonly rows: Map<string, string | null> | null;
+}
+
+/** The models of one version. */
+interface Models {
+  readonly name: string;
+  readonly folder: string;
+  readonly worker: Worker;
+  readonly files: Map<string, ModelFile>;
+  over: ReadonlyMap<string, Over>;
+  /** Where `over` stands; null: nowhere yet. */
+  position: Position | null;
+}
+
+export class ReadModels {
+  readonly #store: Store;
+  readonly #follower: Follower;
+  readonly #session: Session;
+  readonly #say: (line: string) => void;
+  #models: Models | null = null;
+  /** Of the version that will be served next. */
+  #next: Models | null = null;
+
+  /** @param session of its own */
+  constructor(store: Store, follower: Follower, session: Session, say: (line: string) => void) {
+    this.#store = store;
+    this.#follower = follower;
+    this.#session = session;
+    this.#say = say;
+  }
+
+  /**
+   * The row that a question asks for, as JSON; null: there is no such row. Undefined: the question is another one, or no model stands where
+   * `served` does.
+   */
+  lookup(served: Served, view: ServedView, question: Question): string | null | undefined {
+    const models = this.#models;
+    if (models?.name !== nameOf(served.manifest) || !models.position || !equals(models.position, served.position))
+      return undefined;
+    const name = view.definition.name;
+    const file = models.files.get(name);
+    const over = models.over.get(name)?.rows;
+    if (!file || !over) return undefined;
+    const key = modelKey(view.definition, question);
+    if (key === null) return undefined;
+    const found = over.get(key);
+    return found === undefined ? (file.get(key) ?? null) : found;
+  }
+
+  /** Views that a model stands ready for. */
+  get ready(): number {
+    return this.#models?.files.size ?? 0;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const began = performance.now();
+      await this.look().catch((error: unknown) =>
+        this.#say(`serve: single rows are asked of DuckDB: ${messageOf(error)}`),
+      );
+      await pause(Math.max(everyMs, (performance.now() - began) * restShare), signal);
+    }
+  }
+
+  /** Follows what is served, one step. */
+  async look(): Promise<void> {
+    const { upcoming, manifest } = this.#follower;
+    if (upcoming && this.#next?.name !== nameOf(upcoming)) {
+      this.#drop(this.#next);
+      this.#next = await this.#build(upcoming);
+    }
+    if (this.#models?.name !== nameOf(manifest)) {
+      this.#drop(this.#models);
+      const made = this.#next?.name === nameOf(manifest);
+      this.#models = made ? this.#next : await this.#build(manifest);
+      if (made) this.#next = null;
+    }
+    const models = this.#models!;
+    if (models.files.size === 0 || (models.position && equals(models.position, this.#follower.position))) return;
+    const served = this.#follower.pin();
+    try {
+      if (nameOf(served.manifest) === models.name) await this.#refresh(models, served);
+    } finally {
+      served.release();
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const models of [this.#models, this.#next]) await this.#drop(models);
+    this.#models = null;
+    this.#next = null;
+  }
+
+  async #refresh(models: Models, served: Served): Promise<void> {
+    // while rows are replaced it stands nowhere
+    models.position = null;
+    await this.#session.inZone(served.manifest.definition.timezone);
+    const fresh = new Map<string, Over>();
+    for (const view of served.views.values()) {
+      const { name } = view.definition;
+      if (!models.files.has(name)) continue;
+      const before = models.over.get(name);
+      fresh.set(name, await this.#overOf(view, before?.table === view.delta ? before : undefined));
+    }
+    models.over = fresh;
+    models.position = served.position;
+  }
+
+  /** @param before what is there already of the same table */
+  async #overOf(view: ServedView, before: Over | undefined): Promise<Over> {
+    const { definition, delta, upto } = view;
+    if (before?.upto === upto || (before && before.rows === null)) return { table: delta, upto, rows: before.rows };
+    const keys = groupKeys(definition).join(", ") || "1 AS one";
+    const touched = `SELECT DISTINCT ${keys} FROM ${delta} WHERE __stretch >= ${before?.upto ?? 0} AND __stretch < ${upto}`;
+    const groups = Number(await this.#session.value(`SELECT count(*) FROM (${touched})`));
+    const known = before?.rows?.size ?? 0;
+    if (groups + known > overMax) return { table: delta, upto, rows: null };
+    const rows = before?.rows ?? new Map<string, string | null>();
+    if (groups === 0) return { table: delta, upto, rows };
+    const found = await rowsOfGroups(this.#session, view, touched);
+    // in place, for a copy would cost more than the entry
+    for (const [key, row] of found.rows) rows.set(key, row);
+    for (const key of found.none) rows.set(key, null);
+    return { table: delta, upto, rows };
+  }
+
+  async #build(manifest: VersionManifest): Promise<Models> {
+    const folder = this.#store.scratch("model");
+    await mkdir(folder, { recursive: true });
+    const answerable = manifest.definition.views.filter(
+      (view) => hasKnownRows(view) && !manifest.views[view.name]?.failed,
+    );
+    const order: BuildOrder = {
+      timezone: manifest.definition.timezone,
+      memoryLimit: "512MB",
+      tempDir: join(folder, "spill"),
+      views: answerable.map((definition, i) => ({
+        definition,
+        files: versionFiles(manifest, definition.name).map((file) => ({ ...file, path: this.#store.path(file.name) })),
+        path: join(folder, `${i}.mdb`),
+      })),
+    };
+    const source = import.meta.url.endsWith(".ts");
+    const worker = new Worker(new URL(source ? "./build.ts" : "./build.js", import.meta.url), {
+      workerData: order,
+      ...(source ? { execArgv: ["--import", "jiti/register"] } : {}),
+    });
+    const models: Models = {
+      name: nameOf(manifest),
+      folder,
+      worker,
+      files: new Map(),
+      over: new Map(),
+      position: null,
+    };
+    worker.on("message", ({ view, failure }: BuildReport) => {
+      if (failure !== null) return this.#say(`serve: single rows of ${view} are asked of DuckDB: ${failure}`);
+      const path = order.views.find(({ definition }) => definition.name === view)!.path;
+      models.files.set(view, new ModelFile(path, { readOnly: true }));
+      // its delta is not in `over` yet
+      models.position = null;
+    });
+    worker.on("error", (error) => this.#say(`serve: single rows are asked of DuckDB: ${messageOf(error)}`));
+    return models;
+  }
+
+  async #drop(models: Models | null): Promise<void> {
+    if (!models) return;
+    await models.worker.terminate();
+    for (const file of models.files.values()) await file.close();
+    rmSync(models.folder, { recursive: true, force: true });
+  }
+}
+
+function nameOf(manifest: VersionManifest): string {
+  return snapshotName({ manifest, position: manifest.cut });
+}
