@@ -44,7 +44,7 @@ export function httpApi(options: HttpOptions): FastifyInstance {
     },
   });
   // known, so that they are told what there is instead; what they bring along is not read
-  for (const method of ["TRACE", "QUERY"]) app.addHttpMethod(method, { hasBody: false });
+  for (const method of ["TRACE", "QUERY"]) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
   const metrics = new Metrics();
   app.addHook("onResponse", async (request, reply) => {
     metrics.answered(request.routeOptions.url ?? "none", reply.statusCode, reply.elapsedTime);

@@ -128,6 +128,7 @@ describe("the API", () => {
         view: "shops",
         position: "sales@0:15,1:15",
         version: 1,
+        verifiedUpTo: null,
         lagMs: null,
         events: { batch: 20, speed: 10 },
         dead: 0,
@@ -299,8 +300,17 @@ describe("the API", () => {
       const response = await get("/");
       expect(response.headers["content-type"]).toBe("text/html; charset=utf-8");
       expect(response.headers["content-security-policy"]).toMatch(/default-src 'none'/);
-      expect(response.body).not.toMatch(/(src|href)=/);
-      expect(response.body.length).toBeLessThan(10_000);
+      expect(response.body).not.toMatch(/(src|href)="(?!\/assets\/|#|data:)/);
+      for (const path of ["/assets/style.css", "/assets/dashboard/main.js"])
+        expect(response.body).toContain(`"${path}"`);
+      expect((await get("/assets/style.css")).headers["content-type"]).toBe("text/css; charset=utf-8");
+      for (const path of [
+        "/assets/",
+        "/assets/../package.json",
+        "/assets/%2e%2e/%2e%2e/package.json",
+        "/assets/client/..%2f..%2fhttp.js",
+      ])
+        expect((await get(path)).statusCode).toBe(404);
     });
 
     it("refuses other methods, routes, and what is too long, without a stack", async () => {
