@@ -44,7 +44,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-export type Unit = "ms" | "events/s" | "MB";
+export type Unit = "ms" | "events/s" | "MB" | "";
 
 /** A figure of one series. */
 export function figure(name: string, values: readonly number[], unit: Unit, goal: Goal | null = null): Figure {

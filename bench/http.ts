@@ -1,0 +1,262 @@
+/** The API over loopback: points, all rows, events in, and a swap of versions under load. */
+import { execFile } from "node:child_process";
+import { rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { runServe } from "../serving/daemon.ts";
+import { Follower } from "../serving/follower.ts";
+import { ReadModels } from "../serving/model/read-models.ts";
+import { everything } from "../serving/query.ts";
+import { Duck, quoteText } from "../shared/duckdb/duck.ts";
+import { EmbeddedLog } from "../shared/log/embedded.ts";
+import { pause } from "../shared/pause.ts";
+import { logStream } from "../shared/store/origin.ts";
+import { Store } from "../shared/store/store.ts";
+import { type BigView, compileBigView, publishBase, publishDelta } from "./big-view.ts";
+import type { Load, Loaded } from "./http-load.ts";
+import { figure, median, quantile, timed } from "./measure.ts";
+import type { Bench, Figure, Part } from "./part.ts";
+import { Events, make } from "./project.ts";
+
+const eventsPerRequest = 1000;
+
+export const http: Part = {
+  name: "http",
+  run: async (bench) => {
+    const { definition, stream } = await make(bench.folder);
+    const store = await Store.open(join(bench.folder, "store"), { durable: false });
+    const duck = await Duck.open({ memoryLimit: "2GB", tempDir: store.scratch("spill") });
+    const log = new EmbeddedLog(join(bench.folder, "log"));
+    await log.ensure(logStream(stream));
+    const session = await duck.session();
+    const view = await compileBigView(duck, stream);
+    const big: BigView = {
+      store,
+      session,
+      definition,
+      view,
+      baseRows: Math.round(1_000_000 * bench.scale),
+      deltaRows: Math.round(20_000 * bench.scale),
+    };
+    const manifest = await publishBase(big, "first", big.baseRows);
+    await publishDelta(big, manifest, big.baseRows + big.deltaRows);
+    const stop = new AbortController();
+    try {
+      const found = [...(await lookups(bench, store, duck, big))];
+      let listening: (url: string) => void = () => undefined;
+      const url = new Promise<string>((resolve) => {
+        listening = resolve;
+      });
+      const options = {
+        host: "127.0.0.1",
+        port: 0,
+        memoryLimit: "2GB",
+        keyFile: join(bench.folder, "keys.json"),
+        withoutKeys: false,
+        limits: { requestsPerSecond: null, cors: [] },
+      };
+      const serving = runServe({
+        ...options,
+        store,
+        log,
+        now: Date.now,
+        say: bench.say,
+        signal: AbortSignal.any([stop.signal, bench.signal]),
+        onListening: listening,
+      });
+      const at = await Promise.race([url, serving.then(() => "")]);
+      await ready(at);
+      found.push(
+        ...(await points(bench, at, big)),
+        ...(await rows(bench, at, big)),
+        ...(await ingest(bench, at)),
+        ...(await swap(bench, at, big)),
+      );
+      stop.abort();
+      await serving;
+      return found;
+    } finally {
+      stop.abort();
+      await log.close();
+      session.close();
+      duck.close();
+    }
+  },
+};
+
+/** The row of a key in this process, from its read model. */
+async function lookups({ rounds, say }: Bench, store: Store, duck: Duck, { baseRows }: BigView): Promise<Figure[]> {
+  const follower = await Follower.open(store, duck, say);
+  const models = new ReadModels(store, follower, await duck.session(), say);
+  try {
+    const built = await timed(async () => {
+      while (models.ready === 0 || !models.lookup(follower.pin(), follower.pin().views.get("point")!, asked(0))) {
+        await models.look();
+        await pause(20, AbortSignal.timeout(60_000));
+      }
+    });
+    const served = follower.pin();
+    const view = served.views.get("point")!;
+    const times: number[] = [];
+    for (let turn = 0; turn < 20_000 * rounds; turn++) {
+      const question = asked((turn * 7919) % baseRows);
+      const began = performance.now();
+      const row = models.lookup(served, view, question);
+      times.push(performance.now() - began);
+      if (!row) throw new Error(`no row of key ${turn}`);
+    }
+    served.release();
+    return [
+      figure("one row by its key in this process, read model, p50", [median(times)], "ms", goal(median(times), 0.05)),
+      figure("the same, p99", [quantile(times, 0.99)], "ms"),
+      figure("until the model of a new version stands", [built], "ms"),
+    ];
+  } finally {
+    await models.close();
+    await follower.close();
+  }
+}
+
+const asked = (key: number) => ({
+  ...everything,
+  filters: [{ column: "device", not: false, op: "eq" as const, value: `key-${key}` }],
+});
+
+function goal(value: number, most: number) {
+  return { text: `≤ ${most}`, reached: value <= most };
+}
+
+/** Waits until single rows come from their model: an answer then takes far less. */
+async function ready(url: string): Promise<void> {
+  for (const until = performance.now() + 120_000; performance.now() < until; ) {
+    const times: number[] = [];
+    for (let i = 0; i < 20; i++)
+      times.push(await timed(async () => (await fetch(`${url}/v1/views/point?device=eq.key-${i}`)).text()));
+    if (median(times) < 2) return;
+  }
+}
+
+async function points({ rounds }: Bench, url: string, { baseRows }: BigView): Promise<Figure[]> {
+  const found: Figure[] = [];
+  for (const [connections, most] of [
+    [1, 2],
+    [8, 6],
+  ] as const) {
+    const { times, perSecond, errors } = await run({ url, connections, seconds: rounds, keys: baseRows, bodies: [] });
+    if (errors > 0) throw new Error(`${errors} answers failed`);
+    const [p50, p99] = [quantile(times, 0.5), quantile(times, 0.99)];
+    const name = `point query over HTTP, ${connections} ${connections === 1 ? "connection" : "connections"}`;
+    found.push(figure(`${name} (${Math.round(perSecond)}/s), p50`, [p50], "ms", goal(p50, most)), {
+      ...figure(`${name}, p99`, [p99], "ms"),
+      ratio: p99 / p50,
+      goal: { text: "≤ 4 × p50", reached: p99 <= 4 * p50 },
+    });
+  }
+  return found;
+}
+
+/** All rows, read by another process. */
+async function rows({ rounds, folder }: Bench, url: string, { session, store, view }: BigView): Promise<Figure[]> {
+  const file = join(folder, "copy");
+  const found: Figure[] = [];
+  const partials = `SELECT * FROM read_parquet(${quoteText(`${store.path("")}/version-files/first/${view.name}.parquet`)})`;
+  const all = `WITH partials AS (${partials}), merged AS (${view.combine}) ${view.finalize}`;
+  for (const [name, accept, format, most] of [
+    ["Arrow", "application/vnd.apache.arrow.stream", "FORMAT parquet", 3],
+    ["NDJSON", "application/x-ndjson", "FORMAT json", 2],
+  ] as const) {
+    const ours: number[] = [];
+    const theirs: number[] = [];
+    let grown = 0;
+    for (let round = 0; round < Math.min(rounds, 3); round++) {
+      const before = process.memoryUsage().rss;
+      const look = setInterval(() => {
+        grown = Math.max(grown, process.memoryUsage().rss - before);
+      }, 20);
+      ours.push(await timed(() => read(`${url}/v1/views/point`, accept)));
+      clearInterval(look);
+      theirs.push(await timed(() => session.run(`COPY (${all}) TO ${quoteText(file)} (${format})`)));
+      rmSync(file, { force: true });
+    }
+    const ratio = median(ours.map((value, i) => value / theirs[i]!));
+    found.push(
+      {
+        ...figure(`all rows as ${name} over HTTP`, ours, "ms"),
+        ratio,
+        goal: { text: `≤ ${most} × COPY (${format})`, reached: ratio <= most },
+      },
+      figure(`DuckDB's own COPY (${format})`, theirs, "ms"),
+      figure(`memory grown meanwhile, ${name}`, [grown / 2 ** 20], "MB", goal(grown / 2 ** 20, 100)),
+    );
+  }
+  return found;
+}
+
+async function ingest({ rounds }: Bench, url: string): Promise<Figure[]> {
+  const events = new Events();
+  const bodies = Array.from(
+    { length: 20 },
+    () =>
+      `${events
+        .take(eventsPerRequest)
+        .map(({ value }) => value!.toString())
+        .join("\n")}\n`,
+  );
+  const { perSecond, errors } = await run({ url, connections: 4, seconds: rounds, keys: null, bodies });
+  if (errors > 0) throw new Error(`${errors} requests failed`);
+  const rate = perSecond * eventsPerRequest;
+  return [
+    figure("events in over HTTP, 1,000 a request, 4 connections", [rate], "events/s", {
+      text: "≥ 100,000",
+      reached: rate >= 100_000,
+    }),
+  ];
+}
+
+/** A new version comes while 8 connections ask. */
+async function swap({ rounds }: Bench, url: string, big: BigView): Promise<Figure[]> {
+  const seconds = Math.max(6, rounds * 3);
+  const load = run({ url, connections: 8, seconds, keys: big.baseRows, bodies: [] });
+  await pause((seconds * 1000) / 3, AbortSignal.timeout(600_000));
+  const began = Date.now();
+  await publishBase(big, "second", big.baseRows + big.deltaRows);
+  const { times, at, errors } = await load;
+  const before = times.filter((_, i) => at[i]! < began);
+  const meanwhile = times.filter((_, i) => at[i]! >= began);
+  const [left, right] = [quantile(before, 0.99), quantile(meanwhile, 0.99)];
+  return [
+    {
+      ...figure("point query, 8 connections, a new version meanwhile, p99", [right], "ms"),
+      ratio: right / left,
+      goal: { text: "≤ 2 × before", reached: right <= 2 * left },
+    },
+    figure(`answers that failed, of ${times.length}`, [errors], "", goal(errors, 0)),
+  ];
+}
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+/** Node's arguments for a file of ours, from the built files and from the sources alike. */
+function script(name: string): string[] {
+  if (import.meta.url.endsWith(".js")) return [join(here, `${name}.js`)];
+  const jiti = createRequire(import.meta.url).resolve("jiti/package.json");
+  return [join(dirname(jiti), "lib/jiti-cli.mjs"), join(here, `${name}.ts`)];
+}
+
+function run(load: Load): Promise<Loaded> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(process.execPath, script("http-load"), { maxBuffer: 1 << 30 }, (error, out) => {
+      if (error) reject(error);
+      else resolve(JSON.parse(out) as Loaded);
+    });
+    child.stdin!.end(JSON.stringify(load));
+  });
+}
+
+/** Another process reads it all. */
+async function read(url: string, accept: string): Promise<void> {
+  const code = `const r = await fetch(process.argv[1], { headers: { accept: process.argv[2] } }); let n = 0; for await (const c of r.body) n += c.length; if (!r.ok || n < 1000) process.exit(1);`;
+  await promisify(execFile)(process.execPath, ["--input-type=module", "-e", code, url, accept]);
+}
