@@ -31,7 +31,7 @@ export const point: Part = {
       const served = loaded.pin();
       const merged = served.views.get(view.name)!;
       const keyOf = (round: number) => `key-${(round * 7919) % baseRows}`;
-      const ask = async ({ text, params }: Sql): Promise<number> => {
+      const ask = async ({ text, params }: Pick<Sql, "text" | "params">): Promise<number> => {
         const started = performance.now();
         const rows = await reading.rows(text, params);
         const ms = performance.now() - started;
@@ -62,7 +62,7 @@ function byKey(value: string): Question {
   return { ...everything, filters: [{ column: "device", not: false, op: "eq", value }] };
 }
 
-function baseAlone({ definition, base }: ServedView, key: string): Sql {
+function baseAlone({ definition, base }: ServedView, key: string): Pick<Sql, "text" | "params"> {
   const rows = `SELECT ${partialColumns(definition)} FROM ${base} WHERE k0 = CAST($1::VARCHAR AS VARCHAR)`;
   return { text: `SELECT * FROM (${rowsOf(definition, rows)})`, params: [key] };
 }

@@ -73,6 +73,7 @@ export function startServe(
     limits: { requestsPerSecond: project.serve.requestsPerSecond, cors: project.serve.cors },
     now: Date.now,
     say: (line) => context.log.info(line),
+    answered: (facts) => context.log.debug(facts, "answered"),
     signal,
     onListening,
   });

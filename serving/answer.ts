@@ -2,6 +2,8 @@
 import type { Session } from "../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { formatPosition } from "../shared/position.ts";
+import type { Store } from "../shared/store/store.ts";
+import { copied } from "./copied.ts";
 import { columnOf, valuesIn } from "./filters.ts";
 import type { Follower } from "./follower.ts";
 import type { Format } from "./formats.ts";
@@ -11,7 +13,7 @@ import type { ReadModels } from "./model/read-models.ts";
 import { parseQuestion } from "./parse-question.ts";
 import type { SessionPool } from "./pool.ts";
 import { type Question, sqlOf } from "./query.ts";
-import { type Rows, rowsFrom } from "./rows.ts";
+import { rowsFrom } from "./rows.ts";
 
 /** What every answer says of itself. */
 export interface Meta {
@@ -60,6 +62,7 @@ export interface Answer {
 }
 
 export interface Answering {
+  readonly store: Store;
   readonly follower: Follower;
   readonly pool: SessionPool;
   readonly freshness: Freshness;
@@ -73,7 +76,7 @@ export interface Answering {
  * @throws VIEW_UNKNOWN, USAGE, SERVE_VIEW_FAILED; what DuckDB has against the values is a USAGE too
  */
 export async function answer(
-  { follower, pool, freshness, models, now }: Answering,
+  { store, follower, pool, freshness, models, now }: Answering,
   name: string,
   pairs: Iterable<readonly [string, string]>,
   format: Format,
@@ -104,12 +107,18 @@ export async function answer(
     }
     session = await pool.take();
     await session.inZone(served.manifest.definition.timezone);
-    const rows = await start(session, view, question);
+    const lent = session;
+    const body = await complained(session, view, question, async () => {
+      const sql = sqlOf(view, question);
+      if (format.copy !== undefined) return copied(lent, view.definition, sql, format, store.scratch("answer"));
+      const rows = await rowsFrom(lent, sql.text, sql.params);
+      return format.encode(rows, { view: name, ...metaOf(served, freshness, now()) });
+    });
     const meta = metaOf(served, freshness, now());
     return {
       meta,
       snapshot: snapshotName(served),
-      body: held(format.encode(rows, { view: name, ...meta }), begin, letGo),
+      body: held(body, begin, letGo),
       abandon: () => {
         if (state === "waiting") letGo();
       },
@@ -154,11 +163,17 @@ export function unanswerable({ definition, damaged, failed }: ServedView): Tidem
   );
 }
 
-async function start(session: Session, view: ServedView, question: Question): Promise<Rows> {
-  const { text, params } = sqlOf(view, question);
+/** What DuckDB has against the question, said as we say it. */
+async function complained<T>(
+  session: Session,
+  view: ServedView,
+  question: Question,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
-    return await rowsFrom(session, text, params);
+    return await work();
   } catch (error) {
+    if (error instanceof TidemarkError) throw error;
     await refuseValues(session, view, question);
     if (/^Out of Memory Error/.test(messageOf(error))) {
       throw new TidemarkError(

@@ -17,7 +17,7 @@ import { Ingest } from "./ingest/ingest.ts";
 import { Feeds } from "./live/feed.ts";
 import { ReadModels } from "./model/read-models.ts";
 import { SessionPool } from "./pool.ts";
-import type { HttpLimits } from "./routes/route.ts";
+import type { AnswerFacts, HttpLimits } from "./routes/route.ts";
 import { Queries, queryLimits } from "./sql/queries.ts";
 
 export interface ServeOptions {
@@ -34,6 +34,7 @@ export interface ServeOptions {
   readonly limits: HttpLimits;
   readonly now: () => number;
   readonly say: (line: string) => void;
+  readonly answered?: (facts: AnswerFacts) => void;
   readonly signal: AbortSignal;
   readonly onListening?: (url: string) => void;
 }
@@ -62,7 +63,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
   const models = new ReadModels(store, follower, await duck.session(), say);
-  const queries = new Queries({ follower, pool, freshness, models, now }, store, queryLimits, say);
+  const queries = new Queries({ store, follower, pool, freshness, models, now }, queryLimits, say);
   const app = httpApi({
     store,
     log: options.log,
@@ -75,6 +76,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
     feeds: new Feeds(store, follower, pool, both, say),
     access: { keys, hosts, now },
     limits: options.limits,
+    ...(options.answered ? { answered: options.answered } : {}),
     waitMsMax,
     say,
     signal: both,

@@ -4,15 +4,25 @@ import { csvRow } from "./csv.ts";
 import { jsonRow } from "./json.ts";
 import type { Rows } from "./rows.ts";
 
-export interface Format {
+export interface RowFormat {
   readonly mediaType: string;
   /** @param meta what the answer says of itself; only JSON has a place for it, the others say it in headers */
   readonly encode: (rows: Rows, meta: object) => AsyncGenerator<string | Uint8Array>;
+  readonly copy?: undefined;
   /** The same of rows that are JSON already; absent: the format is another one. */
   readonly ofJson?: (rows: readonly string[], meta: object) => string;
 }
 
-const json: Format = {
+/** What only a file can be: DuckDB's options for COPY. */
+export interface FileFormat {
+  readonly mediaType: string;
+  readonly copy: string;
+  readonly ofJson?: undefined;
+}
+
+export type Format = RowFormat | FileFormat;
+
+const json: RowFormat = {
   mediaType: "application/json; charset=utf-8",
   async *encode({ columns, chunks }, meta) {
     yield '{"data":[';
@@ -26,7 +36,7 @@ const json: Format = {
   ofJson: (rows, meta) => `{"data":[${rows.join(",")}],"meta":${JSON.stringify(meta)}}\n`,
 };
 
-const ndjson: Format = {
+const ndjson: RowFormat = {
   mediaType: "application/x-ndjson; charset=utf-8",
   async *encode({ columns, chunks }) {
     for await (const chunk of chunks) yield chunk.map((row) => `${jsonRow(columns, row)}\n`).join("");
@@ -34,7 +44,7 @@ const ndjson: Format = {
   ofJson: (rows) => rows.map((row) => `${row}\n`).join(""),
 };
 
-const csv: Format = {
+const csv: RowFormat = {
   mediaType: "text/csv; charset=utf-8; header=present",
   async *encode({ columns, chunks }) {
     yield csvRow(columns.map((column) => column.name));
@@ -42,12 +52,15 @@ const csv: Format = {
   },
 };
 
-const arrow: Format = {
+const arrow: RowFormat = {
   mediaType: "application/vnd.apache.arrow.stream",
   encode: ({ columns, chunks }) => arrowStream(columns, chunks),
 };
 
-const byType: Readonly<Record<string, Format>> = {
+/** A file that DuckDB writes: rows of a view only, since SQL from outside writes none. */
+const parquet: FileFormat = { mediaType: "application/vnd.apache.parquet", copy: "FORMAT parquet" };
+
+const byType: Readonly<Record<string, RowFormat>> = {
   "application/json": json,
   "application/x-ndjson": ndjson,
   "application/ndjson": ndjson,
@@ -58,18 +71,31 @@ const byType: Readonly<Record<string, Format>> = {
   "text/*": csv,
 };
 
-/** The media types that rows come in, for messages. */
+const files: Readonly<Record<string, FileFormat>> = { [parquet.mediaType]: parquet };
+
+/** The media types that rows come in. */
 export const mediaTypes = [json, ndjson, csv, arrow].map((format) => format.mediaType.split(";")[0]!);
+/** Those that rows of a view come in. */
+export const viewMediaTypes = [...mediaTypes, ...Object.keys(files)];
 
 /** What an Accept header likes best of what there is; null: nothing of it. Absent: JSON. */
-export function formatOf(accept: string | undefined): Format | null {
-  if (accept === undefined || accept.trim() === "") return json;
+export function formatOf(accept: string | undefined): RowFormat | null {
+  return bestOf(accept, byType);
+}
+
+/** The same, of what rows of a view come in. */
+export function viewFormatOf(accept: string | undefined): Format | null {
+  return bestOf<Format>(accept, { ...byType, ...files });
+}
+
+function bestOf<F extends Format>(accept: string | undefined, known: Readonly<Record<string, F>>): F | null {
+  if (accept === undefined || accept.trim() === "") return known["application/json"]!;
   const wanted = accept.split(",").map((each, place) => {
     const [type = "", ...params] = each.split(";").map((part) => part.trim().toLowerCase());
     const weight = Number(params.find((param) => param.startsWith("q="))?.slice(2) ?? 1);
     return { type, place, weight: Number.isNaN(weight) ? 0 : weight };
   });
   wanted.sort((a, b) => b.weight - a.weight || a.place - b.place);
-  for (const { type, weight } of wanted) if (weight > 0 && Object.hasOwn(byType, type)) return byType[type]!;
+  for (const { type, weight } of wanted) if (weight > 0 && Object.hasOwn(known, type)) return known[type]!;
   return null;
 }

@@ -3,7 +3,7 @@ import compress from "@fastify/compress";
 import cors from "@fastify/cors";
 import rateLimit from "@fastify/rate-limit";
 import swagger from "@fastify/swagger";
-import Fastify, { type FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { guard } from "./access/guard.ts";
 import { Metrics } from "./metrics.ts";
@@ -47,7 +47,17 @@ export function httpApi(options: HttpOptions): FastifyInstance {
   for (const method of ["TRACE", "QUERY"]) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
   const metrics = new Metrics();
   app.addHook("onResponse", async (request, reply) => {
-    metrics.answered(request.routeOptions.url ?? "none", reply.statusCode, reply.elapsedTime);
+    const { url: route = "none" } = request.routeOptions;
+    metrics.answered(route, reply.statusCode, reply.elapsedTime);
+    const traceparent = traceOf(request);
+    options.answered?.({
+      method: request.method,
+      route,
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 10) / 10,
+      client: request.client,
+      ...(traceparent ? { traceparent } : {}),
+    });
   });
   app.setErrorHandler((error, _request, reply) => {
     const found = problemOf(error);
@@ -57,8 +67,10 @@ export function httpApi(options: HttpOptions): FastifyInstance {
   app.setNotFoundHandler((request, reply) =>
     refuse(reply, problem(404, "NOT_FOUND", `there is no ${request.url.split("?")[0]}`)),
   );
-  app.addHook("onRequest", async (_request, reply) => {
+  app.addHook("onRequest", async (request, reply) => {
     reply.headers(everyAnswer);
+    const traceparent = traceOf(request);
+    if (traceparent) reply.header("traceparent", traceparent);
     if (options.signal.aborted) reply.header("Connection", "close");
   });
   // schemas check and describe; answers are written as they are
@@ -88,6 +100,14 @@ export function httpApi(options: HttpOptions): FastifyInstance {
   });
   app.register(async (scope) => streamRoutes(scope, options));
   return app;
+}
+
+/** W3C trace context (w3.org/TR/trace-context): handed on as it came. */
+function traceOf(request: FastifyRequest): string | null {
+  const { traceparent } = request.headers;
+  return typeof traceparent === "string" && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent)
+    ? traceparent
+    : null;
 }
 
 const exposed = ["ETag", "Retry-After", "Tidemark-Position", "Tidemark-Version", "Tidemark-Lag-Ms"];

@@ -40,6 +40,8 @@ export const everything: Question = {
 export interface Sql {
   readonly text: string;
   readonly params: readonly Param[];
+  /** What its rows show, in order. */
+  readonly columns: readonly string[];
 }
 
 /** The SQL of a question over a pinned view. @throws USAGE when it asks for what the view does not have */
@@ -82,7 +84,7 @@ export function sqlOf(served: ServedView, question: Question): Sql {
   }
   if (question.limit !== null) text += ` LIMIT ${parameter(params, question.limit)}::BIGINT`;
   if (question.offset > 0) text += ` OFFSET ${parameter(params, question.offset)}::BIGINT`;
-  return { text, params };
+  return { text, params, columns: question.select ?? shown };
 }
 
 /**

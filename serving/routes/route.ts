@@ -3,7 +3,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods, RouteO
 import type { Log } from "../../shared/log/log.ts";
 import { covers, formatPosition, parsePosition } from "../../shared/position.ts";
 import type { Alert } from "../../shared/store/alerts.ts";
-import type { Store } from "../../shared/store/store.ts";
 import type { Access } from "../access/guard.ts";
 import type { Answering, Meta } from "../answer.ts";
 import type { Ingest } from "../ingest/ingest.ts";
@@ -12,7 +11,6 @@ import { type Problem, problem, Refusal } from "../problem.ts";
 import type { Queries } from "../sql/queries.ts";
 
 export interface HttpOptions extends Answering {
-  readonly store: Store;
   readonly log: Log;
   /** How long Tidemark-Wait-For may hold a query, ms. */
   readonly waitMsMax: number;
@@ -25,8 +23,22 @@ export interface HttpOptions extends Answering {
   readonly limits: HttpLimits;
   /** What the roles say is wrong now. */
   readonly alerts: () => Promise<readonly Alert[]>;
+  /** Hears of each answer: for the log. Nothing in it is a secret or a person's. */
+  readonly answered?: (facts: AnswerFacts) => void;
   /** What went wrong unexpectedly; the client hears only that something did. */
   readonly say: (line: string) => void;
+}
+
+export interface AnswerFacts {
+  readonly method: string;
+  /** The route, as it is declared: without names, filters and keys. */
+  readonly route: string;
+  readonly status: number;
+  readonly ms: number;
+  /** A key's id, or an address. */
+  readonly client: string;
+  /** W3C trace context, as the request brought it. */
+  readonly traceparent?: string;
 }
 
 export interface HttpLimits {

@@ -1,9 +1,8 @@
 /** SQL over the views of one snapshot, run by children. */
 import { isCode } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
-import type { Store } from "../../shared/store/store.ts";
 import { type Answering, type Meta, metaOf, snapshotName, unanswerable } from "../answer.ts";
-import type { Format } from "../formats.ts";
+import type { RowFormat } from "../formats.ts";
 import type { Served } from "../loaded.ts";
 import { Children } from "./children.ts";
 import { Pins } from "./pinned.ts";
@@ -49,12 +48,12 @@ export class Queries {
   readonly #children: Children;
   readonly #pins: Pins;
 
-  constructor(answering: Answering, store: Store, limits: QueryLimits, say: (line: string) => void) {
+  constructor(answering: Answering, limits: QueryLimits, say: (line: string) => void) {
     this.#answering = answering;
     this.#limits = limits;
     const { children: size, secondsMax, residentMax } = limits;
     this.#children = new Children({ size, secondsMax, residentMax, say });
-    this.#pins = new Pins(store, say);
+    this.#pins = new Pins(answering.store, say);
   }
 
   /**
@@ -65,7 +64,7 @@ export class Queries {
     client: string,
     sql: string,
     params: readonly QueryParam[],
-    format: Format,
+    format: RowFormat,
     signal: AbortSignal,
   ): Promise<QueryAnswer> {
     const { follower, freshness, now } = this.#answering;
@@ -95,7 +94,7 @@ export class Queries {
     served: Served,
     sql: string,
     params: readonly QueryParam[],
-    format: Format,
+    format: RowFormat,
     meta: Meta,
     signal: AbortSignal,
   ): Promise<Buffer> {

@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostsFor } from "../../serving/access/guard.ts";
 import { type ApiKey, judge, KeyFile, newKey, parseKeys, type Scope } from "../../serving/access/keys.ts";
+import type { AnswerFacts } from "../../serving/routes/route.ts";
 import { World } from "../pipeline/world.ts";
 import { stream } from "../support/view-case.ts";
 import { type Api, openApi } from "./api.ts";
@@ -30,6 +31,7 @@ describe("access", () => {
   let world: World;
   let api: Api;
   let file: string;
+  const answered: AnswerFacts[] = [];
 
   beforeAll(async () => {
     world = await World.open({
@@ -42,7 +44,12 @@ describe("access", () => {
     file = join(world.store.root, "keys.json");
     writeFileSync(file, JSON.stringify({ keys: kept }));
     world.now = now;
-    api = await openApi(world, { keyFile: file, requestsPerSecond: 10_000, cors: ["https://good.example"] });
+    api = await openApi(world, {
+      keyFile: file,
+      requestsPerSecond: 10_000,
+      cors: ["https://good.example"],
+      answered: (facts) => answered.push(facts),
+    });
     await api.app.ready();
   });
 
@@ -192,6 +199,16 @@ describe("access", () => {
       expect(packed.headers["content-encoding"]).toBe(encoding);
     }
     expect((await call("GET", "/healthz", { "accept-encoding": "gzip" })).headers["content-encoding"]).toBeUndefined();
+  });
+
+  it("hands a trace's context on, and tells the log who asked what, without names and keys", async () => {
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const response = await call("GET", "/v1/views/groups?g=eq.secret", { traceparent, ...bearer(keys.read) });
+    expect(response.headers.traceparent).toBe(traceparent);
+    expect((await call("GET", "/healthz", { traceparent: "x" })).headers.traceparent).toBeUndefined();
+    const facts = answered.find((each) => each.traceparent === traceparent)!;
+    expect(facts).toMatchObject({ method: "GET", route: "/v1/views/:view", status: 200, client: kept[0]!.id });
+    expect(JSON.stringify(answered)).not.toMatch(/secret|tm_/);
   });
 
   it("takes packed events, and not more of them than fit unpacked", async () => {

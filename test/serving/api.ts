@@ -9,6 +9,7 @@ import { Ingest } from "../../serving/ingest/ingest.ts";
 import { Feeds } from "../../serving/live/feed.ts";
 import { ReadModels } from "../../serving/model/read-models.ts";
 import { SessionPool } from "../../serving/pool.ts";
+import type { AnswerFacts } from "../../serving/routes/route.ts";
 import { Queries, type QueryLimits, queryLimits } from "../../serving/sql/queries.ts";
 import { alertsIn } from "../../shared/store/alerts.ts";
 import type { World } from "../pipeline/world.ts";
@@ -34,6 +35,7 @@ interface ApiOptions {
   readonly hosts?: readonly string[];
   readonly requestsPerSecond?: number;
   readonly cors?: readonly string[];
+  readonly answered?: (facts: AnswerFacts) => void;
 }
 
 /** Without a process for SQL: most tests send none. */
@@ -53,6 +55,7 @@ export async function openApi(
     hosts = null,
     requestsPerSecond = null,
     cors = [],
+    answered = () => undefined,
   } = access;
   const follower = await Follower.open(world.store, world.duck, say);
   const models = wanted ? new ReadModels(world.store, follower, await world.duck.session(), say) : null;
@@ -60,8 +63,7 @@ export async function openApi(
   const freshness = new Freshness();
   const stop = new AbortController();
   const queries = new Queries(
-    { follower, pool, freshness, models: null, now: () => world.now },
-    world.store,
+    { store: world.store, follower, pool, freshness, models: null, now: () => world.now },
     limits,
     say,
   );
@@ -76,6 +78,7 @@ export async function openApi(
     feeds: new Feeds(world.store, follower, pool, stop.signal, say),
     access: { keys: await KeyFile.open(keyFile, say), hosts, now: () => world.now },
     limits: { requestsPerSecond, cors },
+    answered,
     now: () => world.now,
     waitMsMax,
     signal: stop.signal,

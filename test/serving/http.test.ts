@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Follower } from "../../serving/follower.ts";
@@ -259,6 +260,14 @@ describe("the API", () => {
         'hour,ok,id,price,"n ü,x",c',
         "2026-01-01 10:00:00,true,00000000-0000-0000-0000-000000000000,0.125,0,1",
       ]);
+      const parquet = (await as("application/vnd.apache.parquet")).rawPayload;
+      const file = join(world.store.root, "sent.parquet");
+      writeFileSync(file, parquet);
+      const kept = await world.oracle.rows(`SELECT "n ü,x", c FROM read_parquet('${file}')`);
+      expect(kept.map((row) => [Number(row["n ü,x"]), Number(row.c)])).toEqual(
+        json.map((row) => [row["n ü,x"], row.c]),
+      );
+      expect(await world.store.list("scratch")).toEqual([]);
       expect((await as("application/vnd.apache.arrow.stream")).headers["content-type"]).toBe(
         "application/vnd.apache.arrow.stream",
       );

@@ -1,0 +1,43 @@
+/** Rows as a file that DuckDB writes, sent as it lies there and removed then. */
+import { createReadStream } from "node:fs";
+import { rm } from "node:fs/promises";
+import type { ViewDefinition } from "../shared/definition.ts";
+import { quoteName, quoteText, type Session } from "../shared/duckdb/duck.ts";
+import type { FileFormat } from "./formats.ts";
+import type { Sql } from "./query.ts";
+
+/** What Parquet would keep as doubles, and what else it can be kept as with every digit. */
+const exact: Readonly<Record<string, string>> = { HUGEINT: "DECIMAL(38,0)", UHUGEINT: "VARCHAR" };
+
+/**
+ * @param path of a file that nobody else uses
+ * @throws what DuckDB throws
+ */
+export async function copied(
+  session: Session,
+  view: ViewDefinition,
+  { text, params, columns }: Sql,
+  { copy }: FileFormat,
+  path: string,
+): Promise<AsyncGenerator<Uint8Array>> {
+  const casts = columns.flatMap((name) => {
+    const type = exact[view.columns.find((column) => column.name === name)!.type];
+    return type ? [`CAST(${quoteName(name)} AS ${type}) AS ${quoteName(name)}`] : [];
+  });
+  const list = casts.length > 0 ? `* REPLACE (${casts.join(", ")})` : "*";
+  try {
+    await session.read(`COPY (SELECT ${list} FROM (${text})) TO ${quoteText(path)} (${copy})`, params);
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  }
+  return sent(path);
+}
+
+async function* sent(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* createReadStream(path) as AsyncIterable<Uint8Array>;
+  } finally {
+    await rm(path, { force: true });
+  }
+}
