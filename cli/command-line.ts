@@ -108,11 +108,20 @@ function commandLine(found: (invocation: Invocation) => void): Command {
       new Option("--version <n>", "as a version had it at its cut").conflicts("position").argParser(wholeNumber),
     )
     .option("--position <position>", "as it was when the log stood there, e.g. orders@0:1200,1:1180")
-    .action((sql: string, options: { format?: QueryFormat; version?: number; position?: string }, command: Command) => {
-      const { json } = command.optsWithGlobals<Options>();
-      const { format = json ? "json" : "table", version = null, position = null } = options;
-      give("query", command, { sql, format, version, position });
-    });
+    .option("--server <url>", "ask a server instead of the data folder; its key in TIDEMARK_KEY", serverUrl)
+    .action(
+      (
+        sql: string,
+        options: { format?: QueryFormat; version?: number; position?: string; server?: string },
+        command: Command,
+      ) => {
+        const { json } = command.optsWithGlobals<Options>();
+        const { format = json ? "json" : "table", version = null, position = null, server = null } = options;
+        if (server !== null && (version !== null || position !== null))
+          throw new TidemarkError("USAGE", "a server answers for now only", "leave out --version and --position");
+        give("query", command, { sql, format, version, position, server });
+      },
+    );
   const letters = program
     .command("dead-letters")
     .description("records that are no events: list, count, correct and replay");
@@ -132,7 +141,8 @@ function commandLine(found: (invocation: Invocation) => void): Command {
   program
     .command("status")
     .description("streams, log ends, cut, speed position, lag, versions, dead letters")
-    .action((_options, command: Command) => give("status", command, {}));
+    .option("--server <url>", "of a server instead of the data folder; its key in TIDEMARK_KEY", serverUrl)
+    .action(({ server }: { server?: string }, command: Command) => give("status", command, { server: server ?? null }));
   program
     .command("explain <view>")
     .description("the SQL derived for a view, and the class of each aggregate")
@@ -203,6 +213,11 @@ function serving(command: Command): Command {
     .option("--host <host>", "address to listen on")
     .option("--port <port>", "port to listen on; 0 takes any free one", (text) => integer(text, "a port"))
     .option("--without-keys", "let others in without API keys, where the address can be reached by them");
+}
+
+function serverUrl(text: string): string {
+  if (/^https?:\/\/[^\s/]+/.test(text)) return text.replace(/\/+$/, "");
+  throw new InvalidArgumentError("Write a URL such as http://127.0.0.1:7070.");
 }
 
 function scopesIn(text: string): Scope[] {

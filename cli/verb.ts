@@ -23,10 +23,12 @@ export interface VerbArgs {
     readonly format: QueryFormat;
     readonly version: number | null;
     readonly position: string | null;
+    /** Asked instead of the data folder. */
+    readonly server: string | null;
   };
   /** replay: files of corrected lines; none: they are listed, or only counted. stream null: of all. */
   "dead-letters": { readonly stream: string | null; readonly count: boolean; readonly replay: readonly string[] };
-  status: NoArgs;
+  status: { readonly server: string | null };
   explain: { readonly view: string };
   diff: { readonly view: string };
   /** acceptLoss: offsets that neither archive nor log have are lost from here on. */

@@ -29,6 +29,8 @@ export function httpApi(options: HttpOptions): FastifyInstance {
     bodyLimit: 1 << 20,
     requestTimeout: 30_000,
     connectionTimeout: 60_000,
+    // who takes its time over headers holds a connection, and is looked for every second
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
     forceCloseConnections: "idle",
     routerOptions: { maxParamLength: 500 },
     // nothing is dropped or turned into something else in silence

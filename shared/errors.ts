@@ -40,6 +40,8 @@ const exitOf = {
   QUERY_FAILED: 1,
   QUERY_REFUSED: 1,
   QUERY_LIMIT: 1,
+  SERVER_REFUSED: 1,
+  SERVER_UNREACHABLE: 1,
 } as const;
 
 export type ErrorCode = keyof typeof exitOf;

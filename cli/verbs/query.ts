@@ -12,6 +12,7 @@ import type { Store } from "../../shared/store/store.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
 import type { Context } from "../context.ts";
 import { withProject, withStore } from "../opened.ts";
+import { queryServer } from "../remote.ts";
 import { nothing, withPins, withSession, withSnapshot } from "../snapshot.ts";
 import { orStopped } from "../stop.ts";
 import { columnsText } from "../table-text.ts";
@@ -24,7 +25,8 @@ interface Column {
 
 /** Rows come on standard output; what they are exact at, and made from, on standard error. */
 export async function run(context: Context, args: VerbArgs["query"]): Promise<number> {
-  const { version, position } = args;
+  const { version, position, server } = args;
+  if (server !== null) return queryServer(context, server, args);
   if (position !== null)
     return withProject(context, ({ project, store, log }) =>
       withPins(store, async (run) => {

@@ -8,12 +8,14 @@ import { failureOf } from "../../shared/store/partials.ts";
 import { bestSnapshot, damagedVersions, newestVersion } from "../../shared/store/versions.ts";
 import type { Context } from "../context.ts";
 import { type Opened, withProject } from "../opened.ts";
+import { statusOfServer } from "../remote.ts";
 import { driftOf } from "../roles.ts";
 import { tableText } from "../table-text.ts";
 import type { VerbArgs } from "../verb.ts";
 
 /** What the log and the store hold now. Nothing is created. */
-export async function run(context: Context, _args: VerbArgs["status"]): Promise<number> {
+export async function run(context: Context, { server }: VerbArgs["status"]): Promise<number> {
+  if (server !== null) return statusOfServer(context, server);
   return withProject(context, async (opened) => {
     const found = await look(opened);
     await context.out(context.json ? `${JSON.stringify(found)}\n` : describe(found));

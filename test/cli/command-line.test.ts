@@ -59,13 +59,13 @@ const right: [string[], unknown][] = [
   ],
   [
     ["query", "SELECT 1"],
-    { verb: "query", args: { sql: "SELECT 1", format: "table", version: null, position: null }, options },
+    { verb: "query", args: { sql: "SELECT 1", format: "table", version: null, position: null, server: null }, options },
   ],
   [
     ["query", "SELECT 1", "--json"],
     {
       verb: "query",
-      args: { sql: "SELECT 1", format: "json", version: null, position: null },
+      args: { sql: "SELECT 1", format: "json", version: null, position: null, server: null },
       options: { ...options, json: true },
     },
   ],
@@ -73,7 +73,7 @@ const right: [string[], unknown][] = [
     ["query", "SELECT 1", "--json", "--format", "csv"],
     {
       verb: "query",
-      args: { sql: "SELECT 1", format: "csv", version: null, position: null },
+      args: { sql: "SELECT 1", format: "csv", version: null, position: null, server: null },
       options: { ...options, json: true },
     },
   ],
@@ -81,18 +81,18 @@ const right: [string[], unknown][] = [
     ["query", "SELECT 1", "--version", "3", "--project", "p"],
     {
       verb: "query",
-      args: { sql: "SELECT 1", format: "table", version: 3, position: null },
+      args: { sql: "SELECT 1", format: "table", version: 3, position: null, server: null },
       options: { ...options, project: "p" },
     },
   ],
   [
     ["query", "SELECT 1", "--position", "s@0:1"],
-    { verb: "query", args: { sql: "SELECT 1", format: "table", version: null, position: "s@0:1" }, options },
+    { verb: "query", args: { sql: "SELECT 1", format: "table", version: null, position: "s@0:1", server: null }, options },
   ],
   [["batch", "--once", "--incremental"], { verb: "batch", args: { once: true, incremental: true }, options }],
   [["diff", "delay"], { verb: "diff", args: { view: "delay" }, options }],
   [["rebuild", "delay", "--full-speed"], { verb: "rebuild", args: { views: ["delay"], fullSpeed: true }, options }],
-  [["status"], { verb: "status", args: {}, options }],
+  [["status"], { verb: "status", args: { server: null }, options }],
   [["explain", "delay"], { verb: "explain", args: { view: "delay" }, options }],
   [["verify"], { verb: "verify", args: { views: [], files: false }, options }],
   [["verify", "a", "b"], { verb: "verify", args: { views: ["a", "b"], files: false }, options }],

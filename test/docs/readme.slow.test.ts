@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { outputOf, scratch, startBuilt } from "../cli/tidemark.ts";
+import { outputOf, scratch, startBuilt, tidemark } from "../cli/tidemark.ts";
 import { pythonBin } from "../support/python.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -54,6 +54,36 @@ describe("the README's", { timeout: 120_000 }, () => {
     const line = block("sh", "/v1/views/delays?origin=eq.JFK", url);
     const { stdout } = await run("sh", ["-c", line.replace("curl ", "curl -s ")]);
     expect(JSON.parse(stdout)).toMatchObject({ data: [{ origin: "JFK", flights: 15 }], meta: { view: "delays" } });
+  });
+
+  it("command line, of a server", async () => {
+    const url = await serve();
+    const sql = "SELECT origin, flights FROM delays ORDER BY flights";
+    expect(await outputOf("query", sql, "--server", url, ...project)).toMatch(
+      /origin\s+flights\n.*\nLAX\s+5\nJFK\s+15\n/,
+    );
+    expect(JSON.parse(await outputOf("query", sql, "--server", url, "--json", ...project))).toEqual([
+      { origin: "LAX", flights: 5 },
+      { origin: "JFK", flights: 15 },
+    ]);
+    expect(await outputOf("query", sql, "--server", url, "--format", "csv", ...project)).toBe(
+      "origin,flights\r\nLAX,5\r\nJFK,15\r\n",
+    );
+    expect(await outputOf("status", "--server", url, ...project)).toMatch(
+      /flights\s+4 .*\n\nversion 0, exact at flights@/,
+    );
+    const refused = await tidemark("query", "SELECT * FROM nothing", "--server", url, ...project);
+    expect([refused.code, refused.err]).toEqual([
+      1,
+      expect.stringMatching(
+        /^error: http:.* answers 403 QUERY_REFUSED: there is no view "nothing".* \[SERVER_REFUSED\]\n$/,
+      ),
+    ]);
+    const away = await tidemark("status", "--server", "http://127.0.0.1:1", ...project);
+    expect([away.code, away.err]).toEqual([
+      1,
+      expect.stringMatching(/^error: cannot reach http:\/\/127\.0\.0\.1:1: .*\[SERVER_UNREACHABLE\]\n$/),
+    ]);
   });
 
   it("TypeScript, with types of the project's own", async () => {
