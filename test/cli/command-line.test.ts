@@ -87,7 +87,11 @@ const right: [string[], unknown][] = [
   ],
   [
     ["query", "SELECT 1", "--position", "s@0:1"],
-    { verb: "query", args: { sql: "SELECT 1", format: "table", version: null, position: "s@0:1", server: null }, options },
+    {
+      verb: "query",
+      args: { sql: "SELECT 1", format: "table", version: null, position: "s@0:1", server: null },
+      options,
+    },
   ],
   [["batch", "--once", "--incremental"], { verb: "batch", args: { once: true, incremental: true }, options }],
   [["diff", "delay"], { verb: "diff", args: { view: "delay" }, options }],
