@@ -1,10 +1,12 @@
 /** Events over HTTP: judged one by one, appended with a request id, answered once the log has them durably. */
 import { randomUUID } from "node:crypto";
 import { Decoder } from "../../shared/decode/decode.ts";
+import { Shapes } from "../../shared/decode/shape.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
+import { decoderOf } from "../../shared/history/segments.ts";
 import { appendPatiently } from "../../shared/ingest/append.ts";
-import { keyOf } from "../../shared/ingest/event-key.ts";
+import { keyOf, quickKeyOf } from "../../shared/ingest/event-key.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import type { Log, NewRecord } from "../../shared/log/log.ts";
 import { Partitioner, partitionOf } from "../../shared/log/partitioner.ts";
@@ -42,6 +44,7 @@ export class Ingest {
   /** Events without a request id of their client's go under this one. */
   readonly #own = `serve-${randomUUID()}`;
   readonly #open = new Map<string, Promise<Open>>();
+  readonly #shapes = new Map<string, Shapes>();
   #underWay = 0;
 
   constructor(log: Log, pool: SessionPool, signal: AbortSignal) {
@@ -71,14 +74,17 @@ export class Ingest {
       const incoming = read();
       const unreadable = incoming.flatMap((each, index) => ("reason" in each ? [{ index, reason: each.reason }] : []));
       const events = incoming.flatMap((each, index) => ("value" in each ? [{ ...each, index }] : []));
-      const refused = await this.#refusals(stream, events, gone);
+      const records = events.map(({ value }, offset) => ({ offset, timestamp: 0, key: null, value }));
+      const batch = new ArrayBatch(0, 0, events.length, records);
+      const proved = stream.upcast === null && this.#shapesOf(stream).prove(batch);
+      const refused = proved ? [] : await this.#refusals(stream, batch, events, gone);
       const reasons = new Set(refused.map(({ index }) => index));
       const good = events.filter(({ index }) => !reasons.has(index));
-      const records = await this.#records(stream, good, request);
+      const placed = await this.#records(stream, good, request, proved ? quickKeyOf : keyOf);
       const ends =
-        records.length === 0
+        placed.length === 0
           ? new Map<number, number>()
-          : await appendPatiently(this.#log, logStream(stream), records, patienceMs, this.#signal);
+          : await appendPatiently(this.#log, logStream(stream), placed, patienceMs, this.#signal);
       const position = positionOf([...ends].map(([partition, offset]) => ({ stream: stream.name, partition, offset })));
       return {
         accepted: good.length,
@@ -93,16 +99,16 @@ export class Ingest {
   /** What would be a dead letter is refused here, where its sender still hears of it. */
   async #refusals(
     stream: StreamDefinition,
+    batch: ArrayBatch,
     events: readonly Placed[],
     gone: AbortSignal,
   ): Promise<Ingested["refused"]> {
     if (events.length === 0) return [];
-    const records = events.map(({ value }, offset) => ({ offset, timestamp: 0, key: null, value }));
     const session = await this.#pool.take();
     try {
       // it waited too long for its turn: work for nobody would make the others wait, too
       if (gone.aborted) throw new TidemarkError("INGEST_BUSY", "the client has gone", "send it again");
-      const decoded = await new Decoder(session, stream).decode([new ArrayBatch(0, 0, events.length, records)]);
+      const decoded = await new Decoder(session, stream).decode([batch]);
       await decoded.drop();
       return decoded.dead.map(({ offset, reason }) => ({ index: events[offset]!.index, reason }));
     } finally {
@@ -110,12 +116,17 @@ export class Ingest {
     }
   }
 
-  async #records(stream: StreamDefinition, events: readonly Placed[], request: string | null): Promise<NewRecord[]> {
+  async #records(
+    stream: StreamDefinition,
+    events: readonly Placed[],
+    request: string | null,
+    keyOfEvent: typeof keyOf,
+  ): Promise<NewRecord[]> {
     const { partitions, partitioner, sequences } = await this.#opened(stream);
     // a request that is sent again must go the same ways
     const [chooser, counts] = request === null ? [partitioner, sequences] : [new Partitioner(partitions), new Map()];
     return events.map(({ value, id }) => {
-      const key = keyOf(stream, value);
+      const key = keyOfEvent(stream, value);
       // an event with an id of its own goes the same way whatever comes beside it
       if (id !== undefined)
         return {
@@ -129,6 +140,16 @@ export class Ingest {
       counts.set(record.partition, sequence + 1);
       return { ...record, id: { request: request ?? this.#own, sequence } };
     });
+  }
+
+  /** What its events have looked like so far; a stream that means something else now has shapes of its own. */
+  #shapesOf(stream: StreamDefinition): Shapes {
+    const id = `${stream.name} ${decoderOf(stream)}`;
+    const known = this.#shapes.get(id);
+    if (known) return known;
+    const shapes = new Shapes(stream.fields);
+    this.#shapes.set(id, shapes);
+    return shapes;
   }
 
   #opened(stream: StreamDefinition): Promise<Open> {

@@ -101,6 +101,9 @@ function asIs(token: string, type: string): Plain {
   return { token, column: type, value: (name) => name };
 }
 
+/** A day that not every month, or not every year, has. */
+const doubtfulDay = /-(?:02-(?:29|3\d)|(?:04|06|09|11)-31)/;
+
 interface Field extends FieldDefinition {
   /** The name's bytes, one character each, as in the lines it is looked for in. */
   readonly bytes: string;
@@ -121,11 +124,17 @@ export class Shapes {
   /** Patterns of a line, by the keys in their order. */
   readonly #known = new Map<string, string>();
   readonly #refused = new Set<string>();
+  /** Has fields whose values have days. */
+  readonly #dated: boolean;
+  /** Has fields whose values may have the shape of their type, and still be none: text in base64, a zone. */
+  readonly #doubtful: boolean;
   readonly #looked = new WeakMap<RecordBatch, Looked>();
   #pattern = /(?!)/y;
 
   constructor(fields: readonly FieldDefinition[]) {
     this.#fields = fields.map((field) => ({ ...field, bytes: bytesOf(field.name), plain: plainOf(field.type) }));
+    this.#doubtful = fields.some(({ type }) => type === "BLOB" || type === "TIMESTAMP WITH TIME ZONE");
+    this.#dated = fields.some(({ type }) => /^(DATE|TIMESTAMP)/.test(type));
   }
 
   /** Looks once at each batch; asked again, it answers the same. */
@@ -136,6 +145,13 @@ export class Shapes {
       this.#looked.set(batch, looked);
     }
     return looked;
+  }
+
+  /** True where each record is an event for sure, without a look of DuckDB's. False says nothing. */
+  prove(batch: RecordBatch): boolean {
+    const { shaped, odd } = this.look(batch);
+    if (this.#doubtful || odd.length > 0) return false;
+    return !this.#dated || shaped.every((lines) => !doubtfulDay.test(lines.toString("latin1")));
   }
 
   /** The columns to give DuckDB's JSON reader, and a SELECT list that makes the fields of them. */
