@@ -46,9 +46,13 @@ export function metaOf(served: Served, freshness: Freshness, now: number): Meta 
 }
 
 /** Names what an answer is a function of, beside the question: the same name, the same rows. */
-export function snapshotName({ manifest, position }: Pick<Served, "manifest" | "position">): string {
+export function snapshotName({
+  manifest,
+  position,
+  telling,
+}: Pick<Served, "manifest" | "position" | "telling">): string {
   // a folder that was started over counts its versions anew
-  return `${manifest.number} ${manifest.createdAt} ${formatPosition(position)}`;
+  return `${manifest.number} ${manifest.createdAt} ${telling} ${formatPosition(position)}`;
 }
 
 export interface Answer {
@@ -84,10 +88,12 @@ export async function answer(
   const served = follower.pin();
   let session: Session | null = null;
   let state: "waiting" | "begun" | "over" = "waiting";
+  let removeCopy: () => void = () => undefined;
   const letGo = () => {
     if (state === "over") return;
     state = "over";
     served.release();
+    removeCopy();
     if (session) pool.giveBack(session);
   };
   const begin = () => {
@@ -110,7 +116,11 @@ export async function answer(
     const lent = session;
     const body = await complained(session, view, question, async () => {
       const sql = sqlOf(view, question);
-      if (format.copy !== undefined) return copied(lent, view.definition, sql, format, store.scratch("answer"));
+      if (format.copy !== undefined) {
+        const copy = await copied(lent, view.definition, sql, format, store.scratch("answer"));
+        removeCopy = copy.remove;
+        return copy.body;
+      }
       const rows = await rowsFrom(lent, sql.text, sql.params);
       return format.encode(rows, { view: name, ...metaOf(served, freshness, now()) });
     });

@@ -9,6 +9,12 @@ import type { Sql } from "./query.ts";
 /** What Parquet would keep as doubles, and what else it can be kept as with every digit. */
 const exact: Readonly<Record<string, string>> = { HUGEINT: "DECIMAL(38,0)", UHUGEINT: "VARCHAR" };
 
+export interface Copied {
+  readonly body: AsyncGenerator<Uint8Array>;
+  /** Owed, whether the body was read or not. */
+  readonly remove: () => void;
+}
+
 /**
  * @param path of a file that nobody else uses
  * @throws what DuckDB throws
@@ -19,7 +25,7 @@ export async function copied(
   { text, params, columns }: Sql,
   { copy }: FileFormat,
   path: string,
-): Promise<AsyncGenerator<Uint8Array>> {
+): Promise<Copied> {
   const casts = columns.flatMap((name) => {
     const type = exact[view.columns.find((column) => column.name === name)!.type];
     return type ? [`CAST(${quoteName(name)} AS ${type}) AS ${quoteName(name)}`] : [];
@@ -31,13 +37,10 @@ export async function copied(
     await rm(path, { force: true });
     throw error;
   }
-  return sent(path);
+  return { body: read(path), remove: () => void rm(path, { force: true }).catch(() => undefined) };
 }
 
-async function* sent(path: string): AsyncGenerator<Uint8Array> {
-  try {
-    yield* createReadStream(path) as AsyncIterable<Uint8Array>;
-  } finally {
-    await rm(path, { force: true });
-  }
+/** Opened only when it is read: nobody may come for it. */
+async function* read(path: string): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(path) as AsyncIterable<Uint8Array>;
 }

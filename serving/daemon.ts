@@ -14,6 +14,7 @@ import { Follower } from "./follower.ts";
 import { Freshness } from "./freshness.ts";
 import { httpApi } from "./http.ts";
 import { Ingest } from "./ingest/ingest.ts";
+import { KeptVersions } from "./kept-versions.ts";
 import { Feeds } from "./live/feed.ts";
 import { ReadModels } from "./model/read-models.ts";
 import { SessionPool } from "./pool.ts";
@@ -73,7 +74,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
     models,
     now,
     queries,
-    feeds: new Feeds(store, follower, pool, both, say),
+    feeds: new Feeds(store, follower, pool, new KeptVersions(store), both, say),
     access: { keys, hosts, now },
     limits: options.limits,
     ...(options.answered ? { answered: options.answered } : {}),

@@ -66,6 +66,7 @@ export class Follower {
   async tick(): Promise<boolean> {
     const before = this.#current!;
     const stood = before.position;
+    const told = before.telling;
     await this.#followQuietly(before);
     await this.#lookForVersion();
     if (this.#next) {
@@ -77,7 +78,7 @@ export class Follower {
         this.#say(`serving version ${this.#current.manifest.number}`);
       }
     }
-    const moved = this.#current !== before || !equals(stood, this.position);
+    const moved = this.#current !== before || !equals(stood, this.position) || told !== this.telling;
     if (moved) {
       const waiting = [...this.#waiting];
       this.#waiting.clear();
@@ -109,6 +110,11 @@ export class Follower {
   /** The version that is served next, while its delta catches up. */
   get upcoming(): VersionManifest | null {
     return this.#next?.manifest ?? null;
+  }
+
+  /** See Served.telling. */
+  get telling(): string {
+    return this.#current!.telling;
   }
 
   get streams(): readonly StreamDefinition[] {

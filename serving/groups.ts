@@ -63,7 +63,7 @@ export async function rowsOfGroups(
   const columns = keyColumns(view);
   const found = await read(rowsOf(view, partials), filters);
   const rows = new Map(found.map((row) => [keyOf(view, columns, row), jsonRow(view.columns, row)]));
-  if (view.global) return { rows, none: [] };
+  if (view.global) return { rows, none: rows.size === 0 ? ["{}"] : [] };
   // what a filter on keys leaves out was never there
   const isKey = (name: string) => columns.some((column) => column.name === name);
   const onKeys = filters.filter((filter) => columnsIn(filter).every(isKey));

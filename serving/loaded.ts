@@ -42,6 +42,8 @@ export interface Served {
   readonly views: ReadonlyMap<string, ServedView>;
   /** The deltas that it reads. */
   readonly heads: readonly Head[];
+  /** Which generations tell them: another may tell otherwise what was told at the same position. */
+  readonly telling: string;
   /** Latest log timestamp in the delta, ms; 0 where it is empty. */
   readonly latest: number;
   /** What became of the records below the position. */
@@ -105,6 +107,11 @@ export class Loaded {
     return [...this.#shards.values()].reduce((sum, shard) => furthest(sum, shard.position), this.manifest.cut);
   }
 
+  /** See Served.telling. */
+  get telling(): string {
+    return [...this.#shards.values()].map((shard) => shard.generation).join(".");
+  }
+
   /**
    * Takes what the shards' HEADs have beyond our position.
    * @throws STORE_CORRUPT, STORE_MISSING, STORE_GAP; what was served before stays served
@@ -156,6 +163,7 @@ export class Loaded {
       position,
       views: new Map(views),
       heads,
+      telling: this.telling,
       latest: Math.max(0, ...entries.map((entry) => entry.latest)),
       counts: sumCounts([this.manifest, ...entries]),
       events: { batch: this.manifest.events, speed: entries.reduce((sum, entry) => sum + entry.events, 0) },

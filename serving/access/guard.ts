@@ -19,12 +19,15 @@ declare module "fastify" {
   interface FastifyRequest {
     /** A key's id, or an address. */
     client: string;
+    /** Null: it came without a key. */
+    keyId: string | null;
   }
 }
 
 /** Refuses, before anything is read, whoever may not ask. */
 export function guard(app: FastifyInstance, { keys, hosts, now }: Access): void {
   app.decorateRequest("client", "");
+  app.decorateRequest("keyId", null);
   app.addHook("onRequest", async (request, reply) => {
     request.client = request.ip;
     const { scope } = request.routeOptions.config;
@@ -45,6 +48,7 @@ export function guard(app: FastifyInstance, { keys, hosts, now }: Access): void 
       throw unauthenticated(`the key is ${verdict.why === "expired" ? "out of date" : "not known"}`);
     const { key } = verdict;
     request.client = key.id;
+    request.keyId = key.id;
     if (key.scopes.includes(scope) || key.scopes.includes("admin")) return;
     throw new Refusal(403, "FORBIDDEN", `this key is for ${key.scopes.join(", ")}; this needs ${scope}`);
   });

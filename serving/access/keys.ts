@@ -123,9 +123,9 @@ export class KeyFile {
     const found = await stat(this.#path).catch(() => null);
     const seen = found ? `${found.ino} ${found.size} ${found.mtimeMs}` : "";
     if (seen === this.#seen) return;
-    this.#seen = seen;
     // a file that is gone must not open what it closed
     if (found) this.#keys = parseKeys(await readFile(this.#path, "utf8"), this.#path);
     else if (this.#keys) this.#keys = [];
+    this.#seen = seen;
   }
 }

@@ -21,6 +21,7 @@ export function parseExactly(text: string): unknown {
 function isDouble(token: string): boolean {
   if (token.length < 16) return true;
   const value = Number(token);
+  if (/^-?0*(\.0*)?([eE].*)?$/.test(token)) return true;
   if (/^-?\d+$/.test(token)) return Number.isSafeInteger(value);
   return digitsOf(String(value)) === digitsOf(token);
 }

@@ -31,7 +31,9 @@ async function* piecesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
 function eventIn(block: string): ServerSentEvent | null {
   const found = { id: "", event: "message", data: "" };
   for (const line of block.split("\n")) {
-    const [, name, value = ""] = /^(\w+): ?(.*)$/.exec(line) ?? [];
+    // not by a pattern: a dot is none of the line ends that JSON leaves as they are
+    const colon = line.indexOf(":");
+    const [name, value] = [line.slice(0, Math.max(colon, 0)), line.slice(colon + 1).replace(/^ /, "")];
     if (name === "id" || name === "event" || name === "data") found[name] = value;
   }
   return found.data === "" ? null : found;

@@ -89,22 +89,21 @@ export class View<Row extends object, Key extends string> {
     while (!signal?.aborted) {
       const headers: Record<string, string> = last === "" ? {} : { "Last-Event-ID": last };
       const accept = "text/event-stream";
-      const response = await this.#connection.send(`${this.#path}/changes${queryOf(where ? { where } : {})}`, {
-        accept,
-        headers,
-        signal,
-      });
       try {
+        const path = `${this.#path}/changes${queryOf(where ? { where } : {})}`;
+        const response = await this.#connection.send(path, { accept, headers, signal });
         for await (const { id, event, data } of eventsIn(response.body!)) {
           if (event !== "rows" && event !== "reset") continue;
+          const { rows = [], removed = [] } = parseExactly(data) as Partial<Change<Row>>;
           last = id;
           this.#connection.see(id);
-          const { rows = [], removed = [] } = parseExactly(data) as Partial<Change<Row>>;
           yield { event, position: id, rows, removed };
         }
       } catch (error) {
         if (signal?.aborted) return;
-        if (error instanceof ApiError) throw error;
+        // a server that is away comes back; one that refuses does so again
+        const refused = error instanceof ApiError && error.status < 500 && error.status !== 429;
+        if (refused || error instanceof SyntaxError) throw error;
       }
       await pause(1000, signal);
     }

@@ -15,14 +15,14 @@ export interface Group {
 
 /** @throws USAGE unless each group key is given once, by eq or is.null; for a view that does not show them all */
 export function parseGroup(view: ViewDefinition, pairs: Iterable<readonly [string, string]>): Group {
-  const { filters, by, select, order, limit, offset } = parseQuestion(view, pairs);
+  const { filters, by, layer, select, order, limit, offset } = parseQuestion(view, pairs);
   const shown = shownKeys(view);
   const named = filters.map((filter) =>
     "column" in filter && !filter.not && (filter.op === "eq" || (filter.op === "is" && filter.value === "null"))
       ? filter.column
       : "",
   );
-  const plain = !by && !select && order.length === 0 && limit === null && offset === 0;
+  const plain = !by && !layer && !select && order.length === 0 && limit === null && offset === 0;
   const whole = plain && named.length === shown.length && shown.every((column) => named.includes(column.name));
   if (whole) return { view, filters };
   const written = shown.map((column) => `${column.name}=eq.…`).join("&");

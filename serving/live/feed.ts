@@ -2,11 +2,13 @@
 import { messageOf } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
 import { covers, equals, formatPosition, type Position } from "../../shared/position.ts";
-import type { VersionManifest } from "../../shared/store/layout.ts";
+import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { Filter } from "../filters.ts";
 import type { Follower } from "../follower.ts";
 import { hasKnownRows } from "../groups.ts";
+import type { KeptVersions } from "../kept-versions.ts";
+import type { Served } from "../loaded.ts";
 import type { SessionPool } from "../pool.ts";
 import { changedRows } from "./changed-rows.ts";
 
@@ -33,12 +35,25 @@ export interface Asked {
   readonly key: string;
 }
 
+/** What rows are told of: another one's can't be put on top of it. */
+interface Telling {
+  /** The view's meaning. */
+  readonly identity: string;
+  readonly version: number;
+  /** See Served.telling. */
+  readonly delta: string;
+}
+
 /** Rows of one question, told to its listeners from a position on. */
 interface Feed {
   readonly asked: Asked;
-  identity: string;
+  telling: Telling;
   at: Position;
+  /** Before it, somebody may have been told by another telling. */
+  knownFrom: Position;
   readonly listeners: Set<Listener>;
+  /** Who is still told what was before. */
+  joining: number;
 }
 
 /** Between two looks, so that many small commits are told as one. */
@@ -48,22 +63,31 @@ export class Feeds {
   readonly #store: Store;
   readonly #follower: Follower;
   readonly #pool: SessionPool;
+  readonly #versions: KeptVersions;
   readonly #say: (line: string) => void;
   readonly #feeds = new Map<string, Feed>();
   #looking = false;
   readonly #signal: AbortSignal;
 
-  constructor(store: Store, follower: Follower, pool: SessionPool, signal: AbortSignal, say: (line: string) => void) {
+  constructor(
+    store: Store,
+    follower: Follower,
+    pool: SessionPool,
+    versions: KeptVersions,
+    signal: AbortSignal,
+    say: (line: string) => void,
+  ) {
     this.#store = store;
     this.#follower = follower;
     this.#pool = pool;
+    this.#versions = versions;
     this.#signal = signal;
     this.#say = say;
     signal.addEventListener("abort", () => this.#endAll(), { once: true });
   }
 
   get listeners(): number {
-    return [...this.#feeds.values()].reduce((sum, feed) => sum + feed.listeners.size, 0);
+    return [...this.#feeds.values()].reduce((sum, feed) => sum + feed.listeners.size + feed.joining, 0);
   }
 
   /**
@@ -71,41 +95,66 @@ export class Feeds {
    * @returns lets go of it
    */
   async listen(asked: Asked, since: Position | null, listener: Listener): Promise<() => void> {
-    const feed = this.#feed(asked);
-    const first = await this.#first(feed, since);
-    if (first && !listener.tell(first)) return () => undefined;
-    feed.listeners.add(listener);
-    void this.#look();
-    return () => {
+    const feed = await this.#feed(asked);
+    const leave = () => {
       feed.listeners.delete(listener);
-      if (feed.listeners.size === 0 && this.#feeds.get(asked.key) === feed) this.#feeds.delete(asked.key);
+      if (feed.listeners.size + feed.joining === 0 && this.#feeds.get(asked.key) === feed)
+        this.#feeds.delete(asked.key);
     };
+    feed.joining++;
+    try {
+      // until it stands where the others do, or further: what they are told next is the next for it, too
+      for (let at = since; !this.#signal.aborted; ) {
+        const told = await this.#catchUp(feed, at);
+        if (!told.empty && !listener.tell(told)) return leave;
+        at = told.position;
+        if (!covers(at, feed.at)) continue;
+        feed.listeners.add(listener);
+        break;
+      }
+    } finally {
+      feed.joining--;
+      if (!feed.listeners.has(listener)) leave();
+    }
+    void this.#look();
+    return leave;
   }
 
-  #feed(asked: Asked): Feed {
+  async #feed(asked: Asked): Promise<Feed> {
+    const served = this.#follower.pin();
+    const [telling, at] = [tellingOf(served, asked.view), served.position];
+    served.release();
+    const knownFrom = await this.#knownFrom(served.manifest, asked.view, at);
     const known = this.#feeds.get(asked.key);
     if (known) return known;
-    const served = this.#follower.pin();
-    const feed: Feed = {
-      asked,
-      identity: identityOf(served.manifest, asked.view),
-      at: served.position,
-      listeners: new Set(),
-    };
-    served.release();
+    const feed: Feed = { asked, telling, at, knownFrom, listeners: new Set(), joining: 0 };
     this.#feeds.set(asked.key, feed);
     return feed;
   }
 
-  /** What a listener that stopped at `since` has to know to stand where its feed stands, or further. */
-  async #first(feed: Feed, since: Position | null): Promise<Told | null> {
-    if (!since) return reset(feed.at);
+  /**
+   * From where on whoever was told something was told it as it is told now: of a version before with another meaning of the view, and of a
+   * generation that was rejected, nobody knows who has heard.
+   */
+  async #knownFrom(manifest: VersionManifest, view: string, now: Position): Promise<Position> {
+    const told: string[] = [];
+    for (let shard = 0; shard < manifest.definition.shards; shard++)
+      told.push(...(await this.#store.list(layout.generations(manifest.number, shard))));
+    const rejected = told.some((name) => name.endsWith(".rejected"));
+    const before = (await this.#versions.list()).findLast(({ number }) => number < manifest.number);
+    const same = before === undefined || identityOf(before, view) === identityOf(manifest, view);
+    const proved = before === undefined || before.cause === "origin" || manifest.proof.state === "proved";
+    return same && proved && !rejected ? manifest.cut : now;
+  }
+
+  /** What a listener that stands at `since` has to know to stand where the answers do. */
+  async #catchUp(feed: Feed, since: Position | null): Promise<Told> {
+    if (!since || !covers(since, feed.knownFrom)) return reset(this.#follower.position);
     try {
-      const told = await this.#changes(feed, since);
-      return told?.event === "rows" && told.empty ? null : told;
+      return await this.#changes(feed, since);
     } catch {
       // a file that is damaged or was compacted away: what is read anew is as good
-      return reset(feed.at);
+      return reset(this.#follower.position);
     }
   }
 
@@ -123,17 +172,26 @@ export class Feeds {
   }
 
   async #tell(feed: Feed): Promise<void> {
-    let told: Told | null;
+    let told: Told;
     try {
-      told = await this.#changes(feed, feed.at);
+      const { manifest, telling, position } = this.#follower;
+      const now = tellingOf({ manifest, telling }, feed.asked.view);
+      if (!continues(feed.telling, now, manifest)) {
+        feed.telling = now;
+        feed.knownFrom = position;
+        told = reset(position);
+      } else {
+        feed.telling = now;
+        if (equals(feed.at, position)) return;
+        told = await this.#changes(feed, feed.at);
+      }
     } catch (error) {
       // compaction has replaced a file meanwhile: the next look finds its successor
       this.#say(`serve: changes of ${feed.asked.view} are told later: ${messageOf(error)}`);
       return;
     }
-    if (!told) return;
     feed.at = told.position;
-    if (told.event === "rows" && told.empty) return;
+    if (told.empty) return;
     for (const listener of [...feed.listeners]) {
       if (listener.tell(told)) continue;
       feed.listeners.delete(listener);
@@ -141,29 +199,25 @@ export class Feeds {
     }
   }
 
-  /** Null: nothing has changed. */
-  async #changes(feed: Feed, since: Position): Promise<Told | null> {
+  /** @throws STORE_MISSING, STORE_CORRUPT */
+  async #changes(feed: Feed, since: Position): Promise<Told> {
     const { view, filters } = feed.asked;
-    const unmoved = identityOf(this.#follower.manifest, view) === feed.identity;
-    if (unmoved && equals(since, this.#follower.position)) return null;
-    const served = this.#follower.pin();
     const session = await this.#pool.take();
+    const served = this.#follower.pin();
     try {
       const { position } = served;
-      const now = identityOf(served.manifest, view);
       const known = served.views.get(view);
-      const same =
-        now === feed.identity && known && !known.failed && known.damaged === null && hasKnownRows(known.definition);
-      if (!same || !covers(position, since)) {
-        feed.identity = now;
+      const answerable = known && !known.failed && known.damaged === null && hasKnownRows(known.definition);
+      // what is served may be of another telling by now: the next look sees to that
+      if (!answerable || !covers(position, since) || !continues(feed.telling, tellingOf(served, view), served.manifest))
         return reset(position);
-      }
       await session.inZone(served.manifest.definition.timezone);
       const changes = await changedRows(this.#store, session, served, view, since, filters);
       if (!changes) return reset(position);
       const rows = [...changes.rows.values()];
       const removed = changes.none;
-      const data = `{"position":${JSON.stringify(formatPosition(position))},"version":${served.manifest.number},"rows":[${rows.join(",")}],"removed":[${removed.join(",")}]}`;
+      const place = `"position":${JSON.stringify(formatPosition(position))},"version":${served.manifest.number}`;
+      const data = `{${place},"rows":[${rows.join(",")}],"removed":[${removed.join(",")}]}`;
       return { event: "rows", position, data, empty: rows.length + removed.length === 0 };
     } finally {
       this.#pool.giveBack(session);
@@ -178,10 +232,22 @@ export class Feeds {
 }
 
 function reset(position: Position): Told {
-  return { event: "reset", position, data: JSON.stringify({ position: formatPosition(position) }), empty: false };
+  const data = JSON.stringify({ position: formatPosition(position) });
+  return { event: "reset", position, data, empty: false };
 }
 
-function identityOf({ definition }: VersionManifest, view: string): string {
+/** True where rows of the one go on with rows of the other: the same telling, or a version that was proved to be equal at its cut. */
+function continues(before: Telling, now: Telling, { proof }: VersionManifest): boolean {
+  if (before.identity !== now.identity) return false;
+  return before.version === now.version ? before.delta === now.delta : proof.state === "proved";
+}
+
+function tellingOf({ manifest, telling }: Pick<Served, "manifest" | "telling">, view: string): Telling {
+  return { identity: identityOf(manifest, view), version: manifest.number, delta: telling };
+}
+
+/** What a view means, and how its rows are made of its partials. */
+export function identityOf({ definition }: Pick<VersionManifest, "definition">, view: string): string {
   const found = definition.views.find((each) => each.name === view);
   return found ? `${found.identity} ${found.finalize}` : "";
 }

@@ -25,13 +25,28 @@ export function modelKey(view: ViewDefinition, question: Question): string | nul
   return `{${parts.join(",")}}`;
 }
 
-/** A value's JSON as an answer has it; null: it may be written otherwise there. */
+/** Bits of an integer, and whether it has a sign. */
+const integer = /^(U?)(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/;
+const bits: Readonly<Record<string, bigint>> = { TINY: 8n, SMALL: 16n, BIG: 64n, HUGE: 128n };
+
+/** A value's JSON as an answer has it; null: it may be written otherwise there, or be none of its type. */
 function canonical({ type }: ViewColumn, value: string): string | null {
   if (type === "VARCHAR") return JSON.stringify(value);
-  if (/^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/.test(type)) return /^(0|-?[1-9]\d{0,37})$/.test(value) ? value : null;
   if (type === "BOOLEAN") return value === "true" || value === "false" ? value : null;
-  if (type === "DATE") return /^\d{4}-\d\d-\d\d$/.test(value) ? JSON.stringify(value) : null;
-  if (type === "TIMESTAMP")
-    return /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{0,5}[1-9])?$/.test(value) ? JSON.stringify(value) : null;
-  return null;
+  if (type === "DATE") return isDay(value) ? JSON.stringify(value) : null;
+  if (type === "TIMESTAMP") {
+    const [, day = ""] = /^(.{10}) (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{0,5}[1-9])?$/.exec(value) ?? [];
+    return isDay(day) ? JSON.stringify(value) : null;
+  }
+  const [known, unsigned, size = ""] = integer.exec(type) ?? [];
+  if (known === undefined || !/^(0|-?[1-9]\d{0,38})$/.test(value)) return null;
+  const [number, width] = [BigInt(value), bits[size] ?? 32n];
+  const fits = unsigned ? BigInt.asUintN(Number(width), number) : BigInt.asIntN(Number(width), number);
+  return fits === number ? value : null;
+}
+
+function isDay(text: string): boolean {
+  if (!/^\d{4}-\d\d-\d\d$/.test(text)) return false;
+  const time = new Date(`${text}T00:00:00Z`);
+  return !Number.isNaN(time.getTime()) && time.toISOString().startsWith(text);
 }

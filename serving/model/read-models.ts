@@ -44,9 +44,11 @@ interface Models {
   readonly folder: string;
   readonly worker: Worker;
   readonly files: Map<string, ModelFile>;
+  /** Nobody wants it any more, whatever its thread still says. */
+  dropped: boolean;
   over: ReadonlyMap<string, Over>;
   /** Where `over` stands; null: nowhere yet. */
-  position: Position | null;
+  standing: { readonly position: Position; readonly telling: string } | null;
 }
 
 export class ReadModels {
@@ -72,8 +74,7 @@ export class ReadModels {
    */
   lookup(served: Served, view: ServedView, question: Question): string | null | undefined {
     const models = this.#models;
-    if (models?.name !== nameOf(served.manifest) || !models.position || !equals(models.position, served.position))
-      return undefined;
+    if (models?.name !== nameOf(served.manifest) || !stands(models, served)) return undefined;
     const name = view.definition.name;
     const file = models.files.get(name);
     const over = models.over.get(name)?.rows;
@@ -103,17 +104,21 @@ export class ReadModels {
   async look(): Promise<void> {
     const { upcoming, manifest } = this.#follower;
     if (upcoming && this.#next?.name !== nameOf(upcoming)) {
-      this.#drop(this.#next);
+      const before = this.#next;
+      this.#next = null;
+      await this.#drop(before);
       this.#next = await this.#build(upcoming);
     }
     if (this.#models?.name !== nameOf(manifest)) {
-      this.#drop(this.#models);
+      const before = this.#models;
+      this.#models = null;
+      await this.#drop(before);
       const made = this.#next?.name === nameOf(manifest);
       this.#models = made ? this.#next : await this.#build(manifest);
       if (made) this.#next = null;
     }
     const models = this.#models!;
-    if (models.files.size === 0 || (models.position && equals(models.position, this.#follower.position))) return;
+    if (models.files.size === 0 || stands(models, this.#follower)) return;
     const served = this.#follower.pin();
     try {
       if (nameOf(served.manifest) === models.name) await this.#refresh(models, served);
@@ -130,17 +135,19 @@ export class ReadModels {
 
   async #refresh(models: Models, served: Served): Promise<void> {
     // while rows are replaced it stands nowhere
-    models.position = null;
+    models.standing = null;
     await this.#session.inZone(served.manifest.definition.timezone);
     const fresh = new Map<string, Over>();
     for (const view of served.views.values()) {
       const { name } = view.definition;
       if (!models.files.has(name)) continue;
       const before = models.over.get(name);
-      fresh.set(name, await this.#overOf(view, before?.table === view.delta ? before : undefined));
+      const over = this.#overOf(view, before?.table === view.delta ? before : undefined);
+      // one view that fails on its rows leaves the others theirs
+      fresh.set(name, await over.catch(() => ({ table: view.delta, upto: view.upto, rows: null })));
     }
     models.over = fresh;
-    models.position = served.position;
+    models.standing = { position: served.position, telling: served.telling };
   }
 
   /** @param before what is there already of the same table */
@@ -187,15 +194,20 @@ export class ReadModels {
       folder,
       worker,
       files: new Map(),
+      dropped: false,
       over: new Map(),
-      position: null,
+      standing: null,
     };
     worker.on("message", ({ view, failure }: BuildReport) => {
-      if (failure !== null) return this.#say(`serve: single rows of ${view} are asked of DuckDB: ${failure}`);
+      if (models.dropped) return;
+      if (failure !== null) {
+        this.#say(`serve: single rows of ${view} are asked of DuckDB: ${failure}`);
+        return;
+      }
       const path = order.views.find(({ definition }) => definition.name === view)!.path;
       models.files.set(view, new ModelFile(path, { readOnly: true }));
       // its delta is not in `over` yet
-      models.position = null;
+      models.standing = null;
     });
     worker.on("error", (error) => this.#say(`serve: single rows are asked of DuckDB: ${messageOf(error)}`));
     return models;
@@ -203,6 +215,7 @@ export class ReadModels {
 
   async #drop(models: Models | null): Promise<void> {
     if (!models) return;
+    models.dropped = true;
     await models.worker.terminate();
     for (const file of models.files.values()) await file.close();
     rmSync(models.folder, { recursive: true, force: true });
@@ -210,5 +223,9 @@ export class ReadModels {
 }
 
 function nameOf(manifest: VersionManifest): string {
-  return snapshotName({ manifest, position: manifest.cut });
+  return snapshotName({ manifest, position: manifest.cut, telling: "" });
+}
+
+function stands({ standing }: Models, { position, telling }: Pick<Served, "position" | "telling">): boolean {
+  return standing !== null && standing.telling === telling && equals(standing.position, position);
 }

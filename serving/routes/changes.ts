@@ -4,7 +4,7 @@ import type { FastifyInstance } from "fastify";
 import { TidemarkError } from "../../shared/errors.ts";
 import { formatPosition, type Position, parsePosition } from "../../shared/position.ts";
 import { hasKnownRows } from "../groups.ts";
-import type { Told } from "../live/feed.ts";
+import { identityOf, type Told } from "../live/feed.ts";
 import { parseQuestion } from "../parse-question.ts";
 import { goneSignal, type HttpOptions, pairsOf, route } from "./route.ts";
 import { problems } from "./schemas.ts";
@@ -51,12 +51,12 @@ export function changeRoutes(app: FastifyInstance, options: HttpOptions): void {
           `rows of view "${view}" can't be told apart: it does not show all its group keys`,
           "show them, or ask for its rows again",
         );
-      const { filters, by, select, order, limit, offset } = parseQuestion(definition, pairsOf(request));
-      if (by || select || order.length > 0 || limit !== null || offset > 0)
+      const { filters, by, layer, select, order, limit, offset } = parseQuestion(definition, pairsOf(request));
+      if (by || layer || select || order.length > 0 || limit !== null || offset > 0)
         throw new TidemarkError(
           "USAGE",
           "changes are of whole rows in the view's own groups",
-          "leave out by, select, order, limit and offset",
+          "leave out by, layer, select, order, limit and offset",
         );
       if (feeds.listeners >= listenersMax)
         throw new TidemarkError("SERVE_BUSY", `${listenersMax} listen already`, "come again later");
@@ -68,7 +68,7 @@ export function changeRoutes(app: FastifyInstance, options: HttpOptions): void {
         return true;
       };
       write(`retry: ${retryMs}\n\n`);
-      const key = JSON.stringify([view, definition.identity, filters]);
+      const key = JSON.stringify([view, identityOf(follower.manifest, view), filters]);
       const leave = await feeds.listen({ view, filters, key }, since, {
         tell: (told) => write(eventText(told)),
         end: () => stream.end(),

@@ -1,6 +1,7 @@
 /** Why a number is what it is, and what changed between two positions. */
 import { randomUUID } from "node:crypto";
 import type { FastifyInstance } from "fastify";
+import type { ViewDefinition } from "../../shared/definition.ts";
 import type { Session } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { History } from "../../shared/history/history.ts";
@@ -69,24 +70,26 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
     validatorCompiler: () => () => true,
     handler: async (request, reply) => {
       const { view: name } = request.params as { view: string };
-      const signal = goneSignal(reply);
-      return withServed(async (served, session) => {
-        const { definition: view } = viewNamed(served, name);
-        const taken = (key: string) =>
-          ["events", "after"].includes(key) && !view.columns.some((column) => column.name === key);
-        const pairs = [...pairsOf(request)];
-        const page = pageIn(new Map(pairs.filter(([key]) => taken(key))));
-        const group = parseGroup(
-          view,
-          pairs.filter(([key]) => !taken(key)),
-        );
-        const made = await explainRow(options.store, session, served, group);
-        const events = page && (await inTurn.run(signal, () => eventsText(options, session, served, group, page)));
-        const meta = metaOf(served, freshness, now());
-        return stamped(reply, meta)
-          .type("application/json")
-          .send(`{${rowsText(made)},${insideOf({ view: name, meta, ...layersOf(served, made) })}${events ?? ""}}`);
-      });
+      const explain = () =>
+        withServed(async (served, session) => {
+          const { definition: view } = viewNamed(served, name);
+          const pairs = [...pairsOf(request)];
+          const page = pageIn(new Map(pairs.filter(([key]) => isOfPage(view, key))));
+          const group = parseGroup(
+            view,
+            pairs.filter(([key]) => !isOfPage(view, key)),
+          );
+          const made = await explainRow(options.store, session, served, group);
+          const events = page ? await eventsText(options, session, served, group, page) : "";
+          const meta = metaOf(served, freshness, now());
+          const told = insideOf({ view: name, meta, ...layersOf(served, made) });
+          return stamped(reply, meta)
+            .type("application/json")
+            .send(`{${rowsText(made)},${told}${events}}`);
+        });
+      // the turn before the session, as everywhere: who waits for a turn holds nothing that others need
+      const asksForEvents = [...pairsOf(request)].some(([key]) => key === "events");
+      return asksForEvents ? inTurn.run(goneSignal(reply), explain) : explain();
     },
   });
 
@@ -158,6 +161,11 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
       );
     },
   });
+}
+
+/** Parameters of a page of events, where the view has no columns of these names. */
+function isOfPage(view: ViewDefinition, key: string): boolean {
+  return ["events", "after"].includes(key) && !view.columns.some((column) => column.name === key);
 }
 
 interface Page {

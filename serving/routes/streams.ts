@@ -53,7 +53,8 @@ export function streamRoutes(app: FastifyInstance, options: HttpOptions): void {
       const key = request.headers["idempotency-key"];
       if (key !== undefined && !(typeof key === "string" && /^[\x21-\x7e]{1,200}$/.test(key)))
         return refuse(reply, problem(400, "USAGE", "Idempotency-Key: at most 200 characters, none of them a space"));
-      const id = key ? `http:${key}` : null;
+      // one client's keys are not another's
+      const id = key ? ["http", ...(request.keyId ? [request.keyId] : []), key].join(":") : null;
       const read = () => eventsOf(type, body, request.headers);
       const found = await options.ingest.take(stream, body.length, read, id, goneSignal(reply));
       if (found.position !== "") reply.header("Tidemark-Position", found.position);

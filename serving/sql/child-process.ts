@@ -44,6 +44,10 @@ export class QueryChild {
       // nothing of the parent's: no keys, no tokens
       env: {},
     });
+    if (!this.#process.stdin || !this.#process.stdio[answerPipe]) {
+      this.#process.once("error", () => undefined);
+      throw new Error("it could not be started");
+    }
     this.ended = new Promise((resolve) => {
       const over = () => {
         this.#alive = false;

@@ -1,5 +1,5 @@
 /** A few warm children. One client's queries wait for each other, so that it holds one child at most. */
-import { TidemarkError } from "../../shared/errors.ts";
+import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import { type ChildLimits, QueryChild } from "./child-process.ts";
 import type { Ask } from "./protocol.ts";
 
@@ -90,7 +90,15 @@ export class Children {
   }
 
   async #start(): Promise<void> {
-    const child = new QueryChild(this.#options);
+    let child: QueryChild;
+    try {
+      child = new QueryChild(this.#options);
+    } catch (error) {
+      // no processes or files left: there may be some later
+      this.#options.say(`serve: no process for SQL: ${messageOf(error)}`);
+      setTimeout(() => this.#closed || void this.#start(), restartMs);
+      return;
+    }
     this.#all.add(child);
     const began = performance.now();
     void child.ended.then(() => {

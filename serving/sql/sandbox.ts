@@ -11,7 +11,7 @@ import { formatOf } from "../formats.ts";
 import { type Rows, rowsFrom } from "../rows.ts";
 import { type Measured, withMeasures } from "./measure.ts";
 import { type Ask, type ChildFile, type ChildView, errorOf, type QueryParam } from "./protocol.ts";
-import { checkQuery } from "./syntax.ts";
+import { checkQuery, fold } from "./syntax.ts";
 
 /** An instance whose files can't change any more. */
 interface Locked {
@@ -51,10 +51,7 @@ export class Sandbox {
     const views = ask.views.filter(({ definition }) => used.has(definition.name));
     for (const { failure } of views) if (failure) throw errorOf(failure);
     const measured = new Map(
-      views.map((view) => [
-        view.definition.name.toLowerCase(),
-        { definition: view.definition, partials: partialsOf(view) },
-      ]),
+      views.map((view) => [fold(view.definition.name), { definition: view.definition, partials: partialsOf(view) }]),
     );
     const text = (await withMeasures(this.#parser, statements[0]!, measured, this.#catalog)) ?? ask.sql;
     const { session } = await this.#instance(ask, views, measured);
@@ -109,7 +106,7 @@ export class Sandbox {
     const duck = await Duck.open({ memoryLimit: limits.memory, threads: 1, timezone });
     const session = await duck.session();
     for (const { definition } of views) {
-      const { partials } = measured.get(definition.name.toLowerCase())!;
+      const { partials } = measured.get(fold(definition.name))!;
       await session.run(`CREATE VIEW ${quoteName(definition.name)} AS ${rowsOf(definition, partials)}`);
     }
     await lock(session, files);

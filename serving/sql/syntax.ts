@@ -24,6 +24,11 @@ const windowFunctions = new Set(
   ),
 );
 
+/** A name as DuckDB compares it: only ASCII's letters are the same in both cases. */
+export function fold(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}
+
 /** Tree deeper than this: nothing a person writes. */
 const depthMax = 400;
 
@@ -47,7 +52,7 @@ class Check {
   readonly #catalog: Catalog;
 
   constructor(views: readonly string[], catalog: Catalog) {
-    this.#views = new Map(views.map((name) => [name.toLowerCase(), name]));
+    this.#views = new Map(views.map((name) => [fold(name), name]));
     this.#catalog = catalog;
   }
 
@@ -59,17 +64,17 @@ class Check {
     const map = isNode(node.cte_map) ? nodesOf(node.cte_map.map) : [];
     for (const { key, value } of map) {
       const inner = ((value as Node).query as Node).node as Node;
-      const name = String(key).toLowerCase();
+      const name = fold(String(key));
       // only a recursive query may read itself
       this.query(inner, inner.type === "RECURSIVE_CTE_NODE" ? new Set([...ctes, name]) : ctes, depth + 1);
       ctes.add(name);
     }
     if (type === "CTE_NODE") {
       this.query(node.query as Node, ctes, depth + 1);
-      this.query(node.child as Node, new Set([...ctes, String(node.cte_name).toLowerCase()]), depth + 1);
+      this.query(node.child as Node, new Set([...ctes, fold(String(node.cte_name))]), depth + 1);
       return;
     }
-    const own = type === "RECURSIVE_CTE_NODE" ? new Set([...ctes, String(node.cte_name).toLowerCase()]) : ctes;
+    const own = type === "RECURSIVE_CTE_NODE" ? new Set([...ctes, fold(String(node.cte_name))]) : ctes;
     for (const [key, value] of Object.entries(node)) {
       if (key === "cte_map") continue;
       if (key === "from_table") this.#table(value as Node, own, depth + 1);
@@ -91,7 +96,7 @@ class Check {
   }
 
   #rows(call: Node, ctes: ReadonlySet<string>, depth: number): void {
-    const name = String(call.function_name).toLowerCase();
+    const name = fold(String(call.function_name));
     if (!rowFunctions.has(name) || call.schema !== "" || call.catalog !== "")
       throw refused(
         `the table function ${name.slice(0, 60)}() is not available`,
@@ -103,8 +108,8 @@ class Check {
   #named(table: Node, ctes: ReadonlySet<string>): void {
     const written = String(table.table_name);
     const plain = table.schema_name === "" && table.catalog_name === "" && (table.at_clause ?? null) === null;
-    if (plain && ctes.has(written.toLowerCase())) return;
-    const view = plain ? this.#views.get(written.toLowerCase()) : undefined;
+    if (plain && ctes.has(fold(written))) return;
+    const view = plain ? this.#views.get(fold(written)) : undefined;
     if (view === undefined) {
       const name = [table.catalog_name, table.schema_name, written].filter((part) => part !== "").join(".");
       throw refused(
@@ -130,7 +135,7 @@ class Check {
     if (!expressions.has(String(node.class)))
       throw refused(`${words(String(node.class))} is not available`, "write it otherwise");
     if (node.class !== "FUNCTION" && node.class !== "WINDOW") return;
-    const name = String(node.function_name).toLowerCase();
+    const name = fold(String(node.function_name));
     const kind = this.#catalog.get(name);
     const known =
       kind === "scalar" || kind === "aggregate" || kind === "rows" || harmless.has(name) || name === measure;

@@ -92,12 +92,20 @@ export class InputReader {
       return { ...found, table, typed: table, placed: table, tables };
     }
     const text = await renderSelect(this.#session, from, select.cte_map as Node);
-    const kept = keepPlaces({ from_table: from, cte_map: select.cte_map! });
-    const rendered = renderSelect(this.#session, kept.from_table as Node, kept.cte_map as Node);
-    // where no order is asked for, the places need not get through
-    const placed = await (ordered ? rendered : rendered.catch(() => "")).then((sql) => `(${sql})`);
+    const keep = async () => {
+      const kept = keepPlaces({ from_table: from, cte_map: select.cte_map! });
+      return `(${await renderSelect(this.#session, kept.from_table as Node, kept.cte_map as Node)})`;
+    };
+    // where no order is asked for, the places need not get through (UNION ALL has none)
+    const placed = ordered ? await keep() : await keep().catch(() => null);
     const tables = [{ name, columns: await this.#columns(text) }];
-    return { ...found, table: ordered ? placed : `(${text})`, typed: `(${text})`, placed: placedAs(placed), tables };
+    return {
+      ...found,
+      table: (ordered && placed) || `(${text})`,
+      typed: `(${text})`,
+      placed: placed && placedAs(placed),
+      tables,
+    };
   }
 
   get #known(): string {

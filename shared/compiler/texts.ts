@@ -68,13 +68,22 @@ export function rolledUpOf(
   // what tells rows of values apart stays beside the group
   const beside = [...view.keys.filter(({ name }) => !/^k\d+$/.test(name)), ...view.parts].map((column) => column.name);
   const input = [`${named.length > 0 ? `struct_pack(${named.join(", ")})` : "0"} AS g`, ...beside];
+  // without groups there is a row also where there is nothing, as without GROUP BY
+  const nothing = groups.length === 0 ? ` UNION ALL ${noGroup(view)}` : "";
   const shown = columns.map(({ name, over }) => `${over.sql} AS ${quoteName(name)}`);
   const fields = [...groups.map(({ name }) => `g.${name} AS ${name}`), "*"];
   return (
-    `WITH partials AS (SELECT ${input.join(", ")} FROM (${partials})), merged AS (${rollUp.combine}) ` +
+    `WITH partials AS (SELECT ${input.join(", ")} FROM (${partials})${nothing}), merged AS (${rollUp.combine}) ` +
     `SELECT ${shown.join(", ") || "1 AS nothing"} FROM (SELECT ${fields.join(", ")} FROM (${rollUp.values}))` +
     `${rollUp.having ? ` WHERE ${rollUp.having.sql}` : ""}`
   );
+}
+
+/** What a group of no events has: a row of its own (`s` is 0) without any parts. */
+function noGroup(view: Pick<ViewDefinition, "keys" | "parts">): string {
+  const columns = [...view.keys.filter(({ name }) => !/^k\d+$/.test(name)), ...view.parts];
+  const values = columns.map(({ name, type }) => (name === "s" ? "0" : `CAST(NULL AS ${type})`));
+  return `SELECT ${["0", ...values].join(", ")}`;
 }
 
 /** Each group's sketches, from partial rows. */

@@ -111,6 +111,18 @@ describe("the client", () => {
     expect(why.events.data.map(({ event }) => event.n)).toEqual([big, 0]);
   });
 
+  it("is told rows with any text in them", async () => {
+    const changes = client.view("shops").changes({ signal: running.signal });
+    await changes.next();
+    const shop = "line\u2028 and \u2029 and \r\n: x";
+    await client.stream("sales").append({ shop, n: 5 });
+    for (;;) {
+      const { value } = (await changes.next()) as { value: Change<Views["shops"]["row"]> };
+      if (value.rows.some((row) => row.shop === shop)) break;
+    }
+    await changes.return(undefined);
+  });
+
   it("sends what it has seen on, and hears why it is refused", async () => {
     const other = connect<Views, Streams>({ url });
     other.see(client.position);
@@ -164,6 +176,7 @@ it.each<[string, unknown]>([
     { a: "9007199254740993", b: '\\"12345678901234567890' },
   ],
   ['{"a":0.10000000000000000}', { a: 0.1 }],
+  ['{"a":0.000000000000000000,"b":-0.0000000000000000}', { a: 0, b: -0 }],
 ])("%s keeps its digits", (text, expected) => expect(parseExactly(text)).toEqual(expected));
 
 it.each([

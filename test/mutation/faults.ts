@@ -431,7 +431,7 @@ export const faults: readonly Fault[] = [
   {
     name: "a row from a model that stands elsewhere",
     file: "serving/model/read-models.ts",
-    edits: [{ find: "!equals(models.position, served.position)", replace: "models.position === null" }],
+    edits: [{ find: "!stands(models, served)", replace: "models.standing === null" }],
     tests: ["test/serving/read-model.test.ts"],
   },
   {
@@ -463,8 +463,8 @@ export const faults: readonly Fault[] = [
     file: "serving/sql/syntax.ts",
     edits: [
       {
-        find: "if (plain && ctes.has(written.toLowerCase())) return;",
-        replace: "if (plain && !this.#views.has(written.toLowerCase())) return;",
+        find: "if (plain && ctes.has(fold(written))) return;",
+        replace: "if (plain && !this.#views.has(fold(written))) return;",
       },
     ],
     tests: ["test/serving/sql.test.ts"],

@@ -211,6 +211,24 @@ describe("access", () => {
     expect(JSON.stringify(answered)).not.toMatch(/secret|tm_/);
   });
 
+  it("keeps one client's idempotency keys from another's", async () => {
+    const other = newKey("other", ["ingest"], null, now);
+    writeFileSync(file, JSON.stringify({ keys: [...kept, other.key] }));
+    await new Promise((resolve) => setTimeout(resolve, 1010));
+    const ids: unknown[] = [];
+    const append = world.log.append.bind(world.log);
+    world.log.append = async (stream, records) => {
+      ids.push(...records.map(({ id }) => id?.request));
+      return append(stream, records);
+    };
+    for (const key of [keys.ingest, other.text]) {
+      const headers = { ...bearer(key), "content-type": "application/json", "idempotency-key": "1" };
+      expect((await call("POST", "/v1/streams/events/events", headers, '{"g":"x"}')).statusCode).toBe(200);
+    }
+    world.log.append = append;
+    expect(new Set(ids).size).toBe(2);
+  });
+
   it("takes packed events, and not more of them than fit unpacked", async () => {
     const send = (body: Buffer) =>
       api.app.inject({

@@ -6,6 +6,7 @@ import { Follower } from "../../serving/follower.ts";
 import { Freshness } from "../../serving/freshness.ts";
 import { httpApi } from "../../serving/http.ts";
 import { Ingest } from "../../serving/ingest/ingest.ts";
+import { KeptVersions } from "../../serving/kept-versions.ts";
 import { Feeds } from "../../serving/live/feed.ts";
 import { ReadModels } from "../../serving/model/read-models.ts";
 import { SessionPool } from "../../serving/pool.ts";
@@ -75,7 +76,7 @@ export async function openApi(
     freshness,
     models,
     queries,
-    feeds: new Feeds(world.store, follower, pool, stop.signal, say),
+    feeds: new Feeds(world.store, follower, pool, new KeptVersions(world.store), stop.signal, say),
     access: { keys: await KeyFile.open(keyFile, say), hosts, now: () => world.now },
     limits: { requestsPerSecond, cors },
     answered,

@@ -154,6 +154,36 @@ it("tells what HAVING and filters let go", async () => {
   expect(filtered.told[2]!.body.rows).toEqual([{ g: "a", s: 4 }]);
 });
 
+it("lets a row of a view without keys go", async () => {
+  await open();
+  await send(event("a", 1));
+  const mirror = new Mirror("total/changes?n=lte.2");
+  await until(async () => mirror.told.length === 1);
+  await send(event("a", 1));
+  await until(async () => mirror.told.length === 2);
+  expect(mirror.told[1]!.body.rows).toEqual([{ n: 2, s: 2 }]);
+  await send(event("a", 1));
+  await until(async () => mirror.told.length === 3);
+  expect(mirror.told[2]!.body).toMatchObject({ rows: [], removed: [{}] });
+});
+
+it("keeps telling one that joins when the only other leaves", async () => {
+  await open();
+  await send(event("a", 1));
+  for (let round = 0; round < 20; round++) {
+    const first = new Mirror("groups/changes");
+    await until(async () => first.told.length === 1);
+    const since = at();
+    await send(event("b", round));
+    const second = new Mirror("groups/changes", since);
+    first.close();
+    await until(async () => second.told.length > 0);
+    await send(event("c", round));
+    await until(async () => second.rows.get('"c"') !== undefined && second.position === at());
+    second.close();
+  }
+});
+
 it("goes on from the last event's position, and says when that is gone", async () => {
   await open();
   await send(event("a", 1));

@@ -97,6 +97,8 @@ describe("a roll-up over HTTP", () => {
       [{ flights: 3 }, { flights: 1 }, { flights: 1 }],
     ],
     ["delays?by=&select=flights,origins", [{ flights: 7, origins: 3 }]],
+    // as SQL without GROUP BY: a row, also of nothing
+    ["delays?by=&carrier=eq.nobody&select=flights,mean,origins", [{ flights: 0, mean: null, origins: 0 }]],
     ["delays?by=%22hour%22.year&select=flights", [{ flights: 7 }]],
     // HAVING is the rolled-up groups' own
     [

@@ -294,6 +294,9 @@ function escapes({ file, out, url, folder, root }: Goals): string[] {
     `SELECT ${Array.from({ length: 2000 }, () => "(SELECT ").join("")}1${")".repeat(2000)}`,
     `SELECT ${"[".repeat(5000)}${"]".repeat(5000)}`,
     "SELECT 1; COPY groups TO '/tmp/x'",
+    // a name that is another in lower case for us, and not for DuckDB
+    'WITH "duc\u212Adb_views" AS (SELECT 1) SELECT * FROM duckdb_views',
+    'WITH "\u212Aeys" AS (SELECT 1) SELECT * FROM keys',
     "SELECT * FROM __proto__",
     "SELECT constructor(1)",
   ];

@@ -218,6 +218,11 @@ describe("SQL over HTTP", () => {
       "SELECT carrier, MEASURE(flights) FROM delays GROUP BY ROLLUP (carrier)",
       /^403 QUERY_REFUSED: MEASURE in GROUPING SETS/,
     ],
+    [
+      "WITH x AS (SELECT * FROM delays), delays AS (SELECT * FROM x WHERE carrier = 'AA') SELECT MEASURE(flights) FROM delays",
+      /^403 QUERY_REFUSED: MEASURE needs one view after FROM/,
+    ],
+    ["SELECT MEASURE(flights) FROM delays TABLESAMPLE 10%", /^403 QUERY_REFUSED: MEASURE needs one view after FROM/],
     ["SELECT MEASURE(flights)", /^403 QUERY_REFUSED: MEASURE needs one view after FROM/],
   ])("%s is refused", async (sql, why) => expect(await ask(sql)).toMatch(why));
 

@@ -173,6 +173,15 @@ export class ViewBench {
     return `FROM ${table}`;
   }
 
+  /** The same over none of them. */
+  async plainOfNothing(view: ViewDefinition): Promise<string> {
+    const table = freshName("plain");
+    await plainly(this.session, view, this.inputs(view, 0, 0), (plain) =>
+      this.session.run(`CREATE TEMP TABLE ${table} AS ${plain}`),
+    );
+    return `FROM ${table}`;
+  }
+
   async expectSame(view: ViewDefinition, left: string, right: string, what: string): Promise<void> {
     const columns = view.columns.filter(({ name }) => !view.estimates?.columns.includes(name));
     const inexact = view.tolerance > 0 ? doublesOf(columns) : [];

@@ -13,6 +13,7 @@ const folder = join(import.meta.dirname, "cases");
 const subsetsMax = 8;
 
 let compared = 0;
+let totals = 0;
 let refused = 0;
 
 for (const file of readdirSync(folder).filter((name) => name.endsWith(".sql"))) {
@@ -29,6 +30,7 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith(".sql"))) 
         if (/INTERVAL 1 MONTH AS m, ts \+ INTERVAL 30 DAY AS d/.test(sql)) return;
         const view = await bench.compile(sql);
         for (const by of rollUpsOf(view)) await expectRolledUp(bench, view, by);
+        if (view.rollUp) await expectTotalOfNothing(bench, view);
       });
     }
   });
@@ -36,9 +38,10 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith(".sql"))) 
 
 test("enough were compared", () => {
   process.stdout.write(
-    `roll-ups: ${compared} equal the view's SQL with another GROUP BY, ${refused} refused for their HAVING\n`,
+    `roll-ups: ${compared} equal the view's SQL with another GROUP BY, ${refused} refused for their HAVING; ${totals} totals of nothing\n`,
   );
   expect(compared).toBeGreaterThan(100);
+  expect(totals).toBeGreaterThan(100);
 });
 
 /** Subsets of the shown keys, and those with a time in larger buckets. */
@@ -67,18 +70,19 @@ async function expectRolledUp(bench: ViewBench, view: ViewDefinition, by: readon
   }
   // what depends on a hidden key has no place in the plain SQL either
   const shown = view.columns.filter(({ name }) => rolledUp.columns.some((column) => column.name === name));
-  if (shown.length === 0) return;
+  // without groups and without aggregates, plain SQL has a row for each event
+  if (shown.length === 0 || (by.length === 0 && view.aggregates.length === 0)) return;
   const narrowed = { ...view, columns: shown };
   const sql = await regrouped(
     bench,
     view,
-    by,
+    by.length === 0 ? null : by,
     shown.map(({ name }) => name),
   );
   const plain = await bench.plain({ ...view, sql }).catch((error: unknown) => {
     // a squared deviation out of range, a time out of range; what WHERE, HAVING or another column names is gone with its column
     expect(String(error)).toMatch(
-      /out of range|not in timestamp range|Referenced column|aliases cannot be used|GROUPING child/,
+      /out of range|not in timestamp range|Referenced column|aliases cannot be used|GROUPING (child|statement)/,
     );
     return null;
   });
@@ -90,17 +94,41 @@ async function expectRolledUp(bench: ViewBench, view: ViewDefinition, by: readon
   compared++;
 }
 
-/** The view's own SQL with only these columns, grouped by these keys: made from its syntax tree. */
+/** Rolled up to no groups, a view of no events has the row that its SQL without GROUP BY has. */
+async function expectTotalOfNothing(bench: ViewBench, view: ViewDefinition): Promise<void> {
+  if (view.rollUp?.having?.keys.length) return;
+  const rolledUp = rollUpBy(view, []);
+  const shown = view.columns.filter(({ name }) => rolledUp.columns.some((column) => column.name === name));
+  if (shown.length === 0 || view.aggregates.length === 0) return;
+  const sql = await regrouped(
+    bench,
+    view,
+    null,
+    shown.map(({ name }) => name),
+  );
+  const plain = await bench.plainOfNothing({ ...view, sql }).catch(() => null);
+  if (plain === null) return;
+  const none = `FROM ${await bench.partials(view, 0, 0)}`;
+  await bench.expectSame(
+    { ...view, columns: shown },
+    plain,
+    rolledUpSql(view, rolledUp, none),
+    "nothing, in no groups",
+  );
+  totals++;
+}
+
+/** The view's own SQL with only these columns, grouped by these keys, or (null) not at all: made from its syntax tree. */
 async function regrouped(
   bench: ViewBench,
   view: ViewDefinition,
-  by: readonly By[],
+  by: readonly By[] | null,
   shown: readonly string[],
 ): Promise<string> {
   const { statements } = await parseSql(bench.session, view.sql);
   const node = statements[0]!.node as Node;
   const items = nodesOf(node.select_list).filter((_, i) => shown.includes(view.columns[i]!.name));
-  const bucketOf = (name: string) => by.find(({ column }) => column === name)?.bucket ?? null;
+  const bucketOf = (name: string) => by?.find(({ column }) => column === name)?.bucket ?? null;
   const select = await Promise.all(
     items.map(async (item, i) => {
       const { name, type } = view.columns.find((column) => column.name === shown[i])!;
@@ -118,10 +146,10 @@ async function regrouped(
       } as Node;
     }),
   );
-  const places = by.map(({ column }) => shown.indexOf(column) + 1);
+  const places = (by ?? []).map(({ column }) => shown.indexOf(column) + 1);
   const { statements: numbered } = await parseSql(
     bench.session,
-    `SELECT 1 GROUP BY ${[...places, "'all'"].join(", ")}`,
+    by === null ? "SELECT 1" : `SELECT 1 GROUP BY ${[...places, "'all'"].join(", ")}`,
   );
   const groups = numbered[0]!.node as Node;
   const edited = {
