@@ -38,12 +38,27 @@ function jsonOf(value: DuckDBValue, type = ""): string {
   return JSON.stringify(String(value));
 }
 
+type Columns = readonly { readonly name: string; readonly type: string }[];
+
+/** What stands before each value: the same for all rows of a million. */
+const heads = new WeakMap<Columns, readonly string[]>();
+
+function headsOf(columns: Columns): readonly string[] {
+  let found = heads.get(columns);
+  if (!found) {
+    found = columns.map(({ name }, i) => `${i === 0 ? "{" : ","}${JSON.stringify(name)}:`);
+    heads.set(columns, found);
+  }
+  return found;
+}
+
 /** One row as a JSON object. */
-export function jsonRow(
-  columns: readonly { readonly name: string; readonly type: string }[],
-  row: readonly DuckDBValue[],
-): string {
-  return `{${columns.map((column, i) => `${JSON.stringify(column.name)}:${jsonOf(row[i] ?? null, column.type)}`).join(",")}}`;
+export function jsonRow(columns: Columns, row: readonly DuckDBValue[]): string {
+  if (columns.length === 0) return "{}";
+  const before = headsOf(columns);
+  let text = "";
+  for (let i = 0; i < before.length; i++) text += before[i]! + jsonOf(row[i] ?? null, columns[i]!.type);
+  return `${text}}`;
 }
 
 /** Plain text of a value for tables and CSV; NULL is the empty text. */
