@@ -82,7 +82,9 @@ function commandLine(found: (invocation: Invocation) => void): Command {
     .command("load <stream> <files...>")
     .description("append events from NDJSON, CSV or Parquet files (-: standard input)")
     .option("--request-id <id>", "the same load under the same id appends only what did not arrive the time before")
-    .action((stream: string, files: string[], { requestId }: { requestId?: string }, command: Command) => {
+    .option("--server <url>", "send them to a server instead of the log; its key in TIDEMARK_KEY", serverUrl)
+    .action((stream: string, files: string[], options: { requestId?: string; server?: string }, command: Command) => {
+      const { requestId, server = null } = options;
       if (requestId !== undefined && !/^[\w.:/-]{1,200}$/.test(requestId))
         throw new TidemarkError(
           "USAGE",
@@ -91,7 +93,7 @@ function commandLine(found: (invocation: Invocation) => void): Command {
         );
       if (requestId?.startsWith("dl:"))
         throw new TidemarkError("USAGE", "request ids that start with dl: are taken", "choose another");
-      give("load", command, { stream, files, request: requestId ?? null });
+      give("load", command, { stream, files, request: requestId ?? null, server });
     });
   program
     .command("query <sql>")

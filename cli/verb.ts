@@ -16,7 +16,13 @@ export interface VerbArgs {
   speed: { readonly shard: number | null };
   serve: NoArgs;
   /** A file "-" is standard input. request null: one of its own. */
-  load: { readonly stream: string; readonly files: readonly string[]; readonly request: string | null };
+  load: {
+    readonly stream: string;
+    readonly files: readonly string[];
+    readonly request: string | null;
+    /** They are sent there instead of to the log. */
+    readonly server: string | null;
+  };
   /** At most one of version and position; neither: the newest there is. */
   query: {
     readonly sql: string;

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { Producer } from "../../shared/ingest/producer.ts";
@@ -7,10 +8,16 @@ import type { Context } from "../context.ts";
 import { openInput } from "../input/input.ts";
 import { withProject } from "../opened.ts";
 import { openProgress } from "../progress.ts";
+import { loadToServer } from "../remote.ts";
 import type { VerbArgs } from "../verb.ts";
 
 /** Appends the files' events, one file after the other, and prints the position after them once they are durable. */
-export async function run(context: Context, { stream: name, files, request }: VerbArgs["load"]): Promise<number> {
+export async function run(context: Context, args: VerbArgs["load"]): Promise<number> {
+  const { stream: name, files, request, server } = args;
+  if (server !== null) {
+    const stream = streamNamed(await context.project(), name);
+    return loadToServer(context, server, stream, request ?? randomUUID(), () => eventsIn(context, stream, files));
+  }
   return withProject(context, async ({ project, log }) => {
     const stream = streamNamed(project, name);
     const { signal } = context;
@@ -37,16 +44,27 @@ export async function run(context: Context, { stream: name, files, request }: Ve
 }
 
 async function append(context: Context, producer: Producer, stream: StreamDefinition, file: string): Promise<void> {
-  const input = await openInput(file, stream);
-  const progress = openProgress(context.progress, file === "-" ? "standard input" : file, "events", input.count);
-  try {
-    for await (const events of input.events) {
-      context.signal.throwIfAborted();
-      for (const event of events) await producer.add(event);
-      progress.add(events.length);
+  for await (const events of eventsIn(context, stream, [file])) for (const event of events) await producer.add(event);
+}
+
+/** The files' events, some at a time, with a bar that shows how far they have been taken. */
+async function* eventsIn(
+  context: Context,
+  stream: StreamDefinition,
+  files: readonly string[],
+): AsyncGenerator<Buffer[]> {
+  for (const file of files) {
+    const input = await openInput(file, stream);
+    const progress = openProgress(context.progress, file === "-" ? "standard input" : file, "events", input.count);
+    try {
+      for await (const events of input.events) {
+        context.signal.throwIfAborted();
+        yield events;
+        progress.add(events.length);
+      }
+    } finally {
+      progress.stop();
     }
-  } finally {
-    progress.stop();
   }
 }
 

@@ -2,11 +2,11 @@ import { type Appended, type Connection, RefusedEvents } from "./connection.ts";
 
 export class Stream<Event extends object> {
   readonly #connection: Connection;
-  readonly #path: string;
+  readonly #name: string;
 
   constructor(connection: Connection, name: string) {
     this.#connection = connection;
-    this.#path = `/v1/streams/${encodeURIComponent(name)}/events`;
+    this.#name = name;
   }
 
   /**
@@ -19,19 +19,31 @@ export class Stream<Event extends object> {
     { idempotencyKey = randomKey() }: { readonly idempotencyKey?: string } = {},
   ): Promise<Appended> {
     const body = linesOf(Array.isArray(events) ? (events as readonly Event[]) : [events as Event]);
-    try {
-      const appended = await this.#connection.json<Appended>(this.#path, {
-        body,
-        type: "application/x-ndjson",
-        headers: { "Idempotency-Key": idempotencyKey },
-      });
-      this.#connection.see(appended.position);
-      return appended;
-    } catch (error) {
-      // none of them could be taken: the answer says why of each
-      if (error instanceof RefusedEvents) return error.appended;
-      throw error;
-    }
+    return sendEvents(this.#connection, this.#name, body, idempotencyKey);
+  }
+}
+
+/** @param lines NDJSON. @throws ApiError */
+export async function sendEvents(
+  connection: Connection,
+  stream: string,
+  lines: string,
+  idempotencyKey: string,
+  signal?: AbortSignal,
+): Promise<Appended> {
+  try {
+    const appended = await connection.json<Appended>(`/v1/streams/${encodeURIComponent(stream)}/events`, {
+      body: lines,
+      type: "application/x-ndjson",
+      headers: { "Idempotency-Key": idempotencyKey },
+      signal,
+    });
+    connection.see(appended.position);
+    return appended;
+  } catch (error) {
+    // none of them could be taken: the answer says why of each
+    if (error instanceof RefusedEvents) return error.appended;
+    throw error;
   }
 }
 

@@ -52,10 +52,13 @@ const right: [string[], unknown][] = [
     ["serve", "--host", "::", "--port", "0", "--brokers", "a:1,b:2"],
     { verb: "serve", args: {}, options: { ...options, host: "::", port: 0, brokers: ["a:1", "b:2"] } },
   ],
-  [["load", "s", "-", "b.csv"], { verb: "load", args: { stream: "s", files: ["-", "b.csv"], request: null }, options }],
+  [
+    ["load", "s", "-", "b.csv"],
+    { verb: "load", args: { stream: "s", files: ["-", "b.csv"], request: null, server: null }, options },
+  ],
   [
     ["load", "s", "a.csv", "--request-id", "2026-11-27/a"],
-    { verb: "load", args: { stream: "s", files: ["a.csv"], request: "2026-11-27/a" }, options },
+    { verb: "load", args: { stream: "s", files: ["a.csv"], request: "2026-11-27/a", server: null }, options },
   ],
   [
     ["query", "SELECT 1"],

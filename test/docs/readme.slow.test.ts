@@ -72,6 +72,21 @@ describe("the README's", { timeout: 120_000 }, () => {
     expect(await outputOf("status", "--server", url, ...project)).toMatch(
       /flights\s+4 .*\n\nversion 0, exact at flights@/,
     );
+    const file = join(scratch(), "more.ndjson");
+    const line = (origin: string) => `{"date":"2001-01-02 10:00:00","delay":1,"distance":9,"origin":"${origin}","destination":"SFO"}\n`;
+    writeFileSync(file, line("ORD").repeat(2500));
+    const load = ["load", "flights", file, "--server", url, "--request-id", "more", ...project];
+    const position = (await outputOf(...load)).trim();
+    await outputOf(...load);
+    await fetch(`${url}/v1/views`, { headers: { "tidemark-wait-for": position } });
+    const counted = await fetch(`${url}/v1/views/delays?origin=eq.ORD`, { headers: { "tidemark-wait-for": position } });
+    expect(await counted.json()).toMatchObject({ data: [{ origin: "ORD", flights: 2500 }] });
+    writeFileSync(file, `${line("ORD")}{"origin":7}\n`);
+    const half = await tidemark("load", "flights", file, "--server", url, ...project);
+    expect([half.code, half.err]).toEqual([
+      1,
+      expect.stringMatching(/event 2 is refused: .*\n1 events appended to flights, 1 refused\n/),
+    ]);
     const refused = await tidemark("query", "SELECT * FROM nothing", "--server", url, ...project);
     expect([refused.code, refused.err]).toEqual([
       1,
