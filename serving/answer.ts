@@ -3,6 +3,7 @@ import type { Session } from "../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { formatPosition } from "../shared/position.ts";
 import type { Store } from "../shared/store/store.ts";
+import type { Meta } from "./client/meta.ts";
 import { copied } from "./copied.ts";
 import { columnOf, valuesIn } from "./filters.ts";
 import type { Follower } from "./follower.ts";
@@ -14,23 +15,6 @@ import { parseQuestion } from "./parse-question.ts";
 import type { SessionPool } from "./pool.ts";
 import { type Question, sqlOf } from "./query.ts";
 import { rowsFrom } from "./rows.ts";
-
-/** What every answer says of itself. */
-export interface Meta {
-  readonly position: string;
-  readonly version: number;
-  /** The batch has proved the answer up to here: what speed told was what the archive gives. Null: the served version is unproved. */
-  readonly verifiedUpTo: string | null;
-  /** See Freshness; null: not known. */
-  readonly lagMs: number | null;
-  /** Events below the position, by the layer they come from. */
-  readonly events: { readonly batch: number; readonly speed: number };
-  /** Dead letters below the position. */
-  readonly dead: number;
-  /** Records below the position that were suppressed, and events that came too late to know whether they should have been. */
-  readonly duplicates: number;
-  readonly late: number;
-}
 
 export function metaOf(served: Served, freshness: Freshness, now: number): Meta {
   return {

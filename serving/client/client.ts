@@ -9,8 +9,9 @@ import { Stream } from "./stream.ts";
 import { type Answer, View } from "./view.ts";
 
 export { ApiError, type Appended, type Options } from "./connection.ts";
+export type { Meta } from "./meta.ts";
 export type { Question, Value, Where } from "./question.ts";
-export type { Answer, Change, Meta } from "./view.ts";
+export type { Answer, Change } from "./view.ts";
 
 /** What each view's rows and keys are; see `tidemark types`. */
 export interface ViewTypes {

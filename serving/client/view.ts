@@ -1,20 +1,8 @@
 import { ApiError, type Connection, pause } from "./connection.ts";
+import type { Meta } from "./meta.ts";
 import { parseExactly } from "./numbers.ts";
 import { type Question, queryOf, type Value } from "./question.ts";
 import { eventsIn } from "./sse.ts";
-
-/** What an answer says of itself. */
-export interface Meta {
-  readonly view?: string;
-  readonly position: string;
-  readonly version: number;
-  readonly verifiedUpTo: string | null;
-  readonly lagMs: number | null;
-  readonly events: { readonly batch: number; readonly speed: number };
-  readonly dead: number;
-  readonly duplicates: number;
-  readonly late: number;
-}
 
 export interface Answer<Row> {
   readonly data: Row[];

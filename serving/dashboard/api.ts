@@ -1,5 +1,5 @@
 /** What the page asks of the API, through the client that anyone can use. */
-import { type Client, connect } from "../client/client.ts";
+import { type Client, connect, type Meta } from "../client/client.ts";
 
 export interface StreamStatus {
   readonly name: string;
@@ -19,15 +19,7 @@ export interface VersionStatus {
   readonly proof: { readonly state: "proved" | "unproved"; readonly by: string; readonly views: number };
 }
 
-export interface Status {
-  readonly position: string;
-  readonly version: number;
-  readonly verifiedUpTo: string | null;
-  readonly lagMs: number | null;
-  readonly events: { readonly batch: number; readonly speed: number };
-  readonly dead: number;
-  readonly duplicates: number;
-  readonly late: number;
+export interface Status extends Meta {
   readonly cut: string;
   readonly createdAt: string;
   readonly complaint: string | null;

@@ -1,7 +1,8 @@
 /** SQL over the views of one snapshot, run by children. */
 import { isCode } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
-import { type Answering, type Meta, metaOf, snapshotName, unanswerable } from "../answer.ts";
+import { type Answering, metaOf, snapshotName, unanswerable } from "../answer.ts";
+import type { Meta } from "../client/meta.ts";
 import type { RowFormat } from "../formats.ts";
 import type { Served } from "../loaded.ts";
 import { Children } from "./children.ts";

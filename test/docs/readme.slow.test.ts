@@ -73,7 +73,8 @@ describe("the README's", { timeout: 120_000 }, () => {
       /flights\s+4 .*\n\nversion 0, exact at flights@/,
     );
     const file = join(scratch(), "more.ndjson");
-    const line = (origin: string) => `{"date":"2001-01-02 10:00:00","delay":1,"distance":9,"origin":"${origin}","destination":"SFO"}\n`;
+    const line = (origin: string) =>
+      `{"date":"2001-01-02 10:00:00","delay":1,"distance":9,"origin":"${origin}","destination":"SFO"}\n`;
     writeFileSync(file, line("ORD").repeat(2500));
     const load = ["load", "flights", file, "--server", url, "--request-id", "more", ...project];
     const position = (await outputOf(...load)).trim();

@@ -1,15 +1,7 @@
 /** Roll-ups and conditions within conditions, as they are asked for over HTTP. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { newestVersion } from "../../shared/store/versions.ts";
-import type { DeltaWriter } from "../../speed/delta-writer.ts";
-import { catchUp, World } from "../pipeline/world.ts";
-import { stream } from "../support/view-case.ts";
 import { type Api, openApi } from "./api.ts";
-
-const flights = {
-  ...stream("flights", { carrier: "VARCHAR", at: "TIMESTAMP", delay: "BIGINT", origin: "VARCHAR" }),
-  partitions: 2,
-};
+import { type Flown, fly } from "./flights.ts";
 
 const views = {
   delays:
@@ -20,43 +12,19 @@ const views = {
   total: "SELECT count(*) AS n FROM flights",
 };
 
-/** carrier, hour, delay, origin */
-const events = [
-  ["AA", "2026-01-01 10:05:00", 1, "JFK"],
-  ["AA", "2026-01-01 10:15:00", 2, "SFO"],
-  ["AA", "2026-01-01 11:00:00", 30, "JFK"],
-  ["AA", "2026-01-02 10:00:00", 5, "JFK"],
-  ["BB", "2026-01-01 10:30:00", 7, "SFO"],
-  ["BB", "2026-02-01 23:59:00", 8, "SFO"],
-  ["CC", "2026-02-01 00:00:00", 100, "LAX"],
-] as const;
-
 describe("a roll-up over HTTP", () => {
-  let world: World;
-  let writer: DeltaWriter;
+  let flown: Flown;
   let api: Api;
 
   beforeAll(async () => {
-    world = await World.open({ stream: flights, views });
-    await world.firstVersion();
-    const send = (some: readonly (typeof events)[number][]) =>
-      world.append(
-        some.map(([carrier, at, delay, origin], i) => {
-          return { partition: i % 2, value: JSON.stringify({ carrier, at, delay, origin }), valid: true };
-        }),
-      );
-    await send(events.slice(0, 4));
-    await world.runBatch();
-    writer = await world.writer((await newestVersion(world.store))!, 0);
-    await send(events.slice(4));
-    await catchUp(world, writer);
-    api = await openApi(world);
+    flown = await fly(views);
+    api = await openApi(flown.world);
   });
 
   afterAll(async () => {
     await api.close();
-    await writer.close();
-    await world.close();
+    await flown.writer.close();
+    await flown.world.close();
   });
 
   const ask = async (query: string) => {

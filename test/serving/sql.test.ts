@@ -1,16 +1,8 @@
 /** SQL over HTTP: joins at one snapshot, parameters, MEASURE in any grouping, and what is refused with a reason. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { queryLimits } from "../../serving/sql/queries.ts";
-import { newestVersion } from "../../shared/store/versions.ts";
-import type { DeltaWriter } from "../../speed/delta-writer.ts";
-import { catchUp, World } from "../pipeline/world.ts";
-import { stream } from "../support/view-case.ts";
 import { type Api, openApi } from "./api.ts";
-
-const flights = {
-  ...stream("flights", { carrier: "VARCHAR", at: "TIMESTAMP", delay: "BIGINT", origin: "VARCHAR" }),
-  partitions: 2,
-};
+import { type Flown, fly } from "./flights.ts";
 
 const views = {
   delays:
@@ -23,44 +15,19 @@ const views = {
   casts: "SELECT origin, sum(carrier::BIGINT) AS n FROM flights GROUP BY ALL",
 };
 
-/** carrier, time, delay, origin */
-const events: readonly (readonly [string, string, number, string])[] = [
-  ["AA", "2026-01-01 10:05:00", 1, "JFK"],
-  ["AA", "2026-01-01 10:15:00", 2, "SFO"],
-  ["AA", "2026-01-01 11:00:00", 30, "JFK"],
-  ["AA", "2026-01-02 10:00:00", 5, "JFK"],
-  ["BB", "2026-01-01 10:30:00", 7, "SFO"],
-  ["BB", "2026-02-01 23:59:00", 8, "SFO"],
-  ["CC", "2026-02-01 00:00:00", 100, "LAX"],
-];
-
 describe("SQL over HTTP", () => {
-  let world: World;
-  let writer: DeltaWriter;
+  let flown: Flown;
   let api: Api;
 
-  const send = (some: typeof events) =>
-    world.append(
-      some.map(([carrier, at, delay, origin], i) => {
-        return { partition: i % 2, value: JSON.stringify({ carrier, at, delay, origin }), valid: true };
-      }),
-    );
-
   beforeAll(async () => {
-    world = await World.open({ stream: flights, views });
-    await world.firstVersion();
-    await send(events.slice(0, 4));
-    await world.runBatch();
-    writer = await world.writer((await newestVersion(world.store))!, 0);
-    await send(events.slice(4));
-    await catchUp(world, writer);
-    api = await openApi(world, { limits: { ...queryLimits, children: 1, rowsMax: 1000, bytesMax: 20_000 } });
+    flown = await fly(views);
+    api = await openApi(flown.world, { limits: { ...queryLimits, children: 1, rowsMax: 1000, bytesMax: 20_000 } });
   });
 
   afterAll(async () => {
     await api.close();
-    await writer.close();
-    await world.close();
+    await flown.writer.close();
+    await flown.world.close();
   });
 
   const post = (payload: unknown, headers: Record<string, string> = {}) =>
@@ -234,8 +201,7 @@ describe("SQL over HTTP", () => {
     expect(csv.body).toBe("n\r\n7\r\n");
     const late = await post({ sql: "SELECT 1" }, { "tidemark-wait-for": "flights@0:9,1:9" });
     expect(late.statusCode).toBe(504);
-    await send([["DD", "2026-03-01 00:00:00", 1, "LAX"]]);
-    await catchUp(world, writer);
+    await flown.send(["DD", "2026-03-01 00:00:00", 1, "LAX"]);
     await api.follower.tick();
     expect(await ask("SELECT n FROM total")).toEqual([{ n: 8 }]);
   });

@@ -1,0 +1,19 @@
+/** What every answer says of itself. */
+export interface Meta {
+  /** Of rows of a view. */
+  readonly view?: string;
+  /** The events below it are in the answer, and no others. */
+  readonly position: string;
+  readonly version: number;
+  /** The batch has proved the answer up to here: what speed told was what the archive gives. Null: the served version is unproved. */
+  readonly verifiedUpTo: string | null;
+  /** Age of the newest look at the log's end that the answer covers, ms; null: not known. */
+  readonly lagMs: number | null;
+  /** Events below the position, by the layer they come from. */
+  readonly events: { readonly batch: number; readonly speed: number };
+  /** Dead letters below the position. */
+  readonly dead: number;
+  /** Records below the position that were suppressed, and events that came too late to know whether they should have been. */
+  readonly duplicates: number;
+  readonly late: number;
+}
