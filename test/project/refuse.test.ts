@@ -23,7 +23,7 @@ const configs: [string, unknown, string][] = [
   [
     "a key like no other",
     withStream({}, { serve: { tlsCertificate: 1 } }),
-    "serve.tlsCertificate: unknown key; known here: host, port",
+    "serve.tlsCertificate: unknown key; known here: host, port, withoutKeys, requestsPerSecond, cors",
   ],
   [
     "a stream's name",
