@@ -135,7 +135,17 @@ class Run {
   }
 
   async #flush(): Promise<void> {
-    await this.#pick(this.#writers).step();
+    const shard = this.#int(this.#writers.length);
+    const writer = this.#writers[shard]!;
+    try {
+      await writer.step();
+    } catch (error) {
+      // the reader may have come upon the damage meanwhile, and said so: a new generation tells it again, as the daemon does
+      if (!this.#damaged.has(shard) || !isError(error, "SPEED_REJECTED")) throw error;
+      await writer.close();
+      this.#writers[shard] = await this.world.writer(this.#version, shard);
+      this.#damaged.delete(shard);
+    }
   }
 
   /** Another process opens the shard; the old writer is not told. */
