@@ -1,5 +1,7 @@
-/** The thread that makes read models of a version's views: it reads their files, which it checks first, and leaves serving its time. */
-import { parentPort, workerData } from "node:worker_threads";
+/**
+ * The process that makes read models of a version's views: it reads their files, which it checks first, and leaves serving its time and memory. It
+ * can be killed at any moment: what it was at is opened by nobody before it is told of.
+ */
 import { noPartials, partialColumns, rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { Duck, quoteText } from "../../shared/duckdb/duck.ts";
@@ -28,7 +30,11 @@ export interface BuildReport {
   readonly failure: string | null;
 }
 
-const order = workerData as BuildOrder;
+const order = await new Promise<BuildOrder>((resolve) =>
+  process.once("message", (message) => resolve(message as BuildOrder)),
+);
+// nobody wants it any more
+process.once("disconnect", () => process.exit());
 const duck = await Duck.open({
   memoryLimit: order.memoryLimit,
   tempDir: order.tempDir,
@@ -40,9 +46,10 @@ for (const view of order.views) {
     () => null,
     (error: unknown) => messageOf(error),
   );
-  parentPort!.postMessage({ view: view.definition.name, failure } satisfies BuildReport);
+  process.send!({ view: view.definition.name, failure } satisfies BuildReport);
 }
 duck.close();
+process.disconnect();
 
 async function build({ definition, files, path }: BuildOrder["views"][number]): Promise<void> {
   for (const file of files) await checkFile(file.path, file);

@@ -3,10 +3,12 @@
  * it was made; what the delta touches lies over it, in memory, made again in one query as entries come. A model answers only at the very
  * position that it stands at; anything else is asked of DuckDB.
  */
+import { type ChildProcess, fork } from "node:child_process";
 import { rmSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import { Worker } from "node:worker_threads";
+import { setPriority } from "node:os";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Session } from "../../shared/duckdb/duck.ts";
 import { messageOf } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
@@ -29,6 +31,12 @@ const overMax = 300_000;
 const everyMs = 15;
 const restShare = 4;
 
+/** Serving goes first. */
+const niceness = 10;
+const self = fileURLToPath(import.meta.url);
+const script = self.replace(/read-models(\.[jt]s)$/, "build$1");
+const loader = extname(self) === ".ts" ? ["--import", "jiti/register"] : [];
+
 /** What is known of a view above its version's file. */
 interface Over {
   /** The delta's table, and how far it is in here. */
@@ -42,9 +50,11 @@ interface Over {
 interface Models {
   readonly name: string;
   readonly folder: string;
-  readonly worker: Worker;
+  readonly builder: ChildProcess;
+  /** Its process is gone. */
+  readonly ended: Promise<void>;
   readonly files: Map<string, ModelFile>;
-  /** Nobody wants it any more, whatever its thread still says. */
+  /** Nobody wants it any more, whatever its builder still says. */
   dropped: boolean;
   over: ReadonlyMap<string, Over>;
   /** Where `over` stands; null: nowhere yet. */
@@ -91,11 +101,15 @@ export class ReadModels {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    let complaint = "";
     while (!signal.aborted) {
       const began = performance.now();
-      await this.look().catch((error: unknown) =>
-        this.#say(`serve: single rows are asked of DuckDB: ${messageOf(error)}`),
+      const failure = await this.look().then(
+        () => "",
+        (error: unknown) => messageOf(error),
       );
+      if (failure !== "" && failure !== complaint) this.#say(`serve: single rows are asked of DuckDB: ${failure}`);
+      complaint = failure;
       await pause(Math.max(everyMs, (performance.now() - began) * restShare), signal);
     }
   }
@@ -184,21 +198,29 @@ export class ReadModels {
         path: join(folder, `${i}.mdb`),
       })),
     };
-    const source = import.meta.url.endsWith(".ts");
-    const worker = new Worker(new URL(source ? "./build.ts" : "./build.js", import.meta.url), {
-      workerData: order,
-      ...(source ? { execArgv: ["--import", "jiti/register"] } : {}),
+    const builder = fork(script, { execArgv: loader, env: {}, stdio: "ignore", serialization: "advanced" });
+    const ended = new Promise<void>((resolve) => {
+      builder.once("exit", () => resolve());
+      builder.once("error", () => resolve());
     });
+    try {
+      if (builder.pid !== undefined) setPriority(builder.pid, niceness);
+    } catch {
+      // it has ended already
+    }
+    builder.send(order, () => undefined);
     const models: Models = {
       name: nameOf(manifest),
       folder,
-      worker,
+      builder,
+      ended,
       files: new Map(),
       dropped: false,
       over: new Map(),
       standing: null,
     };
-    worker.on("message", ({ view, failure }: BuildReport) => {
+    builder.on("message", (message) => {
+      const { view, failure } = message as BuildReport;
       if (models.dropped) return;
       if (failure !== null) {
         this.#say(`serve: single rows of ${view} are asked of DuckDB: ${failure}`);
@@ -209,14 +231,15 @@ export class ReadModels {
       // its delta is not in `over` yet
       models.standing = null;
     });
-    worker.on("error", (error) => this.#say(`serve: single rows are asked of DuckDB: ${messageOf(error)}`));
+    builder.on("error", (error) => this.#say(`serve: single rows are asked of DuckDB: ${messageOf(error)}`));
     return models;
   }
 
   async #drop(models: Models | null): Promise<void> {
     if (!models) return;
     models.dropped = true;
-    await models.worker.terminate();
+    models.builder.kill("SIGKILL");
+    await models.ended;
     for (const file of models.files.values()) await file.close();
     rmSync(models.folder, { recursive: true, force: true });
   }

@@ -147,6 +147,18 @@ it("is the row that DuckDB gives", { timeout: 60_000 }, async () => {
   );
 });
 
+it("can be closed while it builds", async () => {
+  for (let round = 0; round < 3; round++) {
+    await models.close();
+    await models.look();
+  }
+  await models.close();
+  expect(models.ready).toBe(0);
+  expect(await ask("texts", "g=eq.a")).toBe(await ask("texts", "g=eq.a&limit=2"));
+  expect((await world.store.list("scratch")).filter((name) => name.endsWith("-model"))).toEqual([]);
+  await settled();
+});
+
 it("has no model of a view whose rows can't be told apart, and starts anew where its delta was told again", async () => {
   expect(models.ready).toBe(5);
   await send(3);
