@@ -64,6 +64,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
   const models = new ReadModels(store, follower, await duck.session(), say);
+  const versions = new KeptVersions(store);
   const queries = new Queries({ store, follower, pool, freshness, models, now }, queryLimits, say);
   const app = httpApi({
     store,
@@ -74,7 +75,8 @@ export async function runServe(options: ServeOptions): Promise<void> {
     models,
     now,
     queries,
-    feeds: new Feeds(store, follower, pool, new KeptVersions(store), both, say),
+    versions,
+    feeds: new Feeds(store, follower, pool, versions, both, say),
     access: { keys, hosts, now },
     limits: options.limits,
     ...(options.answered ? { answered: options.answered } : {}),

@@ -1,11 +1,11 @@
 /** A question about one view as SQL: filters on group keys go below the merge, everything else above it. */
-import { partialColumns, rowsOf } from "../shared/compiler/texts.ts";
+import { partialColumns, rolledUpOf, rowsOf } from "../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../shared/definition.ts";
 import { type Param, quoteName } from "../shared/duckdb/duck.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import { columnOf, columnsIn, condition, type Filter, parameter } from "./filters.ts";
 import type { ServedView } from "./loaded.ts";
-import { type By, keySql, rolledUpSql, rollUpBy } from "./roll-up.ts";
+import { type By, keySql, rollUpBy } from "./roll-up.ts";
 
 export interface Question {
   /** All of them hold. */
@@ -61,7 +61,7 @@ export function sqlOf(served: ServedView, question: Question): Sql {
     ]);
   const partials =
     question.layer === null ? `${base()} UNION ALL ${delta()}` : question.layer === "batch" ? base() : delta();
-  const rows = rolledUp ? rolledUpSql(view, rolledUp, partials) : rowsOf(view, partials);
+  const rows = rolledUp ? rolledUpOf(view, rolledUp, partials) : rowsOf(view, partials);
   const shown = rolledUp ? rolledUp.columns.map(({ name }) => name) : view.columns.map(({ name }) => name);
   const named = (name: string) => {
     if (shown.includes(columnOf(view, name).name)) return quoteName(name);

@@ -1,6 +1,6 @@
 /** A view over fewer or coarser keys: which columns it still has, and its SQL. */
-import { type Grouped, rolledUpOf } from "../shared/compiler/texts.ts";
-import type { OverValues, RollUp, ViewColumn, ViewDefinition } from "../shared/definition.ts";
+import type { RolledUp } from "../shared/compiler/texts.ts";
+import type { OverValues, ViewColumn, ViewDefinition } from "../shared/definition.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import { columnOf } from "./filters.ts";
 
@@ -11,13 +11,6 @@ export type Bucket = (typeof buckets)[number];
 export interface By {
   readonly column: string;
   readonly bucket: Bucket | null;
-}
-
-/** What a roll-up shows. */
-export interface RolledUp {
-  readonly rollUp: RollUp;
-  readonly groups: readonly Grouped[];
-  readonly columns: readonly { readonly name: string; readonly over: OverValues }[];
 }
 
 /**
@@ -61,10 +54,6 @@ export function rollUpBy(view: ViewDefinition, by: readonly By[]): RolledUp {
       return over ? [{ name: column.name, over }] : [];
     }),
   };
-}
-
-export function rolledUpSql(view: ViewDefinition, { rollUp, groups, columns }: RolledUp, partials: string): string {
-  return rolledUpOf(view, rollUp, partials, groups, columns);
 }
 
 /** A shown group key's value, over the columns of a partial. */

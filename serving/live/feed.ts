@@ -51,7 +51,8 @@ interface Feed {
   at: Position;
   /** Before it, somebody may have been told by another telling. */
   knownFrom: Position;
-  readonly listeners: Set<Listener>;
+  /** Each with the position that it has been told up to. */
+  readonly listeners: Map<Listener, Position>;
   /** Who is still told what was before. */
   joining: number;
 }
@@ -109,7 +110,7 @@ export class Feeds {
         if (!told.empty && !listener.tell(told)) return leave;
         at = told.position;
         if (!covers(at, feed.at)) continue;
-        feed.listeners.add(listener);
+        feed.listeners.set(listener, at);
         break;
       }
     } finally {
@@ -127,7 +128,7 @@ export class Feeds {
     const knownFrom = await this.#knownFrom(served.manifest, asked.view, at);
     const known = this.#feeds.get(asked.key);
     if (known) return known;
-    const feed: Feed = { asked, telling, at, knownFrom, listeners: new Set(), joining: 0 };
+    const feed: Feed = { asked, telling, at, knownFrom, listeners: new Map(), joining: 0 };
     this.#feeds.set(asked.key, feed);
     return feed;
   }
@@ -192,7 +193,10 @@ export class Feeds {
     }
     feed.at = told.position;
     if (told.empty) return;
-    for (const listener of [...feed.listeners]) {
+    for (const [listener, at] of [...feed.listeners]) {
+      // it came upon this by what it had missed
+      if (told.event === "rows" && covers(at, told.position)) continue;
+      feed.listeners.set(listener, told.position);
       if (listener.tell(told)) continue;
       feed.listeners.delete(listener);
       listener.end();
@@ -226,7 +230,7 @@ export class Feeds {
   }
 
   #endAll(): void {
-    for (const { listeners } of this.#feeds.values()) for (const listener of listeners) listener.end();
+    for (const { listeners } of this.#feeds.values()) for (const listener of listeners.keys()) listener.end();
     this.#feeds.clear();
   }
 }

@@ -2,7 +2,6 @@
 import type { FastifyInstance } from "fastify";
 import { formatPosition } from "../../shared/position.ts";
 import { isKnown } from "../entity-tag.ts";
-import { KeptVersions } from "../kept-versions.ts";
 import type { Metrics } from "../metrics.ts";
 import { policy, readAssets } from "../page/assets.ts";
 import { problem } from "../problem.ts";
@@ -14,7 +13,6 @@ const state = { type: "object", required: ["status"], properties: { status: { ty
 
 export function operationRoutes(app: FastifyInstance, options: HttpOptions, metrics: Metrics): void {
   const { follower } = options;
-  const kept = new KeptVersions(options.store);
   route(app, {
     method: "GET",
     url: "/v1/status",
@@ -23,7 +21,8 @@ export function operationRoutes(app: FastifyInstance, options: HttpOptions, metr
       summary: "What is served, how far the log is ahead of it, and what is wrong",
       response: { 200: jsonResponse("the status", { type: "object" }), ...problems(401, 403, 421, 429) },
     },
-    handler: async (_request, reply) => reply.send(statusOf(options, await options.alerts(), await kept.list())),
+    handler: async (_request, reply) =>
+      reply.send(statusOf(options, await options.alerts(), await options.versions.list())),
   });
   route(app, {
     method: "GET",

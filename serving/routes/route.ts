@@ -7,6 +7,7 @@ import type { Access } from "../access/guard.ts";
 import type { Answering } from "../answer.ts";
 import type { Meta } from "../client/meta.ts";
 import type { Ingest } from "../ingest/ingest.ts";
+import type { KeptVersions } from "../kept-versions.ts";
 import type { Feeds } from "../live/feed.ts";
 import { type Problem, problem, Refusal } from "../problem.ts";
 import type { Queries } from "../sql/queries.ts";
@@ -20,6 +21,7 @@ export interface HttpOptions extends Answering {
   readonly ingest: Ingest;
   readonly queries: Queries;
   readonly feeds: Feeds;
+  readonly versions: KeptVersions;
   readonly access: Access;
   readonly limits: HttpLimits;
   /** What the roles say is wrong now. */

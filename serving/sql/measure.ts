@@ -136,7 +136,7 @@ class Select {
     const input = `SELECT * FROM (SELECT *, ${[...new Set(keys)].join(", ")} FROM (${partials}))${where.length > 0 ? ` WHERE ${texts.at(-1)}` : ""}`;
     const grouped = groups.map((_, i) => ({ name: `__g${i}`, sql: `(${texts[i]})` }));
     const columns = [...grouped.map(({ name }) => ({ name, over: { sql: name, keys: [] } })), ...this.#measures];
-    const { statements } = await parseSql(session, rolledUpOf(definition, rollUp, input, grouped, columns));
+    const { statements } = await parseSql(session, rolledUpOf(definition, { rollUp, groups: grouped, columns }, input));
     const from = {
       type: "SUBQUERY",
       alias: this.#called,

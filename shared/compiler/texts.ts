@@ -53,16 +53,19 @@ export interface Grouped {
   readonly sql: string;
 }
 
-/**
- * A view's rows in other groups than its own, from partial rows.
- * @param columns what a row shows, over the groups' names and the aggregates' values
- */
+/** A view in other groups than its own. */
+export interface RolledUp {
+  readonly rollUp: RollUp;
+  readonly groups: readonly Grouped[];
+  /** What a row shows, over the groups' names and the aggregates' values. */
+  readonly columns: readonly { readonly name: string; readonly over: OverValues }[];
+}
+
+/** Its rows, from partial rows. */
 export function rolledUpOf(
   view: Pick<ViewDefinition, "keys" | "parts">,
-  rollUp: RollUp,
+  { rollUp, groups, columns }: RolledUp,
   partials: string,
-  groups: readonly Grouped[],
-  columns: readonly { readonly name: string; readonly over: OverValues }[],
 ): string {
   const named = groups.map(({ name, sql }) => `${name} := ${sql}`);
   // what tells rows of values apart stays beside the group

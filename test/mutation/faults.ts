@@ -1,21 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are texts of sources
 /** Faults that somebody could make, each with the tests that must notice. */
-
-export interface Edit {
-  /** The source's exact text, which must be there exactly once. */
-  readonly find: string;
-  readonly replace: string;
-}
-
-export interface Fault {
-  readonly name: string;
-  readonly file: string;
-  readonly edits: readonly Edit[];
-  /** Test files of the fast lane. */
-  readonly tests: readonly string[];
-  /** A pattern of test names: of many only these. */
-  readonly named?: string;
-}
+import { apiFaults } from "./api-faults.ts";
+import type { Fault } from "./fault.ts";
 
 const views = ["test/views/cases.test.ts"];
 /** Of the view cases, files by name. */
@@ -416,97 +402,5 @@ export const faults: readonly Fault[] = [
     ],
     tests: ["test/pipeline/repair.test.ts"],
   },
-  {
-    name: "a roll-up without HAVING",
-    file: "shared/compiler/texts.ts",
-    edits: [{ find: '`${rollUp.having ? ` WHERE ${rollUp.having.sql}` : ""}`', replace: "``" }],
-    tests: ["test/serving/roll-up.test.ts"],
-  },
-  {
-    name: "a roll-up that shows what depends on a key it left out",
-    file: "serving/roll-up.ts",
-    edits: [{ find: "return over.keys.every((key) => fine.has(key)) ? over : null;", replace: "return over;" }],
-    tests: ["test/serving/roll-up.test.ts"],
-  },
-  {
-    name: "a row from a model that stands elsewhere",
-    file: "serving/model/read-models.ts",
-    edits: [{ find: "!stands(models, served)", replace: "models.standing === null" }],
-    tests: ["test/serving/read-model.test.ts"],
-  },
-  {
-    name: "a model that keeps rows which HAVING has let go",
-    file: "serving/model/read-models.ts",
-    edits: [{ find: "for (const key of found.none) rows.set(key, null);", replace: "" }],
-    tests: ["test/serving/read-model.test.ts"],
-  },
-  {
-    name: "changes of the entry that begins where a listener stands are lost",
-    file: "serving/live/changed-rows.ts",
-    edits: [{ find: "!covers(since, entry.upto)", replace: "!covers(since, entry.from)" }],
-    tests: ["test/serving/changes.test.ts"],
-  },
-  {
-    name: "a key that is out of date",
-    file: "serving/access/keys.ts",
-    edits: [{ find: "Date.parse(key.expiresAt) <= now", replace: "Date.parse(key.expiresAt) > now" }],
-    tests: ["test/serving/access.test.ts"],
-  },
-  {
-    name: "any scope will do",
-    file: "serving/access/guard.ts",
-    edits: [{ find: "if (key.scopes.includes(scope) ||", replace: "if (key.scopes.length > 0 ||" }],
-    tests: ["test/serving/access.test.ts"],
-  },
-  {
-    name: "SQL may name any table",
-    file: "serving/sql/syntax.ts",
-    edits: [
-      {
-        find: "if (plain && ctes.has(fold(written))) return;",
-        replace: "if (plain && !this.#views.has(fold(written))) return;",
-      },
-    ],
-    tests: ["test/serving/sql.test.ts"],
-  },
-  {
-    name: "an aggregate beside MEASURE",
-    file: "serving/sql/measure.ts",
-    edits: [
-      {
-        find: "if (aggregatesIn(rewritten, this.#catalog).length > 0)",
-        replace: "if (aggregatesIn(rewritten, this.#catalog).length > 99)",
-      },
-    ],
-    tests: ["test/serving/sql.test.ts"],
-  },
-  {
-    name: "a CloudEvent known by its source alone",
-    file: "serving/ingest/cloud-events.ts",
-    edits: [{ find: "JSON.stringify([source, id])", replace: "JSON.stringify([source, id && 1])" }],
-    tests: ["test/serving/ingest-forms.test.ts"],
-  },
-  {
-    name: "a 30th of February is taken",
-    file: "shared/decode/shape.ts",
-    edits: [{ find: "return !this.#dated ||", replace: "return this.#dated ||" }],
-    tests: ["test/decode/shape.test.ts"],
-  },
-  {
-    name: "a client that forgets how far it has seen",
-    file: "serving/client/positions.ts",
-    edits: [{ find: "Math.max(l?.get(p) ?? 0, r?.get(p) ?? 0)", replace: "r?.get(p) ?? 0" }],
-    tests: ["test/client/client.test.ts"],
-  },
-  {
-    name: "events of all groups for one",
-    file: "serving/explain/events.ts",
-    edits: [
-      {
-        find: "WHERE ${groupCondition(group, params)} ORDER BY 1",
-        replace: "WHERE ${groupCondition(group, params)} OR true ORDER BY 1",
-      },
-    ],
-    tests: ["test/serving/explain.test.ts"],
-  },
+  ...apiFaults,
 ];

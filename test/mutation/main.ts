@@ -4,7 +4,8 @@
  */
 import { availableParallelism } from "node:os";
 import { Copy } from "./copy.ts";
-import { type Fault, faults } from "./faults.ts";
+import type { Fault } from "./fault.ts";
+import { faults } from "./faults.ts";
 import { firstFailure } from "./verdict.ts";
 
 const chosen = faults.filter((each) => each.name.includes(process.env.ONLY ?? ""));

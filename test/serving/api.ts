@@ -63,6 +63,7 @@ export async function openApi(
   const pool = await SessionPool.open(world.duck, 2);
   const freshness = new Freshness();
   const stop = new AbortController();
+  const versions = new KeptVersions(world.store);
   const queries = new Queries(
     { store: world.store, follower, pool, freshness, models: null, now: () => world.now },
     limits,
@@ -76,7 +77,8 @@ export async function openApi(
     freshness,
     models,
     queries,
-    feeds: new Feeds(world.store, follower, pool, new KeptVersions(world.store), stop.signal, say),
+    versions,
+    feeds: new Feeds(world.store, follower, pool, versions, stop.signal, say),
     access: { keys: await KeyFile.open(keyFile, say), hosts, now: () => world.now },
     limits: { requestsPerSecond, cors },
     answered,

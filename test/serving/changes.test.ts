@@ -10,6 +10,7 @@ import { catchUp, World } from "../pipeline/world.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { type Api, openApi } from "./api.ts";
+import { handOver } from "./hand-over.ts";
 
 const events = { ...stream("events", { g: "VARCHAR?", x: "BIGINT" }), partitions: 2 };
 const views = {
@@ -48,14 +49,7 @@ async function send(...sent: ReturnType<typeof event>[]): Promise<void> {
 }
 
 async function swap(): Promise<void> {
-  await world.runBatch();
-  const version = (await newestVersion(world.store))!;
-  writers.push(await world.writer(version, 0));
-  await catchUp(world, writers.at(-1)!);
-  await until(async () => {
-    await api.follower.tick();
-    return api.follower.manifest.number === version.number;
-  });
+  writers.push(await handOver(world, api.follower));
 }
 
 interface Body {

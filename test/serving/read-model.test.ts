@@ -1,13 +1,13 @@
 /** A row from a read model is the row that DuckDB gives, at the same position, through flushes, compaction and new versions. */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { ReadModels } from "../../serving/model/read-models.ts";
-import { newestVersion } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { randomOf } from "../faults/fault.ts";
 import { catchUp, World } from "../pipeline/world.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { type Api, openApi } from "./api.ts";
+import { handOver } from "./hand-over.ts";
 
 const events = {
   ...stream("events", { g: "VARCHAR?", i: "INTEGER", b: "BOOLEAN", at: "TIMESTAMP", x: "BIGINT", d: "DECIMAL(9,2)" }),
@@ -65,15 +65,7 @@ async function send(count: number): Promise<void> {
 }
 
 async function swap(): Promise<void> {
-  await world.runBatch();
-  const version = (await newestVersion(world.store))!;
-  writers.push(await world.writer(version, 0));
-  await catchUp(world, writers.at(-1)!);
-  await until(async () => {
-    await api.follower.tick();
-    await models.look();
-    return api.follower.manifest.number === version.number;
-  });
+  writers.push(await handOver(world, api.follower, () => models.look()));
 }
 
 const settled = () =>

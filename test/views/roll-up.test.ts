@@ -1,14 +1,13 @@
 /** A roll-up of any view equals the view's own SQL with another GROUP BY, in plain DuckDB, however its events are cut. */
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Bucket, type By, rolledUpSql, rollUpBy } from "../../serving/roll-up.ts";
+import { expect, test } from "vitest";
+import { type Bucket, type By, rollUpBy } from "../../serving/roll-up.ts";
 import { type Node, nodesOf, parseSql, renderStatement } from "../../shared/compiler/ast.ts";
+import { rolledUpOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { isCode } from "../../shared/errors.ts";
-import { readCaseFile, ViewBench } from "../support/view-case.ts";
+import { runCases } from "../support/run-cases.ts";
+import type { ViewBench } from "../support/view-case.ts";
 
-const folder = join(import.meta.dirname, "cases");
 /** Of a view with many keys, so many of their subsets. */
 const subsetsMax = 8;
 
@@ -16,25 +15,13 @@ let compared = 0;
 let totals = 0;
 let refused = 0;
 
-for (const file of readdirSync(folder).filter((name) => name.endsWith(".sql"))) {
-  const cases = readCaseFile(join(folder, file));
-  describe(cases.name, () => {
-    let bench: ViewBench;
-    beforeAll(async () => {
-      bench = await ViewBench.open(cases);
-    });
-    afterAll(() => bench.close());
-    for (const sql of cases.selects) {
-      test(sql, { timeout: 60_000 }, async () => {
-        // DuckDB itself takes one for the other where both stand in one SELECT
-        if (/INTERVAL 1 MONTH AS m, ts \+ INTERVAL 30 DAY AS d/.test(sql)) return;
-        const view = await bench.compile(sql);
-        for (const by of rollUpsOf(view)) await expectRolledUp(bench, view, by);
-        if (view.rollUp) await expectTotalOfNothing(bench, view);
-      });
-    }
-  });
-}
+runCases(/\.sql$/, async (bench, sql) => {
+  // DuckDB itself takes one for the other where both stand in one SELECT
+  if (/INTERVAL 1 MONTH AS m, ts \+ INTERVAL 30 DAY AS d/.test(sql)) return;
+  const view = await bench.compile(sql);
+  for (const by of rollUpsOf(view)) await expectRolledUp(bench, view, by);
+  if (view.rollUp) await expectTotalOfNothing(bench, view);
+});
 
 test("enough were compared", () => {
   process.stdout.write(
@@ -90,7 +77,7 @@ async function expectRolledUp(bench: ViewBench, view: ViewDefinition, by: readon
   const middle = Math.floor(bench.count / 2);
   const halves = [await bench.partials(view, 0, middle), await bench.partials(view, middle, bench.count)];
   const partials = halves.map((table) => `FROM ${table}`).join(" UNION ALL ");
-  await bench.expectSame(narrowed, plain, rolledUpSql(view, rolledUp, partials), `by ${JSON.stringify(by)}`);
+  await bench.expectSame(narrowed, plain, rolledUpOf(view, rolledUp, partials), `by ${JSON.stringify(by)}`);
   compared++;
 }
 
@@ -109,12 +96,7 @@ async function expectTotalOfNothing(bench: ViewBench, view: ViewDefinition): Pro
   const plain = await bench.plainOfNothing({ ...view, sql }).catch(() => null);
   if (plain === null) return;
   const none = `FROM ${await bench.partials(view, 0, 0)}`;
-  await bench.expectSame(
-    { ...view, columns: shown },
-    plain,
-    rolledUpSql(view, rolledUp, none),
-    "nothing, in no groups",
-  );
+  await bench.expectSame({ ...view, columns: shown }, plain, rolledUpOf(view, rolledUp, none), "nothing, in no groups");
   totals++;
 }
 

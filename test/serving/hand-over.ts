@@ -1,0 +1,25 @@
+import type { Follower } from "../../serving/follower.ts";
+import type { DeltaWriter } from "../../speed/delta-writer.ts";
+import { catchUp, type World } from "../pipeline/world.ts";
+import { until } from "../support/until.ts";
+
+/**
+ * A batch run, and its version served: what a night does.
+ * @param look what else follows, after each look of the follower
+ * @returns the new version's writer, which has caught up
+ */
+export async function handOver(
+  world: World,
+  follower: Follower,
+  look: () => Promise<void> = async () => undefined,
+): Promise<DeltaWriter> {
+  const version = await world.runBatch();
+  const writer = await world.writer(version, 0);
+  await catchUp(world, writer);
+  await until(async () => {
+    await follower.tick();
+    await look();
+    return follower.manifest.number === version.number;
+  });
+  return writer;
+}
