@@ -8,8 +8,8 @@ const unfoldedMax = 64 << 20;
 
 type Writer = (row: number) => string;
 
-/** @throws USAGE where it can't be read, or has a column that no event can have */
-export function arrowEvents(body: Buffer): Incoming[] {
+/** The first of them. @throws USAGE where it can't be read, or has a column that no event can have */
+export function arrowEvents(body: Buffer, countMax: number): Incoming[] {
   const found: Incoming[] = [];
   let bytes = 0;
   try {
@@ -18,7 +18,7 @@ export function arrowEvents(body: Buffer): Incoming[] {
         name: JSON.stringify(name),
         write: writerOf(name, batch, i),
       }));
-      for (let row = 0; row < batch.numRows; row++) {
+      for (let row = 0; row < batch.numRows && found.length < countMax; row++) {
         const text = `{${writers.map(({ name, write }) => `${name}:${write(row)}`).join(",")}}`;
         bytes += text.length;
         if (bytes > unfoldedMax)

@@ -15,8 +15,6 @@ import { logStream } from "../../shared/store/origin.ts";
 import type { SessionPool } from "../pool.ts";
 import type { Incoming } from "./bodies.ts";
 
-/** Bytes under way to the log; beyond that clients are told to wait. */
-const underWayMax = 32 << 20;
 /** How long the log may fail before a client hears of it. Its client may then try the same request again. */
 const patienceMs = 5000;
 
@@ -45,7 +43,6 @@ export class Ingest {
   readonly #own = `serve-${randomUUID()}`;
   readonly #open = new Map<string, Promise<Open>>();
   readonly #shapes = new Map<string, Shapes>();
-  #underWay = 0;
 
   constructor(log: Log, pool: SessionPool, signal: AbortSignal) {
     this.#log = log;
@@ -54,46 +51,36 @@ export class Ingest {
   }
 
   /**
-   * @param bytes of the request's body
    * @param request the client's own id of the request: sent again under it, its events count once. An event's own id goes before it
    * @param gone aborts when nobody waits for the answer any more
    * @throws INGEST_BUSY; LOG_APPEND, LOG_UNREACHABLE; what `read` throws
    */
   async take(
     stream: StreamDefinition,
-    bytes: number,
     read: () => readonly Incoming[],
     request: string | null,
     gone: AbortSignal,
   ): Promise<Ingested> {
-    if (this.#underWay + bytes > underWayMax && this.#underWay > 0) {
-      throw new TidemarkError("INGEST_BUSY", "events come in faster than the log takes them", "try again in a second");
-    }
-    this.#underWay += bytes;
-    try {
-      const incoming = read();
-      const unreadable = incoming.flatMap((each, index) => ("reason" in each ? [{ index, reason: each.reason }] : []));
-      const events = incoming.flatMap((each, index) => ("value" in each ? [{ ...each, index }] : []));
-      const records = events.map(({ value }, offset) => ({ offset, timestamp: 0, key: null, value }));
-      const batch = new ArrayBatch(0, 0, events.length, records);
-      const proved = stream.upcast === null && this.#shapesOf(stream).prove(batch);
-      const refused = proved ? [] : await this.#refusals(stream, batch, events, gone);
-      const reasons = new Set(refused.map(({ index }) => index));
-      const good = events.filter(({ index }) => !reasons.has(index));
-      const placed = await this.#records(stream, good, request, proved ? quickKeyOf : keyOf);
-      const ends =
-        placed.length === 0
-          ? new Map<number, number>()
-          : await appendPatiently(this.#log, logStream(stream), placed, patienceMs, this.#signal);
-      const position = positionOf([...ends].map(([partition, offset]) => ({ stream: stream.name, partition, offset })));
-      return {
-        accepted: good.length,
-        refused: [...unreadable, ...refused].sort((left, right) => left.index - right.index),
-        position: formatPosition(position),
-      };
-    } finally {
-      this.#underWay -= bytes;
-    }
+    const incoming = read();
+    const unreadable = incoming.flatMap((each, index) => ("reason" in each ? [{ index, reason: each.reason }] : []));
+    const events = incoming.flatMap((each, index) => ("value" in each ? [{ ...each, index }] : []));
+    const records = events.map(({ value }, offset) => ({ offset, timestamp: 0, key: null, value }));
+    const batch = new ArrayBatch(0, 0, events.length, records);
+    const proved = stream.upcast === null && this.#shapesOf(stream).prove(batch);
+    const refused = proved ? [] : await this.#refusals(stream, batch, events, gone);
+    const reasons = new Set(refused.map(({ index }) => index));
+    const good = events.filter(({ index }) => !reasons.has(index));
+    const placed = await this.#records(stream, good, request, proved ? quickKeyOf : keyOf);
+    const ends =
+      placed.length === 0
+        ? new Map<number, number>()
+        : await appendPatiently(this.#log, logStream(stream), placed, patienceMs, this.#signal);
+    const position = positionOf([...ends].map(([partition, offset]) => ({ stream: stream.name, partition, offset })));
+    return {
+      accepted: good.length,
+      refused: [...unreadable, ...refused].sort((left, right) => left.index - right.index),
+      position: formatPosition(position),
+    };
   }
 
   /** What would be a dead letter is refused here, where its sender still hears of it. */

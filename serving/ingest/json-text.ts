@@ -1,13 +1,15 @@
 /** JSON taken apart without reading it: what is passed on is what was sent, digit by digit. */
 
-/** The texts of a valid JSON array's elements. */
-export function elementsOf(text: string): string[] {
-  return parts(text, "[").map(({ value }) => value);
+/** The texts of a valid JSON array's first elements. */
+export function elementsOf(text: string, countMax: number): string[] {
+  return parts(text, "[", countMax).map(({ value }) => value);
 }
 
 /** The texts of a valid JSON object's members, by name; of a name that is there twice, the last. */
 export function membersOf(text: string): Map<string, string> {
-  return new Map(parts(text, "{").map(({ name, value }) => [JSON.parse(name) as string, value]));
+  return new Map(
+    parts(text, "{", Number.POSITIVE_INFINITY).map(({ name, value }) => [JSON.parse(name) as string, value]),
+  );
 }
 
 interface Part {
@@ -16,11 +18,11 @@ interface Part {
   readonly value: string;
 }
 
-function parts(text: string, opening: "[" | "{"): Part[] {
+function parts(text: string, opening: "[" | "{", countMax: number): Part[] {
   const closing = opening === "[" ? "]" : "}";
   const found: Part[] = [];
   let [depth, start, inText, name] = [0, -1, false, ""];
-  for (let i = text.indexOf(opening) + 1; i < text.length; i++) {
+  for (let i = text.indexOf(opening) + 1; i < text.length && found.length < countMax; i++) {
     const each = text[i]!;
     if (inText) {
       if (each === "\\") i++;

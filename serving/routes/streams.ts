@@ -1,6 +1,7 @@
 /** Events in. */
 import type { FastifyInstance } from "fastify";
 import { eventsOf, eventTypes } from "../ingest/bodies.ts";
+import { UnderWay } from "../ingest/under-way.ts";
 import { problem } from "../problem.ts";
 import { goneSignal, type HttpOptions, refuse, route } from "./route.ts";
 import { ingestedSchema, jsonResponse, problems } from "./schemas.ts";
@@ -8,6 +9,7 @@ import { ingestedSchema, jsonResponse, problems } from "./schemas.ts";
 const bytesMax = 16 << 20;
 
 export function streamRoutes(app: FastifyInstance, options: HttpOptions): void {
+  const underWay = new UnderWay();
   // as bytes: what is appended is what was sent, digit by digit
   app.removeContentTypeParser(["application/json", "text/plain"]);
   app.addContentTypeParser(eventTypes, { parseAs: "buffer", bodyLimit: bytesMax }, (_request, body, done) =>
@@ -18,6 +20,11 @@ export function streamRoutes(app: FastifyInstance, options: HttpOptions): void {
     url: "/v1/streams/:stream/events",
     config: { scope: "ingest" },
     bodyLimit: bytesMax,
+    onRequest: (_request, _reply, done) => {
+      underWay.admit();
+      done();
+    },
+    preParsing: (_request, _reply, payload, done) => done(null, underWay.body(payload)),
     schema: {
       summary: "Append events; answers once they are durable",
       description:
@@ -56,7 +63,7 @@ export function streamRoutes(app: FastifyInstance, options: HttpOptions): void {
       // one client's keys are not another's
       const id = key ? ["http", ...(request.keyId ? [request.keyId] : []), key].join(":") : null;
       const read = () => eventsOf(type, body, request.headers);
-      const found = await options.ingest.take(stream, body.length, read, id, goneSignal(reply));
+      const found = await underWay.during(body.length, () => options.ingest.take(stream, read, id, goneSignal(reply)));
       if (found.position !== "") reply.header("Tidemark-Position", found.position);
       return reply.code(found.accepted === 0 && found.refused.length > 0 ? 422 : 200).send(found);
     },

@@ -319,9 +319,9 @@ const exhaustions = [
   "WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t) SELECT max(n) FROM t",
   "WITH RECURSIVE t AS (SELECT 'x' AS s UNION ALL SELECT s || s FROM t) SELECT length(max(s)) FROM t",
   "SELECT a.i FROM range(5000000) a(i) ORDER BY hash(a.i), repeat('z', 500) || a.i LIMIT 1 OFFSET 4999999",
-  "SELECT regexp_matches(repeat('a', 100000) || 'b', '(a+)+c') OR bool_or(regexp_matches(repeat('a', 20000) || i, '(a|aa)+(a|aa)+$')) FROM range(1000000) r(i)",
+  "SELECT regexp_matches(repeat('a', 100000) || 'b', '(a+)+c') OR bool_or(regexp_matches(repeat('a', 20000) || i, '(a|aa)+(a|aa)+[0-9]$')) FROM range(1000000000) r(i)",
   "SELECT histogram(i::VARCHAR || random()) FROM range(50000000) r(i)",
-  "SELECT max(length(lpad('x', 100000000, i::VARCHAR))) FROM range(100) r(i)",
+  "SELECT max(length(lpad('x', 100000000, i::VARCHAR))) FROM range(100000) r(i)",
   "SELECT to_json(list(range(100000))) FROM range(100000)",
   "SELECT count(*) FROM groups a, range(100000000) b, range(100000000) c WHERE a.n = b.range + c.range + 1",
 ];

@@ -1,0 +1,71 @@
+/** Bytes of events that have come in and are not in the log yet: so many at most, or memory would be the clients' to fill. */
+import { finished, Transform } from "node:stream";
+import { TidemarkError } from "../../shared/errors.ts";
+
+/** From here on a request is told to wait before its body is read: its client may send it again on the same connection. */
+const admittedMax = 32 << 20;
+/** Bodies that were let in all at once are refused in the middle beyond this, which costs their clients the connection. */
+const bytesMax = 128 << 20;
+/** Of bodies that are taken apart at a time: in pieces they are several times as large. */
+const workedOnMax = 8 << 20;
+
+export class UnderWay {
+  #bytes = 0;
+  #workedOn = 0;
+  readonly #waiting: { readonly bytes: number; readonly go: () => void }[] = [];
+
+  /** @throws INGEST_BUSY */
+  admit(): void {
+    if (this.#bytes >= admittedMax) throw busy();
+  }
+
+  /** Counts a body, unpacked, while it comes in; fails with INGEST_BUSY. */
+  body(payload: NodeJS.ReadableStream & { receivedEncodedLength?: number }): Transform {
+    let bytes = 0;
+    const counted = new Transform({
+      transform: (chunk: Buffer, _encoding, next) => {
+        if (this.#bytes + chunk.length > bytesMax) return next(busy());
+        bytes += chunk.length;
+        this.#bytes += chunk.length;
+        next(null, chunk);
+      },
+    });
+    // whoever reads the body hears of it, too; nobody does where the request is refused unread
+    counted.on("error", () => undefined);
+    counted.once("close", () => {
+      this.#bytes -= bytes;
+    });
+    // Fastify compares Content-Length with what came in before it was unpacked
+    Object.defineProperty(counted, "receivedEncodedLength", { get: () => payload.receivedEncodedLength });
+    finished(payload, { writable: false }, (error) => error && counted.destroy(error));
+    return payload.pipe(counted);
+  }
+
+  /** Counts a body that is in until `work` is done, which begins when it is its turn. */
+  async during<T>(bytes: number, work: () => Promise<T>): Promise<T> {
+    this.#bytes += bytes;
+    await new Promise<void>((go) => {
+      this.#waiting.push({ bytes, go });
+      this.#begin();
+    });
+    try {
+      return await work();
+    } finally {
+      this.#bytes -= bytes;
+      this.#workedOn -= bytes;
+      this.#begin();
+    }
+  }
+
+  #begin(): void {
+    for (let [next] = this.#waiting; next; [next] = this.#waiting) {
+      if (this.#workedOn > 0 && this.#workedOn + next.bytes > workedOnMax) return;
+      this.#workedOn += next.bytes;
+      this.#waiting.shift();
+      next.go();
+    }
+  }
+}
+
+const busy = () =>
+  new TidemarkError("INGEST_BUSY", "events come in faster than the log takes them", "try again in a second");
