@@ -257,6 +257,6 @@ function run(load: Load): Promise<Loaded> {
 
 /** Another process reads it all. */
 async function read(url: string, accept: string): Promise<void> {
-  const code = `const r = await fetch(process.argv[1], { headers: { accept: process.argv[2] } }); let n = 0; for await (const c of r.body) n += c.length; if (!r.ok || n < 1000) process.exit(1);`;
+  const code = `const r = await fetch(process.argv[1], { headers: { accept: process.argv[2], "accept-encoding": "identity" } }); let n = 0; for await (const c of r.body) n += c.length; if (!r.ok || n < 1000) process.exit(1);`;
   await promisify(execFile)(process.execPath, ["--input-type=module", "-e", code, url, accept]);
 }

@@ -1,16 +1,5 @@
 /** Rows as an Arrow IPC stream: one record batch for each chunk of rows. This file is the only door to apache-arrow. */
-import {
-  type DuckDBBlobValue,
-  type DuckDBDateValue,
-  type DuckDBDecimalValue,
-  DuckDBTimestampMillisecondsValue,
-  type DuckDBTimestampNanosecondsValue,
-  DuckDBTimestampSecondsValue,
-  type DuckDBTimestampTZValue,
-  type DuckDBTimestampValue,
-  type DuckDBTimeValue,
-  type DuckDBValue,
-} from "@duckdb/node-api";
+import type { DuckDBDataChunk } from "@duckdb/node-api";
 import {
   AsyncByteQueue,
   Binary,
@@ -41,19 +30,24 @@ import {
   Utf8,
 } from "apache-arrow";
 import { textOf } from "./json.ts";
+import { copyBytes, isValid, lengthAt, rawColumn, variableWidth } from "./raw-column.ts";
 
 interface Column {
   readonly name: string;
   readonly type: string;
 }
 
-type Rows = readonly (readonly DuckDBValue[])[];
-
-/** How a column's values become an Arrow vector's data. */
+/** How a column becomes an Arrow vector's data. */
 interface Carrier {
   readonly type: DataType;
-  readonly data: (values: readonly DuckDBValue[]) => Data;
+  readonly data: (chunks: readonly DuckDBDataChunk[], at: number, rows: number) => Data;
+  /** What a chunk's column takes, about. */
+  readonly bytesOf: (chunk: DuckDBDataChunk, at: number) => number;
 }
+
+/** A record batch ends at the chunk that reaches either: each batch costs its reader and its writer something, and long texts much memory. */
+const batchRows = 32_768;
+const batchBytes = 4 << 20;
 
 /**
  * The stream's bytes, piece by piece. Integers of up to 64 bits, doubles, decimals, times, texts and blobs have Arrow types of their
@@ -61,17 +55,25 @@ interface Carrier {
  */
 export async function* arrowStream(
   columns: readonly Column[],
-  chunks: AsyncIterable<Rows>,
+  chunks: AsyncIterable<DuckDBDataChunk>,
 ): AsyncGenerator<Uint8Array> {
   const carriers = columns.map((column) => carrierOf(column.type));
   const schema = new Schema(columns.map((column, i) => new Field(column.name, carriers[i]!.type, true)));
   const pieces = new Pieces();
   const writer = new RecordBatchStreamWriter();
   writer.reset(pieces, schema);
-  for await (const rows of chunks) {
-    writer.write(batchOf(schema, carriers, rows));
+  let gathered: DuckDBDataChunk[] = [];
+  let [rows, bytes] = [0, 0];
+  for await (const chunk of chunks) {
+    gathered.push(chunk);
+    rows += chunk.rowCount;
+    for (const [i, { bytesOf }] of carriers.entries()) bytes += bytesOf(chunk, i);
+    if (rows < batchRows && bytes < batchBytes) continue;
+    writer.write(batchOf(schema, carriers, gathered, rows));
     yield* pieces.take();
+    [gathered, rows, bytes] = [[], 0, 0];
   }
+  if (rows > 0) writer.write(batchOf(schema, carriers, gathered, rows));
   writer.finish();
   yield* pieces.take();
 }
@@ -83,146 +85,264 @@ class Pieces extends AsyncByteQueue {
   }
 }
 
-function batchOf(schema: Schema, carriers: readonly Carrier[], rows: Rows): RecordBatch {
-  const children = carriers.map((carrier, i) => carrier.data(rows.map((row) => row[i] ?? null)));
-  return new RecordBatch(
-    schema,
-    makeData({ type: new Struct(schema.fields), length: rows.length, nullCount: 0, children }),
-  );
+function batchOf(
+  schema: Schema,
+  carriers: readonly Carrier[],
+  chunks: readonly DuckDBDataChunk[],
+  rows: number,
+): RecordBatch {
+  const children = carriers.map((carrier, i) => carrier.data(chunks, i, rows));
+  return new RecordBatch(schema, makeData({ type: new Struct(schema.fields), length: rows, nullCount: 0, children }));
 }
 
-/** Little-endian bits, 1 where there is a value. */
-function validity(values: readonly DuckDBValue[]): { nullCount: number; nullBitmap: Uint8Array } {
-  const nullBitmap = new Uint8Array(Math.ceil(values.length / 64) * 8);
-  let nullCount = 0;
-  for (const [i, value] of values.entries()) {
-    if (value === null) nullCount++;
-    else nullBitmap[i >> 3]! |= 1 << (i & 7);
+/** Little-endian bits, 1 where there is a value; Arrow needs none where there is one everywhere. */
+class Validity {
+  readonly #bits: Uint8Array;
+  #nulls = 0;
+
+  constructor(rows: number) {
+    this.#bits = new Uint8Array(Math.ceil(rows / 64) * 8).fill(0xff);
   }
-  return { nullCount, nullBitmap };
+
+  setNull(row: number): void {
+    this.#bits[row >> 3]! &= ~(1 << (row & 7));
+    this.#nulls++;
+  }
+
+  get parts(): { nullCount: number; nullBitmap?: Uint8Array } {
+    return this.#nulls === 0 ? { nullCount: 0 } : { nullCount: this.#nulls, nullBitmap: this.#bits };
+  }
 }
 
-/** Values of a fixed width: numbers, or bigints where they have 64 bits. */
-function fixed<V>(
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Values of a fixed width, as DuckDB has them: `width` bytes each. What stands in place of a NULL is not handed out. */
+function same(type: DataType, width: number, array: (bytes: ArrayBuffer) => ArrayLike<unknown>): Carrier {
+  return {
+    type,
+    bytesOf: ({ rowCount }) => rowCount * width,
+    data: (chunks, at, rows) => {
+      const target = new Uint8Array(rows * width);
+      const validity = new Validity(rows);
+      let row = 0;
+      for (const chunk of chunks) {
+        const raw = rawColumn(chunk, at, width);
+        const { rowCount } = chunk;
+        target.set(raw.bytes, row * width);
+        if (raw.validity) {
+          for (let i = 0; i < rowCount; i++) {
+            if (isValid(raw.validity, i)) continue;
+            validity.setNull(row + i);
+            target.fill(0, (row + i) * width, (row + i + 1) * width);
+          }
+        }
+        row += rowCount;
+      }
+      return dataOf({ type, length: rows, ...validity.parts, data: array(target.buffer) });
+    },
+  };
+}
+
+/** Values that are written one by one. @param width of a value as DuckDB has it, bytes */
+function each(
   type: DataType,
-  make: (length: number) => { [place: number]: V },
-  number: (value: DuckDBValue) => V,
+  width: number,
+  targetOf: (rows: number) => ArrayBufferView<ArrayBuffer>,
+  writerOf: (target: ArrayBuffer) => (from: DataView, row: number, to: number) => void,
 ): Carrier {
   return {
     type,
-    data: (values) => {
-      const data = make(values.length);
-      for (const [i, value] of values.entries()) if (value !== null) data[i] = number(value);
-      return makeData({ type, length: values.length, ...validity(values), data } as Parameters<typeof makeData>[0]);
+    bytesOf: ({ rowCount }) => rowCount * width,
+    data: (chunks, at, rows) => {
+      const data = targetOf(rows);
+      const write = writerOf(data.buffer);
+      const validity = new Validity(rows);
+      let row = 0;
+      for (const chunk of chunks) {
+        const raw = rawColumn(chunk, at, width);
+        const { rowCount } = chunk;
+        for (let i = 0; i < rowCount; i++, row++) {
+          if (isValid(raw.validity, i)) write(raw.view, i, row);
+          else validity.setNull(row);
+        }
+      }
+      return dataOf({ type, length: rows, ...validity.parts, data });
     },
   };
 }
 
 function bool(): Carrier {
-  const type = new Bool();
-  return {
-    type,
-    data: (values) => {
-      const data = new Uint8Array(Math.ceil(values.length / 64) * 8);
-      for (const [i, value] of values.entries()) if (value === true) data[i >> 3]! |= 1 << (i & 7);
-      return makeData({ type, length: values.length, ...validity(values), data });
+  return each(
+    new Bool(),
+    1,
+    (rows) => new Uint8Array(Math.ceil(rows / 64) * 8),
+    (target) => {
+      const bits = new Uint8Array(target);
+      return (from, row, to) => {
+        if (from.getUint8(row) !== 0) bits[to >> 3]! |= 1 << (to & 7);
+      };
     },
-  };
+  );
 }
 
-/** 128-bit two's complement, the low word first. */
-function decimal(precision: number, scale: number, unscaled: (value: DuckDBValue) => bigint): Carrier {
+/** 128-bit two's complement, the low word first; DuckDB keeps as many bytes as the digits need. */
+function decimal(precision: number, scale: number): Carrier {
   const type = new Decimal(scale, precision, 128);
+  const width = precision <= 4 ? 2 : precision <= 9 ? 4 : precision <= 18 ? 8 : 16;
+  if (width === 16) return same(type, width, (bytes) => new Uint32Array(bytes));
+  return each(
+    type,
+    width,
+    (rows) => new Uint32Array(rows * 4),
+    (target) => {
+      const words = new Int32Array(target);
+      return (from, row, to) => {
+        const low = width === 2 ? from.getInt16(row * 2, true) : from.getInt32(row * width, true);
+        const high = width === 8 ? from.getInt32(row * 8 + 4, true) : low >> 31;
+        words[4 * to] = low;
+        words[4 * to + 1] = high;
+        words[4 * to + 2] = words[4 * to + 3] = high >> 31;
+      };
+    },
+  );
+}
+
+/** Times in a unit that is a multiple of a microsecond. */
+function micros(perValue: bigint): Carrier {
+  return each(
+    new TimestampMicrosecond(),
+    8,
+    (rows) => new BigInt64Array(rows),
+    (target) => {
+      const values = new BigInt64Array(target);
+      return (from, row, to) => {
+        values[to] = from.getBigInt64(row * 8, true) * perValue;
+      };
+    },
+  );
+}
+
+/** Texts or blobs, as they are. */
+function variable(type: Utf8 | Binary): Carrier {
   return {
     type,
-    data: (values) => {
-      const words = new BigUint64Array(values.length * 2);
-      for (const [i, value] of values.entries()) {
-        if (value === null) continue;
-        const bits = BigInt.asUintN(128, unscaled(value));
-        words[2 * i] = BigInt.asUintN(64, bits);
-        words[2 * i + 1] = bits >> 64n;
+    bytesOf: (chunk, at) => {
+      const raw = rawColumn(chunk, at, variableWidth);
+      const { rowCount } = chunk;
+      let bytes = 4 * rowCount;
+      for (let i = 0; i < rowCount; i++) if (isValid(raw.validity, i)) bytes += lengthAt(raw, i);
+      return bytes;
+    },
+    data: (chunks, at, rows) => {
+      const raws = chunks.map((chunk) => ({ raw: rawColumn(chunk, at, variableWidth), count: chunk.rowCount }));
+      const valueOffsets = new Int32Array(rows + 1);
+      const validity = new Validity(rows);
+      let [row, end] = [0, 0];
+      for (const { raw, count } of raws) {
+        for (let i = 0; i < count; i++, row++) {
+          if (isValid(raw.validity, i)) end += lengthAt(raw, i);
+          else validity.setNull(row);
+          valueOffsets[row + 1] = end;
+        }
       }
-      return makeData({ type, length: values.length, ...validity(values), data: new Uint32Array(words.buffer) });
+      const data: Bytes = new Uint8Array(end);
+      row = 0;
+      for (const { raw, count } of raws) {
+        for (let i = 0; i < count; i++, row++) {
+          const start = valueOffsets[row]!;
+          copyBytes(raw, i, valueOffsets[row + 1]! - start, data, start);
+        }
+      }
+      return dataOf({ type, length: rows, ...validity.parts, valueOffsets, data });
     },
   };
 }
 
-function variable(type: Utf8 | Binary, bytes: (value: DuckDBValue) => Uint8Array): Carrier {
+/** What a list or the like takes, nobody knows before it is text. */
+const textWidth = 64;
+
+/** What Arrow has no type for, as text. */
+function text(): Carrier {
+  const type = new Utf8();
   return {
     type,
-    data: (values) => {
-      const parts = values.map((value) => (value === null ? empty : bytes(value)));
-      const valueOffsets = new Int32Array(values.length + 1);
-      for (const [i, part] of parts.entries()) valueOffsets[i + 1] = valueOffsets[i]! + part.length;
-      const data = Buffer.concat(parts);
-      return makeData({ type, length: values.length, ...validity(values), valueOffsets, data } as Parameters<
-        typeof makeData
-      >[0]);
+    bytesOf: ({ rowCount }) => rowCount * textWidth,
+    data: (chunks, at, rows) => {
+      const valueOffsets = new Int32Array(rows + 1);
+      const validity = new Validity(rows);
+      const parts: Buffer[] = [];
+      let row = 0;
+      for (const chunk of chunks) {
+        for (const value of chunk.getColumnValues(at)) {
+          const part = Buffer.from(textOf(value));
+          if (value === null) validity.setNull(row);
+          parts.push(part);
+          valueOffsets[row + 1] = valueOffsets[row]! + part.length;
+          row++;
+        }
+      }
+      return dataOf({ type, length: rows, ...validity.parts, valueOffsets, data: Buffer.concat(parts) });
     },
   };
 }
 
-const empty = new Uint8Array(0);
-const text = () => variable(new Utf8(), (value) => Buffer.from(textOf(value)));
-const bigints = (length: number) => new BigInt64Array(length);
+/** apache-arrow's types tell single types of vectors apart, which these are chosen for at run time. */
+function dataOf(parts: {
+  readonly type: DataType;
+  readonly length: number;
+  readonly data: unknown;
+  readonly valueOffsets?: Int32Array;
+}): Data {
+  return makeData(parts as Parameters<typeof makeData>[0]);
+}
+
+const longs = (bytes: ArrayBuffer) => new BigInt64Array(bytes);
 
 function carrierOf(type: string): Carrier {
   switch (type) {
     case "BOOLEAN":
       return bool();
     case "TINYINT":
-      return fixed(new Int8(), (length) => new Int8Array(length), Number);
+      return same(new Int8(), 1, (bytes) => new Int8Array(bytes));
     case "SMALLINT":
-      return fixed(new Int16(), (length) => new Int16Array(length), Number);
+      return same(new Int16(), 2, (bytes) => new Int16Array(bytes));
     case "INTEGER":
-      return fixed(new Int32(), (length) => new Int32Array(length), Number);
+      return same(new Int32(), 4, (bytes) => new Int32Array(bytes));
     case "BIGINT":
-      return fixed(new Int64(), bigints, (value) => value as bigint);
+      return same(new Int64(), 8, longs);
     case "UTINYINT":
-      return fixed(new Uint8(), (length) => new Uint8Array(length), Number);
+      return same(new Uint8(), 1, (bytes) => new Uint8Array(bytes));
     case "USMALLINT":
-      return fixed(new Uint16(), (length) => new Uint16Array(length), Number);
+      return same(new Uint16(), 2, (bytes) => new Uint16Array(bytes));
     case "UINTEGER":
-      return fixed(new Uint32(), (length) => new Uint32Array(length), Number);
+      return same(new Uint32(), 4, (bytes) => new Uint32Array(bytes));
     case "UBIGINT":
-      return fixed(
-        new Uint64(),
-        (length) => new BigUint64Array(length),
-        (value) => value as bigint,
-      );
+      return same(new Uint64(), 8, (bytes) => new BigUint64Array(bytes));
     case "HUGEINT":
-      return decimal(38, 0, (value) => value as bigint);
+      return decimal(38, 0);
     case "FLOAT":
-      return fixed(new Float32(), (length) => new Float32Array(length), Number);
+      return same(new Float32(), 4, (bytes) => new Float32Array(bytes));
     case "DOUBLE":
-      return fixed(new Float64(), (length) => new Float64Array(length), Number);
+      return same(new Float64(), 8, (bytes) => new Float64Array(bytes));
     case "DATE":
-      return fixed(
-        new DateDay(),
-        (length) => new Int32Array(length),
-        (value) => (value as DuckDBDateValue).days,
-      );
+      return same(new DateDay(), 4, (bytes) => new Int32Array(bytes));
     case "TIME":
-      return fixed(new TimeMicrosecond(), bigints, (value) => (value as DuckDBTimeValue).micros);
+      return same(new TimeMicrosecond(), 8, longs);
     case "TIMESTAMP":
+      return same(new TimestampMicrosecond(), 8, longs);
     case "TIMESTAMP_S":
+      return micros(1_000_000n);
     case "TIMESTAMP_MS":
-      return fixed(new TimestampMicrosecond(), bigints, micros);
+      return micros(1000n);
     case "TIMESTAMP_NS":
-      return fixed(new TimestampNanosecond(), bigints, (value) => (value as DuckDBTimestampNanosecondsValue).nanos);
+      return same(new TimestampNanosecond(), 8, longs);
     case "TIMESTAMP WITH TIME ZONE":
-      return fixed(new TimestampMicrosecond("UTC"), bigints, micros);
+      return same(new TimestampMicrosecond("UTC"), 8, longs);
+    case "VARCHAR":
+      return variable(new Utf8());
     case "BLOB":
-      return variable(new Binary(), (value) => (value as DuckDBBlobValue).bytes);
+      return variable(new Binary());
   }
   const [, precision, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(type) ?? [];
-  if (precision) return decimal(Number(precision), Number(scale), (value) => (value as DuckDBDecimalValue).value);
-  return text();
-}
-
-function micros(value: DuckDBValue): bigint {
-  if (value instanceof DuckDBTimestampSecondsValue) return value.seconds * 1_000_000n;
-  if (value instanceof DuckDBTimestampMillisecondsValue) return value.millis * 1000n;
-  return (value as DuckDBTimestampValue | DuckDBTimestampTZValue).micros;
+  return precision ? decimal(Number(precision), Number(scale)) : text();
 }

@@ -1,7 +1,7 @@
 /** The forms rows are sent in, by the request's Accept. */
 import { arrowStream } from "./arrow.ts";
 import { csvRow } from "./csv.ts";
-import { jsonRow } from "./json.ts";
+import { JsonRows } from "./json-rows.ts";
 import type { Rows } from "./rows.ts";
 
 export interface RowFormat {
@@ -26,11 +26,8 @@ const json: RowFormat = {
   mediaType: "application/json; charset=utf-8",
   async *encode({ columns, chunks }, meta) {
     yield '{"data":[';
-    let separator = "";
-    for await (const chunk of chunks) {
-      yield separator + chunk.map((row) => jsonRow(columns, row)).join(",");
-      separator = ",";
-    }
+    const rows = new JsonRows(columns, { between: "," });
+    for await (const chunk of chunks) yield rows.encode(chunk);
     yield `],"meta":${JSON.stringify(meta)}}\n`;
   },
   ofJson: (rows, meta) => `{"data":[${rows.join(",")}],"meta":${JSON.stringify(meta)}}\n`,
@@ -39,7 +36,8 @@ const json: RowFormat = {
 const ndjson: RowFormat = {
   mediaType: "application/x-ndjson; charset=utf-8",
   async *encode({ columns, chunks }) {
-    for await (const chunk of chunks) yield chunk.map((row) => `${jsonRow(columns, row)}\n`).join("");
+    const rows = new JsonRows(columns, { after: "\n" });
+    for await (const chunk of chunks) yield rows.encode(chunk);
   },
   ofJson: (rows) => rows.map((row) => `${row}\n`).join(""),
 };
@@ -48,7 +46,7 @@ const csv: RowFormat = {
   mediaType: "text/csv; charset=utf-8; header=present",
   async *encode({ columns, chunks }) {
     yield csvRow(columns.map((column) => column.name));
-    for await (const chunk of chunks) yield chunk.map(csvRow).join("");
+    for await (const chunk of chunks) yield chunk.getRows().map(csvRow).join("");
   },
 };
 

@@ -10,7 +10,7 @@ import {
 } from "@duckdb/node-api";
 
 /** JSON text of one value; NaN and infinities, which JSON lacks, become the strings events use for them. */
-function jsonOf(value: DuckDBValue, type = ""): string {
+export function jsonOf(value: DuckDBValue, type = ""): string {
   if (value === null) return "null";
   switch (typeof value) {
     case "string":
@@ -43,7 +43,7 @@ type Columns = readonly { readonly name: string; readonly type: string }[];
 /** What stands before each value: the same for all rows of a million. */
 const heads = new WeakMap<Columns, readonly string[]>();
 
-function headsOf(columns: Columns): readonly string[] {
+export function headsOf(columns: Columns): readonly string[] {
   let found = heads.get(columns);
   if (!found) {
     found = columns.map(({ name }, i) => `${i === 0 ? "{" : ","}${JSON.stringify(name)}:`);

@@ -61,8 +61,10 @@ async function build({ definition, files, path }: BuildOrder["views"][number]): 
   const model = new ModelFile(path, { readOnly: false });
   try {
     const { chunks } = await rowsFrom(session, rowsOf(definition, partials), []);
-    for await (const rows of chunks)
-      model.put(rows.map((row) => [keyOf(definition, columns, row), jsonRow(definition.columns, row)] as const));
+    for await (const chunk of chunks)
+      model.put(
+        chunk.getRows().map((row) => [keyOf(definition, columns, row), jsonRow(definition.columns, row)] as const),
+      );
   } finally {
     await model.close();
     session.close();

@@ -64,7 +64,7 @@ export class Sandbox {
     const pieces: Buffer[] = [];
     const count = async function* (chunks: Rows["chunks"]): Rows["chunks"] {
       for await (const chunk of chunks) {
-        rows += chunk.length;
+        rows += chunk.rowCount;
         if (rows > rowsMax) throw tooMuch(`${rowsMax} rows`);
         yield chunk;
       }
