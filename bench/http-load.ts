@@ -1,10 +1,11 @@
-/** A process that asks a server as fast as it answers, and prints each answer's time: the load generator has a process of its own. */
+/** A process that asks a server as fast as it answers, and prints each answer's time: the load generator has a process of its own, and is warm. */
 import { readFileSync } from "node:fs";
 import autocannon from "autocannon";
 
 export interface Load {
   readonly url: string;
   readonly connections: number;
+  /** That count; a second before them does not: the generator's own code is compiled meanwhile. */
   readonly seconds: number;
   /** Point queries of so many keys; null: bodies are posted. */
   readonly keys: number | null;
@@ -29,7 +30,7 @@ const bodies = load.bodies.length > 0 ? load.bodies : [""];
 const options: autocannon.Options = {
   url: load.url,
   connections: load.connections,
-  duration: load.seconds,
+  duration: load.seconds + 1,
   requests: [
     {
       method: post ? "POST" : "GET",
@@ -43,11 +44,14 @@ const options: autocannon.Options = {
     },
   ],
 };
+const countsFrom = Date.now() + 1000;
 const result = await new Promise<autocannon.Result>((resolve, reject) => {
   const instance = autocannon(options, (error: unknown, found) => (error ? reject(error as Error) : resolve(found)));
   instance.on("response", (_client, _status, _bytes, ms) => {
+    const now = Date.now();
+    if (now < countsFrom) return;
     times.push(ms);
-    at.push(Date.now());
+    at.push(now);
   });
 });
 const told: Loaded = {

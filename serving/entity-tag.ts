@@ -1,13 +1,13 @@
 /** Entity tags (RFC 9110): an answer that a client has is not sent again while nothing has changed. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /**
  * Weak: the same rows may come in another order, and with another lag beside them.
  * @param snapshot what is answered from, see snapshotName
  */
 export function entityTag(snapshot: string, url: string, mediaType: string): string {
-  const hash = createHash("sha256").update(JSON.stringify([snapshot, url, mediaType]));
-  return `W/"${hash.digest("base64url").slice(0, 22)}"`;
+  const text = JSON.stringify([snapshot, url, mediaType]);
+  return `W/"${hash("sha256", text, "base64url").slice(0, 22)}"`;
 }
 
 /** @param header If-None-Match, as it came */

@@ -81,9 +81,11 @@ export function formatOf(accept: string | undefined): RowFormat | null {
   return bestOf(accept, byType);
 }
 
+const viewTypes: Readonly<Record<string, Format>> = { ...byType, ...files };
+
 /** The same, of what rows of a view come in. */
 export function viewFormatOf(accept: string | undefined): Format | null {
-  return bestOf<Format>(accept, { ...byType, ...files });
+  return bestOf(accept, viewTypes);
 }
 
 function bestOf<F extends Format>(accept: string | undefined, known: Readonly<Record<string, F>>): F | null {

@@ -53,6 +53,11 @@ export interface Served {
   release(): void;
 }
 
+interface Snapshot extends Omit<Served, "release"> {
+  /** The tables that it reads. */
+  readonly used: readonly Table[];
+}
+
 export class Loaded {
   readonly manifest: VersionManifest;
   readonly #store: Store;
@@ -69,6 +74,8 @@ export class Loaded {
   /** Tables that are not dropped yet. */
   #living = 0;
   #closed = false;
+  /** Null: something of it has changed. */
+  #snapshot: Snapshot | null = null;
 
   constructor(store: Store, session: Session, manifest: VersionManifest) {
     this.#store = store;
@@ -89,6 +96,7 @@ export class Loaded {
         position: ofShard(this.manifest.cut, shard, this.manifest.definition.shards),
         generation: 0,
       });
+    this.#snapshot = null;
   }
 
   async #checkedFiles(view: string): Promise<FileRef[]> {
@@ -104,12 +112,12 @@ export class Loaded {
   }
 
   get position(): Position {
-    return [...this.#shards.values()].reduce((sum, shard) => furthest(sum, shard.position), this.manifest.cut);
+    return this.#now().position;
   }
 
   /** See Served.telling. */
   get telling(): string {
-    return [...this.#shards.values()].map((shard) => shard.generation).join(".");
+    return this.#now().telling;
   }
 
   /**
@@ -134,44 +142,55 @@ export class Loaded {
     if (starts.includes(-1) || retold) await this.#reload(found);
     else for (const [i, head] of moved.entries()) await this.#append(head, head.entries.slice(starts[i]!));
     for (const head of found) this.#heads.set(head.shard, head);
+    this.#snapshot = null;
     if (this.#appended > stretchesMax) await this.#combine();
   }
 
   /** Pins what is there now for one reader, who must release it. */
   pin(): Served {
-    const upto = this.#stretch;
-    const used = [...this.#bases.values(), ...this.#deltas.values()];
+    const { used, ...snapshot } = this.#now();
     for (const table of used) table.users++;
-    const heads = [...this.#heads.values()];
-    const position = this.position;
-    const snapshot = { manifest: this.manifest, heads, position };
-    const views = this.manifest.definition.views.map((definition): [string, ServedView] => [
-      definition.name,
-      {
-        definition,
-        base: this.#bases.get(definition.name)!.name,
-        delta: this.#deltas.get(definition.name)!.name,
-        upto,
-        failed: failureOf(snapshot, definition.name),
-        damaged: this.damaged.get(definition.name)?.message ?? null,
-      },
-    ]);
-    const entries = heads.flatMap((head) => head.entries);
     let released = false;
     return {
-      manifest: this.manifest,
-      position,
-      views: new Map(views),
-      heads,
-      telling: this.telling,
-      latest: Math.max(0, ...entries.map((entry) => entry.latest)),
-      counts: sumCounts([this.manifest, ...entries]),
-      events: { batch: this.manifest.events, speed: entries.reduce((sum, entry) => sum + entry.events, 0) },
+      ...snapshot,
       release: () => {
         if (released) return;
         released = true;
         for (const table of used) this.#drop(table);
       },
+    };
+  }
+
+  /** What is there now, made once for all that ask until something changes. */
+  #now(): Snapshot {
+    this.#snapshot ??= this.#look();
+    return this.#snapshot;
+  }
+
+  #look(): Snapshot {
+    const { manifest } = this;
+    const heads = [...this.#heads.values()];
+    const shards = [...this.#shards.values()];
+    const position = shards.reduce((sum, shard) => furthest(sum, shard.position), manifest.cut);
+    const views = manifest.definition.views.flatMap((definition): [string, ServedView][] => {
+      const { name } = definition;
+      const [base, delta] = [this.#bases.get(name), this.#deltas.get(name)];
+      if (!base || !delta) return [];
+      const failed = failureOf({ manifest, heads, position }, name);
+      const damaged = this.damaged.get(name)?.message ?? null;
+      return [[name, { definition, base: base.name, delta: delta.name, upto: this.#stretch, failed, damaged }]];
+    });
+    const entries = heads.flatMap((head) => head.entries);
+    return {
+      manifest,
+      position,
+      views: new Map(views),
+      heads,
+      telling: shards.map((shard) => shard.generation).join("."),
+      latest: entries.reduce((latest, entry) => Math.max(latest, entry.latest), 0),
+      counts: sumCounts([manifest, ...entries]),
+      events: { batch: manifest.events, speed: entries.reduce((sum, entry) => sum + entry.events, 0) },
+      used: [...this.#bases.values(), ...this.#deltas.values()],
     };
   }
 
@@ -186,6 +205,7 @@ export class Loaded {
   async #append(head: Head, entries: readonly Entry[]): Promise<void> {
     await this.#insert(this.#deltas, entries, this.#stretch);
     this.#stretch++;
+    this.#snapshot = null;
     this.#appended += entries.length;
     this.#commit(head);
   }
@@ -207,6 +227,7 @@ export class Loaded {
   #commit(head: Head): void {
     this.#heads.set(head.shard, head);
     this.#shards.set(head.shard, { position: head.position, generation: head.generation });
+    this.#snapshot = null;
   }
 
   async #insert(deltas: ReadonlyMap<string, Table>, entries: readonly Entry[], stretch: number): Promise<void> {
@@ -234,6 +255,7 @@ export class Loaded {
     for (const table of this.#deltas.values()) this.#drop(table);
     this.#deltas = fresh;
     this.#appended = 0;
+    this.#snapshot = null;
   }
 
   /** Combines the appended stretches, so that a query merges few rows. */

@@ -51,7 +51,16 @@ export function offsetAt(position: Position, stream: string, partition: number):
 
 /** True when `a` speaks of every partition of `b` and stands at or beyond it there. */
 export function covers(a: Position, b: Position): boolean {
-  return places(b).every((place) => (offsetAt(a, place.stream, place.partition) ?? -1) >= place.offset);
+  if (a === b) return true;
+  // asked for every answer: without a list in between
+  for (const stream of Object.keys(b)) {
+    const [mine, offsets] = [Object.hasOwn(a, stream) ? a[stream] : undefined, b[stream]!];
+    for (const partition of Object.keys(offsets)) {
+      const offset = mine && Object.hasOwn(mine, partition) ? mine[partition]! : -1;
+      if (offset < offsets[partition]!) return false;
+    }
+  }
+  return true;
 }
 
 /** True when both speak of the same partitions and stand at the same offsets. */
@@ -108,15 +117,22 @@ export function rangesBetween(from: Position, upto: Position): Range[] {
   return ranges;
 }
 
+/** Positions never change, and each answer names the same few. */
+const texts = new WeakMap<Position, string>();
+
 /** The public text: `flights@0:1200,1:1180;other@0:5`. */
 export function formatPosition(position: Position): string {
+  const known = texts.get(position);
+  if (known !== undefined) return known;
   const streams = new Map<string, string[]>();
   for (const { stream, partition, offset } of places(position)) {
     const list = streams.get(stream) ?? [];
     list.push(`${partition}:${offset}`);
     streams.set(stream, list);
   }
-  return [...streams].map(([stream, list]) => `${stream}@${list.join(",")}`).join(";");
+  const text = [...streams].map(([stream, list]) => `${stream}@${list.join(",")}`).join(";");
+  texts.set(position, text);
+  return text;
 }
 
 /**

@@ -25,7 +25,7 @@ export function queryRoutes(app: FastifyInstance, options: HttpOptions): void {
       if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
       const { sql, params = [] } = request.body as { sql: string; params?: readonly QueryParam[] };
       const signal = AbortSignal.any([goneSignal(reply), options.signal]);
-      await waitFor(options, request, signal);
+      await waitFor(options, request, reply);
       const { meta, body } = await options.queries.answer(request.client, sql, params, format, signal);
       return stamped(reply, meta).type(format.mediaType).send(body);
     },

@@ -90,25 +90,30 @@ export function pairsOf(request: FastifyRequest): Iterable<readonly [string, str
   return at < 0 ? [] : new URLSearchParams(request.url.slice(at + 1));
 }
 
+/** Hears when the response is over, or its client has left. */
+export function whenGone(reply: FastifyReply, hear: () => void): void {
+  if (reply.raw.destroyed) hear();
+  else reply.raw.once("close", hear);
+}
+
 /** Aborts when the response is over, or its client has left. */
 export function goneSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  if (reply.raw.destroyed) gone.abort();
-  else reply.raw.once("close", () => gone.abort());
+  whenGone(reply, () => gone.abort());
   return gone.signal;
 }
 
 /** Holds the request until what is served covers the position that it names. */
 export async function waitFor(
-  { follower, waitMsMax }: HttpOptions,
+  { follower, waitMsMax, signal }: HttpOptions,
   request: FastifyRequest,
-  signal: AbortSignal,
+  reply: FastifyReply,
 ): Promise<void> {
   const text = request.headers["tidemark-wait-for"];
   if (typeof text !== "string" || text.trim() === "") return;
   const position = parsePosition(text.trim(), follower.origin);
   if (covers(follower.position, position)) return;
-  if (await follower.covers(position, waitMsMax, signal)) return;
+  if (await follower.covers(position, waitMsMax, AbortSignal.any([goneSignal(reply), signal]))) return;
   throw new Refusal(
     504,
     "WAIT_TIMEOUT",

@@ -6,7 +6,7 @@ import { entityTag, isKnown } from "../entity-tag.ts";
 import { viewFormatOf, viewMediaTypes } from "../formats.ts";
 import { questionSchema } from "../parse-question.ts";
 import { problem } from "../problem.ts";
-import { goneSignal, type HttpOptions, pairsOf, refuse, route, stamped, waitFor } from "./route.ts";
+import { type HttpOptions, pairsOf, refuse, route, stamped, waitFor, whenGone } from "./route.ts";
 import { jsonResponse, problems, rowsHeaders, viewRowsResponse, viewsSchema } from "./schemas.ts";
 
 export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
@@ -56,16 +56,17 @@ export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
     handler: async (request, reply) => {
       const format = viewFormatOf(request.headers.accept);
       if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${viewMediaTypes.join(", ")}`));
-      const gone = goneSignal(reply);
-      await waitFor(options, request, AbortSignal.any([gone, options.signal]));
+      await waitFor(options, request, reply);
       reply.header("Vary", "Accept");
       const tagOf = (snapshot: string) => entityTag(snapshot, request.url, format.mediaType);
-      const current = tagOf(snapshotName(follower));
-      if (isKnown(current, request.headers["if-none-match"])) return reply.code(304).header("ETag", current).send();
+      const known = request.headers["if-none-match"];
+      if (known !== undefined) {
+        const current = tagOf(snapshotName(follower));
+        if (isKnown(current, known)) return reply.code(304).header("ETag", current).send();
+      }
       const { view } = request.params as { view: string };
       const { meta, snapshot, body, abandon } = await answer(options, view, pairsOf(request), format);
-      gone.addEventListener("abort", abandon, { once: true });
-      if (gone.aborted) abandon();
+      if (typeof body !== "string") whenGone(reply, abandon);
       reply.header("ETag", tagOf(snapshot));
       return stamped(reply, meta)
         .type(format.mediaType)
