@@ -31,9 +31,14 @@ export async function compileBigView(duck: Duck, stream: StreamDefinition): Prom
   return view;
 }
 
-/** A version of `baseRows` keys, whose cut is at `offset` of every partition. */
-export async function publishBase(big: BigView, run: string, offset: number): Promise<VersionManifest> {
-  const { store, session, view, definition, baseRows } = big;
+/** A version's file of `baseRows` keys. */
+export function writeBase({ store, session, view, baseRows }: BigView, run: string): Promise<ViewFile> {
+  return writePartials(store, session, view, baseRows, 1, layout.versionFile(run, view.name));
+}
+
+/** A version of that file, whose cut is at `offset` of every partition. */
+export async function publishBase(big: BigView, file: ViewFile, offset: number): Promise<VersionManifest> {
+  const { store, view, definition, baseRows } = big;
   const at = (place: number) => positionAt(view, place);
   return publishVersion(store, {
     format: manifestFormat,
@@ -42,7 +47,7 @@ export async function publishBase(big: BigView, run: string, offset: number): Pr
     definition: { ...definition, views: [view] },
     origin: at(0),
     cut: at(offset),
-    views: { [view.name]: await writePartials(store, session, view, baseRows, 1, layout.versionFile(run, view.name)) },
+    views: { [view.name]: file },
     ...noCounts,
     events: baseRows,
     proof: { state: "unproved", by: "made by the bench", views: 0 },

@@ -4,7 +4,7 @@ import { everything, type Question, type Sql, sqlOf } from "../serving/query.ts"
 import { partialColumns, rowsOf } from "../shared/compiler/texts.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
 import { Store } from "../shared/store/store.ts";
-import { compileBigView, publishBase, publishDelta } from "./big-view.ts";
+import { compileBigView, publishBase, publishDelta, writeBase } from "./big-view.ts";
 import { alternate, figure, figures, quantile } from "./measure.ts";
 import type { Part } from "./part.ts";
 import { make } from "./project.ts";
@@ -23,7 +23,7 @@ export const point: Part = {
     try {
       const view = await compileBigView(duck, stream);
       const big = { store, session, definition, view, baseRows, deltaRows };
-      const manifest = await publishBase(big, "bench", baseRows);
+      const manifest = await publishBase(big, await writeBase(big, "bench"), baseRows);
       await publishDelta(big, manifest, baseRows + deltaRows);
       const loaded = new Loaded(store, session, manifest);
       await loaded.open();

@@ -64,6 +64,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
   const models = new ReadModels(store, follower, await duck.session(), say);
+  follower.holdBack((next) => models.holdsBack(next));
   const versions = new KeptVersions(store);
   const queries = new Queries({ store, follower, pool, freshness, models, now }, queryLimits, say);
   const app = httpApi({

@@ -27,6 +27,7 @@ export class Follower {
   #opening: Promise<void> | null = null;
   #waiting = new Set<() => void>();
   readonly #complaints = new Map<Source, string>();
+  #holdsBack: (next: VersionManifest) => boolean = () => false;
   #retryAt = 0;
 
   private constructor(store: Store, duck: Duck, say: (line: string) => void) {
@@ -71,7 +72,7 @@ export class Follower {
     await this.#lookForVersion();
     if (this.#next) {
       await this.#followQuietly(this.#next);
-      if (covers(this.#next.position, sharedBy(before, this.#next))) {
+      if (covers(this.#next.position, sharedBy(before, this.#next)) && !this.#holdsBack(this.#next.manifest)) {
         this.#current = this.#next;
         this.#next = null;
         before.close();
@@ -97,6 +98,16 @@ export class Follower {
 
   pin(): Served {
     return this.#current!.pin();
+  }
+
+  /** The same of the version that is served next, while its delta catches up or it is held back. */
+  pinNext(): Served | null {
+    return this.#next?.pin() ?? null;
+  }
+
+  /** Asked before a version is served that could be: what is served meanwhile is as exact, and goes on. */
+  holdBack(why: (next: VersionManifest) => boolean): void {
+    this.#holdsBack = why;
   }
 
   get position(): Position {

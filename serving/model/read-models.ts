@@ -4,11 +4,11 @@
  * position that it stands at; anything else is asked of DuckDB.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { rmSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { setPriority } from "node:os";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { ViewDefinition } from "../../shared/definition.ts";
 import type { Session } from "../../shared/duckdb/duck.ts";
 import { messageOf } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
@@ -30,6 +30,9 @@ const overMax = 300_000;
 /** Between two looks; and of the time that a look takes, so much is left to others. */
 const everyMs = 15;
 const restShare = 4;
+
+/** So long at most a version waits for its models. */
+const holdMsMax = 60_000;
 
 /** Serving goes first. */
 const niceness = 10;
@@ -53,6 +56,8 @@ interface Models {
   readonly builder: ChildProcess;
   /** Its process is gone. */
   readonly ended: Promise<void>;
+  /** There will be no more files. */
+  complete: boolean;
   readonly files: Map<string, ModelFile>;
   /** Nobody wants it any more, whatever its builder still says. */
   dropped: boolean;
@@ -69,6 +74,8 @@ export class ReadModels {
   #models: Models | null = null;
   /** Of the version that will be served next. */
   #next: Models | null = null;
+  /** The version that waits for its models, and since when. */
+  #held: { readonly name: string; readonly since: number } | null = null;
 
   /** @param session of its own */
   constructor(store: Store, follower: Follower, session: Session, say: (line: string) => void) {
@@ -83,8 +90,9 @@ export class ReadModels {
    * `served` does.
    */
   lookup(served: Served, view: ServedView, question: Question): string | null | undefined {
-    const models = this.#models;
-    if (models?.name !== nameOf(served.manifest) || !stands(models, served)) return undefined;
+    const version = nameOf(served.manifest);
+    const models = this.#models?.name === version ? this.#models : this.#next;
+    if (models?.name !== version || !stands(models, served)) return undefined;
     const name = view.definition.name;
     const file = models.files.get(name);
     const over = models.over.get(name)?.rows;
@@ -125,17 +133,35 @@ export class ReadModels {
     }
     if (this.#models?.name !== nameOf(manifest)) {
       const before = this.#models;
-      this.#models = null;
-      await this.#drop(before);
       const made = this.#next?.name === nameOf(manifest);
       this.#models = made ? this.#next : await this.#build(manifest);
       if (made) this.#next = null;
+      await this.#drop(before);
     }
-    const models = this.#models!;
-    if (models.files.size === 0 || stands(models, this.#follower)) return;
-    const served = this.#follower.pin();
+    await this.#catchUp(this.#models, this.#follower.pin());
+    await this.#catchUp(this.#next, this.#follower.pinNext());
+  }
+
+  /**
+   * True while a version had better wait: single rows would be asked of DuckDB, where now they come from models of the same views. What is
+   * served meanwhile is as exact and as new.
+   */
+  holdsBack(next: VersionManifest): boolean {
+    const [now, models] = [this.#models, this.#next];
+    const known = new Map(this.#follower.manifest.definition.views.map(({ name, identity }) => [name, identity]));
+    const same = (view: ViewDefinition) => known.get(view.name) === view.identity && now?.files.has(view.name);
+    if (next.definition.views.length !== known.size || !answerable(next).every(same)) return false;
+    const name = nameOf(next);
+    if (this.#held?.name !== name) this.#held = { name, since: performance.now() };
+    if (performance.now() - this.#held.since > holdMsMax) return false;
+    return models?.name !== name || !models.complete || (models.files.size > 0 && models.standing === null);
+  }
+
+  async #catchUp(models: Models | null, served: Served | null): Promise<void> {
+    if (!served) return;
     try {
-      if (nameOf(served.manifest) === models.name) await this.#refresh(models, served);
+      if (models?.name !== nameOf(served.manifest) || models.files.size === 0 || stands(models, served)) return;
+      await this.#refresh(models, served);
     } finally {
       served.release();
     }
@@ -185,14 +211,11 @@ export class ReadModels {
   async #build(manifest: VersionManifest): Promise<Models> {
     const folder = this.#store.scratch("model");
     await mkdir(folder, { recursive: true });
-    const answerable = manifest.definition.views.filter(
-      (view) => hasKnownRows(view) && !manifest.views[view.name]?.failed,
-    );
     const order: BuildOrder = {
       timezone: manifest.definition.timezone,
       memoryLimit: "512MB",
       tempDir: join(folder, "spill"),
-      views: answerable.map((definition, i) => ({
+      views: answerable(manifest).map((definition, i) => ({
         definition,
         files: versionFiles(manifest, definition.name).map((file) => ({ ...file, path: this.#store.path(file.name) })),
         path: join(folder, `${i}.mdb`),
@@ -214,6 +237,7 @@ export class ReadModels {
       folder,
       builder,
       ended,
+      complete: false,
       files: new Map(),
       dropped: false,
       over: new Map(),
@@ -231,7 +255,14 @@ export class ReadModels {
       // its delta is not in `over` yet
       models.standing = null;
     });
-    builder.on("error", (error) => this.#say(`serve: single rows are asked of DuckDB: ${messageOf(error)}`));
+    // comes after its last message, which its exit may not
+    builder.once("disconnect", () => {
+      models.complete = true;
+    });
+    builder.on("error", (error) => {
+      models.complete = true;
+      this.#say(`serve: single rows are asked of DuckDB: ${messageOf(error)}`);
+    });
     return models;
   }
 
@@ -241,8 +272,13 @@ export class ReadModels {
     models.builder.kill("SIGKILL");
     await models.ended;
     for (const file of models.files.values()) await file.close();
-    rmSync(models.folder, { recursive: true, force: true });
+    await rm(models.folder, { recursive: true, force: true });
   }
+}
+
+/** The views that there are models of. */
+function answerable(manifest: VersionManifest): ViewDefinition[] {
+  return manifest.definition.views.filter((view) => hasKnownRows(view) && !manifest.views[view.name]?.failed);
 }
 
 function nameOf(manifest: VersionManifest): string {

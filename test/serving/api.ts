@@ -60,6 +60,7 @@ export async function openApi(
   } = access;
   const follower = await Follower.open(world.store, world.duck, say);
   const models = wanted ? new ReadModels(world.store, follower, await world.duck.session(), say) : null;
+  if (models) follower.holdBack((next) => models.holdsBack(next));
   const pool = await SessionPool.open(world.duck, 2);
   const freshness = new Freshness();
   const stop = new AbortController();

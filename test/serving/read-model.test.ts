@@ -159,3 +159,45 @@ it("has no model of a view whose rows can't be told apart, and starts anew where
   await settled();
   expect(await ask("texts", "g=eq.a")).toBe(await ask("texts", "g=eq.a&limit=2"));
 });
+
+it("is there before its version is served, which waits for it, unless its views are others", {
+  timeout: 60_000,
+}, async () => {
+  const { follower } = api;
+  await settled();
+  const served = follower.manifest.number;
+  const version = await world.runBatch();
+  const writer = await world.writer(version, 0);
+  writers.push(writer);
+  await catchUp(world, writer);
+  await until(async () => {
+    await follower.tick();
+    return follower.upcoming?.number === version.number;
+  });
+  // nobody makes its models yet
+  for (let look = 0; look < 5; look++) await follower.tick();
+  expect(follower.manifest.number).toBe(served);
+  const changed = {
+    ...version.definition,
+    views: version.definition.views.map((view) => ({ ...view, identity: "other" })),
+  };
+  expect(models.holdsBack({ ...version, definition: changed })).toBe(false);
+  expect(models.holdsBack(version)).toBe(true);
+  const lookup = models.lookup.bind(models);
+  let asked = 0;
+  models.lookup = (...args) => {
+    const row = lookup(...args);
+    expect(row, `from version ${follower.manifest.number}`).not.toBeUndefined();
+    asked++;
+    return row;
+  };
+  await until(async () => {
+    await models.look();
+    await follower.tick();
+    // before and right after the switch
+    await ask("texts", "g=eq.a");
+    return follower.manifest.number === version.number;
+  });
+  models.lookup = lookup;
+  expect(asked).toBeGreaterThan(0);
+});
