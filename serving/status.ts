@@ -1,4 +1,4 @@
-import { formatPosition, offsetAt, places, positionOf } from "../shared/position.ts";
+import { formatPosition, offsetAt, type Position, places, positionOf } from "../shared/position.ts";
 import type { Alert } from "../shared/store/alerts.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 import type { Answering } from "./answer.ts";
@@ -26,13 +26,19 @@ export function statusOf(
         const ahead = own.map(
           (place) => Math.max(0, (end && offsetAt(end, stream.name, place.partition)) ?? place.offset) - place.offset,
         );
+        const between = (from: Position, upto: Position) =>
+          own.reduce((sum, { partition }) => {
+            const [start, stop] = [from, upto].map((position) => offsetAt(position, stream.name, partition) ?? 0);
+            return sum + stop! - start!;
+          }, 0);
         return {
           name: stream.name,
           topic: stream.topic,
           partitions: own.length,
           position: formatPosition(positionOf(own)),
           logEnd: end ? formatPosition(positionOf(places(end).filter((place) => place.stream === stream.name))) : null,
-          // about: offsets have gaps
+          // all of these are about: offsets have gaps
+          records: { batch: between(manifest.origin, manifest.cut), speed: between(manifest.cut, served.position) },
           behind: end ? ahead.reduce((sum, each) => sum + Math.max(0, each), 0) : null,
         };
       }),

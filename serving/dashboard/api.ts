@@ -7,6 +7,8 @@ export interface StreamStatus {
   readonly partitions: number;
   readonly position: string;
   readonly logEnd: string | null;
+  /** About: from the origin to the cut, and from there to the position. */
+  readonly records: { readonly batch: number; readonly speed: number };
   readonly behind: number | null;
 }
 

@@ -2,7 +2,8 @@
 import { ApiError, type ViewInfo } from "../client/client.ts";
 import { keepKey, open, type Status } from "./api.ts";
 import { byId, h } from "./dom.ts";
-import { picture, Rate } from "./picture.ts";
+import { picture } from "./picture.ts";
+import { Rate, Rates } from "./rate.ts";
 import { sqlBox } from "./sql.ts";
 import { streamsTable, versionsTable } from "./streams.ts";
 import { ViewPanel } from "./view.ts";
@@ -11,6 +12,7 @@ import { duration } from "./words.ts";
 const everyMs = 1000;
 const client = open();
 const rate = new Rate();
+const rates = new Rates();
 let panel: ViewPanel | null = null;
 let listed = "";
 
@@ -25,11 +27,15 @@ function trouble(error: unknown): void {
 async function look(): Promise<void> {
   const status = await client.status<Status>();
   rate.note(Date.now(), status.events.batch + status.events.speed);
+  const come = status.streams.map(
+    ({ name, records, behind }) => [name, records.batch + records.speed + (behind ?? 0)] as const,
+  );
+  rates.note(Date.now(), new Map(come));
   const { version, lagMs, complaint, alerts } = status;
   byId("state").textContent =
     `version ${version}, ${lagMs === null ? "lag unknown" : `${duration(lagMs)} behind the log`}`;
   byId("picture").replaceChildren(...picture(status, rate.perSecond));
-  byId("streams").replaceChildren(streamsTable(status));
+  byId("streams").replaceChildren(streamsTable(status, (stream) => rates.perSecond(stream)));
   byId("list").replaceChildren(versionsTable(status));
   const wrong = [
     ...(complaint ? [complaint] : []),

@@ -1,25 +1,8 @@
 /** The architecture with live numbers: who reads what, and how far each has come. */
 import type { Status } from "./api.ts";
-import { h, share, svg } from "./dom.ts";
+import { h, svg } from "./dom.ts";
+import { line } from "./time-line.ts";
 import { duration, grouped, short } from "./words.ts";
-
-/** Events a second that came in, by looks at the status. */
-export class Rate {
-  #seen: { readonly at: number; readonly events: number }[] = [];
-
-  note(at: number, events: number): void {
-    // a version that is made anew may count otherwise
-    if ((this.#seen.at(-1)?.events ?? 0) > events) this.#seen = [];
-    this.#seen.push({ at, events });
-    this.#seen = this.#seen.filter((each) => at - each.at <= 10_000);
-  }
-
-  get perSecond(): number | null {
-    const [first, last] = [this.#seen[0], this.#seen.at(-1)];
-    if (!first || !last || last.at - first.at < 900) return null;
-    return ((last.events - first.events) * 1000) / (last.at - first.at);
-  }
-}
 
 export function picture(status: Status, perSecond: number | null): Node[] {
   const { batch, speed } = status.events;
@@ -77,29 +60,21 @@ export function picture(status: Status, perSecond: number | null): Node[] {
 
 /** One line from the first event to the log's end: what batch covers, what speed, and what nobody has yet. */
 function timeLine({ events: { batch, speed }, verifiedUpTo }: Status, behind: number): Node {
-  const all = Math.max(1, batch + speed + behind);
-  const percent = (value: number) => `${((100 * value) / all).toFixed(value > 0 && value / all < 0.001 ? 3 : 1)} %`;
+  const { bar, percents } = line({ batch, speed, behind }, "Of all events");
   return h(
     "div",
     {},
-    share(
-      [
-        { name: "batch", value: batch },
-        { name: "speed", value: speed },
-        { name: "behind", value: behind },
-      ],
-      `Of all events batch covers ${percent(batch)}, speed ${percent(speed)}, ${percent(behind)} are not answered yet`,
-    ),
+    bar,
     h(
       "p",
       { class: "soft key" },
       "From the first event to the log's end:",
       h("i", { class: "is-batch" }),
-      `batch ${percent(batch)}`,
+      `batch ${percents.batch}`,
       h("i", { class: "is-speed" }),
-      `speed ${percent(speed)}`,
+      `speed ${percents.speed}`,
       h("i", { class: "is-behind" }),
-      `not yet ${percent(behind)}. `,
+      `not yet ${percents.behind}. `,
       verifiedUpTo === null
         ? "The cut between them is not proved."
         : "The cut between them is proved: what speed told there was what the archive gives.",

@@ -1,9 +1,14 @@
 /** The streams and the versions as tables. */
 import type { Status } from "./api.ts";
 import { h } from "./dom.ts";
-import { duration, grouped } from "./words.ts";
+import { line } from "./time-line.ts";
+import { duration, grouped, short } from "./words.ts";
 
-export function streamsTable({ streams, dead, duplicates, late }: Status): Node {
+/** @param perSecond records that come into a stream's log; null: not known yet */
+export function streamsTable(
+  { streams, dead, duplicates, late }: Status,
+  perSecond: (stream: string) => number | null,
+): Node {
   return h(
     "div",
     { class: "scroll", tabindex: 0, role: "region", "aria-label": "table of streams" },
@@ -23,24 +28,29 @@ export function streamsTable({ streams, dead, duplicates, late }: Status): Node 
           {},
           ...["stream", "topic"].map((name) => h("th", { scope: "col" }, name)),
           h("th", { scope: "col", class: "n" }, "partitions"),
+          h("th", { scope: "col", class: "n" }, "records/s in"),
           h("th", { scope: "col", class: "n" }, "records behind"),
+          h("th", { scope: "col" }, "batch, speed, not yet"),
           h("th", { scope: "col" }, "answered up to"),
         ),
       ),
       h(
         "tbody",
         {},
-        ...streams.map((stream) =>
-          h(
+        ...streams.map((stream) => {
+          const rate = perSecond(stream.name);
+          return h(
             "tr",
             {},
             h("th", { scope: "row" }, stream.name),
             h("td", {}, stream.topic),
             h("td", { class: "n" }, stream.partitions),
+            h("td", { class: "n" }, rate === null ? "…" : short(rate)),
             h("td", { class: "n" }, stream.behind === null ? "unknown" : grouped(stream.behind)),
+            h("td", {}, line({ ...stream.records, behind: stream.behind ?? 0 }, `Of ${stream.name}`).bar),
             h("td", { class: "mono" }, stream.position),
-          ),
-        ),
+          );
+        }),
       ),
     ),
   );

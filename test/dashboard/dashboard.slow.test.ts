@@ -108,6 +108,11 @@ describe.skipIf(!browser)("the dashboard", () => {
       /Batch, version 1200 events.*Speed60 events.*batch 76\.9 %speed 23\.1 %/s,
     );
     expect(await page.locator("#streams tbody tr").textContent()).toMatch(/^flightsflights2/);
+    expect(await page.locator("#streams tbody .share").getAttribute("aria-label")).toMatch(
+      /^Of flights batch covers 76\.9 %, speed 23\.1 %, 0\.0 % are not answered yet$/,
+    );
+    // nothing comes in, and after a second that is known
+    await expect.poll(async () => page.locator("#streams tbody td").nth(2).textContent()).toBe("0");
     expect(await cells(page)).toHaveLength(5);
     expect((await cells(page))[0]![1]).toBe("52");
     const bars = await page

@@ -300,7 +300,16 @@ describe("the API", () => {
         lagMs: 500,
         cut: "sales@0:10,1:10",
         events: { batch: 20, speed: 10 },
-        streams: [{ name: "sales", partitions: 2, position: "sales@0:15,1:15", logEnd: "sales@0:15,1:17", behind: 2 }],
+        streams: [
+          {
+            name: "sales",
+            partitions: 2,
+            position: "sales@0:15,1:15",
+            logEnd: "sales@0:15,1:17",
+            records: { batch: 20, speed: 10 },
+            behind: 2,
+          },
+        ],
         complaint: null,
       });
     });
