@@ -23,21 +23,31 @@ export async function copied(
   session: Session,
   view: ViewDefinition,
   { text, params, columns }: Sql,
-  { copy }: FileFormat,
+  format: FileFormat,
   path: string,
 ): Promise<Copied> {
-  const casts = columns.flatMap((name) => {
-    const type = exact[view.columns.find((column) => column.name === name)!.type];
-    return type ? [`CAST(${quoteName(name)} AS ${type}) AS ${quoteName(name)}`] : [];
-  });
-  const list = casts.length > 0 ? `* REPLACE (${casts.join(", ")})` : "*";
+  const shown = columns.map((name) => ({ name, type: view.columns.find((column) => column.name === name)!.type }));
   try {
-    await session.read(`COPY (SELECT ${list} FROM (${text})) TO ${quoteText(path)} (${copy})`, params);
+    await session.read(copyTo(shown, text, path, format), params);
   } catch (error) {
     await rm(path, { force: true });
     throw error;
   }
   return { body: read(path), remove: () => void rm(path, { force: true }).catch(() => undefined) };
+}
+
+/** SQL that writes a query's rows as such a file. */
+export function copyTo(
+  columns: readonly { readonly name: string; readonly type: string }[],
+  text: string,
+  path: string,
+  { copy }: FileFormat,
+): string {
+  const casts = columns.flatMap(({ name, type }) =>
+    exact[type] ? [`CAST(${quoteName(name)} AS ${exact[type]}) AS ${quoteName(name)}`] : [],
+  );
+  const list = casts.length > 0 ? `* REPLACE (${casts.join(", ")})` : "*";
+  return `COPY (SELECT ${list} FROM (${text})) TO ${quoteText(path)} (${copy})`;
 }
 
 /** Opened only when it is read: nobody may come for it. */

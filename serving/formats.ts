@@ -55,41 +55,26 @@ const arrow: RowFormat = {
   encode: ({ columns, chunks }) => arrowStream(columns, chunks),
 };
 
-/** A file that DuckDB writes: rows of a view only, since SQL from outside writes none. */
 const parquet: FileFormat = { mediaType: "application/vnd.apache.parquet", copy: "FORMAT parquet" };
 
-const byType: Readonly<Record<string, RowFormat>> = {
+const known: Readonly<Record<string, Format>> = {
   "application/json": json,
   "application/x-ndjson": ndjson,
   "application/ndjson": ndjson,
   "text/csv": csv,
   "application/vnd.apache.arrow.stream": arrow,
+  "application/vnd.apache.parquet": parquet,
   "*/*": json,
   "application/*": json,
   "text/*": csv,
 };
 
-const files: Readonly<Record<string, FileFormat>> = { [parquet.mediaType]: parquet };
-
 /** The media types that rows come in. */
-export const mediaTypes = [json, ndjson, csv, arrow].map((format) => format.mediaType.split(";")[0]!);
-/** Those that rows of a view come in. */
-export const viewMediaTypes = [...mediaTypes, ...Object.keys(files)];
+export const mediaTypes = [json, ndjson, csv, arrow, parquet].map((format) => format.mediaType.split(";")[0]!);
 
 /** What an Accept header likes best of what there is; null: nothing of it. Absent: JSON. */
-export function formatOf(accept: string | undefined): RowFormat | null {
-  return bestOf(accept, byType);
-}
-
-const viewTypes: Readonly<Record<string, Format>> = { ...byType, ...files };
-
-/** The same, of what rows of a view come in. */
-export function viewFormatOf(accept: string | undefined): Format | null {
-  return bestOf(accept, viewTypes);
-}
-
-function bestOf<F extends Format>(accept: string | undefined, known: Readonly<Record<string, F>>): F | null {
-  if (accept === undefined || accept.trim() === "") return known["application/json"]!;
+export function formatOf(accept: string | undefined): Format | null {
+  if (accept === undefined || accept.trim() === "") return json;
   const wanted = accept.split(",").map((each, place) => {
     const [type = "", ...params] = each.split(";").map((part) => part.trim().toLowerCase());
     const weight = Number(params.find((param) => param.startsWith("q="))?.slice(2) ?? 1);

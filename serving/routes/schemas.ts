@@ -1,5 +1,5 @@
 /** The shapes of requests and answers: bodies are checked against them, and the OpenAPI document is made of them. */
-import { mediaTypes, viewMediaTypes } from "../formats.ts";
+import { mediaTypes } from "../formats.ts";
 
 const text = { type: "string" } as const;
 const count = { type: "integer", minimum: 0 } as const;
@@ -81,22 +81,17 @@ const descriptions: Readonly<Record<number, string>> = {
 };
 
 /** Rows in each of their forms. */
-export const rowsResponse = responseOf(mediaTypes);
-/** Rows of a view. */
-export const viewRowsResponse = responseOf(viewMediaTypes);
-
-function responseOf(types: readonly string[]) {
-  const schemaOf = (type: string) => (type === "application/json" ? { $ref: "Rows#" } : { type: "string" });
-  return {
-    description: "rows, exact at the stated position",
-    headers: {
-      "Tidemark-Position": { type: "string", description: "the events below it are in the answer" },
-      "Tidemark-Version": { type: "integer" },
-      "Tidemark-Lag-Ms": { type: "number" },
-    },
-    content: Object.fromEntries(types.map((type) => [type, { schema: schemaOf(type) }])),
-  };
-}
+export const rowsResponse = {
+  description: "rows, exact at the stated position",
+  headers: {
+    "Tidemark-Position": { type: "string", description: "the events below it are in the answer" },
+    "Tidemark-Version": { type: "integer" },
+    "Tidemark-Lag-Ms": { type: "number" },
+  },
+  content: Object.fromEntries(
+    mediaTypes.map((type) => [type, { schema: type === "application/json" ? { $ref: "Rows#" } : { type: "string" } }]),
+  ),
+};
 
 export function jsonResponse(description: string, schema: object): object {
   return { description, content: { "application/json": { schema } } };

@@ -3,11 +3,11 @@ import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { answer, metaOf, snapshotName } from "../answer.ts";
 import { entityTag, isKnown } from "../entity-tag.ts";
-import { viewFormatOf, viewMediaTypes } from "../formats.ts";
+import { formatOf, mediaTypes } from "../formats.ts";
 import { questionSchema } from "../parse-question.ts";
 import { problem } from "../problem.ts";
 import { type HttpOptions, pairsOf, refuse, route, stamped, waitFor, whenGone } from "./route.ts";
-import { jsonResponse, problems, rowsHeaders, viewRowsResponse, viewsSchema } from "./schemas.ts";
+import { jsonResponse, problems, rowsHeaders, rowsResponse, viewsSchema } from "./schemas.ts";
 
 export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
   const { follower, freshness, now } = options;
@@ -46,7 +46,7 @@ export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
       querystring: questionSchema,
       headers: rowsHeaders,
       response: {
-        200: viewRowsResponse,
+        200: rowsResponse,
         304: { description: "the rows are those of If-None-Match", type: "null" },
         ...problems(400, 401, 403, 404, 406, 421, 429, 503, 504),
       },
@@ -54,8 +54,8 @@ export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
     // the question's own parser says more, and knows the view's columns
     validatorCompiler: () => () => true,
     handler: async (request, reply) => {
-      const format = viewFormatOf(request.headers.accept);
-      if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${viewMediaTypes.join(", ")}`));
+      const format = formatOf(request.headers.accept);
+      if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
       await waitFor(options, request, reply);
       reply.header("Vary", "Accept");
       const tagOf = (snapshot: string) => entityTag(snapshot, request.url, format.mediaType);

@@ -36,6 +36,8 @@ export interface Ask {
   /** What the answer says of itself, beside its rows. */
   readonly meta: object;
   readonly limits: AskLimits;
+  /** A file that the answer may be written to first, if it is one. */
+  readonly scratch: string;
 }
 
 export interface AskLimits {

@@ -1,9 +1,10 @@
 /** SQL over the views of one snapshot, run by children. */
+import { rm } from "node:fs/promises";
 import { isCode } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
 import { type Answering, metaOf, snapshotName, unanswerable } from "../answer.ts";
 import type { Meta } from "../client/meta.ts";
-import type { RowFormat } from "../formats.ts";
+import type { Format } from "../formats.ts";
 import type { Served } from "../loaded.ts";
 import { Children } from "./children.ts";
 import { Pins } from "./pinned.ts";
@@ -65,7 +66,7 @@ export class Queries {
     client: string,
     sql: string,
     params: readonly QueryParam[],
-    format: RowFormat,
+    format: Format,
     signal: AbortSignal,
   ): Promise<QueryAnswer> {
     const { follower, freshness, now } = this.#answering;
@@ -95,7 +96,7 @@ export class Queries {
     served: Served,
     sql: string,
     params: readonly QueryParam[],
-    format: RowFormat,
+    format: Format,
     meta: Meta,
     signal: AbortSignal,
   ): Promise<Buffer> {
@@ -108,6 +109,7 @@ export class Queries {
       served,
       mentioned.map(({ definition }) => definition.name),
     );
+    const scratch = this.#answering.store.scratch("answer");
     try {
       const views = mentioned.map((view): ChildView => {
         const failure = unanswerable(view);
@@ -126,9 +128,12 @@ export class Queries {
         mediaType: format.mediaType.split(";")[0]!,
         meta,
         limits,
+        scratch,
       };
       return await this.#children.ask(client, ask, signal);
     } finally {
+      // a child that was killed leaves it
+      await rm(scratch, { force: true });
       pinned.release();
     }
   }

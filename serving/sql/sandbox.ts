@@ -11,6 +11,7 @@ import { formatOf } from "../formats.ts";
 import { type Rows, rowsFrom } from "../rows.ts";
 import { type Measured, withMeasures } from "./measure.ts";
 import { type Ask, type ChildFile, type ChildView, errorOf, type QueryParam } from "./protocol.ts";
+import { rowsFile } from "./rows-file.ts";
 import { checkQuery, fold } from "./syntax.ts";
 
 /** An instance whose files can't change any more. */
@@ -71,7 +72,11 @@ export class Sandbox {
     };
     try {
       const { columns, chunks } = await rowsFrom(session, text, ask.params.map(bindable));
-      for await (const piece of formatOf(ask.mediaType)!.encode({ columns, chunks: count(chunks) }, ask.meta)) {
+      const format = formatOf(ask.mediaType)!;
+      const found = { columns, chunks: count(chunks) };
+      const encoded =
+        format.copy === undefined ? format.encode(found, ask.meta) : rowsFile(found, format, ask.scratch, memory);
+      for await (const piece of encoded) {
         const buffer = typeof piece === "string" ? Buffer.from(piece) : piece;
         bytes += buffer.length;
         if (bytes > bytesMax) throw tooMuch(`${bytesMax} bytes`);

@@ -1,4 +1,6 @@
 /** SQL over HTTP: joins at one snapshot, parameters, MEASURE in any grouping, and what is refused with a reason. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { queryLimits } from "../../serving/sql/queries.ts";
 import { type Api, openApi } from "./api.ts";
@@ -204,6 +206,33 @@ describe("SQL over HTTP", () => {
     await flown.send(["DD", "2026-03-01 00:00:00", 1, "LAX"]);
     await api.follower.tick();
     expect(await ask("SELECT n FROM total")).toEqual([{ n: 8 }]);
+  });
+
+  it("answers as Parquet with every digit, whatever the types, and leaves nothing behind", async () => {
+    const file = join(flown.world.store.root, "sent.parquet");
+    const parquet = async (sql: string) => {
+      const response = await post({ sql }, { accept: "application/vnd.apache.parquet" });
+      if (response.statusCode !== 200) return `${response.statusCode} ${response.json<{ code: string }>().code}`;
+      expect(response.headers["content-type"]).toBe("application/vnd.apache.parquet");
+      writeFileSync(file, response.rawPayload);
+      return flown.world.oracle.rows(`SELECT * FROM read_parquet('${file}')`);
+    };
+    expect(await parquet("SELECT n FROM total")).toEqual([{ n: 8n }]);
+    const value = "12345678901234567890123456789012345678";
+    const [row, ...others] = (await parquet(
+      `SELECT ${value}::HUGEINT AS h, 1.25::DECIMAL(9,2) AS d, [1, NULL] AS l, {'a b': 1} AS s, 'x'::ENUM('x', 'y"') AS e, NULL AS nothing,
+         TIMESTAMPTZ '2026-01-01 00:00:00+00' AS at, 1 AS twice, 2 AS twice, map {'k': 1} AS m, 'ü"' AS "a ""name""", true AS b`,
+    )) as Record<string, unknown>[];
+    expect(others).toEqual([]);
+    expect(String(row!.h)).toBe(value);
+    expect(String(row!.d)).toBe("1.25");
+    expect(String(row!.l)).toBe("[1, NULL]");
+    expect([row!.e, row!.nothing, row!['a "name"'], row!.b, row!.twice]).toEqual(["x", null, 'ü"', true, 1]);
+    expect(Object.keys(row!)).toHaveLength(12);
+    expect(await parquet("SELECT n FROM total WHERE false")).toEqual([]);
+    expect(await parquet("SELECT * FROM range(2000)")).toBe("422 QUERY_LIMIT");
+    expect(await parquet("SELECT md5(range::VARCHAR) AS m FROM range(1000)")).toBe("422 QUERY_LIMIT");
+    expect((await flown.world.store.list("scratch")).filter((name) => name.endsWith("-answer"))).toEqual([]);
   });
 
   it.each([

@@ -1,0 +1,38 @@
+/** Rows of SQL from outside as a file: written by an instance of its own, since the one that ran the SQL writes nothing. */
+import { createReadStream } from "node:fs";
+import { rm } from "node:fs/promises";
+import { Duck, quoteName } from "../../shared/duckdb/duck.ts";
+import { copyTo } from "../copied.ts";
+import type { FileFormat } from "../formats.ts";
+import type { Rows } from "../rows.ts";
+
+/**
+ * @param path of a file that nobody else uses; it is removed
+ * @param memory that the rows may take, e.g. "256MB"
+ * @throws what DuckDB throws
+ */
+export async function* rowsFile(
+  { columns, chunks }: Rows,
+  format: FileFormat,
+  path: string,
+  memory: string,
+): AsyncGenerator<Uint8Array> {
+  const duck = await Duck.open({ memoryLimit: memory, threads: 1 });
+  try {
+    const session = await duck.session();
+    // a query may name two columns alike, a table may not
+    const names = columns.map((_, i) => quoteName(`c${i}`));
+    const typed = columns.map(({ type }, i) => `${names[i]} ${type}`);
+    await session.run(`CREATE TABLE result (${typed.join(", ")})`);
+    const appender = await session.connection.createAppender("result");
+    for await (const chunk of chunks) appender.appendDataChunk(chunk);
+    appender.closeSync();
+    const shown = columns.map(({ name }, i) => `${names[i]} AS ${quoteName(name)}`);
+    await session.run(copyTo(columns, `SELECT ${shown.join(", ")} FROM result`, path, format));
+    session.close();
+    yield* createReadStream(path) as AsyncIterable<Uint8Array>;
+  } finally {
+    duck.close();
+    await rm(path, { force: true });
+  }
+}
