@@ -96,4 +96,47 @@ export const apiFaults: readonly Fault[] = [
     ],
     tests: ["test/serving/explain.test.ts"],
   },
+  {
+    name: "decimals below zero in Arrow are huge ones",
+    file: "serving/arrow.ts",
+    edits: [{ find: "words[4 * to + 3] = high >> 31;", replace: "words[4 * to + 3] = 0;" }],
+    tests: ["test/serving/arrow.test.ts"],
+  },
+  {
+    name: "what stood under a NULL is handed out",
+    file: "serving/arrow.ts",
+    edits: [{ find: "target.fill(0, (row + i) * width, (row + i + 1) * width);", replace: "" }],
+    tests: ["test/serving/arrow.test.ts"],
+  },
+  {
+    name: "a decimal of JSON without its zero before the point",
+    file: "serving/json-rows.ts",
+    edits: [{ find: "if (digits <= scale) digits", replace: "if (digits < scale) digits" }],
+    tests: ["test/serving/json-rows.test.ts"],
+  },
+  {
+    name: "bodies in work are never done",
+    file: "serving/ingest/under-way.ts",
+    edits: [{ find: "this.#workedOn -= bytes;", replace: "" }],
+    tests: ["test/serving/under-way.test.ts"],
+  },
+  {
+    name: "a version that does not wait for its models",
+    file: "serving/follower.ts",
+    edits: [{ find: " && !this.#holdsBack(this.#next.manifest)", replace: "" }],
+    tests: ["test/serving/read-model.test.ts"],
+  },
+  {
+    name: "a snapshot whose position is an old one",
+    file: "serving/loaded.ts",
+    edits: [
+      { find: "this.#stretch++;\n    this.#snapshot = null;", replace: "this.#stretch++;" },
+      { find: "head.generation });\n    this.#snapshot = null;", replace: "head.generation });" },
+      {
+        find: "this.#heads.set(head.shard, head);\n    this.#snapshot = null;",
+        replace: "this.#heads.set(head.shard, head);",
+      },
+    ],
+    tests: ["test/serving/follower.test.ts"],
+  },
 ];

@@ -175,7 +175,12 @@ export const faults: readonly Fault[] = [
   {
     name: "covers with > instead of >=",
     file: "shared/position.ts",
-    edits: [{ find: "?? -1) >= place.offset", replace: "?? -1) > place.offset" }],
+    edits: [
+      {
+        find: "if (offset < offsets[partition]!) return false;",
+        replace: "if (offset <= offsets[partition]!) return false;",
+      },
+    ],
     tests: positions,
   },
   {
