@@ -16,6 +16,8 @@ type Source = "delta" | "next" | "version";
 
 /** How long a version that could not be loaded is left alone. */
 const retryMs = 5000;
+/** So long what is served may stand still behind a version that waits. */
+const stalledMsMax = 1500;
 
 /** Nothing is served before `open`; then always something, the newest that covers all that was served before. */
 export class Follower {
@@ -27,6 +29,8 @@ export class Follower {
   #opening: Promise<void> | null = null;
   #waiting = new Set<() => void>();
   readonly #complaints = new Map<Source, string>();
+  /** Since when what is served has not moved, while the next version is ahead; null: it moves. */
+  #stalledSince: number | null = null;
   #holdsBack: (next: VersionManifest) => boolean = () => false;
   #retryAt = 0;
 
@@ -72,7 +76,7 @@ export class Follower {
     await this.#lookForVersion();
     if (this.#next) {
       await this.#followQuietly(this.#next);
-      if (covers(this.#next.position, sharedBy(before, this.#next)) && !this.#holdsBack(this.#next.manifest)) {
+      if (covers(this.#next.position, sharedBy(before, this.#next)) && !this.#waits(this.#next, before, stood)) {
         this.#current = this.#next;
         this.#next = null;
         before.close();
@@ -86,6 +90,15 @@ export class Follower {
       for (const wake of waiting) wake();
     }
     return moved;
+  }
+
+  /** Whether the next version, which could be served, waits a little more: not once what is served stands still behind it. */
+  #waits(next: Loaded, served: Loaded, stood: Position): boolean {
+    if (!this.#holdsBack(next.manifest)) return false;
+    const ahead = !covers(served.position, sharedBy(next, served));
+    if (!ahead || !equals(stood, served.position)) this.#stalledSince = null;
+    else this.#stalledSince ??= performance.now();
+    return this.#stalledSince === null || performance.now() - this.#stalledSince < stalledMsMax;
   }
 
   /** Looks until the signal; `everyMs` apart. */
@@ -105,7 +118,7 @@ export class Follower {
     return this.#next?.pin() ?? null;
   }
 
-  /** Asked before a version is served that could be: what is served meanwhile is as exact, and goes on. */
+  /** Asked before a version is served that could be. What is served meanwhile is as exact; as soon as it is not as new, nobody is asked any more. */
   holdBack(why: (next: VersionManifest) => boolean): void {
     this.#holdsBack = why;
   }

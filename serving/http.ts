@@ -9,6 +9,7 @@ import { guard } from "./access/guard.ts";
 import { Metrics } from "./metrics.ts";
 import { problem, problemOf, Refusal } from "./problem.ts";
 import { changeRoutes } from "./routes/changes.ts";
+import { Endings } from "./routes/endings.ts";
 import { explainRoutes } from "./routes/explain.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { queryRoutes } from "./routes/query.ts";
@@ -69,7 +70,9 @@ export function httpApi(options: HttpOptions): FastifyInstance {
   app.setNotFoundHandler((request, reply) =>
     refuse(reply, problem(404, "NOT_FOUND", `there is no ${request.url.split("?")[0]}`)),
   );
+  const endings = new Endings();
   app.addHook("onRequest", async (request, reply) => {
+    endings.note(request.raw.socket, reply.raw);
     reply.headers(everyAnswer);
     const traceparent = traceOf(request);
     if (traceparent) reply.header("traceparent", traceparent);

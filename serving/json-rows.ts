@@ -84,7 +84,8 @@ class Text {
 
   /** @param value a safe integer. @param scale digits after the point */
   number(value: number, scale: number): void {
-    const bytes = this.#room(40);
+    // a sign, a zero, a point and 38 digits
+    const bytes = this.#room(41);
     let start = this.#end;
     let rest = value;
     if (rest < 0) {

@@ -32,9 +32,13 @@ export interface SpeedOptions {
   readonly onFolded?: (records: number) => void;
   /** A writer that has not been heard of for so long is given up by those who stand by, ms. Default 5000. */
   readonly silentMs?: number;
+  /** How long a delta goes on that a newer version's covers, ms. Default 10,000. */
+  readonly graceMs?: number;
 }
 
 const defaultSilentMs = 5000;
+/** So long both deltas go on where the newer one has caught up: servers make ready for it meanwhile, and lose nothing. */
+const defaultGraceMs = 10_000;
 /** How often a writer is heard of, and looked for. */
 const beatMs = 1000;
 const originMs = 5000;
@@ -147,10 +151,19 @@ function resharded(options: SpeedOptions, shard: number, newest: VersionManifest
   );
 }
 
-/** Writes the newest version's delta; while a newer version's delta catches up, both. @throws SPEED_FENCED */
+/** Writes the newest version's delta; while a newer version's delta catches up, and a little longer, both. @throws SPEED_FENCED */
 async function writeShard(options: SpeedOptions, duck: Duck, shard: number): Promise<VersionManifest | null> {
+  const { graceMs = defaultGraceMs } = options;
   let current = await openWriter(options, duck, options.manifest, shard);
   let next: Writer | null = null;
+  /** Since when the newer version's delta covers the other. */
+  let coveredSince: number | null = null;
+  const handOver = async (newer: Writer) => {
+    await current.close();
+    current = newer;
+    next = null;
+    coveredSince = null;
+  };
   // of an earlier life, or of what has passed
   let alerted = true;
   const origin = new OriginWatch(options);
@@ -163,21 +176,21 @@ async function writeShard(options: SpeedOptions, duck: Duck, shard: number): Pro
       }
       await origin.check();
       if (newest) {
+        if (next && coveredSince !== null) await handOver(next);
         await next?.close();
         next = await openWriter(options, duck, newest, shard);
         options.say(`shard ${shard}: version ${newest.number} is here, its delta starts at its cut`);
       }
       if (next && !(await options.store.exists(layout.version(current.manifest.number)))) {
         // a version that is not kept any more can't be written, and nobody reads it
-        await current.close();
-        current = next;
-        next = null;
+        await handOver(next);
       }
       // both end before either's failure counts: a session must not be closed under a statement
       const [folded, ahead] = await Promise.allSettled([current.delta.step(), next?.delta.step()]);
       if (ahead.status === "rejected") {
         if (!isCode(ahead.reason, "SPEED_REJECTED")) throw ahead.reason;
         next = await openAgain(options, duck, next!, shard, ahead.reason);
+        coveredSince = null;
         continue;
       }
       if (folded.status === "rejected" && isCode(folded.reason, "SPEED_REJECTED")) {
@@ -190,11 +203,9 @@ async function writeShard(options: SpeedOptions, duck: Duck, shard: number): Pro
         options.onFolded?.(folded.value);
       } else if (!next || (await options.store.exists(layout.version(current.manifest.number)))) throw folded.reason;
       else continue;
-      if (next && (covers(next.delta.position, current.delta.position) || !sameShape(next, current))) {
-        await current.close();
-        current = next;
-        next = null;
-      }
+      if (next && !sameShape(next, current)) await handOver(next);
+      else if (next && covers(next.delta.position, current.delta.position)) coveredSince ??= performance.now();
+      if (next && coveredSince !== null && performance.now() - coveredSince >= graceMs) await handOver(next);
     }
     return null;
   } finally {

@@ -9,6 +9,11 @@ const bytesMax = 128 << 20;
 /** Of bodies that are taken apart at a time: in pieces they are several times as large. */
 const workedOnMax = 8 << 20;
 
+interface Counted {
+  readonly body: Transform;
+  readonly letGo: () => void;
+}
+
 export class UnderWay {
   #bytes = 0;
   #workedOn = 0;
@@ -19,8 +24,11 @@ export class UnderWay {
     if (this.#bytes >= admittedMax) throw busy();
   }
 
-  /** Counts a body, unpacked, while it comes in; fails with INGEST_BUSY. */
-  body(payload: NodeJS.ReadableStream & { receivedEncodedLength?: number }): Transform {
+  /**
+   * Counts a body, unpacked, while it comes in; fails with INGEST_BUSY.
+   * @returns the body, and what is owed once its request is over: it may have been left unread
+   */
+  body(payload: NodeJS.ReadableStream & { receivedEncodedLength?: number }): Counted {
     let bytes = 0;
     const counted = new Transform({
       transform: (chunk: Buffer, _encoding, next) => {
@@ -38,7 +46,14 @@ export class UnderWay {
     // Fastify compares Content-Length with what came in before it was unpacked
     Object.defineProperty(counted, "receivedEncodedLength", { get: () => payload.receivedEncodedLength });
     finished(payload, { writable: false }, (error) => error && counted.destroy(error));
-    return payload.pipe(counted);
+    payload.pipe(counted);
+    const letGo = () => {
+      payload.unpipe(counted);
+      counted.destroy();
+      // what is still to come stands before the connection's next request
+      payload.resume();
+    };
+    return { body: counted, letGo };
   }
 
   /** Counts a body that is in until `work` is done, which begins when it is its turn. */

@@ -74,7 +74,7 @@ export class ReadModels {
   #models: Models | null = null;
   /** Of the version that will be served next. */
   #next: Models | null = null;
-  /** The version that waits for its models, and since when. */
+  /** The served version behind which another waits for its models, and since when. */
   #held: { readonly name: string; readonly since: number } | null = null;
 
   /** @param session of its own */
@@ -142,19 +142,16 @@ export class ReadModels {
     await this.#catchUp(this.#next, this.#follower.pinNext());
   }
 
-  /**
-   * True while a version had better wait: single rows would be asked of DuckDB, where now they come from models of the same views. What is
-   * served meanwhile is as exact and as new.
-   */
+  /** True while a version had better wait: single rows would be asked of DuckDB, where now they come from models of the same views. */
   holdsBack(next: VersionManifest): boolean {
     const [now, models] = [this.#models, this.#next];
     const known = new Map(this.#follower.manifest.definition.views.map(({ name, identity }) => [name, identity]));
     const same = (view: ViewDefinition) => known.get(view.name) === view.identity && now?.files.has(view.name);
     if (next.definition.views.length !== known.size || !answerable(next).every(same)) return false;
-    const name = nameOf(next);
-    if (this.#held?.name !== name) this.#held = { name, since: performance.now() };
+    const served = nameOf(this.#follower.manifest);
+    if (this.#held?.name !== served) this.#held = { name: served, since: performance.now() };
     if (performance.now() - this.#held.since > holdMsMax) return false;
-    return models?.name !== name || !models.complete || (models.files.size > 0 && models.standing === null);
+    return models?.name !== nameOf(next) || !models.complete || (models.files.size > 0 && models.standing === null);
   }
 
   async #catchUp(models: Models | null, served: Served | null): Promise<void> {
@@ -187,7 +184,9 @@ export class ReadModels {
       fresh.set(name, await over.catch(() => ({ table: view.delta, upto: view.upto, rows: null })));
     }
     models.over = fresh;
-    models.standing = { position: served.position, telling: served.telling };
+    // a file that came meanwhile is not in it
+    const whole = [...models.files.keys()].every((name) => fresh.has(name));
+    models.standing = whole ? { position: served.position, telling: served.telling } : null;
   }
 
   /** @param before what is there already of the same table */

@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { eventsOf, eventTypes } from "../ingest/bodies.ts";
 import { UnderWay } from "../ingest/under-way.ts";
 import { problem } from "../problem.ts";
-import { goneSignal, type HttpOptions, refuse, route } from "./route.ts";
+import { goneSignal, type HttpOptions, refuse, route, whenGone } from "./route.ts";
 import { ingestedSchema, jsonResponse, problems } from "./schemas.ts";
 
 const bytesMax = 16 << 20;
@@ -24,7 +24,11 @@ export function streamRoutes(app: FastifyInstance, options: HttpOptions): void {
       underWay.admit();
       done();
     },
-    preParsing: (_request, _reply, payload, done) => done(null, underWay.body(payload)),
+    preParsing: (_request, reply, payload, done) => {
+      const { body, letGo } = underWay.body(payload);
+      whenGone(reply, letGo);
+      done(null, body);
+    },
     schema: {
       summary: "Append events; answers once they are durable",
       description:

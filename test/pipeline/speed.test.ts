@@ -221,6 +221,34 @@ describe("speed", () => {
     await done;
   });
 
+  it("goes on with the old version for a while after the new one covers it, so that nothing stands still", async () => {
+    await open();
+    const stop = new AbortController();
+    const done = runSpeed({ ...speedOptions(), shards: null, graceMs: 60_000, signal: stop.signal });
+    await world.append([event(0, "a")]);
+    await until(async () => covers((await snapshotOf(world.store, version)).position, world.end));
+    const versions = [version, await world.runBatch()];
+    const both = async () => {
+      for (const each of versions)
+        await until(async () => covers((await snapshotOf(world.store, each)).position, world.end));
+    };
+    for (const g of ["b", "c", "d"]) {
+      await world.append([event(0, g)]);
+      await both();
+    }
+    for (const each of versions) expect(await exact(each)).toBe(1);
+    // a third one: the second, which is served by now, goes on in its turn
+    versions.splice(0, 1);
+    versions.push(await world.runBatch());
+    for (const g of ["e", "f"]) {
+      await world.append([event(1, g)]);
+      await both();
+    }
+    for (const each of versions) expect(await exact(each)).toBe(1);
+    stop.abort();
+    await done;
+  });
+
   it("stands by for a shard that another has taken over, goes on with its own, and takes it again when that one falls silent", async () => {
     await open({ shards: 2 });
     const stop = new AbortController();

@@ -41,6 +41,8 @@ const doubles =
   "0 -0 1 -1 0.1 1e21 -1e21 1e20 123456789012345680 9007199254740993 5e-324 1.7976931348623157e308 1e-7 3.14 NaN Infinity -Infinity";
 const texts = [
   "",
+  "\uFEFF",
+  "\uFEFFa",
   "a",
   "twelve bytes",
   "thirteen byte",
@@ -122,6 +124,15 @@ it("random numbers and texts, in many chunks, some of them NULL", async () => {
   );
   expect(ours.length).toBe(20_000);
   expect(ours).toEqual(plain);
+});
+
+it("the longest numbers where the room ends", async () => {
+  for (let length = 30; length < 120; length++) {
+    const { ours, plain } = await bothOf(
+      `SELECT repeat('y', ${length}) AS p, '-0.${"0".repeat(37)}1'::DECIMAL(38,38) AS x FROM range(2048)`,
+    );
+    expect(ours).toEqual(plain);
+  }
 });
 
 it("no columns, no rows, and what stands between rows", async () => {

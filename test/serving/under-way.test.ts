@@ -16,7 +16,7 @@ describe("bytes under way", () => {
   /** A body of which so many megabytes have come, being read. */
   const begun = (underWay: UnderWay, megabytes: number) => {
     const payload = new PassThrough();
-    const body = underWay.body(payload);
+    const { body } = underWay.body(payload);
     body.resume();
     for (let i = 0; i < megabytes; i++) payload.write(megabyte);
     return { payload, body };
@@ -133,5 +133,54 @@ describe("POST /v1/streams/{stream}/events, while much is under way", () => {
     expect(await refused!.json()).toMatchObject({ code: "INGEST_BUSY" });
     for (const socket of sockets) socket.destroy();
     await until(async () => (await post()).status === 200);
+  });
+
+  const open = async () => {
+    const socket = connect(port, "127.0.0.1");
+    socket.on("error", () => undefined);
+    sockets.push(socket);
+    let heard = "";
+    socket.on("data", (data: Buffer) => (heard += data.toString()));
+    return { socket, heard: () => heard };
+  };
+  const head = (...headers: string[]) =>
+    ["POST /v1/streams/events/events HTTP/1.1", "Host: 127.0.0.1", ...headers, "", ""].join("\r\n");
+
+  it("counts no body any more whose request is over, read or not", async () => {
+    // too large in the middle: 17 MB each of which nobody reads the rest
+    for (let client = 0; client < 3; client++) {
+      const { socket, heard } = await open();
+      socket.write(head("Content-Type: application/json", "Transfer-Encoding: chunked"));
+      for (let i = 0; i < 18; i++) {
+        socket.write(`${mega.toString(16)}\r\n`);
+        socket.write(megabyte);
+        socket.write("\r\n");
+      }
+      await until(() => heard().startsWith("HTTP/1.1 413 "));
+      socket.destroy();
+    }
+    // of a form that is not taken: what lies in buffers
+    await Promise.all(
+      Array.from({ length: 400 }, async () => {
+        const response = await fetch(`http://127.0.0.1:${port}/v1/streams/events/events`, {
+          method: "POST",
+          headers: { "content-type": "image/png" },
+          body: megabyte.subarray(0, 200_000),
+        });
+        expect(response.status).toBe(415);
+      }),
+    );
+    await until(async () => (await post()).status === 200);
+  });
+
+  it("reads over a body that it did not want, to the connection's next request", async () => {
+    const { socket, heard } = await open();
+    socket.write(head("Content-Type: image/png", `Content-Length: ${mega}`, "Connection: keep-alive"));
+    socket.write(megabyte);
+    const closes = new Promise((resolve) => socket.once("close", resolve));
+    socket.write(head("Content-Type: application/json", "Content-Length: 7"));
+    socket.write('{"x":1}');
+    await Promise.race([closes, until(() => heard().includes("HTTP/1.1 200 "))]);
+    expect(heard()).toMatch(/^HTTP\/1\.1 415 /);
   });
 });

@@ -1,0 +1,31 @@
+/**
+ * Tells every response that its connection is closed. Node tells only the one that is being sent: those of requests that were sent ahead of it
+ * (pipelined) would wait for ever, with all that they hold.
+ */
+import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+export class Endings {
+  readonly #open = new WeakMap<Socket, Set<ServerResponse>>();
+
+  note(socket: Socket, response: ServerResponse): void {
+    const open = this.#open.get(socket) ?? this.#watch(socket);
+    open.add(response);
+    response.once("close", () => open.delete(response));
+  }
+
+  #watch(socket: Socket): Set<ServerResponse> {
+    const open = new Set<ServerResponse>();
+    this.#open.set(socket, open);
+    socket.once("close", () =>
+      // after Node has told whom it tells
+      setImmediate(() => {
+        for (const response of open) {
+          response.destroy();
+          response.emit("close");
+        }
+      }),
+    );
+    return open;
+  }
+}
