@@ -14,6 +14,7 @@ import type { ReadModels } from "./model/read-models.ts";
 import { parseQuestion } from "./parse-question.ts";
 import type { SessionPool } from "./pool.ts";
 import { type Question, sqlOf } from "./query.ts";
+import { Reader } from "./reader.ts";
 import { rowsFrom } from "./rows.ts";
 
 export function metaOf(served: Served, freshness: Freshness, now: number): Meta {
@@ -95,7 +96,8 @@ export async function answer(
       const body = format.ofJson!(row === null ? [] : [row], { view: name, ...meta });
       return { meta, snapshot: snapshotName(served), body, abandon: () => undefined };
     }
-    session = await pool.take();
+    const reader = new Reader(letGo);
+    session = await pool.take(reader);
     await session.inZone(served.manifest.definition.timezone);
     const lent = session;
     const body = await complained(session, view, question, async () => {
@@ -112,7 +114,7 @@ export async function answer(
     return {
       meta,
       snapshot: snapshotName(served),
-      body: held(body, begin, letGo),
+      body: held(reader.reads(body), begin, letGo),
       abandon: () => {
         if (state === "waiting") letGo();
       },

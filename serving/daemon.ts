@@ -47,6 +47,8 @@ const waitMsMax = 10_000;
 const drainMsMax = 2000;
 /** Queries that run at a time; more wait their turn. */
 const sessions = 4;
+/** Of requests with events of a new kind, which DuckDB looks at. */
+const judgesMax = 2;
 
 /**
  * Runs until the signal. There must be a version (see ensureVersion).
@@ -60,6 +62,8 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const duck = await Duck.open({ memoryLimit: options.memoryLimit, tempDir: store.scratch("spill"), timezone });
   const follower = await Follower.open(store, duck, say);
   const pool = await SessionPool.open(duck, sessions);
+  // events do not wait for whoever reads many rows
+  const judges = await SessionPool.open(duck, judgesMax);
   const freshness = new Freshness();
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
@@ -84,7 +88,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
     waitMsMax,
     say,
     signal: both,
-    ingest: new Ingest(options.log, pool, both),
+    ingest: new Ingest(options.log, judges, both),
     alerts: () => alertsIn(store),
   });
   const loops = [follower.run(followMs, both), models.run(both), lookAtLog(options, follower, freshness, both)];
@@ -101,6 +105,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
     await models.close();
     await follower.close();
     pool.close();
+    judges.close();
     duck.close();
   }
 }

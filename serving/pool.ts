@@ -1,33 +1,69 @@
 import type { Duck, Session } from "../shared/duckdb/duck.ts";
+import type { Reader } from "./reader.ts";
 
-/** A few sessions, each lent to one query at a time: statements of one session run one after the other. */
+/** So long, all in all, a reader may let others wait for its session. */
+const patienceMs = 10_000;
+
+/**
+ * A few sessions, each lent to one query at a time: statements of one session run one after the other. Whoever reads slowly may do so as long as
+ * nobody else wants the session.
+ */
 export class SessionPool {
   readonly #all: readonly Session[];
   readonly #free: Session[];
+  readonly #patienceMs: number;
   readonly #waiting: ((session: Session) => void)[] = [];
+  readonly #readers = new Map<Session, Reader>();
+  #watch: NodeJS.Timeout | null = null;
 
-  private constructor(sessions: Session[]) {
+  private constructor(sessions: Session[], patience: number) {
     this.#all = sessions;
     this.#free = [...sessions];
+    this.#patienceMs = patience;
   }
 
-  static async open(duck: Duck, size: number): Promise<SessionPool> {
+  static async open(duck: Duck, size: number, patience = patienceMs): Promise<SessionPool> {
     const sessions: Session[] = [];
     for (let i = 0; i < size; i++) sessions.push(await duck.session());
-    return new SessionPool(sessions);
+    return new SessionPool(sessions, patience);
   }
 
-  async take(): Promise<Session> {
-    return this.#free.pop() ?? new Promise((resolve) => this.#waiting.push(resolve));
+  /** @param reader of what the session is taken for, if its rows go to someone who may be slow; who gives it up gives the session back */
+  async take(reader: Reader | null = null): Promise<Session> {
+    const session = this.#free.pop() ?? (await this.#turn());
+    if (reader) this.#readers.set(session, reader);
+    return session;
   }
 
   giveBack(session: Session): void {
+    this.#readers.delete(session);
     const next = this.#waiting.shift();
     if (next) next(session);
     else this.#free.push(session);
   }
 
   close(): void {
+    this.#rest();
     for (const session of this.#all) session.close();
+  }
+
+  #turn(): Promise<Session> {
+    this.#watch ??= setInterval(() => this.#hurry(), this.#patienceMs / 10).unref();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #hurry(): void {
+    if (this.#waiting.length === 0) this.#rest();
+    else this.#giveSlowestUp();
+  }
+
+  #giveSlowestUp(): void {
+    const slow = [...this.#readers.values()].filter((reader) => reader.waits && reader.idleMs > this.#patienceMs);
+    slow.sort((left, right) => right.idleMs - left.idleMs)[0]?.giveUp();
+  }
+
+  #rest(): void {
+    if (this.#watch) clearInterval(this.#watch);
+    this.#watch = null;
   }
 }

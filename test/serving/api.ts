@@ -30,6 +30,7 @@ interface ApiOptions {
   readonly waitMsMax?: number;
   readonly say?: (line: string) => void;
   readonly limits?: QueryLimits;
+  readonly patienceMs?: number;
   /** With read models; `api.models.look()` follows. */
   readonly models?: boolean;
   readonly keyFile?: string;
@@ -45,11 +46,19 @@ const noQueries: QueryLimits = { ...queryLimits, children: 0 };
 /**
  * @param options.waitMsMax how long Tidemark-Wait-For may hold a query
  * @param options.say hears what serving says; the world itself unless told
+ * @param options.patienceMs how long a slow reader may let others wait
  * @param options.limits of SQL; none is run unless told
  */
 export async function openApi(
   world: World,
-  { waitMsMax = 60, say = world.say, limits = noQueries, models: wanted = false, ...access }: ApiOptions = {},
+  {
+    waitMsMax = 60,
+    say = world.say,
+    limits = noQueries,
+    models: wanted = false,
+    patienceMs = 10_000,
+    ...access
+  }: ApiOptions = {},
 ): Promise<Api> {
   const {
     keyFile = join(world.store.root, "no-keys.json"),
@@ -61,7 +70,7 @@ export async function openApi(
   const follower = await Follower.open(world.store, world.duck, say);
   const models = wanted ? new ReadModels(world.store, follower, await world.duck.session(), say) : null;
   if (models) follower.holdBack((next) => models.holdsBack(next));
-  const pool = await SessionPool.open(world.duck, 2);
+  const pool = await SessionPool.open(world.duck, 2, patienceMs);
   const freshness = new Freshness();
   const stop = new AbortController();
   const versions = new KeptVersions(world.store);
