@@ -105,6 +105,10 @@ export async function answer(
       if (format.copy !== undefined) {
         const copy = await copied(lent, view.definition, sql, format, store.scratch("answer"));
         removeCopy = copy.remove;
+        // the file is all that is still read
+        pool.giveBack(lent);
+        session = null;
+        served.release();
         return copy.body;
       }
       const rows = await rowsFrom(lent, sql.text, sql.params);

@@ -6,8 +6,13 @@ import { quoteName, quoteText, type Session } from "../shared/duckdb/duck.ts";
 import type { FileFormat } from "./formats.ts";
 import type { Sql } from "./query.ts";
 
-/** What Parquet would keep as doubles, and what else it can be kept as with every digit. */
-const exact: Readonly<Record<string, string>> = { HUGEINT: "DECIMAL(38,0)", UHUGEINT: "VARCHAR" };
+/** What Parquet would keep as doubles or with fewer digits, and what else it can be kept as with every one. */
+const exact: Readonly<Record<string, string>> = { HUGEINT: "DECIMAL(38,0)", UHUGEINT: "VARCHAR", INTERVAL: "VARCHAR" };
+
+/** The same within lists, structs and maps; what is quoted is a name. */
+function exactType(type: string): string {
+  return type.replace(/"(?:[^"]|"")*"|'(?:[^']|'')*'|\b(?:U?HUGEINT|INTERVAL)\b/g, (part) => exact[part] ?? part);
+}
 
 export interface Copied {
   readonly body: AsyncGenerator<Uint8Array>;
@@ -43,11 +48,13 @@ export function copyTo(
   path: string,
   { copy }: FileFormat,
 ): string {
-  const casts = columns.flatMap(({ name, type }) =>
-    exact[type] ? [`CAST(${quoteName(name)} AS ${exact[type]}) AS ${quoteName(name)}`] : [],
-  );
-  const list = casts.length > 0 ? `* REPLACE (${casts.join(", ")})` : "*";
-  return `COPY (SELECT ${list} FROM (${text})) TO ${quoteText(path)} (${copy})`;
+  // by place: two columns may have one name
+  const places = columns.map((_, i) => `c${i}`);
+  const shown = columns.map(({ name, type }, i) => {
+    const kept = exactType(type);
+    return `${kept === type ? places[i] : `CAST(${places[i]} AS ${kept})`} AS ${quoteName(name)}`;
+  });
+  return `COPY (SELECT ${shown.join(", ")} FROM (${text}) AS rows(${places.join(", ")})) TO ${quoteText(path)} (${copy})`;
 }
 
 /** Opened only when it is read: nobody may come for it. */

@@ -16,7 +16,7 @@ type Source = "delta" | "next" | "version";
 
 /** How long a version that could not be loaded is left alone. */
 const retryMs = 5000;
-/** So long what is served may stand still behind a version that waits. */
+/** So long what is served may take to come to where a version that waits stood. */
 const stalledMsMax = 1500;
 
 /** Nothing is served before `open`; then always something, the newest that covers all that was served before. */
@@ -26,11 +26,13 @@ export class Follower {
   readonly #say: (line: string) => void;
   #current: Loaded | null = null;
   #next: Loaded | null = null;
+  /** The version after the next one, where that one only waits. */
+  #after: Loaded | null = null;
   #opening: Promise<void> | null = null;
   #waiting = new Set<() => void>();
   readonly #complaints = new Map<Source, string>();
-  /** Since when what is served has not moved, while the next version is ahead; null: it moves. */
-  #stalledSince: number | null = null;
+  /** Where a version that waits stood, and when: what is served has to come there. */
+  #mark: { readonly position: Position; readonly at: number } | null = null;
   #holdsBack: (next: VersionManifest) => boolean = () => false;
   #retryAt = 0;
 
@@ -76,11 +78,15 @@ export class Follower {
     await this.#lookForVersion();
     if (this.#next) {
       await this.#followQuietly(this.#next);
-      if (covers(this.#next.position, sharedBy(before, this.#next)) && !this.#waits(this.#next, before, stood)) {
+      const ready = covers(this.#next.position, sharedBy(before, this.#next));
+      if (ready && (this.#after || !this.#waits(this.#next, before))) {
         this.#current = this.#next;
-        this.#next = null;
+        this.#proceed();
         before.close();
         this.#say(`serving version ${this.#current.manifest.number}`);
+      } else if (!ready && this.#after) {
+        this.#next.close();
+        this.#proceed();
       }
     }
     const moved = this.#current !== before || !equals(stood, this.position) || told !== this.telling;
@@ -92,13 +98,19 @@ export class Follower {
     return moved;
   }
 
-  /** Whether the next version, which could be served, waits a little more: not once what is served stands still behind it. */
-  #waits(next: Loaded, served: Loaded, stood: Position): boolean {
+  #proceed(): void {
+    this.#next = this.#after;
+    this.#after = null;
+    this.#mark = null;
+  }
+
+  /** Whether the next version, which could be served, waits a little more: not once what is served does not come after it. */
+  #waits(next: Loaded, served: Loaded): boolean {
     if (!this.#holdsBack(next.manifest)) return false;
-    const ahead = !covers(served.position, sharedBy(next, served));
-    if (!ahead || !equals(stood, served.position)) this.#stalledSince = null;
-    else this.#stalledSince ??= performance.now();
-    return this.#stalledSince === null || performance.now() - this.#stalledSince < stalledMsMax;
+    const now = performance.now();
+    if (!this.#mark || covers(served.position, this.#mark.position))
+      this.#mark = { position: sharedBy(next, served), at: now };
+    return now - this.#mark.at < stalledMsMax;
   }
 
   /** Looks until the signal; `everyMs` apart. */
@@ -178,7 +190,7 @@ export class Follower {
 
   /** A version loads beside what is served; its own session keeps the queries and the old version's HEADs flowing. */
   async #lookForVersion(): Promise<void> {
-    const number = (this.#next ?? this.#current)!.manifest.number;
+    const { number } = (this.#after ?? this.#next ?? this.#current)!.manifest;
     if (this.#opening || performance.now() < this.#retryAt) return;
     try {
       const newest = await newerVersion(this.#store, number);
@@ -200,8 +212,13 @@ export class Follower {
         loaded.close();
         throw damage;
       }
-      this.#next?.close();
-      this.#next = loaded;
+      // one that can be served is served first: the writer of what is served now goes with the newest version
+      if (this.#next && covers(this.#next.position, sharedBy(this.#current!, this.#next))) this.#after = loaded;
+      else {
+        this.#next?.close();
+        this.#next = loaded;
+        this.#mark = null;
+      }
       this.#content("version");
     } catch (error) {
       this.#retryAt = performance.now() + retryMs;

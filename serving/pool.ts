@@ -2,7 +2,7 @@ import type { Duck, Session } from "../shared/duckdb/duck.ts";
 import type { Reader } from "./reader.ts";
 
 /** So long, all in all, a reader may let others wait for its session. */
-const patienceMs = 10_000;
+const patienceMs = 30_000;
 
 /**
  * A few sessions, each lent to one query at a time: statements of one session run one after the other. Whoever reads slowly may do so as long as
@@ -12,7 +12,7 @@ export class SessionPool {
   readonly #all: readonly Session[];
   readonly #free: Session[];
   readonly #patienceMs: number;
-  readonly #waiting: ((session: Session) => void)[] = [];
+  readonly #waiting: { readonly since: number; readonly go: (session: Session) => void }[] = [];
   readonly #readers = new Map<Session, Reader>();
   #watch: NodeJS.Timeout | null = null;
 
@@ -38,8 +38,13 @@ export class SessionPool {
   giveBack(session: Session): void {
     this.#readers.delete(session);
     const next = this.#waiting.shift();
-    if (next) next(session);
+    if (next) next.go(session);
     else this.#free.push(session);
+  }
+
+  /** How long someone waits before others are hurried. */
+  get #hurryMs(): number {
+    return this.#patienceMs / 30;
   }
 
   close(): void {
@@ -48,13 +53,14 @@ export class SessionPool {
   }
 
   #turn(): Promise<Session> {
-    this.#watch ??= setInterval(() => this.#hurry(), this.#patienceMs / 10).unref();
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    this.#watch ??= setInterval(() => this.#hurry(), this.#hurryMs).unref();
+    return new Promise((go) => this.#waiting.push({ since: performance.now(), go }));
   }
 
   #hurry(): void {
-    if (this.#waiting.length === 0) this.#rest();
-    else this.#giveSlowestUp();
+    const [first] = this.#waiting;
+    if (!first) this.#rest();
+    else if (performance.now() - first.since >= this.#hurryMs) this.#giveSlowestUp();
   }
 
   #giveSlowestUp(): void {

@@ -201,11 +201,17 @@ async function writeShard(options: SpeedOptions, duck: Duck, shard: number): Pro
         if (alerted) await clearAlert(options.store, `speed-${shard}`);
         alerted = false;
         options.onFolded?.(folded.value);
+      } else if (next && coveredSince !== null && !isCode(folded.reason, "SPEED_FENCED")) {
+        options.say(`shard ${shard}: version ${current.manifest.number} is given up: ${messageOf(folded.reason)}`);
+        await handOver(next);
+        continue;
       } else if (!next || (await options.store.exists(layout.version(current.manifest.number)))) throw folded.reason;
       else continue;
       if (next && !sameShape(next, current)) await handOver(next);
-      else if (next && covers(next.delta.position, current.delta.position)) coveredSince ??= performance.now();
-      if (next && coveredSince !== null && performance.now() - coveredSince >= graceMs) await handOver(next);
+      else if (next && covers(next.delta.position, current.delta.position)) {
+        coveredSince ??= performance.now();
+        if (performance.now() - coveredSince >= graceMs) await handOver(next);
+      }
     }
     return null;
   } finally {

@@ -29,3 +29,12 @@ export class Endings {
     return open;
   }
 }
+
+/**
+ * Ends a connection so that its client can't take what it has for the whole: to HTTP/1.0, a plain end says that. `resetAndDestroy` would send what is
+ * waiting first, and then end plainly.
+ */
+export function breakOff(socket: Socket): void {
+  Object.assign(socket, { resetAndClosing: true });
+  socket.destroy();
+}

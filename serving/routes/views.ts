@@ -6,6 +6,7 @@ import { entityTag, isKnown } from "../entity-tag.ts";
 import { formatOf, mediaTypes } from "../formats.ts";
 import { questionSchema } from "../parse-question.ts";
 import { problem } from "../problem.ts";
+import { breakOff } from "./endings.ts";
 import { type HttpOptions, pairsOf, refuse, route, stamped, waitFor, whenGone } from "./route.ts";
 import { jsonResponse, problems, rowsHeaders, rowsResponse, viewsSchema } from "./schemas.ts";
 
@@ -66,11 +67,13 @@ export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
       }
       const { view } = request.params as { view: string };
       const { meta, snapshot, body, abandon } = await answer(options, view, pairsOf(request), format);
-      if (typeof body !== "string") whenGone(reply, abandon);
       reply.header("ETag", tagOf(snapshot));
-      return stamped(reply, meta)
-        .type(format.mediaType)
-        .send(typeof body === "string" ? body : Readable.from(body));
+      stamped(reply, meta).type(format.mediaType);
+      if (typeof body === "string") return reply.send(body);
+      whenGone(reply, abandon);
+      const stream = Readable.from(body);
+      stream.once("error", () => breakOff(request.raw.socket));
+      return reply.send(stream);
     },
   });
 }

@@ -133,7 +133,7 @@ export class Queries {
       return await this.#children.ask(client, ask, signal);
     } finally {
       // a child that was killed leaves it
-      await rm(scratch, { force: true });
+      await rm(scratch, { force: true }).catch(() => undefined);
       pinned.release();
     }
   }

@@ -1,7 +1,7 @@
 /** Rows of SQL from outside as a file: written by an instance of its own, since the one that ran the SQL writes nothing. */
 import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
-import { Duck, quoteName } from "../../shared/duckdb/duck.ts";
+import { Duck } from "../../shared/duckdb/duck.ts";
 import { copyTo } from "../copied.ts";
 import type { FileFormat } from "../formats.ts";
 import type { Rows } from "../rows.ts";
@@ -21,14 +21,12 @@ export async function* rowsFile(
   try {
     const session = await duck.session();
     // a query may name two columns alike, a table may not
-    const names = columns.map((_, i) => quoteName(`c${i}`));
-    const typed = columns.map(({ type }, i) => `${names[i]} ${type}`);
+    const typed = columns.map(({ type }, i) => `c${i} ${type}`);
     await session.run(`CREATE TABLE result (${typed.join(", ")})`);
     const appender = await session.connection.createAppender("result");
     for await (const chunk of chunks) appender.appendDataChunk(chunk);
     appender.closeSync();
-    const shown = columns.map(({ name }, i) => `${names[i]} AS ${quoteName(name)}`);
-    await session.run(copyTo(columns, `SELECT ${shown.join(", ")} FROM result`, path, format));
+    await session.run(copyTo(columns, "FROM result", path, format));
     session.close();
     yield* createReadStream(path) as AsyncIterable<Uint8Array>;
   } finally {

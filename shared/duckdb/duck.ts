@@ -7,7 +7,7 @@ import "./whole-texts.ts";
 export type { DuckDBValue } from "@duckdb/node-api";
 
 export interface DuckOptions {
-  /** DuckDB's memory limit, e.g. "4GB"; beyond it operators spill to `tempDir`. */
+  /** DuckDB's memory limit, e.g. "4GB"; beyond it operators spill to `tempDir`, or fail where there is none. */
   readonly memoryLimit?: string;
   readonly threads?: number;
   readonly tempDir?: string;
@@ -47,7 +47,8 @@ export class Duck {
     };
     if (options.memoryLimit) settings.memory_limit = options.memoryLimit;
     if (options.threads) settings.threads = String(options.threads);
-    if (options.tempDir) settings.temp_directory = options.tempDir;
+    // DuckDB's own default is a folder where the process happens to stand, which others write to as well
+    settings.temp_directory = options.tempDir ?? "";
     const instance = await DuckDBInstance.create(":memory:", settings);
     const connection = await instance.connect();
     for (const macro of macros) await connection.run(macro);

@@ -1,9 +1,9 @@
 /** Whatever a client has asked for on a connection, all of it is let go when the connection ends. */
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
 import { Readable } from "node:stream";
 import Fastify from "fastify";
-import { it } from "vitest";
-import { Endings } from "../../serving/routes/endings.ts";
+import { expect, it } from "vitest";
+import { breakOff, Endings } from "../../serving/routes/endings.ts";
 import { whenGone } from "../../serving/routes/route.ts";
 import { until } from "../support/until.ts";
 
@@ -62,4 +62,21 @@ it.each([
   go();
   await until(() => held === 0);
   await app.close();
+});
+
+it("what is broken off is no end", async () => {
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.write("a,b\n1,", () => setTimeout(() => breakOff(socket), 50));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  const socket = connect(port, "127.0.0.1");
+  socket.resume();
+  const code = await new Promise((resolve) => {
+    socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code));
+    socket.once("end", () => resolve("end"));
+  });
+  expect(code).toBe("ECONNRESET");
+  server.close();
 });

@@ -230,6 +230,19 @@ describe("SQL over HTTP", () => {
     expect([row!.e, row!.nothing, row!['a "name"'], row!.b, row!.twice]).toEqual(["x", null, 'ü"', true, 1]);
     expect(Object.keys(row!)).toHaveLength(12);
     expect(await parquet("SELECT n FROM total WHERE false")).toEqual([]);
+    // by place, not by name; and within whatever holds them
+    const h = `${value}::HUGEINT`;
+    const alike = (await parquet(
+      `SELECT 1 AS a, ${h} AS a, 'x' AS "A", [${h}] AS l, {'HUGEINT': ${h}} AS s, INTERVAL '1.000001 s' AS i`,
+    )) as Record<string, unknown>[];
+    expect(Object.values(alike[0]!).map(String)).toEqual([
+      "1",
+      value,
+      "x",
+      `[${value}]`,
+      `{'HUGEINT': ${value}}`,
+      "00:00:01.000001",
+    ]);
     expect(await parquet("SELECT * FROM range(2000)")).toBe("422 QUERY_LIMIT");
     expect(await parquet("SELECT md5(range::VARCHAR) AS m FROM range(1000)")).toBe("422 QUERY_LIMIT");
     expect((await flown.world.store.list("scratch")).filter((name) => name.endsWith("-answer"))).toEqual([]);
