@@ -2,15 +2,16 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openInput } from "../../cli/input/input.ts";
 import { linesOf } from "../../cli/input/ndjson.ts";
 import { compareRows } from "../../shared/compare.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
-import { Duck, quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
+import { quoteName, quoteText } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import { folder } from "../project/project-folder.ts";
+import { ownSession } from "../support/own-session.ts";
 import { stream } from "../support/view-case.ts";
 
 const visits = stream("visits", {
@@ -122,16 +123,7 @@ describe("files", () => {
 });
 
 describe("Parquet", () => {
-  let duck: Duck;
-  let session: Session;
-  beforeAll(async () => {
-    duck = await Duck.open();
-    session = await duck.session();
-  });
-  afterAll(() => {
-    session.close();
-    duck.close();
-  });
+  const session = ownSession();
 
   it("every type comes through the log as it was", async () => {
     const values: Record<string, string> = {
@@ -164,17 +156,17 @@ describe("Parquet", () => {
         .join(", "),
     );
     const source = rows.map((row) => `SELECT ${row}`).join(" UNION ALL ");
-    await session.run(`CREATE TABLE source AS ${source}`);
+    await session().run(`CREATE TABLE source AS ${source}`);
     const file = join(folder({}), "every.parquet");
-    await session.run(`COPY source TO ${quoteText(file)} (FORMAT parquet)`);
+    await session().run(`COPY source TO ${quoteText(file)} (FORMAT parquet)`);
     const input = await openInput(file, every);
     expect(input.count).toBe(3);
     const events: Buffer[] = [];
     for await (const some of input.events) events.push(...some);
     const records = events.map((value, offset) => ({ offset, timestamp: 0, key: null, value }));
-    const decoded = await new Decoder(session, every).decode([new ArrayBatch(0, 0, events.length, records)]);
+    const decoded = await new Decoder(session(), every).decode([new ArrayBatch(0, 0, events.length, records)]);
     expect(decoded.dead).toEqual([]);
-    const { differences } = await compareRows(session, "FROM source", await decoded.select());
+    const { differences } = await compareRows(session(), "FROM source", await decoded.select());
     expect(differences).toEqual([]);
   });
 });

@@ -1,23 +1,14 @@
 import { tableFromIPC } from "apache-arrow";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { arrowStream } from "../../serving/arrow.ts";
 import { rowsFrom } from "../../serving/rows.ts";
-import { Duck, type Session } from "../../shared/duckdb/duck.ts";
+import { ownSession } from "../support/own-session.ts";
 
-let duck: Duck;
-let session: Session;
-beforeAll(async () => {
-  duck = await Duck.open();
-  session = await duck.session();
-});
-afterAll(() => {
-  session.close();
-  duck.close();
-});
+const session = ownSession();
 
 /** A query's rows as an Arrow table, through the bytes of a stream. */
 async function arrowOf(sql: string) {
-  const { columns, chunks } = await rowsFrom(session, sql, []);
+  const { columns, chunks } = await rowsFrom(session(), sql, []);
   const pieces: Uint8Array[] = [];
   for await (const piece of arrowStream(columns, chunks)) pieces.push(piece.slice());
   return tableFromIPC(Buffer.concat(pieces));

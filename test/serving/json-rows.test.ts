@@ -1,23 +1,15 @@
 /** Rows as JSON by columns are, byte for byte, what jsonRow makes of each row: read models are made by the one, answers by the other. */
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { jsonRow } from "../../serving/json.ts";
 import { JsonRows } from "../../serving/json-rows.ts";
 import { rowsFrom } from "../../serving/rows.ts";
-import { Duck, quoteText, type Session } from "../../shared/duckdb/duck.ts";
+import { quoteText } from "../../shared/duckdb/duck.ts";
+import { ownSession } from "../support/own-session.ts";
 
-let duck: Duck;
-let session: Session;
-beforeAll(async () => {
-  duck = await Duck.open();
-  session = await duck.session();
-});
-afterAll(() => {
-  session.close();
-  duck.close();
-});
+const session = ownSession();
 
 async function bothOf(sql: string): Promise<{ readonly ours: string[]; readonly plain: string[] }> {
-  const { columns, chunks } = await rowsFrom(session, sql, []);
+  const { columns, chunks } = await rowsFrom(session(), sql, []);
   const rows = new JsonRows(columns, { after: "\n" });
   const [ours, plain]: [string[], string[]] = [[], []];
   for await (const chunk of chunks) {
@@ -114,7 +106,7 @@ it.each(cases)("%s", async (type, values) => {
 });
 
 it("random numbers and texts, in many chunks, some of them NULL", async () => {
-  await session.run("SELECT setseed(0.42)");
+  await session().run("SELECT setseed(0.42)");
   const { ours, plain } = await bothOf(
     `SELECT i, CASE WHEN random() > 0.1 THEN (random() * 10 ** (random() * 20))::HUGEINT * (CASE WHEN random() > 0.5 THEN 1 ELSE -1 END) END AS h,
        CASE WHEN random() > 0.1 THEN ((random() - 0.5) * 10 ** (random() * 14))::DECIMAL(18, 3) END AS d,
@@ -136,7 +128,7 @@ it("the longest numbers where the room ends", async () => {
 });
 
 it("no columns, no rows, and what stands between rows", async () => {
-  const { columns, chunks } = await rowsFrom(session, "SELECT range AS i FROM range(3000)", []);
+  const { columns, chunks } = await rowsFrom(session(), "SELECT range AS i FROM range(3000)", []);
   const rows = new JsonRows(columns, { between: "," });
   let text = "";
   for await (const chunk of chunks) text += Buffer.from(rows.encode(chunk)).toString();

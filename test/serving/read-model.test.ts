@@ -161,20 +161,39 @@ it("has no model of a view whose rows can't be told apart, and starts anew where
   expect(await ask("texts", "g=eq.a")).toBe(await ask("texts", "g=eq.a&limit=2"));
 });
 
+/** A version, and its delta as far as the log goes. */
+async function newVersion() {
+  const version = await world.runBatch();
+  const writer = await world.writer(version, 0);
+  writers.push(writer);
+  await catchUp(world, writer);
+  return { version, writer };
+}
+
+/** The same, loaded but not served. */
+async function nextVersion() {
+  const made = await newVersion();
+  await until(async () => {
+    await api.follower.tick();
+    return api.follower.upcoming?.number === made.version.number;
+  });
+  return made;
+}
+
+/** Looks at a moment, however long they take. */
+async function ticksAt(now: number, count: number): Promise<void> {
+  const clock = vi.spyOn(performance, "now").mockReturnValue(now);
+  for (let look = 0; look < count; look++) await api.follower.tick();
+  clock.mockRestore();
+}
+
 it("is there before its version is served, which waits for it, unless its views are others", {
   timeout: 60_000,
 }, async () => {
   const { follower } = api;
   await settled();
   const served = follower.manifest.number;
-  const version = await world.runBatch();
-  const writer = await world.writer(version, 0);
-  writers.push(writer);
-  await catchUp(world, writer);
-  await until(async () => {
-    await follower.tick();
-    return follower.upcoming?.number === version.number;
-  });
+  const { version } = await nextVersion();
   // nobody makes its models yet
   for (let look = 0; look < 5; look++) await follower.tick();
   expect(follower.manifest.number).toBe(served);
@@ -209,25 +228,16 @@ it("is not waited for once what is served does not come after it; the next one i
   const { follower } = api;
   for (let night = 0; night < 2; night++) {
     await settled();
-    const version = await world.runBatch();
-    const writer = await world.writer(version, 0);
-    writers.push(writer);
-    await catchUp(world, writer);
-    await until(async () => {
-      await follower.tick();
-      return follower.upcoming?.number === version.number;
-    });
+    const { version, writer } = await nextVersion();
     for (let look = 0; look < 3; look++) await follower.tick();
     expect(follower.manifest.number).toBeLessThan(version.number);
     // the old version's writer is gone
     await world.append([event()]);
     await catchUp(world, writer);
-    for (let look = 0; look < 3; look++) await follower.tick();
+    const now = performance.now();
+    await ticksAt(now, 3);
     expect(follower.manifest.number).toBeLessThan(version.number);
-    const begun = performance.now();
-    const clock = vi.spyOn(performance, "now").mockImplementation(() => begun + 2000);
-    await follower.tick();
-    clock.mockRestore();
+    await ticksAt(now + 2000, 1);
     expect(follower.manifest.number).toBe(version.number);
     expect(follower.position).toEqual(writer.position);
   }
@@ -238,11 +248,7 @@ it("is served before the one that comes after it", { timeout: 60_000 }, async ()
   await settled();
   const nights: number[] = [];
   for (let night = 0; night < 2; night++) {
-    const version = await world.runBatch();
-    nights.push(version.number);
-    const writer = await world.writer(version, 0);
-    writers.push(writer);
-    await catchUp(world, writer);
+    nights.push((await newVersion()).version.number);
     // loads, and waits
     await until(async () => {
       await follower.tick();
