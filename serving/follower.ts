@@ -213,8 +213,10 @@ export class Follower {
         throw damage;
       }
       // one that can be served is served first: the writer of what is served now goes with the newest version
-      if (this.#next && covers(this.#next.position, sharedBy(this.#current!, this.#next))) this.#after = loaded;
-      else {
+      if (this.#next && covers(this.#next.position, sharedBy(this.#current!, this.#next))) {
+        this.#after?.close();
+        this.#after = loaded;
+      } else {
         this.#next?.close();
         this.#next = loaded;
         this.#mark = null;
