@@ -35,14 +35,17 @@ async function sameWinner(suppressedMin: number): Promise<void> {
   const seed = Number(process.env.SEED || Math.floor(Math.random() * 2 ** 31));
   const random = seededNumbers(seed);
   const int = (below: number) => Math.floor(random() * below);
-  let sequence = 0;
+  const sent = [{ partition: 0, id: { request: "r0", sequence: 0 } }];
   const some = async () => {
     const list = Array.from({ length: 1 + int(15) }, () => {
-      const again = random() < 0.3;
-      const id = { request: `r${int(3)}`, sequence: again ? int(sequence + 1) : sequence++ };
+      const fresh = { partition: int(2), id: { request: `r${int(3)}`, sequence: sent.length } };
+      // one that is sent again comes soon after the first, or long after
+      const lately = sent.slice(random() < 0.8 ? -30 : 0);
+      const { partition, id } = random() < 0.3 ? lately[int(lately.length)]! : fresh;
+      sent.push(fresh);
       const value = JSON.stringify({ e: random() < 0.1 ? null : `e${int(25)}`, g: `g${int(3)}`, x: int(1000) });
       const valid = random() > 0.1;
-      return { partition: int(2), value: valid ? value : "{", valid, ...(random() < 0.4 ? { id } : {}) };
+      return { partition, value: valid ? value : "{", valid, ...(random() < 0.4 ? { id } : {}) };
     });
     await world.append(list);
     world.now += int(4) * minute + (random() < 0.03 ? 25 * 60 * minute : 0);
