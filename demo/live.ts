@@ -65,7 +65,7 @@ export async function streamRest(live: Live): Promise<void> {
 async function follow({ screen, opened, flights, producer, count, seconds, signal }: Live, url: string): Promise<void> {
   const began = performance.now();
   const watch = new Watch(screen, url, count);
-  let batch: Promise<void> | null = null;
+  let batch: Promise<number> | null = null;
   for (let done = 0; done < count; ) {
     signal.throwIfAborted();
     const due = Math.min(count, Math.ceil(((performance.now() - began) / (seconds * 1000)) * count));
@@ -78,14 +78,17 @@ async function follow({ screen, opened, flights, producer, count, seconds, signa
     await producer.flush();
     if (!batch && done > count / 2) {
       screen.note("   (a second batch starts under the live stream)");
-      batch = runBatch(batchOf(opened, () => undefined)).then((result) => sayRun(screen, result));
+      batch = runBatch(batchOf(opened, () => undefined)).then((result) => {
+        sayRun(screen, result);
+        return result.manifest.number;
+      });
     }
     await watch.look();
     await sleep(40);
   }
-  await batch;
+  const version = await batch;
   const position = formatPosition(await producer.flush());
-  await watch.settle(position);
+  await watch.settle(position, version ?? 0);
 }
 
 export function sayRun(screen: Screen, { manifest, timings, archived }: BatchResult): void {

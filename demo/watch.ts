@@ -1,4 +1,5 @@
 /** Asks the API as a client does, and shows the answer as it changes. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { grouped, type Screen } from "./screen.ts";
 
 interface Answer {
@@ -16,6 +17,8 @@ interface Answer {
     readonly events: { readonly batch: number; readonly speed: number };
   };
 }
+
+const settleMsMax = 90_000;
 
 /** Looks a few times a second. */
 export class Watch {
@@ -38,9 +41,15 @@ export class Watch {
     this.#show(await this.#ask({}));
   }
 
-  /** The answer that covers everything that was sent. */
-  async settle(position: string): Promise<void> {
-    const answer = await this.#ask({ "tidemark-wait-for": position });
+  /** The answer that covers everything that was sent, from this version: it is served once its read models are there. */
+  async settle(position: string, version: number): Promise<void> {
+    let answer = await this.#ask({ "tidemark-wait-for": position });
+    for (const until = performance.now() + settleMsMax; answer.meta.version < version; ) {
+      if (performance.now() > until) throw new Error(`version ${version} is not served after ${settleMsMax / 1000} s`);
+      this.#show(answer);
+      await sleep(250);
+      answer = await this.#ask({ "tidemark-wait-for": position });
+    }
     const { batch, speed } = answer.meta.events;
     this.#screen.note(
       `   all sent; the answer now covers ${grouped(batch + speed)} flights, at ${answer.meta.position}`,

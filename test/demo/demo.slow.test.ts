@@ -23,6 +23,7 @@ async function expectStory(log: "embedded" | "kafka"): Promise<void> {
   expect(out).toMatch(/version 2: [\d,]+ events archived .* proved equal to version 1 and its delta/);
   expect(out).toMatch(/from batch \+ [1-9][\d,]* from speed, lag \d+ ms; worst mean delays: /);
   expect(out).toMatch(/the answer now covers 60,000 flights/);
+  expect(out).toMatch(/version 2: [\d,]+ from batch \+ [\d,]+ from speed, lag/);
   for (const view of ["airports", "days", "delays", "routes", "total"])
     expect(out).toMatch(new RegExp(`${view}: \\d+ rows?, equal`));
   expect(out).toMatch(/straight over the 60,000 rows of the Parquet file: the same: \{"flights":"60000"/);
