@@ -165,34 +165,25 @@ function double(text: Text, value: number): void {
 /** Upper halves whose numbers have at most 53 bits. */
 const highMax = 1 << 21;
 
-function long(scale: number): Open {
+/** Integers of 8 or 16 bytes, or decimals that are kept as such. */
+function whole(width: 8 | 16, scale: number): Open {
   return (chunk, at) => {
-    const { view, validity } = rawColumn(chunk, at, 8);
+    const { view, validity } = rawColumn(chunk, at, width);
     const other = value("")(chunk, at);
     return (text, row) => {
       if (!isValid(validity, row)) return text.bytes(none);
-      const high = view.getInt32(8 * row + 4, true);
-      if (high >= highMax || high <= -highMax) return other(text, row);
-      text.number(high * 2 ** 32 + view.getUint32(8 * row, true), scale);
+      const start = width * row;
+      const high = view.getInt32(start + 4, true);
+      const fits = high < highMax && high > -highMax && (width === 8 || isSign(view, start + 8, high >> 31));
+      if (!fits) return other(text, row);
+      text.number(high * 2 ** 32 + view.getUint32(start, true), scale);
     };
   };
 }
 
-function huge(scale: number): Open {
-  return (chunk, at) => {
-    const { view, validity } = rawColumn(chunk, at, 16);
-    const other = value("")(chunk, at);
-    return (text, row) => {
-      if (!isValid(validity, row)) return text.bytes(none);
-      const at = 16 * row;
-      const high = view.getInt32(at + 4, true);
-      const sign = view.getInt32(at + 12, true);
-      // the same number in half the words
-      const fits = sign === high >> 31 && view.getInt32(at + 8, true) === sign;
-      if (!fits || high >= highMax || high <= -highMax) return other(text, row);
-      text.number(high * 2 ** 32 + view.getUint32(at, true), scale);
-    };
-  };
+/** Whether the upper half of 16 bytes says no more than the sign. */
+function isSign(view: DataView, at: number, sign: number): boolean {
+  return view.getInt32(at, true) === sign && view.getInt32(at + 4, true) === sign;
 }
 
 const short = (scale: number) => raw(2, (text, { view }, row) => text.number(view.getInt16(2 * row, true), scale));
@@ -215,9 +206,9 @@ function openOf(type: string): Open {
     case "UINTEGER":
       return raw(4, (text, { view }, row) => text.number(view.getUint32(4 * row, true), 0));
     case "BIGINT":
-      return long(0);
+      return whole(8, 0);
     case "HUGEINT":
-      return huge(0);
+      return whole(16, 0);
     case "FLOAT":
       return raw(4, (text, { view }, row) => double(text, view.getFloat32(4 * row, true)));
     case "DOUBLE":
@@ -227,5 +218,6 @@ function openOf(type: string): Open {
   }
   const [, precision, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(type)?.map(Number) ?? [];
   if (precision === undefined || scale === undefined) return value(type);
-  return (precision <= 4 ? short : precision <= 9 ? int : precision <= 18 ? long : huge)(scale);
+  if (precision <= 9) return precision <= 4 ? short(scale) : int(scale);
+  return whole(precision <= 18 ? 8 : 16, scale);
 }

@@ -5,9 +5,7 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { mkdir, rm } from "node:fs/promises";
-import { setPriority } from "node:os";
-import { extname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import type { Session } from "../../shared/duckdb/duck.ts";
 import { messageOf } from "../../shared/errors.ts";
@@ -17,6 +15,7 @@ import type { VersionManifest } from "../../shared/store/layout.ts";
 import { versionFiles } from "../../shared/store/partials.ts";
 import type { Store } from "../../shared/store/store.ts";
 import { snapshotName } from "../answer.ts";
+import { fileBeside, goBehind } from "../behind.ts";
 import type { Follower } from "../follower.ts";
 import { groupKeys, hasKnownRows, rowsOfGroups } from "../groups.ts";
 import type { Served, ServedView } from "../loaded.ts";
@@ -34,11 +33,7 @@ const restShare = 4;
 /** So long at most a version waits for its models. */
 const holdMsMax = 60_000;
 
-/** Serving goes first. */
-const niceness = 10;
-const self = fileURLToPath(import.meta.url);
-const script = self.replace(/read-models(\.[jt]s)$/, "build$1");
-const loader = extname(self) === ".ts" ? ["--import", "jiti/register"] : [];
+const build = fileBeside(import.meta.url, "build");
 
 /** What is known of a view above its version's file. */
 interface Over {
@@ -220,16 +215,17 @@ export class ReadModels {
         path: join(folder, `${i}.mdb`),
       })),
     };
-    const builder = fork(script, { execArgv: loader, env: {}, stdio: "ignore", serialization: "advanced" });
+    const builder = fork(build.path, {
+      execArgv: [...build.loader],
+      env: {},
+      stdio: "ignore",
+      serialization: "advanced",
+    });
     const ended = new Promise<void>((resolve) => {
       builder.once("exit", () => resolve());
       builder.once("error", () => resolve());
     });
-    try {
-      if (builder.pid !== undefined) setPriority(builder.pid, niceness);
-    } catch {
-      // it has ended already
-    }
+    goBehind(builder.pid);
     builder.send(order, () => undefined);
     const models: Models = {
       name: nameOf(manifest),

@@ -1,11 +1,9 @@
 /** A child from its parent's side: one query at a time, killed when it takes too much of anything. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { setPriority } from "node:os";
-import { extname } from "node:path";
 import type { Readable, Writable } from "node:stream";
-import { fileURLToPath } from "node:url";
 import { TidemarkError } from "../../shared/errors.ts";
+import { fileBeside, goBehind } from "../behind.ts";
 import { type Ask, answerPipe, errorOf, type Told } from "./protocol.ts";
 
 export interface ChildLimits {
@@ -18,10 +16,7 @@ export interface ChildLimits {
 /** How often a running child's memory is looked at. */
 const lookEveryMs = 20;
 const page = 4096;
-/** Serving goes first. */
-const niceness = 10;
-const self = fileURLToPath(import.meta.url);
-const script = self.replace(/child-process(\.[jt]s)$/, "child$1");
+const script = fileBeside(import.meta.url, "child");
 
 export class QueryChild {
   readonly #process: ChildProcess;
@@ -37,8 +32,7 @@ export class QueryChild {
     this.#limits = limits;
     // the kernel refuses what goes beyond the limit at once; a look every few ms alone would come late
     const kilobytes = String(Math.floor(limits.residentMax / 1024));
-    const loader = extname(self) === ".ts" ? ["--import", "jiti/register"] : [];
-    const command = [process.execPath, "--max-old-space-size=256", ...loader, script];
+    const command = [process.execPath, "--max-old-space-size=256", ...script.loader, script.path];
     this.#process = spawn("/bin/sh", ["-c", 'ulimit -d "$0"; ulimit -c 0; exec "$@"', kilobytes, ...command], {
       stdio: ["pipe", "ignore", "ignore", "pipe"],
       // nothing of the parent's: no keys, no tokens
@@ -60,14 +54,7 @@ export class QueryChild {
     this.#reader = new Reader(this.#process.stdio[answerPipe] as Readable, this.ended);
     this.ready = this.#reader.next();
     this.ready.catch(() => undefined);
-    const { pid } = this.#process;
-    if (pid !== undefined) {
-      try {
-        setPriority(pid, niceness);
-      } catch {
-        // it has ended already
-      }
-    }
+    goBehind(this.#process.pid);
   }
 
   get alive(): boolean {

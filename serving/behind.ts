@@ -1,0 +1,24 @@
+/** Processes that work behind the answers: they are files of ours, and serving goes first. */
+import { setPriority } from "node:os";
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const niceness = 10;
+
+/** @param url of the file that starts it, beside which it lies. @returns its path, and node's arguments for it: sources need a loader */
+export function fileBeside(url: string, name: string): { readonly path: string; readonly loader: readonly string[] } {
+  const ending = extname(fileURLToPath(url));
+  return {
+    path: fileURLToPath(new URL(`./${name}${ending}`, url)),
+    loader: ending === ".ts" ? ["--import", "jiti/register"] : [],
+  };
+}
+
+export function goBehind(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, niceness);
+  } catch {
+    // it has ended already
+  }
+}
