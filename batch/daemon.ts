@@ -2,8 +2,8 @@
 import cron from "node-cron";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { previousRun } from "../shared/project/schedule.ts";
-import { clearAlert, raiseAlert } from "../shared/store/alerts.ts";
 import { damagesOf } from "../shared/store/damage.ts";
+import { Incidents } from "../shared/store/incidents.ts";
 import type { Store } from "../shared/store/store.ts";
 import { newestVersion, readVersion, versionNumbers } from "../shared/store/versions.ts";
 import { type Batch, type BatchResult, isChanged, runArchive, runBatch, runDefinition, runRepair } from "./run.ts";
@@ -26,15 +26,16 @@ const repairMs = 2000;
 /** Runs until the signal. A run that fails is said, and the next one comes at its time: nothing wrong is ever published. */
 export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void> {
   const { batch, signal } = options;
+  const incidents = new Incidents(batch.store, "batch", batch.now);
   let running: Promise<void> | null = null;
   const alone = (what: string, work: () => Promise<void>): Promise<void> => {
     const turn = (running ?? Promise.resolve())
       .then(() => (signal.aborted ? undefined : work()))
-      .then(() => clearAlert(batch.store, what))
+      .then(() => incidents.clear("role-failed", what))
       .catch(async (error: unknown) => {
         if (signal.aborted) return;
         batch.say(`${what} FAILED: ${error instanceof TidemarkError ? error.line : messageOf(error)}`);
-        await raiseAlert(batch.store, what, error, batch.now());
+        await incidents.raiseError("role-failed", what, error);
       })
       .finally(() => {
         if (running === turn) running = null;

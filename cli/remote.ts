@@ -64,7 +64,7 @@ interface ServerStatus {
   readonly lagMs: number | null;
   readonly complaint: string | null;
   readonly streams: readonly Record<string, unknown>[];
-  readonly alerts: readonly { readonly role: string; readonly message: string }[];
+  readonly incidents: readonly { readonly role: string; readonly message: string }[];
 }
 
 export async function statusOfServer(context: Context, server: string): Promise<number> {
@@ -74,7 +74,7 @@ export async function statusOfServer(context: Context, server: string): Promise<
       await context.out(`${text.trimEnd()}\n`);
       return 0;
     }
-    const { position, version, lagMs, complaint, streams, alerts } = JSON.parse(text) as ServerStatus;
+    const { position, version, lagMs, complaint, streams, incidents } = JSON.parse(text) as ServerStatus;
     const lines = [
       tableText(
         streams.map(({ name, partitions, position: at, logEnd, behind }) => ({
@@ -88,7 +88,7 @@ export async function statusOfServer(context: Context, server: string): Promise<
       "",
       `version ${version}, exact at ${position || "the origin"}, ${lagMs === null ? "lag unknown" : `${lagMs} ms behind the log`}`,
       ...(complaint ? [`COMPLAINT: ${complaint}`] : []),
-      ...alerts.map(({ role, message }) => `ALERT of ${role}: ${message}`),
+      ...incidents.map(({ role, message }) => `INCIDENT of ${role}: ${message}`),
     ];
     await context.out(`${lines.join("\n")}\n`);
     return 0;

@@ -4,7 +4,7 @@ import { Duck } from "../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import type { Log } from "../shared/log/log.ts";
 import { pause } from "../shared/pause.ts";
-import { alertsIn } from "../shared/store/alerts.ts";
+import { incidentsIn } from "../shared/store/incidents.ts";
 import { endOf } from "../shared/store/origin.ts";
 import type { Store } from "../shared/store/store.ts";
 import { newestVersion } from "../shared/store/versions.ts";
@@ -89,7 +89,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
     say,
     signal: both,
     ingest: new Ingest(options.log, judges, both),
-    alerts: () => alertsIn(store),
+    incidents: () => incidentsIn(store),
   });
   const loops = [follower.run(followMs, both), models.run(both), lookAtLog(options, follower, freshness, both)];
   try {

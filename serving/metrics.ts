@@ -59,7 +59,7 @@ export class Metrics {
       set.failed.set({ view: name }, failed ? 1 : 0);
       set.damaged.set({ view: name }, damaged === null ? 0 : 1);
     }
-    for (const { role, code } of status.alerts) set.alert.set({ role, code }, 1);
+    for (const { role, kind, code, subject } of status.incidents) set.incident.set({ role, kind, code, subject }, 1);
     set.complaint.set(status.complaint === null ? 0 : 1);
     return this.#registry.metrics();
   }
@@ -78,6 +78,6 @@ const gauges = {
   behind: ["behind_records", "Records that the answers do not cover yet", "stream"],
   failed: ["view_failed", "1 where a view's SQL fails on valid events", "view"],
   damaged: ["view_damaged", "1 where a view has no answer since its file is damaged", "view"],
-  alert: ["alert", "1 for what a role says is wrong now", "role", "code"],
+  incident: ["incident", "1 for what a role says is wrong now", "role", "kind", "code", "subject"],
   complaint: ["serving_complaint", "1 where the store can't be followed"],
 } as const satisfies Record<string, readonly [string, string, ...string[]]>;

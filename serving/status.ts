@@ -1,5 +1,5 @@
 import { formatPosition, offsetAt, type Position, places, positionOf } from "../shared/position.ts";
-import type { Alert } from "../shared/store/alerts.ts";
+import type { Incident } from "../shared/store/incidents.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 import type { Answering } from "./answer.ts";
 import { metaOf } from "./answer.ts";
@@ -7,7 +7,7 @@ import { metaOf } from "./answer.ts";
 /** What is served now, and how far the log is ahead of it. */
 export function statusOf(
   { follower, freshness, now }: Answering,
-  alerts: readonly Alert[],
+  incidents: readonly Incident[],
   versions: readonly VersionManifest[] = [],
 ) {
   const served = follower.pin();
@@ -42,7 +42,7 @@ export function statusOf(
           behind: end ? ahead.reduce((sum, each) => sum + Math.max(0, each), 0) : null,
         };
       }),
-      alerts,
+      incidents,
       versions: versions.map(({ number, createdAt, cause, events, cut, proof }) => {
         return { number, createdAt, cause, events, cut: formatPosition(cut), proof };
       }),

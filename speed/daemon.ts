@@ -8,7 +8,7 @@ import { History } from "../shared/history/history.ts";
 import type { Log } from "../shared/log/log.ts";
 import { pause } from "../shared/pause.ts";
 import { covers } from "../shared/position.ts";
-import { clearAlert, raiseAlert } from "../shared/store/alerts.ts";
+import { Incidents } from "../shared/store/incidents.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 import { layout } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, ensureOrigin } from "../shared/store/origin.ts";
@@ -34,6 +34,10 @@ export interface SpeedOptions {
   readonly silentMs?: number;
   /** How long a delta goes on that a newer version's covers, ms. Default 10,000. */
   readonly graceMs?: number;
+}
+
+interface ShardOptions extends SpeedOptions {
+  readonly incidents: Incidents;
 }
 
 const defaultSilentMs = 5000;
@@ -77,8 +81,9 @@ async function runShards(options: SpeedOptions): Promise<VersionManifest | null>
   });
   const failures: unknown[] = [];
   let resharded: VersionManifest | null = null;
-  const run = (shard: number) =>
-    runShard({ ...options, signal }, duck, shard).then(
+  const run = (shard: number) => {
+    const incidents = new Incidents(options.store, `speed-${shard}`, options.now);
+    return runShard({ ...options, signal, incidents }, duck, shard).then(
       (newest) => {
         if (!newest) return;
         resharded = newest;
@@ -87,9 +92,10 @@ async function runShards(options: SpeedOptions): Promise<VersionManifest | null>
       async (error: unknown) => {
         failures.push(error);
         stop.abort();
-        await raiseAlert(options.store, `speed-${shard}`, error, options.now());
+        await incidents.raiseError("role-failed", "", error);
       },
     );
+  };
   try {
     await Promise.all(shards.map(run));
   } finally {
@@ -103,8 +109,8 @@ async function runShards(options: SpeedOptions): Promise<VersionManifest | null>
  * One shard, as writer or standing by. What passes by itself is waited for.
  * @returns a newer version with another number of shards, as soon as there is one
  */
-async function runShard(options: SpeedOptions, duck: Duck, shard: number): Promise<VersionManifest | null> {
-  const { store, say, signal } = options;
+async function runShard(options: ShardOptions, duck: Duck, shard: number): Promise<VersionManifest | null> {
+  const { say, signal } = options;
   let manifest = options.manifest;
   while (!signal.aborted) {
     try {
@@ -116,11 +122,11 @@ async function runShard(options: SpeedOptions, duck: Duck, shard: number): Promi
         if (!signal.aborted) say(`shard ${shard}: its writer has fallen silent; taking over`);
       } else if (isDiskFull(error) || isCode(error, "LOG_UNREACHABLE")) {
         say(`shard ${shard}: ${error instanceof TidemarkError ? error.line : messageOf(error)}; trying again`);
-        await raiseAlert(store, `speed-${shard}`, error, options.now());
+        await options.incidents.raiseError("role-failed", "", error);
         await pause(retryMs, signal);
       } else throw error;
     }
-    manifest = (await newestVersion(store)) ?? manifest;
+    manifest = (await newestVersion(options.store)) ?? manifest;
     if (manifest.definition.shards !== options.manifest.definition.shards) return resharded(options, shard, manifest);
   }
   return null;
@@ -152,7 +158,7 @@ function resharded(options: SpeedOptions, shard: number, newest: VersionManifest
 }
 
 /** Writes the newest version's delta; while a newer version's delta catches up, and a little longer, both. @throws SPEED_FENCED */
-async function writeShard(options: SpeedOptions, duck: Duck, shard: number): Promise<VersionManifest | null> {
+async function writeShard(options: ShardOptions, duck: Duck, shard: number): Promise<VersionManifest | null> {
   const { graceMs = defaultGraceMs } = options;
   let current = await openWriter(options, duck, options.manifest, shard);
   let next: Writer | null = null;
@@ -165,7 +171,7 @@ async function writeShard(options: SpeedOptions, duck: Duck, shard: number): Pro
     coveredSince = null;
   };
   // of an earlier life, or of what has passed
-  let alerted = true;
+  let told = true;
   const origin = new OriginWatch(options);
   try {
     while (!options.signal.aborted) {
@@ -198,8 +204,8 @@ async function writeShard(options: SpeedOptions, duck: Duck, shard: number): Pro
         continue;
       }
       if (folded.status === "fulfilled") {
-        if (alerted) await clearAlert(options.store, `speed-${shard}`);
-        alerted = false;
+        if (told) await options.incidents.clear("role-failed", "");
+        told = false;
         options.onFolded?.(folded.value);
       } else if (next && coveredSince !== null && !isCode(folded.reason, "SPEED_FENCED")) {
         options.say(`shard ${shard}: version ${current.manifest.number} is given up: ${messageOf(folded.reason)}`);

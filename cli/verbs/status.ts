@@ -1,8 +1,8 @@
 import type { LogOrigin } from "../../shared/log/log.ts";
 import { formatPosition, offsetAt, type Position, places, positionOf } from "../../shared/position.ts";
-import { alertsIn } from "../../shared/store/alerts.ts";
 import { sumCounts } from "../../shared/store/counts.ts";
 import { damagesOf } from "../../shared/store/damage.ts";
+import { incidentsIn } from "../../shared/store/incidents.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { failureOf } from "../../shared/store/partials.ts";
 import { bestSnapshot, damagedVersions, newestVersion } from "../../shared/store/versions.ts";
@@ -75,7 +75,7 @@ async function look(opened: Opened) {
       ...damages.map(({ view, why }) => `view ${view} of version ${newest!.number}: ${why}`),
       ...(await damagedVersions(store)).map(({ why }) => why),
     ],
-    alerts: await alertsIn(store),
+    incidents: await incidentsIn(store),
     differs: newest ? await driftOf(opened, newest) : [],
   };
 }
@@ -96,7 +96,7 @@ function behind(end: Position, position: Position, stream: string): number {
     .reduce((sum, place) => sum + Math.max(0, place.offset - (offsetAt(position, stream, place.partition) ?? 0)), 0);
 }
 
-function describe({ project, data, log, streams, version, serving, damaged, alerts, differs }: Status): string {
+function describe({ project, data, log, streams, version, serving, damaged, incidents, differs }: Status): string {
   const lines = [`project ${project}, ${log} log, data in ${data}`, "", tableText(streams).trimEnd(), ""];
   if (!version || !serving)
     return `${lines.join("\n")}\nno version yet: start tidemark dev, or tidemark batch --once\n`;
@@ -113,7 +113,7 @@ function describe({ project, data, log, streams, version, serving, damaged, aler
     ).trimEnd(),
   );
   for (const each of damaged) lines.push("", `DAMAGED: ${each}`);
-  for (const { role, since, message } of alerts) lines.push("", `ALERT of ${role} since ${since}: ${message}`);
+  for (const { role, since, message } of incidents) lines.push("", `INCIDENT of ${role} since ${since}: ${message}`);
   for (const each of differs) lines.push("", `the project's files differ from version ${version.number}: ${each}`);
   return `${lines.join("\n")}\n`;
 }

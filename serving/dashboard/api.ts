@@ -26,7 +26,7 @@ export interface Status extends Meta {
   readonly createdAt: string;
   readonly complaint: string | null;
   readonly streams: readonly StreamStatus[];
-  readonly alerts: readonly { readonly role: string; readonly code: string; readonly message?: string }[];
+  readonly incidents: readonly { readonly role: string; readonly code: string; readonly message?: string }[];
   readonly versions: readonly VersionStatus[];
 }
 

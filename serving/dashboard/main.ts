@@ -31,7 +31,7 @@ async function look(): Promise<void> {
     ({ name, records, behind }) => [name, records.batch + records.speed + (behind ?? 0)] as const,
   );
   rates.note(Date.now(), new Map(come));
-  const { version, lagMs, complaint, alerts } = status;
+  const { version, lagMs, complaint, incidents } = status;
   byId("state").textContent =
     `version ${version}, ${lagMs === null ? "lag unknown" : `${duration(lagMs)} behind the log`}`;
   byId("picture").replaceChildren(...picture(status, rate.perSecond));
@@ -39,7 +39,7 @@ async function look(): Promise<void> {
   byId("list").replaceChildren(versionsTable(status));
   const wrong = [
     ...(complaint ? [complaint] : []),
-    ...alerts.map(({ role, code, message }) => `${role}: ${message ?? code}`),
+    ...incidents.map(({ role, code, message }) => `${role}: ${message ?? code}`),
   ];
   trouble(wrong.length > 0 ? new Error(wrong.join("; ")) : null);
   const { data: views } = await client.views();

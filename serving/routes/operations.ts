@@ -22,7 +22,7 @@ export function operationRoutes(app: FastifyInstance, options: HttpOptions, metr
       response: { 200: jsonResponse("the status", { type: "object" }), ...problems(401, 403, 421, 429) },
     },
     handler: async (_request, reply) =>
-      reply.send(statusOf(options, await options.alerts(), await options.versions.list())),
+      reply.send(statusOf(options, await options.incidents(), await options.versions.list())),
   });
   route(app, {
     method: "GET",
@@ -37,7 +37,7 @@ export function operationRoutes(app: FastifyInstance, options: HttpOptions, metr
     },
     handler: async (_request, reply) => {
       reply.header("Content-Type", metrics.contentType);
-      return reply.send(await metrics.text(statusOf(options, await options.alerts())));
+      return reply.send(await metrics.text(statusOf(options, await options.incidents())));
     },
   });
   route(app, {

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods, RouteOptions } from "fastify";
 import type { Log } from "../../shared/log/log.ts";
 import { covers, formatPosition, parsePosition } from "../../shared/position.ts";
-import type { Alert } from "../../shared/store/alerts.ts";
+import type { Incident } from "../../shared/store/incidents.ts";
 import type { Access } from "../access/guard.ts";
 import type { Answering } from "../answer.ts";
 import type { Meta } from "../client/meta.ts";
@@ -25,7 +25,7 @@ export interface HttpOptions extends Answering {
   readonly access: Access;
   readonly limits: HttpLimits;
   /** What the roles say is wrong now. */
-  readonly alerts: () => Promise<readonly Alert[]>;
+  readonly incidents: () => Promise<readonly Incident[]>;
   /** Hears of each answer: for the log. Nothing in it is a secret or a person's. */
   readonly answered?: (facts: AnswerFacts) => void;
   /** What went wrong unexpectedly; the client hears only that something did. */

@@ -12,7 +12,7 @@ import { ReadModels } from "../../serving/model/read-models.ts";
 import { SessionPool } from "../../serving/pool.ts";
 import type { AnswerFacts } from "../../serving/routes/route.ts";
 import { Queries, type QueryLimits, queryLimits } from "../../serving/sql/queries.ts";
-import { alertsIn } from "../../shared/store/alerts.ts";
+import { incidentsIn } from "../../shared/store/incidents.ts";
 import type { World } from "../pipeline/world.ts";
 
 export interface Api {
@@ -97,7 +97,7 @@ export async function openApi(
     signal: stop.signal,
     say,
     ingest: new Ingest(world.log, pool, stop.signal),
-    alerts: () => alertsIn(world.store),
+    incidents: () => incidentsIn(world.store),
   });
   const close = async () => {
     stop.abort();

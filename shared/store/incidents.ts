@@ -1,0 +1,142 @@
+/**
+ * What is wrong right now, told by the role that met it: one file a role, empty once all is well. Decides nothing; status, metrics and
+ * readiness show it. Operational only: what users have asked to be told of are alerts.
+ */
+import { messageOf, TidemarkError } from "../errors.ts";
+import { layout } from "./layout.ts";
+import type { Store } from "./store.ts";
+
+/** What can be wrong. */
+export type IncidentKind =
+  /** A role or one of its runs ended, or waits for what passes by itself. */
+  | "role-failed"
+  /** A view's SQL fails on valid events, or its proof does. */
+  | "view-failed"
+  /** A file that is part of an answer is not what its manifest says. */
+  | "file-damaged"
+  /** Many of a stream's newest records are no events. */
+  | "dead-letters"
+  /** A record's timestamp lies more than a day away from those before it. */
+  | "log-time"
+  /** A stream is not read any more, while the others are. */
+  | "stream-stopped"
+  /** Nothing has been committed for long, though the log goes on. */
+  | "standing-still"
+  /** The log grows faster than it is read. */
+  | "falling-behind";
+
+/** What is told of one. */
+export interface Trouble {
+  readonly code: string;
+  /** One line: what, where, what to do. No values of events. */
+  readonly message: string;
+  /** Whose answers it touches; none: everybody's, or nobody's. */
+  readonly views?: readonly string[];
+  readonly streams?: readonly string[];
+}
+
+export interface Incident extends Trouble {
+  /** Who says so, e.g. "speed-0" or "batch". */
+  readonly role: string;
+  readonly kind: IncidentKind;
+  /** What it is about, where the kind alone does not say: a view, a stream, a file. "" where it does. */
+  readonly subject: string;
+  /** When it began, ISO. */
+  readonly since: string;
+}
+
+/** One role's incidents. One process at a time tells them; a late other one is overwritten by the next change. */
+export class Incidents {
+  readonly role: string;
+  readonly #store: Store;
+  readonly #now: () => number;
+  #known: Promise<Map<string, Incident>> | null = null;
+  /** Changes one after the other. */
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(store: Store, role: string, now: () => number) {
+    this.role = role;
+    this.#store = store;
+    this.#now = now;
+  }
+
+  /** The first telling of the same code and message stands, with its time. */
+  raise(kind: IncidentKind, subject: string, trouble: Trouble): Promise<void> {
+    return this.#change((known) => this.#put(known, kind, subject, trouble));
+  }
+
+  /** An error of whatever sort, as an incident. */
+  raiseError(kind: IncidentKind, subject: string, error: unknown, touched: Pick<Trouble, "views" | "streams"> = {}) {
+    return this.raise(kind, subject, { ...troubleOf(error), ...touched });
+  }
+
+  clear(kind: IncidentKind, subject: string): Promise<void> {
+    return this.#change((known) => known.delete(keyOf(kind, subject)));
+  }
+
+  /** All there is of a kind now, by subject; what was told before and is not in it is over. */
+  settle(kind: IncidentKind, found: ReadonlyMap<string, Trouble>): Promise<void> {
+    return this.#change((known) => {
+      let changed = false;
+      for (const [key, incident] of known) {
+        if (incident.kind === kind && !found.has(incident.subject)) changed = known.delete(key) || changed;
+      }
+      for (const [subject, trouble] of found) changed = this.#put(known, kind, subject, trouble) || changed;
+      return changed;
+    });
+  }
+
+  #put(known: Map<string, Incident>, kind: IncidentKind, subject: string, trouble: Trouble): boolean {
+    const key = keyOf(kind, subject);
+    const before = known.get(key);
+    if (before?.code === trouble.code && before.message === trouble.message) return false;
+    const since = before?.code === trouble.code ? before.since : new Date(this.#now()).toISOString();
+    known.set(key, { role: this.role, kind, subject, ...trouble, since });
+    return true;
+  }
+
+  /** A disk that takes no file more must not hide what is told: the next change tries again. */
+  #change(edit: (known: Map<string, Incident>) => boolean): Promise<void> {
+    const turn = this.#turn.then(async () => {
+      this.#known ??= incidentsOf(this.#store, this.role).then(
+        (told) => new Map(told.map((incident) => [keyOf(incident.kind, incident.subject), incident])),
+      );
+      const known = await this.#known;
+      if (!edit(known)) return;
+      await this.#store.replace(
+        layout.incidentsOf(this.role),
+        JSON.stringify({ format: 1, incidents: [...known.values()] }),
+      );
+    });
+    this.#turn = turn.catch(() => undefined);
+    return this.#turn;
+  }
+}
+
+/** @returns those of all roles, the oldest first */
+export async function incidentsIn(store: Store): Promise<Incident[]> {
+  const names = await store.list(layout.incidents);
+  const told = await Promise.all(names.map((name) => incidentsOf(store, name.replace(/\.json$/, ""))));
+  return told.flat().sort((a, b) => (a.since < b.since ? -1 : a.since > b.since ? 1 : 0));
+}
+
+/** An error's code and its one line. */
+export function troubleOf(error: unknown): Trouble {
+  return error instanceof TidemarkError
+    ? { code: error.code, message: error.line }
+    : { code: "INTERNAL", message: messageOf(error) };
+}
+
+function keyOf(kind: IncidentKind, subject: string): string {
+  return `${kind} ${subject}`;
+}
+
+async function incidentsOf(store: Store, role: string): Promise<Incident[]> {
+  try {
+    const text = await store.read(layout.incidentsOf(role));
+    return text ? (JSON.parse(text.toString()) as { incidents: Incident[] }).incidents : [];
+  } catch {
+    // torn by a crash: whoever told of them will again
+    return [];
+  }
+}
