@@ -22,20 +22,19 @@ import {
   Struct,
   TimeMicrosecond,
   TimestampMicrosecond,
+  TimestampMillisecond,
   TimestampNanosecond,
+  TimestampSecond,
   Uint8,
   Uint16,
   Uint32,
   Uint64,
   Utf8,
 } from "apache-arrow";
-import { textOf } from "./json.ts";
-import { copyBytes, isValid, lengthAt, rawColumn, variableWidth } from "./raw-column.ts";
 
-interface Column {
-  readonly name: string;
-  readonly type: string;
-}
+import { TidemarkError } from "../shared/errors.ts";
+import { copyBytes, isValid, lengthAt, rawColumn, variableWidth } from "./raw-column.ts";
+import type { Column } from "./rows.ts";
 
 /** How a column becomes an Arrow vector's data. */
 interface Carrier {
@@ -52,12 +51,13 @@ const batchBytes = 4 << 20;
 /**
  * The stream's bytes, piece by piece. Integers of up to 64 bits, doubles, decimals, times, texts and blobs have Arrow types of their
  * own; a HUGEINT is a Decimal(38, 0); whatever Arrow has no type for here (lists, structs, maps, UUIDs) is text, JSON where it nests.
+ * @throws QUERY_FAILED at a HUGEINT of more than 38 digits
  */
 export async function* arrowStream(
   columns: readonly Column[],
   chunks: AsyncIterable<DuckDBDataChunk>,
 ): AsyncGenerator<Uint8Array> {
-  const carriers = columns.map((column) => carrierOf(column.type));
+  const carriers = columns.map(carrierOf);
   const schema = new Schema(columns.map((column, i) => new Field(column.name, carriers[i]!.type, true)));
   const pieces = new Pieces();
   const writer = new RecordBatchStreamWriter();
@@ -207,18 +207,33 @@ function decimal(precision: number, scale: number): Carrier {
   );
 }
 
-/** Times in a unit that is a multiple of a microsecond. */
-function micros(perValue: bigint): Carrier {
+/** The upper halves of 10^38 and of its negative. */
+const highMax = (10n ** 38n) >> 64n;
+
+/** A HUGEINT as the decimal of most digits that is read everywhere; it may have one more. */
+function hugeint(name: string): Carrier {
   return each(
-    new TimestampMicrosecond(),
-    8,
-    (rows) => new BigInt64Array(rows),
+    new Decimal(0, 38, 128),
+    16,
+    (rows) => new Uint32Array(rows * 4),
     (target) => {
-      const values = new BigInt64Array(target);
+      const halves = new BigInt64Array(target);
       return (from, row, to) => {
-        values[to] = from.getBigInt64(row * 8, true) * perValue;
+        const [low, high] = [from.getBigInt64(row * 16, true), from.getBigInt64(row * 16 + 8, true)];
+        if (high >= highMax || high <= -highMax) checkDigits(name, (high << 64n) | BigInt.asUintN(64, low));
+        halves[2 * to] = low;
+        halves[2 * to + 1] = high;
       };
     },
+  );
+}
+
+function checkDigits(name: string, value: bigint): void {
+  if (value < 10n ** 38n && value > -(10n ** 38n)) return;
+  throw new TidemarkError(
+    "QUERY_FAILED",
+    `column "${name}" has a number of 39 digits, and an Arrow decimal has 38`,
+    "ask for JSON or CSV, or cast it to VARCHAR",
   );
 }
 
@@ -262,7 +277,7 @@ function variable(type: Utf8 | Binary): Carrier {
 const textWidth = 64;
 
 /** What Arrow has no type for, as text. */
-function text(): Carrier {
+function text({ writer }: Column): Carrier {
   const type = new Utf8();
   return {
     type,
@@ -274,7 +289,7 @@ function text(): Carrier {
       let row = 0;
       for (const chunk of chunks) {
         for (const value of chunk.getColumnValues(at)) {
-          const part = Buffer.from(textOf(value));
+          const part = Buffer.from(writer.text(value));
           if (value === null) validity.setNull(row);
           parts.push(part);
           valueOffsets[row + 1] = valueOffsets[row]! + part.length;
@@ -298,7 +313,8 @@ function dataOf(parts: {
 
 const longs = (bytes: ArrayBuffer) => new BigInt64Array(bytes);
 
-function carrierOf(type: string): Carrier {
+function carrierOf(column: Column): Carrier {
+  const { name, type } = column;
   switch (type) {
     case "BOOLEAN":
       return bool();
@@ -319,7 +335,7 @@ function carrierOf(type: string): Carrier {
     case "UBIGINT":
       return same(new Uint64(), 8, (bytes) => new BigUint64Array(bytes));
     case "HUGEINT":
-      return decimal(38, 0);
+      return hugeint(name);
     case "FLOAT":
       return same(new Float32(), 4, (bytes) => new Float32Array(bytes));
     case "DOUBLE":
@@ -331,9 +347,9 @@ function carrierOf(type: string): Carrier {
     case "TIMESTAMP":
       return same(new TimestampMicrosecond(), 8, longs);
     case "TIMESTAMP_S":
-      return micros(1_000_000n);
+      return same(new TimestampSecond(), 8, longs);
     case "TIMESTAMP_MS":
-      return micros(1000n);
+      return same(new TimestampMillisecond(), 8, longs);
     case "TIMESTAMP_NS":
       return same(new TimestampNanosecond(), 8, longs);
     case "TIMESTAMP WITH TIME ZONE":
@@ -344,5 +360,5 @@ function carrierOf(type: string): Carrier {
       return variable(new Binary());
   }
   const [, precision, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(type) ?? [];
-  return precision ? decimal(Number(precision), Number(scale)) : text();
+  return precision ? decimal(Number(precision), Number(scale)) : text(column);
 }

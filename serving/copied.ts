@@ -6,12 +6,20 @@ import { quoteName, quoteText, type Session } from "../shared/duckdb/duck.ts";
 import type { FileFormat } from "./formats.ts";
 import type { Sql } from "./query.ts";
 
-/** What Parquet would keep as doubles or with fewer digits, and what else it can be kept as with every one. */
-const exact: Readonly<Record<string, string>> = { HUGEINT: "DECIMAL(38,0)", UHUGEINT: "VARCHAR", INTERVAL: "VARCHAR" };
+/** What Parquet would keep as doubles, with fewer digits or without its offset, and what else it can be kept as with every one. */
+const exact: Readonly<Record<string, string>> = {
+  HUGEINT: "DECIMAL(38,0)",
+  UHUGEINT: "VARCHAR",
+  INTERVAL: "VARCHAR",
+  "TIME WITH TIME ZONE": "VARCHAR",
+};
 
 /** The same within lists, structs and maps; what is quoted is a name. */
 function exactType(type: string): string {
-  return type.replace(/"(?:[^"]|"")*"|'(?:[^']|'')*'|\b(?:U?HUGEINT|INTERVAL)\b/g, (part) => exact[part] ?? part);
+  return type.replace(
+    /"(?:[^"]|"")*"|'(?:[^']|'')*'|\b(?:U?HUGEINT|INTERVAL|TIME WITH TIME ZONE)\b/g,
+    (part) => exact[part] ?? part,
+  );
 }
 
 export interface Copied {
@@ -52,9 +60,17 @@ export function copyTo(
   const places = columns.map((_, i) => `c${i}`);
   const shown = columns.map(({ name, type }, i) => {
     const kept = exactType(type);
-    return `${kept === type ? places[i] : `CAST(${places[i]} AS ${kept})`} AS ${quoteName(name)}`;
+    return `${kept === type ? places[i] : castTo(`${places[i]}`, name, type, kept)} AS ${quoteName(name)}`;
   });
   return `COPY (SELECT ${shown.join(", ")} FROM (${text}) AS rows(${places.join(", ")})) TO ${quoteText(path)} (${copy})`;
+}
+
+/** @throws (when it runs) what says which column has a number that is too long */
+function castTo(value: string, name: string, type: string, kept: string): string {
+  const cast = `TRY_CAST(${value} AS ${kept})`;
+  if (!/HUGEINT/.test(type)) return cast;
+  const why = `column "${name}" has a number of 39 digits, and a Parquet decimal has 38: ask for JSON or CSV, or cast it to VARCHAR`;
+  return `CASE WHEN ${value} IS NOT NULL AND ${cast} IS NULL THEN error(${quoteText(why)}) ELSE ${cast} END`;
 }
 
 /** Opened only when it is read: nobody may come for it. */

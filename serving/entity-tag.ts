@@ -1,12 +1,15 @@
 /** Entity tags (RFC 9110): an answer that a client has is not sent again while nothing has changed. */
 import { hash } from "node:crypto";
 
+/** Goes up when the same values are written in another way: what a client has kept of them is no answer any more. */
+const writtenAs = 2;
+
 /**
  * Weak: the same rows may come in another order, and with another lag beside them.
  * @param snapshot what is answered from, see snapshotName
  */
 export function entityTag(snapshot: string, url: string, mediaType: string): string {
-  const text = JSON.stringify([snapshot, url, mediaType]);
+  const text = JSON.stringify([writtenAs, snapshot, url, mediaType]);
   return `W/"${hash("sha256", text, "base64url").slice(0, 22)}"`;
 }
 

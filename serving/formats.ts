@@ -1,6 +1,6 @@
 /** The forms rows are sent in, by the request's Accept. */
 import { arrowStream } from "./arrow.ts";
-import { csvRow } from "./csv.ts";
+import { csvHead, csvRow } from "./csv.ts";
 import { JsonRows } from "./json-rows.ts";
 import type { Rows } from "./rows.ts";
 
@@ -45,8 +45,12 @@ const ndjson: RowFormat = {
 const csv: RowFormat = {
   mediaType: "text/csv; charset=utf-8; header=present",
   async *encode({ columns, chunks }) {
-    yield csvRow(columns.map((column) => column.name));
-    for await (const chunk of chunks) yield chunk.getRows().map(csvRow).join("");
+    yield csvHead(columns);
+    for await (const chunk of chunks)
+      yield chunk
+        .getRows()
+        .map((row) => csvRow(columns, row))
+        .join("");
   },
 };
 

@@ -5,6 +5,7 @@ import { type DuckDBValue, type Param, quoteName, type Session } from "../shared
 import { columnsIn, condition, type Filter } from "./filters.ts";
 import { jsonRow } from "./json.ts";
 import type { ServedView } from "./loaded.ts";
+import { type Column, fewRows } from "./rows.ts";
 
 type Row = readonly DuckDBValue[];
 
@@ -31,12 +32,19 @@ export function keyColumns(view: ViewDefinition): ViewColumn[] {
   return view.columns.filter((column) => column.key !== null);
 }
 
-/** A row's keys as JSON. */
-export function keyOf(view: ViewDefinition, columns: readonly ViewColumn[], row: Row): string {
-  return jsonRow(
-    columns,
-    columns.map((column) => row[view.columns.indexOf(column)] ?? null),
-  );
+/** Writes a row's keys as JSON. @param columns of the rows: the view's */
+export function keyWriter(
+  view: ViewDefinition,
+  keys: readonly ViewColumn[],
+  columns: readonly Column[],
+): (row: Row) => string {
+  const places = keys.map((key) => view.columns.indexOf(key));
+  const shown = places.map((place) => columns[place]!);
+  return (row) =>
+    jsonRow(
+      shown,
+      places.map((place) => row[place] ?? null),
+    );
 }
 
 /**
@@ -53,21 +61,22 @@ export async function rowsOfGroups(
   const same = keys.map((key) => `own.${key} IS NOT DISTINCT FROM touched.${key}`).join(" AND ") || "true";
   const own = (table: string) => `SELECT ${partialColumns(view)} FROM ${table} AS own SEMI JOIN touched ON ${same}`;
   const partials = `${own(base)} UNION ALL ${own(delta)} WHERE own.__stretch < ${upto}`;
-  const read = async (rows: string, which: readonly Filter[]): Promise<Row[]> => {
+  const read = (rows: string, which: readonly Filter[]) => {
     const params: Param[] = [];
     const conditions = which.map((filter) => `(${condition(view, filter, ({ name }) => quoteName(name), params)})`);
     const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
     const text = `WITH touched AS MATERIALIZED (${touched}) SELECT * FROM (${rows})${where}`;
-    return (await session.read(text, params)).getRows();
+    return fewRows(session, text, params);
   };
   const columns = keyColumns(view);
   const found = await read(rowsOf(view, partials), filters);
-  const rows = new Map(found.map((row) => [keyOf(view, columns, row), jsonRow(view.columns, row)]));
+  const keyOf = keyWriter(view, columns, found.columns);
+  const rows = new Map(found.rows.map((row) => [keyOf(row), jsonRow(found.columns, row)]));
   if (view.global) return { rows, none: rows.size === 0 ? ["{}"] : [] };
   // what a filter on keys leaves out was never there
   const isKey = (name: string) => columns.some((column) => column.name === name);
   const onKeys = filters.filter((filter) => columnsIn(filter).every(isKey));
   const list = columns.map((column) => `CAST(${column.key} AS ${column.type}) AS ${quoteName(column.name)}`);
   const groups = await read(`SELECT ${list.join(", ")} FROM touched`, onKeys);
-  return { rows, none: groups.map((row) => jsonRow(columns, row)).filter((key) => !rows.has(key)) };
+  return { rows, none: groups.rows.map((row) => jsonRow(groups.columns, row)).filter((key) => !rows.has(key)) };
 }

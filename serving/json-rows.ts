@@ -1,9 +1,9 @@
 /** Chunks of rows as the bytes of JSON objects. The same bytes as jsonRow's text, many times as quick: no object for each value. */
 import type { DuckDBDataChunk } from "@duckdb/node-api";
-import { headsOf, jsonOf } from "./json.ts";
+import { doubleText } from "../shared/values/written.ts";
+import { headsOf } from "./json.ts";
 import { copyBytes, isValid, lengthAt, type RawColumn, rawColumn, variableWidth } from "./raw-column.ts";
-
-type Columns = readonly { readonly name: string; readonly type: string }[];
+import type { Column } from "./rows.ts";
 
 export class JsonRows {
   readonly #columns: readonly { readonly head: Uint8Array; readonly open: Open }[];
@@ -13,9 +13,12 @@ export class JsonRows {
   #first = true;
 
   /** @param between any row and the next, in whichever chunk; `after` follows every row. */
-  constructor(columns: Columns, { between = "", after = "" }: { readonly between?: string; readonly after?: string }) {
+  constructor(
+    columns: readonly Column[],
+    { between = "", after = "" }: { readonly between?: string; readonly after?: string },
+  ) {
     const heads = headsOf(columns);
-    this.#columns = columns.map(({ type }, i) => ({ head: encoded(heads[i]!), open: openOf(type) }));
+    this.#columns = columns.map((column, i) => ({ head: encoded(heads[i]!), open: openOf(column) }));
     this.#between = encoded(between);
     this.#tail = encoded(`${columns.length === 0 ? "{}" : "}"}${after}`);
   }
@@ -150,26 +153,21 @@ function raw(width: number, write: (text: Text, raw: RawColumn, row: number) => 
 }
 
 /** Whatever takes its time. */
-function value(type: string): Open {
+function value({ writer }: Column): Open {
   return (chunk, at) => {
     const vector = chunk.getColumnVector(at);
-    return (text, row) => text.utf8(jsonOf(vector.getItem(row), type));
+    return (text, row) => text.utf8(writer.json(vector.getItem(row)));
   };
-}
-
-function double(text: Text, value: number): void {
-  // what JSON.stringify writes, for a third of its time
-  text.ascii(Math.abs(value) <= Number.MAX_SAFE_INTEGER ? String(value) : jsonOf(value));
 }
 
 /** Upper halves whose numbers have at most 53 bits. */
 const highMax = 1 << 21;
 
 /** Integers of 8 or 16 bytes, or decimals that are kept as such. */
-function whole(width: 8 | 16, scale: number): Open {
+function whole(column: Column, width: 8 | 16, scale: number): Open {
   return (chunk, at) => {
     const { view, validity } = rawColumn(chunk, at, width);
-    const other = value("")(chunk, at);
+    const other = value(column)(chunk, at);
     return (text, row) => {
       if (!isValid(validity, row)) return text.bytes(none);
       const start = width * row;
@@ -189,7 +187,8 @@ function isSign(view: DataView, at: number, sign: number): boolean {
 const short = (scale: number) => raw(2, (text, { view }, row) => text.number(view.getInt16(2 * row, true), scale));
 const int = (scale: number) => raw(4, (text, { view }, row) => text.number(view.getInt32(4 * row, true), scale));
 
-function openOf(type: string): Open {
+function openOf(column: Column): Open {
+  const { type } = column;
   switch (type) {
     case "BOOLEAN":
       return raw(1, (text, { bytes }, row) => text.bytes(bytes[row] === 0 ? no : yes));
@@ -206,18 +205,18 @@ function openOf(type: string): Open {
     case "UINTEGER":
       return raw(4, (text, { view }, row) => text.number(view.getUint32(4 * row, true), 0));
     case "BIGINT":
-      return whole(8, 0);
+      return whole(column, 8, 0);
     case "HUGEINT":
-      return whole(16, 0);
+      return whole(column, 16, 0);
     case "FLOAT":
-      return raw(4, (text, { view }, row) => double(text, view.getFloat32(4 * row, true)));
+      return raw(4, (text, { view }, row) => text.ascii(doubleText(view.getFloat32(4 * row, true))));
     case "DOUBLE":
-      return raw(8, (text, { view }, row) => double(text, view.getFloat64(8 * row, true)));
+      return raw(8, (text, { view }, row) => text.ascii(doubleText(view.getFloat64(8 * row, true))));
     case "VARCHAR":
       return raw(variableWidth, (text, column, row) => text.quoted(column, row));
   }
   const [, precision, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(type)?.map(Number) ?? [];
-  if (precision === undefined || scale === undefined) return value(type);
+  if (precision === undefined || scale === undefined) return value(column);
   if (precision <= 9) return precision <= 4 ? short(scale) : int(scale);
-  return whole(precision <= 18 ? 8 : 16, scale);
+  return whole(column, precision <= 18 ? 8 : 16, scale);
 }

@@ -1,6 +1,7 @@
-import { csvRow } from "../../serving/csv.ts";
-import { jsonRow, textOf } from "../../serving/json.ts";
+import { csvHead, csvRow } from "../../serving/csv.ts";
+import { jsonRow } from "../../serving/json.ts";
 import { atPosition, atVersion, type Past } from "../../serving/past.ts";
+import { type Column, rowsFrom } from "../../serving/rows.ts";
 import { checkedPartials } from "../../serving/snapshot-rows.ts";
 import { rowsOf } from "../../shared/compiler/texts.ts";
 import { type DuckDBValue, quoteName, type Session } from "../../shared/duckdb/duck.ts";
@@ -17,11 +18,6 @@ import { nothing, withPins, withSession, withSnapshot } from "../snapshot.ts";
 import { orStopped } from "../stop.ts";
 import { columnsText } from "../table-text.ts";
 import type { QueryFormat, VerbArgs } from "../verb.ts";
-
-interface Column {
-  readonly name: string;
-  readonly type: string;
-}
 
 /** Rows come on standard output; what they are exact at, and made from, on standard error. */
 export async function run(context: Context, args: VerbArgs["query"]): Promise<number> {
@@ -84,14 +80,11 @@ async function createViews(session: Session, { snapshot, partials }: Past, sql: 
 
 async function print(context: Context, session: Session, sql: string, format: QueryFormat): Promise<number> {
   try {
-    const result = await session.connection.stream(sql);
-    const columns = result.columnNames().map((name, i): Column => ({ name, type: String(result.columnType(i)) }));
+    const { columns, chunks } = await rowsFrom(session, sql, []);
     const writer = writers[format](columns);
     let count = 0;
     await emit(context, writer.head);
-    for (;;) {
-      const chunk = await result.fetchChunk();
-      if (!chunk || chunk.rowCount === 0) break;
+    for await (const chunk of chunks) {
       await emit(
         context,
         chunk
@@ -125,13 +118,13 @@ const writers: Record<QueryFormat, (columns: readonly Column[]) => Writer> = {
     tail: () => "]\n",
   }),
   ndjson: (columns) => ({ head: "", row: (row) => `${jsonRow(columns, row)}\n`, tail: () => "" }),
-  csv: (columns) => ({ head: csvRow(columns.map((column) => column.name)), row: csvRow, tail: () => "" }),
+  csv: (columns) => ({ head: csvHead(columns), row: (row) => csvRow(columns, row), tail: () => "" }),
   table: (columns) => {
     const rows: string[][] = [];
     return {
       head: "",
       row: (row) => {
-        rows.push(row.map((value) => (value === null ? "NULL" : textOf(value))));
+        rows.push(row.map((value, i) => (value === null ? "NULL" : columns[i]!.writer.text(value))));
         return "";
       },
       tail: () =>

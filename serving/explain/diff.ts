@@ -3,16 +3,17 @@
 import { eventColumn } from "../../shared/compiler/event-order.ts";
 import { partialOf, placesOf, rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
-import { type DuckDBValue, freshName, quoteName, type Session } from "../../shared/duckdb/duck.ts";
+import { freshName, quoteName, type Session } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { History } from "../../shared/history/history.ts";
 import type { Log } from "../../shared/log/log.ts";
 import { covers, type Position, rangesBetween } from "../../shared/position.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import type { Store } from "../../shared/store/store.ts";
-import { groupKeys } from "../groups.ts";
+import { groupKeys, keyWriter } from "../groups.ts";
 import { jsonRow } from "../json.ts";
 import { atPosition, type Past } from "../past.ts";
+import { fewRows } from "../rows.ts";
 import { placed } from "./events.ts";
 import { shownKeys } from "./group.ts";
 
@@ -122,19 +123,17 @@ async function changedIn(
   const same = keys.map((key) => `own.${key} IS NOT DISTINCT FROM touched.${key}`).join(" AND ") || "true";
   const rowsAt = async (past: Past) => {
     const partials = `SELECT own.* FROM (${await past.partials(session, view)}) own SEMI JOIN ${some} touched ON ${same}`;
-    const rows = groups === 0 ? [] : (await session.read(rowsOf(view, partials))).getRows();
-    const keyOf = (row: readonly DuckDBValue[]) =>
-      jsonRow(
-        shown,
-        shown.map((column) => row[view.columns.indexOf(column)] ?? null),
-      );
-    return new Map(rows.map((row) => [keyOf(row), jsonRow(view.columns, row)]));
+    if (groups === 0) return new Map<string, string>();
+    const { columns, rows } = await fewRows(session, rowsOf(view, partials));
+    const keyOf = keyWriter(view, shown, columns);
+    return new Map(rows.map((row) => [keyOf(row), jsonRow(columns, row)]));
   };
   const [left, right] = [await rowsAt(before), await rowsAt(after)];
   const list = shown.map((column) => `CAST(${column.key} AS ${column.type}) AS ${quoteName(column.name)}, `).join("");
-  const touched = (await session.read(`SELECT ${list}events, offsets::JSON::VARCHAR FROM ${some}`)).getRows();
-  const rows = touched.map((row): ChangedRow => {
-    const key = jsonRow(shown, row.slice(0, shown.length));
+  const touched = await fewRows(session, `SELECT ${list}events, offsets::JSON::VARCHAR FROM ${some}`);
+  const keyed = touched.columns.slice(0, shown.length);
+  const rows = touched.rows.map((row): ChangedRow => {
+    const key = jsonRow(keyed, row);
     const [events, offsets] = row.slice(shown.length);
     return {
       key,

@@ -8,6 +8,7 @@ import { TidemarkError } from "../../shared/errors.ts";
 import type { History } from "../../shared/history/history.ts";
 import type { Range } from "../../shared/position.ts";
 import { jsonRow } from "../json.ts";
+import { fewRows } from "../rows.ts";
 import { type Group, groupCondition } from "./group.ts";
 
 /** An event's place, in the log's order. */
@@ -59,17 +60,17 @@ export async function eventsOf(
   const params: Param[] = [];
   const chosen = `SELECT ${eventColumn} FROM (${placesOf(view, text, inputs)}) WHERE ${groupCondition(group, params)} ORDER BY 1 LIMIT ${limit} OFFSET ${after}`;
   const fields = stream.fields.map(({ name }) => quoteName(name));
-  const rows = (
-    await session.read(
-      `SELECT ${eventColumn}.p, ${eventColumn}.o, ${eventColumn}.t, ${fields.join(", ")} FROM (${inputs.get(stream.name)!}) WHERE ${eventColumn} IN (${chosen}) ORDER BY ${eventColumn}`,
-      params,
-    )
-  ).getRows();
+  const { columns, rows } = await fewRows(
+    session,
+    `SELECT ${eventColumn}.p, ${eventColumn}.o, ${eventColumn}.t, ${fields.join(", ")} FROM (${inputs.get(stream.name)!}) WHERE ${eventColumn} IN (${chosen}) ORDER BY ${eventColumn}`,
+    params,
+  );
+  const written = columns.slice(3);
   return rows.map(([partition, offset, time, ...values]) => ({
     stream: stream.name,
     partition: Number(partition),
     offset: Number(offset),
     time: new Date(Number(time)).toISOString(),
-    event: jsonRow(stream.fields, values),
+    event: jsonRow(written, values),
   }));
 }

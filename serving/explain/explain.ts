@@ -7,6 +7,7 @@ import { entryFiles, versionFiles } from "../../shared/store/partials.ts";
 import type { FileRef, Store } from "../../shared/store/store.ts";
 import { jsonRow } from "../json.ts";
 import type { Served } from "../loaded.ts";
+import { fewRows } from "../rows.ts";
 import { type Group, groupCondition } from "./group.ts";
 
 /** JSON texts of rows; null: none. */
@@ -45,8 +46,8 @@ export async function explainRow(store: Store, session: Session, served: Served,
     // without keys there is a row of nothing, too
     const any = view.global ? await session.value(`SELECT count(*) FROM (${partials})`, params) : 1n;
     if (any === 0n) return null;
-    const row = (await session.read(rowsOf(view, partials), params)).getRows()[0];
-    return row ? jsonRow(view.columns, row) : null;
+    const { columns: shown, rows } = await fewRows(session, rowsOf(view, partials), params);
+    return rows[0] ? jsonRow(shown, rows[0]) : null;
   };
   const batch = (params: Param[]) => from(base, params);
   const speed = (params: Param[]) => from(delta, params, ` AND __stretch < ${upto}`);

@@ -7,7 +7,7 @@ import type { ViewDefinition } from "../../shared/definition.ts";
 import { Duck, quoteText } from "../../shared/duckdb/duck.ts";
 import { messageOf } from "../../shared/errors.ts";
 import { checkFile, type FileRef } from "../../shared/store/store.ts";
-import { keyColumns, keyOf } from "../groups.ts";
+import { keyColumns, keyWriter } from "../groups.ts";
 import { jsonRow } from "../json.ts";
 import { rowsFrom } from "../rows.ts";
 import { ModelFile } from "./model-file.ts";
@@ -56,15 +56,13 @@ async function build({ definition, files, path }: BuildOrder["views"][number]): 
   const paths = files.map((file) => quoteText(file.path)).join(", ");
   const partials =
     files.length === 0 ? noPartials(definition) : `SELECT ${partialColumns(definition)} FROM read_parquet([${paths}])`;
-  const columns = keyColumns(definition);
   const session = await duck.session();
   const model = new ModelFile(path, { readOnly: false });
   try {
-    const { chunks } = await rowsFrom(session, rowsOf(definition, partials), []);
+    const { columns, chunks } = await rowsFrom(session, rowsOf(definition, partials), []);
+    const keyOf = keyWriter(definition, keyColumns(definition), columns);
     for await (const chunk of chunks)
-      model.put(
-        chunk.getRows().map((row) => [keyOf(definition, columns, row), jsonRow(definition.columns, row)] as const),
-      );
+      model.put(chunk.getRows().map((row) => [keyOf(row), jsonRow(columns, row)] as const));
   } finally {
     await model.close();
     session.close();

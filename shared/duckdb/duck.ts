@@ -84,6 +84,10 @@ export class Session {
     this.#timezone = timezone;
   }
 
+  get timezone(): string {
+    return this.#timezone;
+  }
+
   get connection(): DuckDBConnection {
     return this.#connection;
   }
