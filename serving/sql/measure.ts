@@ -19,8 +19,9 @@ import { aggregatesIn, type Catalog } from "../../shared/compiler/supported.ts";
 import { rolledUpOf } from "../../shared/compiler/texts.ts";
 import type { OverValues, ViewDefinition } from "../../shared/definition.ts";
 import type { Session } from "../../shared/duckdb/duck.ts";
+import { fold } from "../../shared/duckdb/fold.ts";
 import { keySql } from "../roll-up.ts";
-import { fold, refused } from "./syntax.ts";
+import { refused } from "./refused.ts";
 
 export interface Measured {
   readonly definition: ViewDefinition;
@@ -28,7 +29,11 @@ export interface Measured {
   readonly partials: string;
 }
 
-/** The statement with every MEASURE taken apart; null: it has none. @throws QUERY_REFUSED */
+/**
+ * The statement with every MEASURE taken apart; null: it has none.
+ * @param statement with its names decided: one that is a view's is that view
+ * @throws QUERY_REFUSED
+ */
 export async function withMeasures(
   session: Session,
   statement: Node,
@@ -36,7 +41,6 @@ export async function withMeasures(
   catalog: Catalog,
 ): Promise<string | null> {
   let found = false;
-  const ctes = ctesIn(statement);
   const go = async (value: Json): Promise<Json> => {
     if (Array.isArray(value)) return Promise.all(value.map(go));
     if (!isNode(value)) return value;
@@ -44,24 +48,10 @@ export async function withMeasures(
     const node: Node = Object.fromEntries(entries);
     if (node.type !== "SELECT_NODE" || measuresOf(node).length === 0) return node;
     found = true;
-    return new Select(node, views, ctes, catalog).rewritten(session);
+    return new Select(node, views, catalog).rewritten(session);
   };
   const rewritten = (await go(statement)) as Node;
   return found ? renderStatement(session, rewritten) : null;
-}
-
-/** The names of all queries of WITH, wherever they stand: one that is called as a view may hide it. */
-function ctesIn(value: Json): Set<string> {
-  const found = new Set<string>();
-  const look = (each: Json): void => {
-    if (Array.isArray(each)) for (const item of each) look(item);
-    if (!isNode(each)) return;
-    if (isNode(each.cte_map)) for (const { key } of nodesOf(each.cte_map.map)) found.add(fold(String(key)));
-    if (typeof each.cte_name === "string") found.add(fold(each.cte_name));
-    for (const item of Object.values(each)) look(item);
-  };
-  look(value);
-  return found;
 }
 
 /** Where a SELECT may use a measure, subqueries left out: they were rewritten before. */
@@ -98,12 +88,12 @@ class Select {
   readonly #called: string;
   readonly #measures: { readonly name: string; readonly over: OverValues }[] = [];
 
-  constructor(select: Node, views: ReadonlyMap<string, Measured>, ctes: ReadonlySet<string>, catalog: Catalog) {
+  constructor(select: Node, views: ReadonlyMap<string, Measured>, catalog: Catalog) {
     this.#select = select;
     this.#catalog = catalog;
     const table = select.from_table as Node;
     const name = table.type === "BASE_TABLE" ? fold(String(table.table_name)) : "";
-    const view = ctes.has(name) ? undefined : views.get(name);
+    const view = views.get(name);
     if (!view || nodesOf(table.column_name_alias).length > 0 || isNode(table.sample) || isNode(select.sample))
       throw refused(
         "MEASURE needs one view after FROM",

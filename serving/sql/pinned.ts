@@ -75,7 +75,8 @@ export class Pins {
     for (const view of views) {
       const files: ChildFile[] = [];
       for (const file of snapshotFiles({ manifest, heads, position }, view)) {
-        const linked = await this.#store.link(file, `${layout.pin(run)}/${file.name.replaceAll("/", "_")}`);
+        // a name that DuckDB would not take for a table, whoever should come to know it
+        const linked = await this.#store.link(file, `${layout.pin(run)}/${file.name.replaceAll(/[^\w-]/g, "_")}`);
         files.push({ ...linked, name: file.name, path: this.#store.path(linked.name) });
       }
       found.set(view, files);

@@ -1,18 +1,20 @@
 /** DuckDB for SQL from outside: it reads the files of one snapshot's views, and nothing else. Runs in a child process. */
 import { stat } from "node:fs/promises";
-import { parseSql } from "../../shared/compiler/ast.ts";
+import { parseSql, renderStatement } from "../../shared/compiler/ast.ts";
 import { readCatalog } from "../../shared/compiler/catalog.ts";
 import type { Catalog } from "../../shared/compiler/supported.ts";
 import { noPartials, partialColumns, rowsOf } from "../../shared/compiler/texts.ts";
 import { Duck, type Param, quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
+import { fold } from "../../shared/duckdb/fold.ts";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import { checkFile } from "../../shared/store/store.ts";
 import { formatOf } from "../formats.ts";
 import { type Rows, rowsFrom } from "../rows.ts";
 import { type Measured, withMeasures } from "./measure.ts";
+import { decideNames } from "./names.ts";
 import { type Ask, type ChildFile, type ChildView, errorOf, type QueryParam } from "./protocol.ts";
 import { rowsFile } from "./rows-file.ts";
-import { checkQuery, fold } from "./syntax.ts";
+import { checkSyntax } from "./syntax.ts";
 
 /** An instance whose files can't change any more. */
 interface Locked {
@@ -48,13 +50,14 @@ export class Sandbox {
   async answer(ask: Ask): Promise<{ readonly body: Buffer; readonly rows: number }> {
     const { statements, error } = await parseSql(this.#parser, ask.sql);
     if (error) throw new TidemarkError("QUERY_FAILED", error.message, "correct the SQL");
-    const used = checkQuery(statements, ask.names, this.#catalog);
+    const { statement, used, renamed } = decideNames(checkSyntax(statements), ask.names);
     const views = ask.views.filter(({ definition }) => used.has(definition.name));
     for (const { failure } of views) if (failure) throw errorOf(failure);
     const measured = new Map(
       views.map((view) => [fold(view.definition.name), { definition: view.definition, partials: partialsOf(view) }]),
     );
-    const text = (await withMeasures(this.#parser, statements[0]!, measured, this.#catalog)) ?? ask.sql;
+    const rewritten = await withMeasures(this.#parser, statement, measured, this.#catalog);
+    const text = rewritten ?? (renamed ? await renderStatement(this.#parser, statement) : ask.sql);
     const { session } = await this.#instance(ask, views, measured);
     return this.#run(session, text, ask);
   }
@@ -86,7 +89,7 @@ export class Sandbox {
       if (error instanceof TidemarkError) throw error;
       if (/^Out of Memory Error/.test(messageOf(error)))
         throw new TidemarkError("QUERY_LIMIT", `the query needs more memory than ${memory}`, "ask for less");
-      throw new TidemarkError("QUERY_FAILED", messageOf(error), "correct the SQL");
+      throw new TidemarkError("QUERY_FAILED", whatFailed(error, ask, text === ask.sql), "correct the SQL");
     }
     return { body: Buffer.concat(pieces), rows };
   }
@@ -126,6 +129,14 @@ export class Sandbox {
     await checkFile(file.path, file);
     this.#checked.add(what);
   }
+}
+
+/** What DuckDB says, without what is ours: a text that the client did not write, and places of files. */
+function whatFailed(error: unknown, { views, scratch }: Ask, asWritten: boolean): string {
+  const said = messageOf(error);
+  const own = asWritten ? said : said.replace(/\s*^LINE \d+:[\s\S]*/m, "");
+  const paths = [...views.flatMap(({ files }) => files.map(({ path }) => path)), scratch];
+  return paths.reduce((text, path) => text.replaceAll(path, "a file"), own);
 }
 
 function tooMuch(what: string): TidemarkError {

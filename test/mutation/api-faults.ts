@@ -47,14 +47,26 @@ export const apiFaults: readonly Fault[] = [
   },
   {
     name: "SQL may name any table",
-    file: "serving/sql/syntax.ts",
+    file: "serving/sql/names.ts",
+    edits: [{ find: "if (view === undefined) {", replace: "if (view === undefined && !plain) {" }],
+    tests: ["test/serving/sql.test.ts"],
+  },
+  {
+    name: "a recursive query sees itself before its UNION",
+    file: "serving/sql/names.ts",
     edits: [
       {
-        find: "if (plain && ctes.has(fold(written))) return;",
-        replace: "if (plain && !this.#views.has(fold(written))) return;",
+        find: "left: this.#any(node.left!, scope)",
+        replace: "left: this.#any(node.left!, new Map([...scope, [name, given]]))",
       },
     ],
-    tests: ["test/serving/sql.test.ts"],
+    tests: ["test/serving/names.test.ts"],
+  },
+  {
+    name: "a query of WITH sees itself",
+    file: "serving/sql/names.ts",
+    edits: [{ find: ": this.#any(node, scope);", replace: ": this.#any(node, new Map([...scope, [name, given]]));" }],
+    tests: ["test/serving/names.test.ts"],
   },
   {
     name: "an aggregate beside MEASURE",
