@@ -4,6 +4,7 @@ import type { ViewDefinition } from "../shared/definition.ts";
 import { type Param, quoteName } from "../shared/duckdb/duck.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import { columnOf, columnsIn, condition, type Filter, parameter } from "./filters.ts";
+import { hasKnownRows, keyColumns } from "./groups.ts";
 import type { ServedView } from "./loaded.ts";
 import { type By, keySql, rollUpBy } from "./roll-up.ts";
 
@@ -75,16 +76,25 @@ export function sqlOf(served: ServedView, question: Question): Sql {
   const outer = above.map((filter) => condition(view, filter, ({ name }) => named(name), params));
   const list = question.select?.map(named).join(", ") ?? "*";
   let text = where(`SELECT ${list} FROM (${rows})`, outer);
-  if (question.order.length > 0) {
-    const order = question.order.map(
-      ({ column, descending, nulls }) =>
-        `${named(column)}${descending ? " DESC" : " ASC"} NULLS ${(nulls ?? (descending ? "first" : "last")).toUpperCase()}`,
-    );
-    text += ` ORDER BY ${order.join(", ")}`;
-  }
+  const order = question.order.map(
+    ({ column, descending, nulls }) =>
+      `${named(column)}${descending ? " DESC" : " ASC"} NULLS ${(nulls ?? (descending ? "first" : "last")).toUpperCase()}`,
+  );
+  if (order.length > 0 || question.limit !== null || question.offset > 0)
+    order.push(...tiebreak(view, shown, rolledUp !== null).map(quoteName));
+  if (order.length > 0) text += ` ORDER BY ${order.join(", ")}`;
   if (question.limit !== null) text += ` LIMIT ${parameter(params, question.limit)}::BIGINT`;
   if (question.offset > 0) text += ` OFFSET ${parameter(params, question.offset)}::BIGINT`;
   return { text, params, columns: question.select ?? shown };
+}
+
+/** The columns that give rows a total order, so that no page repeats or leaves out what another has: rows that are equal in all of them are the same. */
+function tiebreak(view: ViewDefinition, shown: readonly string[], rollUp: boolean): readonly string[] {
+  const keys = keyColumns(view).map(({ name }) => name);
+  // sets of a GROUPING SETS may show the same keys
+  const toldApart = rollUp || (hasKnownRows(view) && view.rollUp !== null);
+  const first = shown.filter((name) => keys.includes(name));
+  return toldApart ? first : [...first, ...shown.filter((name) => !keys.includes(name))];
 }
 
 /**

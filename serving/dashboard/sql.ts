@@ -12,7 +12,7 @@ export function sqlBox(client: Client, views: readonly ViewInfo[]): HTMLElement 
   const name = (text: string) => (/^\w+$/.test(text) ? text : `"${text.replaceAll('"', '""')}"`);
   const example =
     first && key && measure
-      ? `SELECT ${name(key)}, MEASURE(${name(measure)}) AS ${name(measure)}\nFROM ${name(first.name)}\nGROUP BY ${name(key)}\nORDER BY 2 DESC\nLIMIT 20`
+      ? `SELECT ${name(key)}, MEASURE(${name(measure)}) AS ${name(measure)}\nFROM ${name(first.name)}\nGROUP BY ${name(key)}\nORDER BY 2 DESC, 1\nLIMIT 20`
       : "SELECT 1";
   const text = h(
     "textarea",

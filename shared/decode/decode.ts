@@ -15,10 +15,11 @@ import {
   VARCHAR,
 } from "@duckdb/node-api";
 import { eventColumn, eventType } from "../compiler/event-order.ts";
-import type { FieldDefinition, StreamDefinition } from "../definition.ts";
+import type { StreamDefinition } from "../definition.ts";
 import { freshName, quoteName, quoteText, type Session } from "../duckdb/duck.ts";
 import type { Duplicates, Judged } from "../duplicates/duplicates.ts";
 import type { RecordBatch } from "../log/log.ts";
+import { ExactText } from "./exact-text.ts";
 import { fastLines, type Lines, slowRecord } from "./frame.ts";
 import { type Looked, Shapes } from "./shape.ts";
 import { pathTo, strictSelect } from "./strict.ts";
@@ -69,14 +70,14 @@ const rowsPerUpdate = 10_000;
 export class Decoder {
   readonly #session: Session;
   readonly #stream: StreamDefinition;
-  readonly #decimals: readonly FieldDefinition[];
+  readonly #exact: ExactText;
   readonly #shapes: Shapes;
   readonly #scratch: string;
 
   constructor(session: Session, stream: StreamDefinition) {
     this.#session = session;
     this.#stream = stream;
-    this.#decimals = stream.fields.filter((field) => field.type.includes("DECIMAL("));
+    this.#exact = new ExactText(stream.fields, stream.upcast);
     this.#shapes = new Shapes(stream.fields);
     this.#scratch = join(scratchFolder, `${freshName("tidemark")}.json`);
   }
@@ -102,7 +103,7 @@ export class Decoder {
     const shaped =
       quick && count > 0 && odd <= count * oddShareMax && (await this.#shaped(table, batches, looked, count, odd));
     if (!shaped) {
-      const fast = quick ? fastLines(batches, this.#decimals.length > 0) : null;
+      const fast = quick ? fastLines(batches, this.#exact) : null;
       const done = fast !== null && (await this.#fast(table, fast, count));
       if (!done) await this.#slow(table, allRecords(batches));
     }
@@ -194,7 +195,7 @@ export class Decoder {
     const lines: Buffer[] = [];
     let longest = 0;
     for (const { value, after } of records) {
-      const judged = slowRecord(value, this.#decimals);
+      const judged = slowRecord(value, this.#exact);
       const line = Buffer.from(`${JSON.stringify({ v: judged.text, f: judged.fault, after })}\n`);
       longest = Math.max(longest, line.length);
       lines.push(line);

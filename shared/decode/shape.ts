@@ -82,12 +82,17 @@ function plainOf(type: string): Plain | null {
     case "TIME":
       return cast(`"${clock}"`);
     case "TIMESTAMP":
+      return cast(`"${date}(?:[T ]${clock}Z?)?"`);
     case "TIMESTAMP_S":
-    case "TIMESTAMP_MS":
-      return cast(`"${date}(?:[T ]${clock})?Z?"`);
+    case "TIMESTAMP_MS": {
+      // DuckDB's cast would round
+      const unit = type === "TIMESTAMP_S" ? "second" : "millisecond";
+      const value = (name: string) => `CAST(date_trunc('${unit}', CAST(${name} AS TIMESTAMP)) AS ${type})`;
+      return { token: `"${date}(?:[T ]${clock}Z?)?"`, column: "VARCHAR", value };
+    }
     case "TIMESTAMP_NS":
       // 64 bits of nanoseconds reach from 1677 to 2262
-      return cast(`"(?:1[7-9]|2[01])\\d\\d-${monthAndDay}(?:[T ]${clock})?Z?"`);
+      return cast(`"(?:1[7-9]|2[01])\\d\\d-${monthAndDay}(?:[T ]${clock}Z?)?"`);
     case "TIMESTAMP WITH TIME ZONE":
       return cast(`"${date}[T ]${clock}(?:Z|[+-]\\d\\d(?::\\d\\d)?)?"`);
     case "UUID":

@@ -6,6 +6,8 @@
 import { decimalOf, isDecimal, isFloat, isInteger, listElementOf, structFieldsOf } from "../compiler/types.ts";
 import type { FieldDefinition } from "../definition.ts";
 import { quoteName, quoteText } from "../duckdb/duck.ts";
+import { jsonMark } from "./exact-text.ts";
+import { strictTime } from "./strict-times.ts";
 
 /**
  * A SELECT that gives the stream's typed fields and `__fault`: the reason why the record is no event, or NULL.
@@ -41,7 +43,7 @@ export function orDefault(field: FieldDefinition, value: string): string {
 /** The typed value of a JSON expression, NULL where it is not of the type. */
 function typedValue(type: string, json: string, depth: number): string {
   const text = `${json}::VARCHAR`;
-  if (type === "JSON") return json;
+  if (type === "JSON") return jsonOf(json, text);
   if (isInteger(type) || type === "HUGEINT" || type === "UHUGEINT") {
     return `CASE WHEN NOT contains(${text}, '.') AND NOT contains(${text}, 'e') THEN TRY_CAST(${text} AS ${type}) END`;
   }
@@ -58,21 +60,9 @@ function typedValue(type: string, json: string, depth: number): string {
       return string;
     case "BLOB":
       return `TRY(from_base64(${string}))`;
-    case "DATE":
-      return `CASE WHEN length(${text}) = 12 AND TRY_CAST(${string} AS DATE)::VARCHAR = ${string} THEN TRY_CAST(${string} AS DATE) END`;
-    case "TIME":
-      return `CASE WHEN regexp_full_match(${text}, '"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]+)?)?"') THEN TRY_CAST(${string} AS TIME) END`;
-    case "TIMESTAMP":
-    case "TIMESTAMP_S":
-    case "TIMESTAMP_MS":
-    case "TIMESTAMP_NS": {
-      // DuckDB would drop an offset silently, and knows words such as 'epoch' and (BC)
-      const plain = `${text} NOT LIKE '%-%-%-%' AND NOT contains(${text}, '+') AND NOT contains(${text}, '(')`;
-      return `CASE WHEN ${text} LIKE '"____-__-__%' AND ${plain} THEN TRY_CAST(${string} AS ${type}) END`;
-    }
-    case "TIMESTAMP WITH TIME ZONE":
-      return `CASE WHEN ${text} LIKE '"____-__-__%' AND NOT contains(${text}, '(') THEN TRY_CAST(${string} AS ${type}) END`;
   }
+  const time = strictTime(type, text, string);
+  if (time !== null) return time;
   const element = listElementOf(type);
   if (element) {
     const each = `e${depth}`;
@@ -91,6 +81,12 @@ function typedValue(type: string, json: string, depth: number): string {
     return `CASE WHEN starts_with(${text}, '{') AND ${good} THEN struct_pack(${packed}) END`;
   }
   return `TRY_CAST(${string} AS ${type})`;
+}
+
+/** JSON itself, or as a text that begins with the mark: see exactText. */
+function jsonOf(json: string, text: string): string {
+  const marked = `starts_with(${text}, ${quoteText(`"${jsonMark.written}`)})`;
+  return `CASE WHEN ${marked} THEN CAST(substr(json_extract_string(${json}, '$'), 2) AS JSON) ELSE ${json} END`;
 }
 
 /** A number, or digits in quotes, with no more decimals than the type keeps. */
