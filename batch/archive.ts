@@ -15,6 +15,7 @@ import { layout, type Segment } from "../shared/store/layout.ts";
 import { logStream } from "../shared/store/origin.ts";
 import { seal } from "../shared/store/sealed.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
+import { createTwice, replaceTwice } from "../shared/store/twice.ts";
 
 const defaultRecordsPerFile = 1_000_000;
 const defaultBytesPerFile = 128 * 1024 * 1024;
@@ -144,7 +145,7 @@ export async function archiveLoss(
     fields: stream.fields,
     latest: 0,
   };
-  return archiver.store.createIfAbsent(layout.segment(stream.name, partition, from), seal(segment));
+  return createTwice(archiver.store, layout.segment(stream.name, partition, from), seal(segment));
 }
 
 /** The file of a lost stretch once more: what is in it is known. */
@@ -152,7 +153,7 @@ export async function archiveLossAgain(archiver: Archiver, stream: StreamDefinit
   const { partition, from, upto } = damaged;
   const file = await emptyFile(archiver, stream, partition, from, upto);
   const again: Segment = { ...damaged, file, decoder: decoderOf(stream), fields: stream.fields };
-  await archiver.store.replace(layout.segment(stream.name, partition, from), seal(again), { durable: true });
+  await replaceTwice(archiver.store, layout.segment(stream.name, partition, from), seal(again));
   await archiver.store.remove(damaged.file.name);
 }
 
@@ -270,11 +271,11 @@ async function archiveStretch(
     }
     const manifest = layout.segment(stream.name, partition, from);
     if (replaces) {
-      await store.replace(manifest, seal(segment), { durable: true });
+      await replaceTwice(store, manifest, seal(segment));
       await store.remove(replaces.file.name);
       return segment;
     }
-    const mine = await store.createIfAbsent(manifest, seal(segment));
+    const mine = await createTwice(store, manifest, seal(segment));
     if (!mine) await store.remove(file.name);
     return mine ? segment : null;
   } finally {

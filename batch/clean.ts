@@ -1,9 +1,9 @@
 /** Removes what no kept version, newest generation or living pin names. */
 import { isCode } from "../shared/errors.ts";
 import { cleanGenerations, graceMs } from "../shared/store/generations.ts";
-import { layout } from "../shared/store/layout.ts";
+import { layout, type VersionManifest } from "../shared/store/layout.ts";
 import type { Store } from "../shared/store/store.ts";
-import { readVersion, versionNumbers } from "../shared/store/versions.ts";
+import { readVersion, removeVersion, versionNumbers } from "../shared/store/versions.ts";
 
 /** Pins, scratch files, unfinished rebuilds and the files of a version not published yet go with their run; what is this old belongs to one that died. */
 const abandonedMs = 24 * 60 * 60 * 1000;
@@ -16,9 +16,18 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
     removed.push(name);
   };
   const numbers = await versionNumbers(store);
-  const kept = numbers.slice(-Math.max(keep, 2));
-  for (const number of numbers.slice(0, -kept.length)) {
-    await remove(layout.version(number));
+  const manifests = new Map<number, VersionManifest>();
+  for (const number of numbers.slice(-Math.max(keep, 2))) {
+    const manifest = await readVersion(store, number).catch(unlessUnreadable);
+    if (manifest) manifests.set(number, manifest);
+  }
+  // what can't be read any more is of no use below two that can
+  const readable = [...manifests.keys()];
+  const useless = (number: number) => !manifests.has(number) && number < (readable.at(-2) ?? -1);
+  const kept = numbers.slice(-Math.max(keep, 2)).filter((number) => !useless(number));
+  for (const number of numbers.filter((each) => !kept.includes(each))) {
+    await removeVersion(store, number);
+    removed.push(layout.version(number));
     await remove(layout.delta(number));
     await remove(layout.damagesOf(number));
   }
@@ -29,10 +38,7 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
     }
   }
   const named = new Set<string>();
-  for (const number of kept) {
-    const manifest = await readVersion(store, number).catch(unlessUnreadable);
-    // another run's cleaning was here
-    if (!manifest) continue;
+  for (const [number, manifest] of manifests) {
     for (const view of Object.values(manifest.views)) if (view.file) named.add(view.file.name.split("/")[1]!);
     for (let shard = 0; shard < manifest.definition.shards; shard++)
       await cleanGenerations(store, number, shard, remove);
@@ -49,7 +55,7 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
   return { removed };
 }
 
-/** What a damaged manifest names is not known, and read by nobody. */
+/** What a damaged manifest names is not known, and read by nobody; one that is missing went by another run's cleaning. */
 function unlessUnreadable(error: unknown): null {
   if (isCode(error, "STORE_MISSING", "STORE_CORRUPT")) return null;
   throw error;

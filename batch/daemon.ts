@@ -1,11 +1,13 @@
 /** The batch daemon: recompute and archive at their times, never two at once, and a run that was missed is caught up. */
 import cron from "node-cron";
-import { messageOf, TidemarkError } from "../shared/errors.ts";
+import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
 import { previousRun } from "../shared/project/schedule.ts";
 import { damagesOf } from "../shared/store/damage.ts";
-import { Incidents } from "../shared/store/incidents.ts";
+import { FileWatch, fileTroubles } from "../shared/store/file-troubles.ts";
+import { Incidents, troubleOf } from "../shared/store/incidents.ts";
 import type { Store } from "../shared/store/store.ts";
-import { newestVersion, readVersion, versionNumbers } from "../shared/store/versions.ts";
+import { lostVersions, newestVersion, unlessCorrupt } from "../shared/store/versions.ts";
+import { mendFlaws } from "./mending.ts";
 import { type Batch, type BatchResult, isChanged, runArchive, runBatch, runDefinition, runRepair } from "./run.ts";
 
 export interface BatchDaemonOptions {
@@ -20,21 +22,29 @@ export interface BatchDaemonOptions {
 
 /** How long a stop waits for a run that is under way; what it leaves behind is nobody's, and cleaned later. */
 const patienceMs = 3000;
-/** How often it looks for files that readers found damaged. */
+/** How often it looks for files that are damaged. */
 const repairMs = 2000;
+/** A run in place of a version that can't be read is tried again after so long. */
+const lostAgainMs = 60_000;
 
 /** Runs until the signal. A run that fails is said, and the next one comes at its time: nothing wrong is ever published. */
 export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void> {
   const { batch, signal } = options;
   const incidents = new Incidents(batch.store, "batch", batch.now);
   let running: Promise<void> | null = null;
+  /** What a run has failed by, by run. */
+  const damaged = new Map<string, TidemarkError>();
   const alone = (what: string, work: () => Promise<void>): Promise<void> => {
     const turn = (running ?? Promise.resolve())
       .then(() => (signal.aborted ? undefined : work()))
-      .then(() => incidents.clear("role-failed", what))
+      .then(async () => {
+        damaged.delete(what);
+        await incidents.clear("role-failed", what);
+      })
       .catch(async (error: unknown) => {
         if (signal.aborted) return;
         batch.say(`${what} FAILED: ${error instanceof TidemarkError ? error.line : messageOf(error)}`);
+        if (isCode(error, "STORE_CORRUPT", "STORE_MISSING") && error.facts.file) damaged.set(what, error);
         await incidents.raiseError("role-failed", what, error);
       })
       .finally(() => {
@@ -49,8 +59,33 @@ export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void>
     options.onPublished?.(result);
   };
   const recompute = () => alone("batch", whole);
+  const watch = new FileWatch(batch.store);
+  let lostAt = Number.NEGATIVE_INFINITY;
+  const mendFiles = async () => {
+    const tell = async () => {
+      const flaws = await watch.flaws();
+      const troubles = await fileTroubles(batch.store, flaws);
+      for (const error of damaged.values()) troubles.set(String(error.facts.file), troubleOf(error));
+      await incidents.settle("file-damaged", troubles);
+      return flaws;
+    };
+    const flaws = await tell();
+    for (const [name, each] of flaws) await mendFlaws(batch.store, name, each, batch.say);
+    if (flaws.size > 0) await tell();
+    const [lost] = await lostVersions(batch.store);
+    if (!lost || performance.now() - lostAt < lostAgainMs) return;
+    lostAt = performance.now();
+    batch.say(`version ${lost.number} can't be read: ${lost.why}; a new one is made now`);
+    void alone("batch", whole);
+  };
+  let looking = false;
   const repair = async () => {
-    const newest = await newestVersion(batch.store).catch(() => null);
+    if (running || looking) return;
+    looking = true;
+    await mendFiles().finally(() => {
+      looking = false;
+    });
+    const newest = await newestVersion(batch.store).catch(unlessCorrupt);
     if (running || !newest || (await damagesOf(batch.store, newest.number)).length === 0) return;
     await alone("repair", async () => {
       const result = await runRepair(batch);
@@ -64,6 +99,7 @@ export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void>
     if (!running) await alone("archive", async () => void (await runArchive(batch)));
   };
 
+  await mendFiles();
   const why = await missedRun(batch.store, options, batch.now());
   void alone("batch", async () => {
     const result = await runDefinition(batch);
@@ -103,9 +139,9 @@ export async function missedRun(
   { schedule, timezone }: Pick<BatchDaemonOptions, "schedule" | "timezone">,
   now: number,
 ): Promise<string | null> {
-  const newest = (await versionNumbers(store)).at(-1);
-  if (newest === undefined) return null;
-  const made = Date.parse((await readVersion(store, newest)).createdAt);
+  const newest = await newestVersion(store).catch(unlessCorrupt);
+  if (!newest) return null;
+  const made = Date.parse(newest.createdAt);
   const due = previousRun(schedule, timezone, now);
   return due > made ? `the run of ${new Date(due).toISOString()} was missed` : null;
 }

@@ -6,9 +6,10 @@ import { History } from "../shared/history/history.ts";
 import { offsetAt, type Position, places } from "../shared/position.ts";
 import { layout, type Segment } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, ensureOrigin, logStream } from "../shared/store/origin.ts";
-import { bestSnapshot, newestVersion } from "../shared/store/versions.ts";
+import { bestSnapshot, lostVersions, newestVersion, unlessCorrupt } from "../shared/store/versions.ts";
 import { type Archiver, archiveAgain, archivedPosition, archiveLoss, archiveLossAgain } from "./archive.ts";
-import { type Batch, type BatchResult, runRepair } from "./run.ts";
+import { mendAll } from "./mending.ts";
+import { type Batch, type BatchResult, runBatch, runRepair } from "./run.ts";
 
 /** Offsets `[from, upto)` of a partition. */
 export interface Stretch {
@@ -19,6 +20,8 @@ export interface Stretch {
 }
 
 export interface Repaired {
+  /** Files that are kept twice, made again from the other one of the two. */
+  readonly mended: readonly string[];
   /** Archive files that the log has told again. */
   readonly remade: readonly Stretch[];
   /** Archive files that are damaged, and why they stay so. */
@@ -29,7 +32,7 @@ export interface Repaired {
   readonly lost: readonly Stretch[];
   /** Of those accepted now: their events, some at least, are in the answers, for speed had seen them. */
   readonly answered: readonly Stretch[];
-  /** The version with views that were damaged, made again; null where none was. */
+  /** The version with views that were damaged, made again, or in place of one that can't be read; null where there was no need. */
   readonly views: BatchResult | null;
 }
 
@@ -39,12 +42,19 @@ export interface Repaired {
  */
 export async function repair(batch: Batch, acceptLoss: boolean): Promise<Repaired | null> {
   const { store, log } = batch;
-  const newest = await newestVersion(store);
-  if (!newest) return null;
+  const mended = await mendAll(store, () => undefined);
+  const lost = (await lostVersions(store)).length > 0;
+  const newest = await newestVersion(store).catch(unlessCorrupt);
+  if (!newest && !lost) return null;
+  if (!newest) {
+    // by the project's files, as at first contact
+    const views = await runBatch(batch);
+    return { ...((await repair(batch, acceptLoss)) as Repaired), mended, views };
+  }
   const { definition } = newest;
   await ensureOrigin(store, log, definition.streams);
   const answered = (await bestSnapshot(store).catch(() => null))?.position ?? newest.cut;
-  const found: Found = { remade: [], damaged: [], missing: [], lost: [], answered: [] };
+  const found: Found = { mended, remade: [], damaged: [], missing: [], lost: [], answered: [] };
   const duck = await Duck.open({
     memoryLimit: batch.memoryLimit,
     tempDir: store.scratch("spill"),
@@ -72,7 +82,7 @@ export async function repair(batch: Batch, acceptLoss: boolean): Promise<Repaire
   }
   // what an unfinished rebuild has read from the log may be of what is lost now
   if (acceptLoss && found.lost.length > 0) await store.remove(layout.rebuilds);
-  return { ...found, views: await runRepair(batch) };
+  return { ...found, views: lost && !isBroken(found) ? await runBatch(batch) : await runRepair(batch) };
 }
 
 type Found = { [key in Exclude<keyof Repaired, "views">]: Repaired[key][number][] };
@@ -109,6 +119,11 @@ async function acceptMissing(
     found.lost.push(missing);
     if ((offsetAt(answered, stream.name, partition) ?? 0) > from) found.answered.push(missing);
   }
+}
+
+/** No version can be made then. */
+function isBroken({ damaged, missing }: Found): boolean {
+  return damaged.length + missing.length > 0;
 }
 
 function stretchOf({ stream, partition, from, upto }: Segment): Stretch {

@@ -17,11 +17,21 @@ import { failureOf, filesOf } from "../shared/store/partials.ts";
 import { pinAgain, unpin } from "../shared/store/pin.ts";
 import { reject } from "../shared/store/rejections.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
-import { newestVersion, publishVersion, type Snapshot, snapshotOf } from "../shared/store/versions.ts";
+import {
+  lostVersions,
+  newestVersion,
+  publishVersion,
+  readVersion,
+  type Snapshot,
+  snapshotOf,
+  unlessCorrupt,
+  versionNumbers,
+} from "../shared/store/versions.ts";
 import { archive, archivedPosition } from "./archive.ts";
 import { blame, type Told } from "./blame.ts";
 import { checkArchivedAlike, checkFields } from "./changed-fields.ts";
 import { clean } from "./clean.ts";
+import { mendAll } from "./mending.ts";
 import { disprovedError, prove } from "./prove.ts";
 import { recompute } from "./recompute.ts";
 
@@ -62,6 +72,7 @@ export type Mode = "full" | "incremental" | "definition" | "repair";
  */
 export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<BatchResult> {
   const { store, log } = batch;
+  await mendAll(store, batch.say);
   const definition = await batch.makeDefinition();
   const newest = await ensureVersion(store, log, async () => definition);
   checkFields(definition, newest);
@@ -85,15 +96,22 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
     }
   };
   const atCutOfNewest = mode === "definition" || mode === "repair";
+  const [lost] = await lostVersions(store);
   let published = false;
   try {
     const archivedBefore = await archivedPosition(history, origin);
     // the end is looked at after what is compared with it, since a live writer goes on
-    const [pinned, end] = atCutOfNewest
-      ? [{ snapshot: null, reason: `it has the cut of version ${newest.number}` }, await endOf(log, definition.streams)]
-      : await pinNear(batch, newest, definition.streams, run);
+    const [pinned, end] = lost
+      ? // it may have covered more than any other does
+        [{ snapshot: null, reason: `version ${lost.number} can't be read` }, await endOf(log, definition.streams)]
+      : atCutOfNewest
+        ? [
+            { snapshot: null, reason: `it has the cut of version ${newest.number}` },
+            await endOf(log, definition.streams),
+          ]
+        : await pinNear(batch, newest, definition.streams, run);
     checkWithinLog(archivedBefore, end);
-    const cut = atCutOfNewest ? cutOf(newest, origin) : (pinned.snapshot?.position ?? end);
+    const cut = atCutOfNewest && !lost ? cutOf(newest, origin) : (pinned.snapshot?.position ?? end);
     const { records } = await timed("archive", () =>
       archive({ store, log, history, session }, definition.streams, cut, batch.onArchived),
     );
@@ -118,7 +136,7 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
       publishVersion(store, {
         format: manifestFormat,
         createdAt: new Date(batch.now()).toISOString(),
-        cause: atCutOfNewest ? mode : "batch",
+        cause: atCutOfNewest && !lost ? mode : "batch",
         definition,
         origin,
         cut,
@@ -134,8 +152,18 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
     session.close();
     duck.close();
     await unpin(store, run);
-    if (!published) await store.remove(layout.versionFolder(run));
+    if (!published && !(await isNamed(store, run))) await store.remove(layout.versionFolder(run));
   }
+}
+
+/** True where a version that is kept names files of the run: what was published, and then overtaken, may be linked. */
+async function isNamed(store: Store, run: string): Promise<boolean> {
+  const folder = `${layout.versionFolder(run)}/`;
+  for (const number of await versionNumbers(store)) {
+    const manifest = await readVersion(store, number).catch(unlessCorrupt);
+    if (Object.values(manifest?.views ?? {}).some(({ file }) => file?.name.startsWith(folder))) return true;
+  }
+  return false;
 }
 
 /** Archives up to the log's end, without a new version. */
@@ -203,7 +231,8 @@ async function proofOf(
  */
 export async function runDefinition(batch: Batch): Promise<BatchResult | null> {
   const newest = await newestVersion(batch.store);
-  if (!newest || newest.cause === "origin") return null;
+  // in place of one that can't be read, a run makes one up to the log's end
+  if (!newest || newest.cause === "origin" || (await lostVersions(batch.store)).length > 0) return null;
   const definition = await batch.makeDefinition();
   if (differencesOf(definition, newest.definition).length === 0) return null;
   for (const stream of definition.streams) {

@@ -6,6 +6,7 @@ import { type Position, positionOf } from "../shared/position.ts";
 import { layout, type Segment } from "../shared/store/layout.ts";
 import { seal } from "../shared/store/sealed.ts";
 import type { Store } from "../shared/store/store.ts";
+import { createTwice } from "../shared/store/twice.ts";
 import { eventRows, partitions } from "./project.ts";
 
 const rowsPerFile = 1_000_000;
@@ -70,6 +71,6 @@ async function writeSegment(
     decoder: decoderOf(stream),
     latest: Date.UTC(2026, 0, 1) + upto,
   };
-  await store.createIfAbsent(layout.segment(stream.name, partition, from), seal(segment));
+  await createTwice(store, layout.segment(stream.name, partition, from), seal(segment));
   return store.path(name);
 }

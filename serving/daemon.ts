@@ -4,7 +4,7 @@ import { Duck } from "../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import type { Log } from "../shared/log/log.ts";
 import { pause } from "../shared/pause.ts";
-import { incidentsIn } from "../shared/store/incidents.ts";
+import { Incidents, incidentsIn } from "../shared/store/incidents.ts";
 import { endOf } from "../shared/store/origin.ts";
 import type { Store } from "../shared/store/store.ts";
 import { newestVersion } from "../shared/store/versions.ts";
@@ -20,6 +20,7 @@ import { ReadModels } from "./model/read-models.ts";
 import { SessionPool } from "./pool.ts";
 import type { AnswerFacts, HttpLimits } from "./routes/route.ts";
 import { Queries, queryLimits } from "./sql/queries.ts";
+import { watchFiles } from "./watch-files.ts";
 
 export interface ServeOptions {
   readonly store: Store;
@@ -91,7 +92,13 @@ export async function runServe(options: ServeOptions): Promise<void> {
     ingest: new Ingest(options.log, judges, both),
     incidents: () => incidentsIn(store),
   });
-  const loops = [follower.run(followMs, both), models.run(both), lookAtLog(options, follower, freshness, both)];
+  const incidents = new Incidents(store, "serve", now);
+  const loops = [
+    follower.run(followMs, both),
+    models.run(both),
+    lookAtLog(options, follower, freshness, both),
+    watchFiles(store, follower, incidents, say, both),
+  ];
   try {
     options.onListening?.(await listen(app, options.host, options.port));
     await Promise.race([Promise.all(loops), aborted(both)]);

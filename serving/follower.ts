@@ -5,17 +5,25 @@ import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
 import { pause } from "../shared/pause.ts";
 import { covers, equals, ofStreams, type Position } from "../shared/position.ts";
 import { reportDamage } from "../shared/store/damage.ts";
+import { type Trouble, troubleOf } from "../shared/store/incidents.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 import { rejectDamaged } from "../shared/store/rejections.ts";
 import type { Store } from "../shared/store/store.ts";
-import { bestSnapshot, newerVersion, readVersion, versionNumbers } from "../shared/store/versions.ts";
+import { bestSnapshot, lostVersions, newerVersion, readVersion, versionNumbers } from "../shared/store/versions.ts";
 import { Loaded, type Served } from "./loaded.ts";
 
-/** What can go wrong on its own: the served delta, the newer version's delta, finding or loading a newer version. */
-type Source = "delta" | "next" | "version";
+/** What can go wrong on its own: the served delta, the newer version's delta, finding or loading a newer version, one that is lost. */
+type Source = "delta" | "next" | "version" | "lost";
+
+interface Complaint {
+  readonly line: string;
+  readonly error: unknown;
+}
 
 /** How long a version that could not be loaded is left alone. */
 const retryMs = 5000;
+/** How often it looks whether a version was published that can't be read. */
+const lostMs = 1000;
 /** So long what is served may take to come to where a version that waits stood. */
 const stalledMsMax = 1500;
 
@@ -30,7 +38,8 @@ export class Follower {
   #after: Loaded | null = null;
   #opening: Promise<void> | null = null;
   #waiting = new Set<() => void>();
-  readonly #complaints = new Map<Source, string>();
+  readonly #complaints = new Map<Source, Complaint>();
+  #lostAt = Number.NEGATIVE_INFINITY;
   /** Where a version that waits stood, and when: what is served has to come there. */
   #mark: { readonly position: Position; readonly at: number } | null = null;
   #holdsBack: (next: VersionManifest) => boolean = () => false;
@@ -81,6 +90,7 @@ export class Follower {
       const ready = covers(this.#next.position, sharedBy(before, this.#next));
       if (ready && (this.#after || !this.#waits(this.#next, before))) {
         this.#current = this.#next;
+        this.#lostAt = Number.NEGATIVE_INFINITY;
         this.#proceed();
         before.close();
         this.#say(`serving version ${this.#current.manifest.number}`);
@@ -193,14 +203,29 @@ export class Follower {
     const { number } = (this.#after ?? this.#next ?? this.#current)!.manifest;
     if (this.#opening || performance.now() < this.#retryAt) return;
     try {
+      await this.#lookForLost();
       const newest = await newerVersion(this.#store, number);
       if (!newest) return this.#content("version");
       this.#opening = this.#openNext(newest.number).finally(() => {
         this.#opening = null;
       });
     } catch (error) {
-      this.#complain("version", `the newest version can't be read: ${messageOf(error)}`);
+      this.#complain("version", `the newest version can't be read: ${messageOf(error)}`, error);
     }
+  }
+
+  /** What is served may lie behind a version that can't be read any more, unless it is that one itself or a later one. */
+  async #lookForLost(): Promise<void> {
+    if (performance.now() - this.#lostAt < lostMs) return;
+    this.#lostAt = performance.now();
+    const { number, cause } = this.#current!.manifest;
+    const lost = (await lostVersions(this.#store)).filter((each) => each.number > number || cause === "origin");
+    const first = lost.find((each) => each.number !== number);
+    if (!first) return this.#content("lost");
+    this.#complain(
+      "lost",
+      `version ${first.number} was published and can't be read: ${first.why}; what is served may lie behind what was served before`,
+    );
   }
 
   async #openNext(number: number): Promise<void> {
@@ -224,7 +249,7 @@ export class Follower {
       this.#content("version");
     } catch (error) {
       this.#retryAt = performance.now() + retryMs;
-      this.#complain("version", `version ${number} can't be served: ${messageOf(error)}`);
+      this.#complain("version", `version ${number} can't be served: ${messageOf(error)}`, error);
     }
   }
 
@@ -253,7 +278,8 @@ export class Follower {
       this.#content(source);
     } catch (error) {
       await this.#reportDelta(loaded.manifest, error).catch(() => undefined);
-      this.#complain(source, `the delta of version ${loaded.manifest.number} can't be followed: ${messageOf(error)}`);
+      const of = `the delta of version ${loaded.manifest.number}`;
+      this.#complain(source, `${of} can't be followed: ${messageOf(error)}`, error);
     }
   }
 
@@ -271,9 +297,9 @@ export class Follower {
     await rejectDamaged(this.#store, manifest, error);
   }
 
-  #complain(source: Source, line: string): void {
-    if (this.#complaints.get(source) !== line) this.#say(line);
-    this.#complaints.set(source, line);
+  #complain(source: Source, line: string, error: unknown = null): void {
+    if (this.#complaints.get(source)?.line !== line) this.#say(line);
+    this.#complaints.set(source, { line, error });
   }
 
   #content(source: Source): void {
@@ -283,7 +309,18 @@ export class Follower {
   /** Why the last looks failed, or "". */
   get complaint(): string {
     const damaged = [...(this.#current?.damaged.keys() ?? [])].map((view) => `view ${view} is damaged`);
-    return [...this.#complaints.values(), ...damaged].join("; ");
+    return [...[...this.#complaints.values()].map(({ line }) => line), ...damaged].join("; ");
+  }
+
+  /** The damaged files that it has met and that are part of its answers, or would be. */
+  get damagedFiles(): ReadonlyMap<string, Trouble> {
+    const found = new Map<string, Trouble>();
+    for (const { error } of this.#complaints.values())
+      if (isCode(error, "STORE_CORRUPT", "STORE_MISSING", "STORE_GAP") && error.facts.file)
+        found.set(String(error.facts.file), troubleOf(error));
+    for (const [view, error] of this.#current?.damaged ?? [])
+      found.set(String(error.facts.file), { ...troubleOf(error), views: [view] });
+    return found;
   }
 }
 

@@ -81,12 +81,19 @@ export async function atPosition(store: Store, log: Log, position: Position, run
   };
 }
 
+/** There are others, or all events. */
+function unlessUnreadable(error: unknown): null {
+  if (isCode(error, "STORE_CORRUPT", "STORE_MISSING")) return null;
+  throw error;
+}
+
 /** Kept versions whose cut the position covers, the newest first. */
 async function versionsBefore(store: Store, position: Position): Promise<VersionManifest[]> {
   const found: VersionManifest[] = [];
   for (const number of (await versionNumbers(store)).reverse()) {
-    const manifest = await readVersion(store, number);
-    if (places(manifest.cut).length === places(position).length && covers(position, manifest.cut)) found.push(manifest);
+    const manifest = await readVersion(store, number).catch(unlessUnreadable);
+    if (manifest && places(manifest.cut).length === places(position).length && covers(position, manifest.cut))
+      found.push(manifest);
   }
   return found;
 }

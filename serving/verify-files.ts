@@ -4,10 +4,11 @@ import { readSegments } from "../shared/history/segments.ts";
 import type { Log } from "../shared/log/log.ts";
 import { places } from "../shared/position.ts";
 import { layout, type VersionManifest } from "../shared/store/layout.ts";
-import { logStream, readOrigin } from "../shared/store/origin.ts";
+import { logStream } from "../shared/store/origin.ts";
 import { filesOf } from "../shared/store/partials.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
-import { newestHead, newestVersion, readVersion, versionNumbers } from "../shared/store/versions.ts";
+import { flawsOf, namesTwice } from "../shared/store/twice.ts";
+import { newestHead, newestVersion, readVersion, unlessCorrupt, versionNumbers } from "../shared/store/versions.ts";
 
 export interface FileVerdict {
   readonly file: string;
@@ -21,6 +22,7 @@ export interface FileVerdict {
 }
 
 const again = {
+  twice: "batch makes it again from the other one of the two: tidemark repair",
   version: "batch makes it again from the archive: tidemark batch --once",
   delta: "speed tells it again: restart speed, or let it run",
   archive: "make it again, as long as the log still holds these offsets: tidemark repair; else restore it from a copy",
@@ -29,25 +31,39 @@ const again = {
 
 /** One verdict for each file, as it is reached. */
 export async function* verifyFiles(store: Store, log: Log): AsyncGenerator<FileVerdict> {
+  for (const name of await namesTwice(store, "all")) yield* bothOf(store, name);
   for (const number of await versionNumbers(store)) {
-    const what = `manifest of version ${number}`;
-    let manifest: VersionManifest | null = null;
-    yield await judged(layout.version(number), what, 0, again.version, async () => {
-      manifest = await readVersion(store, number);
-    });
+    const manifest = await readVersion(store, number).catch(unlessCorrupt);
     if (manifest) yield* filesOfVersion(store, manifest);
   }
-  const newest = await newestVersion(store).catch(() => null);
+  const newest = await newestVersion(store).catch(unlessCorrupt);
   if (!newest) return;
-  for (const stream of newest.definition.streams) {
-    const name = layout.origin(stream.name);
-    yield await judged(name, `origin of stream ${stream.name}`, 0, "restore it from a copy", async () => {
-      await readOrigin(store, stream.name);
-    });
-  }
   for (const { stream, partition, offset } of places(newest.origin))
     yield* filesOfArchive(store, stream, partition, offset);
   if (log.kind === "embedded") for (const stream of newest.definition.streams) yield* recordsOf(log, logStream(stream));
+}
+
+/** A file that is kept twice. */
+async function* bothOf(store: Store, name: string): AsyncGenerator<FileVerdict> {
+  const flaws = await flawsOf(store, name);
+  const todo = (mendable: boolean) =>
+    mendable ? again.twice : name.startsWith(`${layout.versions}/`) ? again.version : "restore it from a copy";
+  const verdict = (file: string): FileVerdict => {
+    const flaw = flaws.find((each) => each.file === file && each.damage);
+    const what = file === name ? whatIs(name) : `copy of the ${whatIs(name)}`;
+    const damage = flaw ? `${file} ${flaw.why}` : null;
+    return { file, what, bytes: 0, damage, todo: todo(flaw?.mendable ?? false) };
+  };
+  yield verdict(name);
+  if (await store.exists(layout.copy(name))) yield verdict(layout.copy(name));
+}
+
+function whatIs(name: string): string {
+  const [folder, ...rest] = name.replace(/\.json$/, "").split("/");
+  if (folder === layout.versions) return `manifest of version ${Number(rest[0])}`;
+  if (folder === layout.origins) return `origin of stream ${rest[0]}`;
+  if (folder === layout.references) return "manifest of a reference table";
+  return `manifest of the archive of ${rest[0]} partition ${rest[1]} from offset ${Number(rest[2])}`;
 }
 
 async function* filesOfVersion(store: Store, manifest: VersionManifest): AsyncGenerator<FileVerdict> {

@@ -13,7 +13,7 @@ import type { VersionManifest } from "../shared/store/layout.ts";
 import { layout } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, ensureOrigin } from "../shared/store/origin.ts";
 import type { Store } from "../shared/store/store.ts";
-import { generationNumbers, newerVersion, newestVersion, versionNumbers } from "../shared/store/versions.ts";
+import { generationNumbers, isKept, newerVersion, newestVersion, unlessCorrupt } from "../shared/store/versions.ts";
 import { DeltaWriter } from "./delta-writer.ts";
 
 export interface SpeedOptions {
@@ -136,7 +136,7 @@ async function runShard(options: ShardOptions, duck: Duck, shard: number): Promi
 async function standBy({ store, signal, silentMs = defaultSilentMs }: SpeedOptions, shard: number): Promise<void> {
   let heard = "";
   for (let since = performance.now(); performance.now() - since < silentMs && !signal.aborted; ) {
-    const version = (await versionNumbers(store)).at(-1) ?? 0;
+    const version = (await newestVersion(store).catch(unlessCorrupt))?.number ?? 0;
     const generation = (await generationNumbers(store, version, shard)).at(-1) ?? 0;
     const now = `${version} ${generation} ${await store.changedAt(layout.beat(version, shard, generation))}`;
     if (now !== heard) since = performance.now();
@@ -187,7 +187,7 @@ async function writeShard(options: ShardOptions, duck: Duck, shard: number): Pro
         next = await openWriter(options, duck, newest, shard);
         options.say(`shard ${shard}: version ${newest.number} is here, its delta starts at its cut`);
       }
-      if (next && !(await options.store.exists(layout.version(current.manifest.number)))) {
+      if (next && !(await isKept(options.store, current.manifest.number))) {
         // a version that is not kept any more can't be written, and nobody reads it
         await handOver(next);
       }
@@ -211,7 +211,7 @@ async function writeShard(options: ShardOptions, duck: Duck, shard: number): Pro
         options.say(`shard ${shard}: version ${current.manifest.number} is given up: ${messageOf(folded.reason)}`);
         await handOver(next);
         continue;
-      } else if (!next || (await options.store.exists(layout.version(current.manifest.number)))) throw folded.reason;
+      } else if (!next || (await isKept(options.store, current.manifest.number))) throw folded.reason;
       else continue;
       if (next && !sameShape(next, current)) await handOver(next);
       else if (next && covers(next.delta.position, current.delta.position)) {

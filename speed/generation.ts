@@ -6,7 +6,7 @@ import { type Entry, type Head, layout, type VersionManifest, type ViewFile } fr
 import { type Rejection, rejectionOf } from "../shared/store/rejections.ts";
 import { seal } from "../shared/store/sealed.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
-import { generationNumbers, readHead } from "../shared/store/versions.ts";
+import { generationNumbers, isKept, readHead } from "../shared/store/versions.ts";
 
 export class Generation {
   readonly manifest: VersionManifest;
@@ -134,8 +134,7 @@ export class Generation {
     }
     if (!(await this.#store.exists(layout.owner(number, this.shard, this.number))))
       throw this.#fenced(`generation ${this.number} of version ${number} was replaced long ago and cleaned`);
-    if (!(await this.#store.exists(layout.version(number))))
-      throw this.#fenced(`version ${number} is not kept any more`);
+    if (!(await isKept(this.#store, number))) throw this.#fenced(`version ${number} is not kept any more`);
   }
 
   /** Lets those who stand by hear of this writer. */

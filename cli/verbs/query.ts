@@ -8,6 +8,7 @@ import { type DuckDBValue, quoteName, type Session } from "../../shared/duckdb/d
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import { formatPosition, parsePosition } from "../../shared/position.ts";
 import type { Project } from "../../shared/project/project.ts";
+import { damagedFiles } from "../../shared/store/file-troubles.ts";
 import { failureOf } from "../../shared/store/partials.ts";
 import type { Store } from "../../shared/store/store.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
@@ -56,6 +57,7 @@ async function answer(
     await createViews(session, past, sql);
     const rows = await orStopped(print(context, session, sql, format), context.signal);
     const at = formatPosition(position) || "the origin";
+    for (const line of await damagedFiles(store)) context.say(`DAMAGED: ${line}`);
     context.say(`${rows} ${rows === 1 ? "row" : "rows"}, exact at ${at} (${past.from})`);
     return 0;
   });

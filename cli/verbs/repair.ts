@@ -13,10 +13,11 @@ export async function run(context: Context, { acceptLoss }: VerbArgs["repair"]):
       acceptLoss,
     );
     if (!found) throw nothing(opened.store);
-    const { views, remade, damaged, missing, lost, answered } = found;
+    const { mended, views, remade, damaged, missing, lost, answered } = found;
     if (context.json) await context.out(`${JSON.stringify({ ...found, views: views?.manifest.number ?? null })}\n`);
+    for (const each of mended) context.say(`${each} was damaged: made again from the other one of the two`);
     for (const each of remade) context.say(`archive of ${textOf(each)}: made again from the log`);
-    if (views) context.say(`damaged views are made again: ${describeRun(views)}`);
+    if (views) context.say(`what was damaged is made again: ${describeRun(views)}`);
     for (const each of lost) context.say(`${textOf(each)}: accepted as lost`);
     for (const each of answered)
       context.say(
@@ -28,7 +29,7 @@ export async function run(context: Context, { acceptLoss }: VerbArgs["repair"]):
         `${textOf(each)}: MISSING, the log has dropped them before they were archived; restore the log, or stop batch and accept that these events are gone: tidemark repair --accept-loss`,
       );
     const left = damaged.length + missing.length;
-    if (left === 0) context.say(remade.length > 0 || views ? "all is whole again" : "all is whole");
+    if (left === 0) context.say(remade.length + mended.length > 0 || views ? "all is whole again" : "all is whole");
     return left === 0 ? 0 : 1;
   });
 }

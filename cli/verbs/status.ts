@@ -2,10 +2,11 @@ import type { LogOrigin } from "../../shared/log/log.ts";
 import { formatPosition, offsetAt, type Position, places, positionOf } from "../../shared/position.ts";
 import { sumCounts } from "../../shared/store/counts.ts";
 import { damagesOf } from "../../shared/store/damage.ts";
+import { damagedFiles } from "../../shared/store/file-troubles.ts";
 import { incidentsIn } from "../../shared/store/incidents.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { failureOf } from "../../shared/store/partials.ts";
-import { bestSnapshot, damagedVersions, newestVersion } from "../../shared/store/versions.ts";
+import { bestSnapshot, newestVersion } from "../../shared/store/versions.ts";
 import type { Context } from "../context.ts";
 import { type Opened, withProject } from "../opened.ts";
 import { statusOfServer } from "../remote.ts";
@@ -73,7 +74,7 @@ async function look(opened: Opened) {
     },
     damaged: [
       ...damages.map(({ view, why }) => `view ${view} of version ${newest!.number}: ${why}`),
-      ...(await damagedVersions(store)).map(({ why }) => why),
+      ...(await damagedFiles(store)),
     ],
     incidents: await incidentsIn(store),
     differs: newest ? await driftOf(opened, newest) : [],

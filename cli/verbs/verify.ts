@@ -4,6 +4,7 @@ import type { ViewDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log/log.ts";
 import { formatPosition } from "../../shared/position.ts";
+import { damagedFiles } from "../../shared/store/file-troubles.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { Context } from "../context.ts";
 import { withProject } from "../opened.ts";
@@ -20,6 +21,7 @@ export async function run(context: Context, args: VerbArgs["verify"]): Promise<n
       const views = viewsNamed(definition.views, args.views);
       return withSession(project, store, definition, async (session) => {
         const position = formatPosition(snapshot.position);
+        for (const line of await damagedFiles(store)) context.say(`DAMAGED: ${line}`);
         context.say(`verifying version ${number} and its delta at ${position || "the origin"}`);
         const verdicts: Verdict[] = [];
         const all = verify({ store, log, session, snapshot }, views);

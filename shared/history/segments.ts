@@ -7,8 +7,8 @@ import { quoteName, quoteText } from "../duckdb/duck.ts";
 import { TidemarkError } from "../errors.ts";
 import type { Range } from "../position.ts";
 import { layout, type Segment } from "../store/layout.ts";
-import { unseal } from "../store/sealed.ts";
 import type { Store } from "../store/store.ts";
+import { listTwice, readTwice } from "../store/twice.ts";
 import { evolvedField } from "./evolution.ts";
 
 /** Hash of what decides how a stream's records are decoded, and which of them count. */
@@ -37,13 +37,9 @@ export async function readSegments(
   const folder = layout.segments(stream, partition);
   const segments: Segment[] = [];
   let at = origin;
-  for (const name of (await store.list(folder)).filter((each) => each.endsWith(".json"))) {
-    const text = await store.read(`${folder}/${name}`);
-    if (!text) continue;
-    const path = `${folder}/${name}`;
-    const segment = unseal<Segment>(text.toString(), path, (each) => {
-      return layout.segment(each.stream, each.partition, each.from) === path;
-    });
+  for (const name of (await listTwice(store, folder)).filter((each) => each.endsWith(".json"))) {
+    const segment = await readTwice<Segment>(store, `${folder}/${name}`);
+    if (!segment) continue;
     if (segment.from !== at || segment.upto <= segment.from) {
       throw new TidemarkError(
         "STORE_GAP",

@@ -7,8 +7,9 @@ import type { ReferenceTable } from "../definition.ts";
 import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
 import { messageOf } from "../errors.ts";
 import { layout } from "../store/layout.ts";
-import { seal, unseal } from "../store/sealed.ts";
+import { seal } from "../store/sealed.ts";
 import type { Store } from "../store/store.ts";
+import { createTwice, readTwice } from "../store/twice.ts";
 import { filesIn } from "./files.ts";
 import { invalid } from "./section.ts";
 import { namePattern, nameRule } from "./streams.ts";
@@ -54,12 +55,7 @@ export async function keepReference(
   const path = join(dir, source);
   const content = await contentOf(path);
   const known = layout.reference(content);
-  const kept = async () => {
-    const text = await store?.read(known);
-    if (!text) return null;
-    const belongs = ({ file }: Kept) => file.name.startsWith(`references/${content}-`);
-    return unseal<Kept>(text.toString(), known, belongs);
-  };
+  const kept = async () => store && readTwice<Kept>(store, known);
   const before = await kept();
   if (before) {
     // another run may have made it and not synced its name yet
@@ -91,7 +87,7 @@ export async function keepReference(
   // what was read must be what the name says, or another project's same content would get these rows
   if ((await contentOf(path)) !== content) invalid(source, "was changed while it was read", "run it again");
   const file = await store.publish(scratch, layout.referenceFile(content, randomUUID().slice(0, 8)), { durable: true });
-  const mine = await store.createIfAbsent(known, seal({ columns, file }));
+  const mine = await createTwice(store, known, seal({ columns, file }));
   if (!mine) await store.remove(file.name);
   return { name, source, ...(await kept())! };
 }

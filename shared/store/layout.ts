@@ -7,7 +7,11 @@ import type { FileRef } from "./store.ts";
 const padded = (value: number, digits: number) => String(value).padStart(digits, "0");
 
 export const layout = {
+  /** The second one of a file that is kept twice, or of the folder it is in. */
+  copy: (name: string) => `copies/${name}`,
+  origins: "origins",
   origin: (stream: string) => `origins/${stream}.json`,
+  archive: "archive",
   segments: (stream: string, partition: number) => `archive/${stream}/${partition}`,
   segment: (stream: string, partition: number, from: number) =>
     `archive/${stream}/${partition}/${padded(from, 16)}.json`,
@@ -15,6 +19,8 @@ export const layout = {
     `archive/${stream}/${partition}/${padded(from, 16)}-${padded(upto, 16)}-${run}.parquet`,
   versions: "versions",
   version: (number: number) => `versions/${padded(number, 8)}.json`,
+  /** Versions up to this one were removed, and their numbers are not used again. */
+  removed: (number: number) => `versions/${padded(number, 8)}.removed`,
   versionFiles: "version-files",
   versionFolder: (run: string) => `version-files/${run}`,
   versionFile: (run: string, view: string) => `version-files/${run}/${view}.parquet`,

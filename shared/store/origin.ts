@@ -5,9 +5,10 @@ import type { Log, LogOrigin, LogStream } from "../log/log.ts";
 import { type Position, places, positionOf } from "../position.ts";
 import { noCounts } from "./counts.ts";
 import { layout, manifestFormat, type OriginFile, type VersionManifest } from "./layout.ts";
-import { seal, unseal } from "./sealed.ts";
+import { seal } from "./sealed.ts";
 import type { Store } from "./store.ts";
-import { newestVersion, publishVersion } from "./versions.ts";
+import { createTwice, existsTwice, readTwice } from "./twice.ts";
+import { newestVersion, nextNumber, unlessCorrupt } from "./versions.ts";
 
 /** A stream as the log knows it. */
 export function logStream(stream: StreamDefinition): LogStream {
@@ -25,10 +26,12 @@ export async function ensureOrigin(store: Store, log: Log, streams: readonly Str
   for (const stream of streams) {
     const name = layout.origin(stream.name);
     // what was there once is never made again: an empty one in its place would be another stream
-    const known = await store.exists(name);
+    const known = await existsTwice(store, name);
     const now = known ? await ensureStill(log, stream) : await log.ensure(logStream(stream));
     const fresh: OriginFile = { stream: stream.name, topic: stream.topic, id: now.id, first: now.first };
-    await store.createIfAbsent(name, seal(fresh));
+    // whoever made it may not have got round to syncing its name
+    if (known) await store.settle(layout.origins);
+    else await createTwice(store, name, seal(fresh));
     const origin = await readOrigin(store, stream.name);
     if (origin.id !== now.id) {
       throw new TidemarkError(
@@ -52,9 +55,9 @@ export async function ensureOrigin(store: Store, log: Log, streams: readonly Str
 /** @throws STORE_CORRUPT, STORE_MISSING */
 export async function readOrigin(store: Store, stream: string): Promise<OriginFile> {
   const name = layout.origin(stream);
-  const text = await store.read(name);
-  if (!text) throw new TidemarkError("STORE_MISSING", `${name} is missing from the store`, "restore it from a copy");
-  return unseal<OriginFile>(text.toString(), name, (each) => each.stream === stream);
+  const origin = await readTwice<OriginFile>(store, name);
+  if (!origin) throw new TidemarkError("STORE_MISSING", `${name} is missing from the store`, "restore it from a copy");
+  return origin;
 }
 
 /** The stream as it is now, which was there before. @throws LOG_STREAM_MISSING */
@@ -98,20 +101,26 @@ export function checkWithinLog(position: Position, end: Position): void {
   }
 }
 
-/** The newest version; version 0 (empty, its cut the origin) is made here where there is none. */
+/**
+ * The newest version; version 0 (empty, its cut the origin) is made here where there is none, or none that can be read. Several that come
+ * at once make one: they create the same number, and all but one find it there.
+ */
 export async function ensureVersion(
   store: Store,
   log: Log,
   makeDefinition: () => Promise<Definition>,
 ): Promise<VersionManifest> {
-  const newest = await newestVersion(store);
+  // looked at first: what bears a number now, and no version does, is left over of one that is lost
+  const number = await nextNumber(store);
+  const newest = await newestVersion(store).catch(unlessCorrupt);
   if (newest) {
     await ensureOrigin(store, log, newest.definition.streams);
     return newest;
   }
   const definition = await makeDefinition();
   const origin = await ensureOrigin(store, log, definition.streams);
-  return publishVersion(store, {
+  const first: VersionManifest = {
+    number,
     format: manifestFormat,
     createdAt: new Date().toISOString(),
     cause: "origin",
@@ -121,5 +130,7 @@ export async function ensureVersion(
     views: Object.fromEntries(definition.views.map((view) => [view.name, { file: null, rows: 0 }])),
     ...noCounts,
     proof: { state: "unproved", by: "the empty version", views: 0 },
-  });
+  };
+  await createTwice(store, layout.version(number), seal(first));
+  return (await newestVersion(store))!;
 }

@@ -21,7 +21,7 @@ export function unseal<T>(text: string, name: string, belongs: (value: T) => boo
   return value;
 }
 
-function corrupt(name: string, what: string): TidemarkError {
+export function corrupt(name: string, what: string): TidemarkError {
   return new TidemarkError(
     "STORE_CORRUPT",
     `${name} ${what}`,

@@ -4,20 +4,19 @@ import { covers, equals, furthest, ofShard, ofStreams, type Position } from "../
 import { type Head, layout, manifestFormat, type VersionManifest } from "./layout.ts";
 import { seal, unseal } from "./sealed.ts";
 import type { Store } from "./store.ts";
+import { createTwice, existsTwice, listTwice, readTwice, removeTwice } from "./twice.ts";
 
-/** Numbers of the published versions, ascending. */
+/** Numbers of the published versions that are kept, ascending; also of one that can't be read. */
 export async function versionNumbers(store: Store): Promise<number[]> {
-  const names = await store.list(layout.versions);
+  const names = await listTwice(store, layout.versions);
   return names.filter((name) => /^\d{8}\.json$/.test(name)).map((name) => Number(name.slice(0, 8)));
 }
 
-/** @throws STORE_MISSING, STORE_CORRUPT */
+/** @throws STORE_MISSING, STORE_CORRUPT where neither the manifest nor its copy is whole */
 export async function readVersion(store: Store, number: number): Promise<VersionManifest> {
-  const name = layout.version(number);
-  const text = await store.read(name);
-  if (!text)
+  const manifest = await readTwice<VersionManifest>(store, layout.version(number));
+  if (!manifest)
     throw new TidemarkError("STORE_MISSING", `there is no version ${number}`, "list them with: tidemark versions");
-  const manifest = unseal<VersionManifest>(text.toString(), name, (each) => each.number === number);
   if (manifest.format !== manifestFormat) {
     throw new TidemarkError(
       "DATA_FORMAT",
@@ -29,7 +28,7 @@ export async function readVersion(store: Store, number: number): Promise<Version
 }
 
 /**
- * The newest version whose manifest can be read; a damaged one is passed over where there is an older one (see damagedVersions).
+ * The newest version whose manifest can be read; a damaged one is passed over where there is an older one (see lostVersions).
  * @throws STORE_CORRUPT where none can be read
  */
 export async function newestVersion(store: Store): Promise<VersionManifest | null> {
@@ -47,16 +46,73 @@ export async function newestVersion(store: Store): Promise<VersionManifest | nul
   return null;
 }
 
-/** Why manifests of versions can't be read, newest first. */
-export async function damagedVersions(store: Store): Promise<{ number: number; why: string }[]> {
-  const damaged: { number: number; why: string }[] = [];
-  for (const number of (await versionNumbers(store)).reverse()) {
-    await readVersion(store, number).catch((error: unknown) => {
-      if (!isCode(error, "STORE_CORRUPT")) throw error;
-      damaged.push({ number, why: error.message });
-    });
+export function isKept(store: Store, number: number): Promise<boolean> {
+  return existsTwice(store, layout.version(number));
+}
+
+/** Lets go of a version. That its number was used stays known, so that a publisher that slept meanwhile can't use it again. */
+export async function removeVersion(store: Store, number: number): Promise<void> {
+  const before = await removedUpTo(store);
+  if (number > before) {
+    await store.createIfAbsent(layout.removed(number), "");
+    if (before >= 0) await store.remove(layout.removed(before));
   }
-  return damaged;
+  await removeTwice(store, layout.version(number));
+}
+
+/** The highest number of a version that was removed, or -1. */
+async function removedUpTo(store: Store): Promise<number> {
+  const names = await store.list(layout.versions);
+  return Math.max(-1, ...names.flatMap((name) => /^(\d{8})\.removed$/.exec(name)?.[1] ?? []).map(Number));
+}
+
+/** A number that no version ever had. It is free until a version is created under it. */
+export async function nextNumber(store: Store): Promise<number> {
+  return Math.max((await numbersBorne(store)).at(-1) ?? -1, await removedUpTo(store)) + 1;
+}
+
+/** A version that was published and can't be read: whoever starts now and reads an older one may go back behind what was served. */
+export interface LostVersion {
+  readonly number: number;
+  readonly file: string;
+  readonly why: string;
+}
+
+/**
+ * Those that no batch has published beyond since, for the empty version stands for none. One whose manifest is gone altogether is known by
+ * what was made for it.
+ */
+export async function lostVersions(store: Store): Promise<LostVersion[]> {
+  // looked at first: what is published meanwhile can be read
+  const [borne, kept] = [await numbersBorne(store), await versionNumbers(store)];
+  const newest = await newestVersion(store).catch(unlessCorrupt);
+  const beyond = newest && newest.cause !== "origin" ? newest.number : -1;
+  const lost: LostVersion[] = [];
+  for (const each of borne) {
+    if (each <= beyond || (newest && each < newest.number && !kept.includes(each))) continue;
+    const file = layout.version(each);
+    try {
+      await readVersion(store, each);
+    } catch (error) {
+      if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
+      const why = error.code === "STORE_CORRUPT" ? error.message : `${file} is missing`;
+      lost.push({ number: each, file, why: `${why}, and so is its copy` });
+    }
+  }
+  return lost;
+}
+
+/** Every number that something in the store bears, ascending: a power cut may have taken a version and left what was made for it. */
+export async function numbersBorne(store: Store): Promise<number[]> {
+  const lists = [await versionNumbers(store), await store.list(layout.deltas), await store.list(layout.damages)];
+  const numbers = new Set(lists.flat().map(Number).filter(Number.isInteger));
+  return [...numbers].sort((a, b) => a - b);
+}
+
+/** For what may go on without any version that can be read. */
+export function unlessCorrupt(error: unknown): null {
+  if (isCode(error, "STORE_CORRUPT")) return null;
+  throw error;
 }
 
 /** The newest version where there is one beyond `number`, at the price of one look where there is none. */
@@ -79,8 +135,7 @@ export async function newerVersion(store: Store, number: number): Promise<Versio
 export async function publishVersion(store: Store, draft: Omit<VersionManifest, "number">): Promise<VersionManifest> {
   for (;;) {
     // looked at first: whatever is published in between has this number, or is found below and must be covered
-    const lists = [await versionNumbers(store), await store.list(layout.deltas), await store.list(layout.damages)];
-    const number = Math.max(-1, ...lists.flat().map(Number).filter(Number.isInteger)) + 1;
+    const number = await nextNumber(store);
     const newest = await newestVersion(store);
     // a stream that is gone from the definition has no place in the new cut
     const before = newest && ofStreams(newest.cut, Object.keys(draft.cut));
@@ -92,7 +147,10 @@ export async function publishVersion(store: Store, draft: Omit<VersionManifest, 
       );
     }
     const manifest: VersionManifest = { ...draft, number };
-    if (await store.createIfAbsent(layout.version(manifest.number), seal(manifest))) return manifest;
+    if (!(await createTwice(store, layout.version(number), seal(manifest)))) continue;
+    if ((await removedUpTo(store)) < number) return manifest;
+    // others have published under it since, and it was removed: who knows that version must not meet another one under its number
+    await removeTwice(store, layout.version(number));
   }
 }
 

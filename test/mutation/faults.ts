@@ -400,9 +400,9 @@ export const faults: readonly Fault[] = [
     file: "batch/archive.ts",
     edits: [
       {
-        find: "return archiver.store.createIfAbsent(layout.segment(stream.name, partition, from), seal(segment));",
+        find: "return createTwice(archiver.store, layout.segment(stream.name, partition, from), seal(segment));",
         replace:
-          "const end = await archiver.history.archivedTo(stream.name, partition); return archiver.store.createIfAbsent(layout.segment(stream.name, partition, end), seal({ ...segment, from: end }));",
+          "const end = await archiver.history.archivedTo(stream.name, partition); return createTwice(archiver.store, layout.segment(stream.name, partition, end), seal({ ...segment, from: end }));",
       },
     ],
     tests: ["test/pipeline/repair.test.ts"],

@@ -12,6 +12,7 @@ import { logStream } from "../../shared/store/origin.ts";
 import { pin, pinBest, unpin } from "../../shared/store/pin.ts";
 import { seal } from "../../shared/store/sealed.ts";
 import { Store } from "../../shared/store/store.ts";
+import { removeTwice } from "../../shared/store/twice.ts";
 import {
   bestSnapshot,
   newestHead,
@@ -254,7 +255,7 @@ describe("batch", () => {
   it("is loud about a gap in the archive", async () => {
     await some(12);
     await archive(await archiver({ recordsPerFile: 2 }), [world.stream], world.end);
-    await world.store.remove(layout.segment("events", 0, 2));
+    await removeTwice(world.store, layout.segment("events", 0, 2));
     await expect(runBatch(world.batch)).rejects.toSatisfy(failing("STORE_GAP"));
   });
 

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { EmbeddedLog } from "../../../shared/log/embedded.ts";
 import { Store } from "../../../shared/store/store.ts";
 import { randomOf } from "../fault.ts";
-import { type DamageName, damages, filesBelow, type Kind, kinds } from "./kinds.ts";
+import { copyOf, type DamageName, damages, filesBelow, type Kind, kinds } from "./kinds.ts";
 import { damageLogValue, type LogValue, logValues } from "./log-values.ts";
 import type { Pristine } from "./pristine.ts";
 import { Reading, Truth } from "./reading.ts";
@@ -67,6 +67,7 @@ export class Faults {
   #possible(kind: Kind, alike: readonly string[]): readonly DamageName[] {
     if (kind === "log value") return ofValues;
     return (Object.keys(damages) as DamageName[]).filter((damage) => {
+      if (damage === "flipped bit, its copy too") return alike.some((name) => copyOf(this.#pristine, name));
       if (damage === "stale") return alike.some((name) => this.#pristine.older.has(name));
       return alike.length > 1 || (damage !== "exchanged" && damage !== "another's content");
     });

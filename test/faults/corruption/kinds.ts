@@ -1,6 +1,7 @@
 /** The kinds of files in a data folder, and what may happen to one. */
-import { lstatSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { layout } from "../../../shared/store/layout.ts";
 import type { Pristine } from "./pristine.ts";
 
 export const kinds = {
@@ -9,8 +10,9 @@ export const kinds = {
   HEAD: /\/HEAD$/,
   OWNER: /\/OWNER$/,
   rejection: /\.rejected$/,
-  "version manifest": /^versions\//,
+  "version manifest": /^versions\/.*\.json$/,
   "version Parquet": /^version-files\//,
+  copy: /^copies\//,
   "archive Parquet": /^archive\/.*\.parquet$/,
   "segment manifest": /^archive\/.*\.json$/,
   origin: /^origins\//,
@@ -91,10 +93,25 @@ export const damages = {
     const index = below(random, older.length);
     return older.length > 0 ? one(name, older[index]!, `as it was ${older.length - index} steps before`) : null;
   },
+  "flipped bit, its copy too": ({ pristine, name, bytes, random }) => {
+    const copy = copyOf(pristine, name);
+    if (!copy) return null;
+    const [at, bit] = [below(random, bytes.length), below(random, 8)];
+    const [one, other] = [Buffer.from(bytes), readFileSync(pristine.world.store.path(copy))];
+    one[at]! ^= 1 << bit;
+    other[below(random, other.length)]! ^= 1 << below(random, 8);
+    return { files: new Map([[name, one], [copy, other]]), place: `bit ${bit} of byte ${at} of ${bytes.length}` }; // biome-ignore format: pairs
+  },
   emptied: ({ name }) => one(name, Buffer.alloc(0), "whole"),
   removed: ({ name }) => one(name, null, "whole"),
 } as const satisfies Readonly<Record<string, Damage>>;
 export type DamageName = keyof typeof damages;
+
+/** Of a file that is kept twice. */
+export function copyOf({ world }: Pristine, name: string): string | null {
+  const copy = layout.copy(name);
+  return existsSync(world.store.path(copy)) ? copy : null;
+}
 
 function another(alike: readonly string[], name: string, random: () => number): string | null {
   const others = alike.filter((each) => each !== name);

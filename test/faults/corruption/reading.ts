@@ -87,6 +87,7 @@ const readBy: Readonly<Record<Kind, Ways>> = {
   OWNER: { readers: ["follower"], writers: ["speed", "batch"] },
   rejection: { readers: ["follower"], writers: ["speed", "batch"] },
   "version manifest": ofVersion,
+  copy: everyone,
   "version Parquet": ofVersion,
   "archive Parquet": ofArchive,
   "segment manifest": ofArchive,

@@ -1,0 +1,66 @@
+/** What is wrong with the files that name all others, in the words of incidents: looked at by whoever goes on reading them. */
+import type { Trouble } from "./incidents.ts";
+import { layout } from "./layout.ts";
+import type { Store } from "./store.ts";
+import { type Flaw, flawsOf, namesTwice } from "./twice.ts";
+import { lostVersions } from "./versions.ts";
+
+/** A disk may go bad without a time that says so: what has not changed is read again after so long. */
+const againMs = 10 * 60 * 1000;
+
+/** Looks again and again; at what has not changed since it was whole, with one look at its time. */
+export class FileWatch {
+  readonly #store: Store;
+  #seen = new Map<string, string>();
+  #flawed = new Map<string, readonly Flaw[]>();
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** Flaws of the manifests of versions and reference tables, and of origins, by name. */
+  async flaws(): Promise<ReadonlyMap<string, readonly Flaw[]>> {
+    const seen = new Map<string, string>();
+    const flawed = new Map<string, readonly Flaw[]>();
+    for (const name of await namesTwice(this.#store, "often")) {
+      const times = [await this.#store.changedAt(name), await this.#store.changedAt(layout.copy(name))];
+      const state = JSON.stringify([...times, Math.floor(performance.now() / againMs)]);
+      const found = this.#seen.get(name) === state ? this.#flawed.get(name) : await flawsOf(this.#store, name);
+      seen.set(name, state);
+      if (found && found.length > 0) flawed.set(name, found);
+    }
+    this.#seen = seen;
+    this.#flawed = flawed;
+    return flawed;
+  }
+}
+
+/** Every damaged one and every lost version, by file. A copy that is only missing is none: data of an earlier release has none. */
+export async function fileTroubles(
+  store: Store,
+  flaws: ReadonlyMap<string, readonly Flaw[]>,
+): Promise<Map<string, Trouble>> {
+  const found = new Map<string, Trouble>();
+  const tell = (file: string, message: string) => found.set(file, { code: "STORE_CORRUPT", message });
+  for (const [name, each] of flaws) {
+    for (const { file, why, mendable, damage } of each.filter((one) => one.damage)) {
+      const other = file === name ? "its copy is read" : "the file that it is a copy of is whole";
+      if (mendable) tell(file, `${file} ${why}; ${other}, and batch makes it again: tidemark repair`);
+      else if (damage && file === name)
+        tell(file, `${file} ${why}, and its copy is no better; restore it from elsewhere`);
+    }
+  }
+  for (const { number, file, why } of await lostVersions(store))
+    tell(
+      file,
+      `version ${number} was published and can't be read: ${why}; answers may lie behind those given before, until batch has made a new version, which it does at once: tidemark batch --once`,
+    );
+  return found;
+}
+
+/** All there is now, the archive's too, as lines for a person. */
+export async function damagedFiles(store: Store, which: "often" | "all" = "often"): Promise<string[]> {
+  const flaws = new Map<string, readonly Flaw[]>();
+  for (const name of await namesTwice(store, which)) flaws.set(name, await flawsOf(store, name));
+  return [...(await fileTroubles(store, flaws)).values()].map(({ message }) => message);
+}
