@@ -8,6 +8,7 @@ import { combineOf, partialOf, rowsOf } from "../shared/compiler/texts.ts";
 import type { Definition, ViewDefinition } from "../shared/definition.ts";
 import { Duck, type Session } from "../shared/duckdb/duck.ts";
 import { messageOf } from "../shared/errors.ts";
+import { isOfValues } from "../shared/health/failing-groups.ts";
 import { History } from "../shared/history/history.ts";
 import { decoderOf } from "../shared/history/segments.ts";
 import { covers, equals, type Position, places, positionOf, rangesBetween } from "../shared/position.ts";
@@ -20,7 +21,7 @@ import { publishVersion, type Snapshot, snapshotOf } from "../shared/store/versi
 import { archive } from "./archive.ts";
 import { checkArchivedAlike, checkFields } from "./changed-fields.ts";
 import { RebuildProgress, rebuildId, type Stretch } from "./rebuild-progress.ts";
-import { recompute } from "./recompute.ts";
+import { recompute, tried } from "./recompute.ts";
 import type { Batch } from "./run.ts";
 
 export interface RebuildOptions {
@@ -285,7 +286,11 @@ async function join(
   name: string,
 ): Promise<ViewFile> {
   for (const file of files) await store.check(file);
-  return writePartials(session, store, combineOf(view, partialsIn(store, view, files)), name, { durable: true });
+  const merged = combineOf(view, partialsIn(store, view, files));
+  return writePartials(session, store, merged, name, { durable: true }).then(
+    (file) => tried(store, session, view, file),
+    (error: unknown) => failedView(error, null),
+  );
 }
 
 async function compare(
@@ -304,18 +309,22 @@ async function compare(
   if (failureOf(snapshot, view.name)) return without("what is served has failed");
   const files = snapshotFiles(snapshot, view.name);
   for (const each of files) await store.check(each);
-  const served = rowsOf(before, partialsIn(store, before, files));
-  const replayed = rowsOf(view, partialsIn(store, view, file ? [file] : []));
-  const compared = await compareRows(session, served, replayed, {
+  if (file) await store.check(file);
+  const [old, fresh] = [partialsIn(store, view, files), partialsIn(store, view, file ? [file] : [])];
+  const compared = await compareRows(session, rowsOf(before, old), rowsOf(view, fresh), {
     inexact: view.tolerance > 0 ? doublesOf(view.columns) : [],
     tolerance: view.tolerance,
     keys: view.columns.filter((column) => column.key !== null).map((column) => column.name),
+  }).catch((error: unknown) => {
+    // groups without a value have no rows to compare
+    if (!isOfValues(error)) throw error;
+    return null;
   });
-  if (compared.differences.length > 0 && view.tolerance > 0) {
-    // what a rounding or HAVING of double sums makes of them says nothing: the sums themselves decide
-    const [old, fresh] = [partialsIn(store, view, files), partialsIn(store, view, file ? [file] : [])];
-    const { differences } = await comparePartials(session, view, combineOf(view, old), combineOf(view, fresh));
-    if (differences.length === 0) return { view: view.name, rows: compared.rows, differences, incomparable: null };
-  }
-  return { view: view.name, ...compared, incomparable: null };
+  if (compared?.differences.length === 0 || (compared && view.tolerance === 0))
+    return { view: view.name, ...compared, incomparable: null };
+  // what a rounding or HAVING of double sums makes of them says nothing: the sums themselves decide
+  const { rows, differences } = await comparePartials(session, view, combineOf(view, old), combineOf(view, fresh));
+  return differences.length > 0 && compared
+    ? { view: view.name, ...compared, incomparable: null }
+    : { view: view.name, rows: compared?.rows ?? rows, differences, incomparable: null };
 }

@@ -1,14 +1,17 @@
 /** One question, answered on one pinned snapshot. */
 import type { Session } from "../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
+import { isOfValues } from "../shared/health/failing-groups.ts";
 import { formatPosition } from "../shared/position.ts";
 import type { Store } from "../shared/store/store.ts";
 import type { Meta } from "./client/meta.ts";
 import { copied } from "./copied.ts";
+import { failureFor } from "./failing.ts";
 import { columnOf, valuesIn } from "./filters.ts";
 import type { Follower } from "./follower.ts";
 import type { Format } from "./formats.ts";
 import type { Freshness } from "./freshness.ts";
+import type { ViewHealth } from "./health.ts";
 import type { Served, ServedView } from "./loaded.ts";
 import type { ReadModels } from "./model/read-models.ts";
 import { parseQuestion } from "./parse-question.ts";
@@ -57,6 +60,8 @@ export interface Answering {
   readonly freshness: Freshness;
   /** Null: every row is asked of DuckDB. */
   readonly models: ReadModels | null;
+  /** Null: views are tried only when they are asked. */
+  readonly health: ViewHealth | null;
   readonly now: () => number;
 }
 
@@ -65,7 +70,7 @@ export interface Answering {
  * @throws VIEW_UNKNOWN, USAGE, SERVE_VIEW_FAILED; what DuckDB has against the values is a USAGE too
  */
 export async function answer(
-  { store, follower, pool, freshness, models, now }: Answering,
+  { store, follower, pool, freshness, models, health, now }: Answering,
   name: string,
   pairs: Iterable<readonly [string, string]>,
   format: Format,
@@ -101,6 +106,9 @@ export async function answer(
     await session.inZone(served.manifest.definition.timezone);
     const lent = session;
     const body = await complained(session, view, question, async () => {
+      // rows are sent as they come: what is known to fail must not fail between them
+      const failing = health?.failing(name).groups.length ? await failureFor(lent, view, question) : null;
+      if (failing) throw failing;
       const sql = sqlOf(view, question);
       if (format.copy !== undefined) {
         const copy = await copied(lent, view.definition, sql, format, store.scratch("answer"));
@@ -182,7 +190,8 @@ async function complained<T>(
         "ask for fewer rows, or later",
       );
     }
-    throw new TidemarkError("QUERY_FAILED", messageOf(error), "", {}, error);
+    const failure = isOfValues(error) ? await failureFor(session, view, question) : null;
+    throw failure ?? new TidemarkError("QUERY_FAILED", messageOf(error), "", {}, error);
   }
 }
 

@@ -12,6 +12,7 @@ import { hostsFor } from "./access/guard.ts";
 import { KeyFile } from "./access/keys.ts";
 import { Follower } from "./follower.ts";
 import { Freshness } from "./freshness.ts";
+import { ViewHealth } from "./health.ts";
 import { httpApi } from "./http.ts";
 import { Ingest } from "./ingest/ingest.ts";
 import { KeptVersions } from "./kept-versions.ts";
@@ -71,7 +72,9 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const models = new ReadModels(store, follower, await duck.session(), say);
   follower.holdBack((next) => models.holdsBack(next));
   const versions = new KeptVersions(store);
-  const queries = new Queries({ store, follower, pool, freshness, models, now }, queryLimits, say);
+  const incidents = new Incidents(store, "serve", now);
+  const health = new ViewHealth(follower, await duck.session(), incidents, say);
+  const queries = new Queries({ store, follower, pool, freshness, models, health, now }, queryLimits, say);
   const app = httpApi({
     store,
     log: options.log,
@@ -79,6 +82,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
     pool,
     freshness,
     models,
+    health,
     now,
     queries,
     versions,
@@ -92,10 +96,10 @@ export async function runServe(options: ServeOptions): Promise<void> {
     ingest: new Ingest(options.log, judges, both),
     incidents: () => incidentsIn(store),
   });
-  const incidents = new Incidents(store, "serve", now);
   const loops = [
     follower.run(followMs, both),
     models.run(both),
+    health.run(both),
     lookAtLog(options, follower, freshness, both),
     watchFiles(store, follower, incidents, say, both),
   ];
@@ -110,6 +114,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
     await Promise.allSettled(loops);
     await queries.close();
     await models.close();
+    health.close();
     await follower.close();
     pool.close();
     judges.close();

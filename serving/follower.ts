@@ -306,10 +306,9 @@ export class Follower {
     this.#complaints.delete(source);
   }
 
-  /** Why the last looks failed, or "". */
+  /** Why the last looks failed, or "". What single views suffer is theirs: see Served.views. */
   get complaint(): string {
-    const damaged = [...(this.#current?.damaged.keys() ?? [])].map((view) => `view ${view} is damaged`);
-    return [...[...this.#complaints.values()].map(({ line }) => line), ...damaged].join("; ");
+    return [...this.#complaints.values()].map(({ line }) => line).join("; ");
   }
 
   /** The damaged files that it has met and that are part of its answers, or would be. */

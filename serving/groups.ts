@@ -2,10 +2,11 @@
 import { partialColumns, rowsOf } from "../shared/compiler/texts.ts";
 import type { ViewColumn, ViewDefinition } from "../shared/definition.ts";
 import { type DuckDBValue, type Param, quoteName, type Session } from "../shared/duckdb/duck.ts";
+import { aroundFailing, failingError, isOfValues } from "../shared/health/failing-groups.ts";
 import { columnsIn, condition, type Filter } from "./filters.ts";
 import { jsonRow } from "./json.ts";
 import type { ServedView } from "./loaded.ts";
-import { type Column, fewRows } from "./rows.ts";
+import { type Column, type FewRows, fewRows } from "./rows.ts";
 
 type Row = readonly DuckDBValue[];
 
@@ -14,7 +15,12 @@ export interface GroupRows {
   readonly rows: ReadonlyMap<string, string>;
   /** JSON of the keys of groups that have no such row. */
   readonly none: readonly string[];
+  /** JSON of the keys of groups that the view's SQL has no value for. */
+  readonly failing: readonly string[];
 }
+
+/** More groups without a value are not gone around one by one. */
+const failingMax = 20;
 
 /** True where each of a view's group keys is shown. */
 export function hasKnownRows(view: ViewDefinition): boolean {
@@ -69,14 +75,32 @@ export async function rowsOfGroups(
     return fewRows(session, text, params);
   };
   const columns = keyColumns(view);
-  const found = await read(rowsOf(view, partials), filters);
-  const keyOf = keyWriter(view, columns, found.columns);
-  const rows = new Map(found.rows.map((row) => [keyOf(row), jsonRow(found.columns, row)]));
-  if (view.global) return { rows, none: rows.size === 0 ? ["{}"] : [] };
   // what a filter on keys leaves out was never there
   const isKey = (name: string) => columns.some((column) => column.name === name);
   const onKeys = filters.filter((filter) => columnsIn(filter).every(isKey));
   const list = columns.map((column) => `CAST(${column.key} AS ${column.type}) AS ${quoteName(column.name)}`);
-  const groups = await read(`SELECT ${list.join(", ")} FROM touched`, onKeys);
-  return { rows, none: groups.rows.map((row) => jsonRow(groups.columns, row)).filter((key) => !rows.has(key)) };
+  const keysIn = async (from: string) => {
+    if (view.global) return [];
+    const groups = await read(`SELECT ${list.join(", ")} FROM ${from}`, onKeys);
+    return groups.rows.map((row) => jsonRow(groups.columns, row));
+  };
+  const given = (found: FewRows, all: readonly string[], failing: readonly string[]): GroupRows => {
+    const keyOf = keyWriter(view, columns, found.columns);
+    const rows = new Map(found.rows.map((row) => [keyOf(row), jsonRow(found.columns, row)]));
+    if (view.global) return { rows, none: rows.size === 0 ? ["{}"] : [], failing };
+    const none = all.filter((key) => !rows.has(key) && !failing.includes(key));
+    return { rows, none, failing };
+  };
+  try {
+    return given(await read(rowsOf(view, partials), filters), await keysIn("touched"), []);
+  } catch (error) {
+    if (!isOfValues(error)) throw error;
+    const all = await keysIn("touched");
+    const own = `WITH touched AS MATERIALIZED (${touched}) ${partials}`;
+    return aroundFailing(session, view, own, [], failingMax, async (well, failing) => {
+      if (failing.groups.length === 0) throw error;
+      if (well === null) throw failingError(view.name, failing);
+      return given(await read(rowsOf(view, well), filters), all, await keysIn(`(${failing.keys})`));
+    });
+  }
 }

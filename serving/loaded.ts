@@ -3,6 +3,7 @@ import { combineOf, noPartials, partialColumns } from "../shared/compiler/texts.
 import type { ViewDefinition } from "../shared/definition.ts";
 import { freshName, type Session } from "../shared/duckdb/duck.ts";
 import { isCode, type TidemarkError } from "../shared/errors.ts";
+import { isOfValues } from "../shared/health/failing-groups.ts";
 import { covers, equals, furthest, ofShard, type Position } from "../shared/position.ts";
 import { type Counts, sumCounts } from "../shared/store/counts.ts";
 import type { Entry, Head, VersionManifest, ViewFailure } from "../shared/store/layout.ts";
@@ -264,10 +265,14 @@ export class Loaded {
     for (const view of this.manifest.definition.views) {
       const rows = `SELECT ${partialColumns(view)} FROM ${this.#deltas.get(view.name)!.name}`;
       const order = view.keys.length > 0 ? ` ORDER BY ${view.keys.map((key) => key.name).join(", ")}` : "";
-      fresh.set(
-        view.name,
-        await this.#create("delta", `SELECT *, 0::INTEGER AS __stretch FROM (${combineOf(view, rows)})${order}`),
-      );
+      const table = (select: string) =>
+        this.#create("delta", `SELECT *, 0::INTEGER AS __stretch FROM (${select})${order}`);
+      const combined = table(combineOf(view, rows)).catch((error: unknown) => {
+        // whoever asks for such a group is told; the other views go on
+        if (!isOfValues(error)) throw error;
+        return table(rows);
+      });
+      fresh.set(view.name, await combined);
     }
     this.#swapDeltas(fresh);
   }

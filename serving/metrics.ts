@@ -55,11 +55,16 @@ export class Metrics {
     set.duplicates.set(status.duplicates);
     set.late.set(status.late);
     for (const { name, behind } of status.streams) if (behind !== null) set.behind.set({ stream: name }, behind);
-    for (const { name, failed, damaged } of status.views) {
+    for (const { name, state, failed, damaged } of status.views) {
       set.failed.set({ view: name }, failed ? 1 : 0);
+      set.failing.set({ view: name }, state === "failing" ? 1 : 0);
+      set.stopped.set({ view: name }, state === "stopped" ? 1 : 0);
       set.damaged.set({ view: name }, damaged === null ? 0 : 1);
     }
-    for (const { role, kind, code, subject } of status.incidents) set.incident.set({ role, kind, code, subject }, 1);
+    for (const { role, kind, code, subject, views, streams } of status.incidents) {
+      const touched = { view: (views ?? []).join(" "), stream: (streams ?? []).join(" ") };
+      set.incident.set({ role, kind, code, subject, ...touched }, 1);
+    }
     set.complaint.set(status.complaint === null ? 0 : 1);
     return this.#registry.metrics();
   }
@@ -77,7 +82,9 @@ const gauges = {
   late: ["late_events", "Events that came too late to know whether they are duplicates"],
   behind: ["behind_records", "Records that the answers do not cover yet", "stream"],
   failed: ["view_failed", "1 where a view's SQL fails on valid events", "view"],
+  failing: ["view_failing", "1 where a view's SQL has no value for some of its groups", "view"],
+  stopped: ["view_stopped", "1 where a stream of a view's is not read any more", "view"],
   damaged: ["view_damaged", "1 where a view has no answer since its file is damaged", "view"],
-  incident: ["incident", "1 for what a role says is wrong now", "role", "kind", "code", "subject"],
+  incident: ["incident", "1 for what a role says is wrong now", "role", "kind", "code", "subject", "view", "stream"],
   complaint: ["serving_complaint", "1 where the store can't be followed"],
 } as const satisfies Record<string, readonly [string, string, ...string[]]>;

@@ -1,5 +1,5 @@
 /** A question about one view as SQL: filters on group keys go below the merge, everything else above it. */
-import { partialColumns, rolledUpOf, rowsOf } from "../shared/compiler/texts.ts";
+import { partialColumns, type RolledUp, rolledUpOf, rowsOf } from "../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../shared/definition.ts";
 import { type Param, quoteName } from "../shared/duckdb/duck.ts";
 import { TidemarkError } from "../shared/errors.ts";
@@ -45,8 +45,19 @@ export interface Sql {
   readonly columns: readonly string[];
 }
 
-/** The SQL of a question over a pinned view. @throws USAGE when it asks for what the view does not have */
-export function sqlOf(served: ServedView, question: Question): Sql {
+/** What a question merges: the partial rows that it does not leave out, and how they are grouped. */
+interface Merged {
+  /** A SELECT of them. */
+  readonly partials: string;
+  readonly params: Param[];
+  /** Null: in the view's own groups. */
+  readonly rolledUp: RolledUp | null;
+  /** Filters that are left for the rows. */
+  readonly above: readonly Filter[];
+}
+
+/** @throws USAGE when it asks for what the view does not have */
+export function mergedFor(served: ServedView, question: Question): Merged {
   const view = served.definition;
   const params: Param[] = [];
   const rolledUp = question.by === null ? null : rollUpBy(view, question.by);
@@ -62,6 +73,13 @@ export function sqlOf(served: ServedView, question: Question): Sql {
     ]);
   const partials =
     question.layer === null ? `${base()} UNION ALL ${delta()}` : question.layer === "batch" ? base() : delta();
+  return { partials, params, rolledUp, above };
+}
+
+/** The SQL of a question over a pinned view. @throws USAGE when it asks for what the view does not have */
+export function sqlOf(served: ServedView, question: Question): Sql {
+  const view = served.definition;
+  const { partials, params, rolledUp, above } = mergedFor(served, question);
   const rows = rolledUp ? rolledUpOf(view, rolledUp, partials) : rowsOf(view, partials);
   const shown = rolledUp ? rolledUp.columns.map(({ name }) => name) : view.columns.map(({ name }) => name);
   const named = (name: string) => {

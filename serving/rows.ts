@@ -16,6 +16,11 @@ export interface Rows {
   readonly chunks: AsyncGenerator<DuckDBDataChunk>;
 }
 
+export interface FewRows {
+  readonly columns: readonly Column[];
+  readonly rows: readonly (readonly DuckDBValue[])[];
+}
+
 /** Runs a query, and reads on as its rows are asked for. @throws what DuckDB throws; QUERY_FAILED for a type that can't be written */
 export async function rowsFrom(session: Session, text: string, params: readonly Param[]): Promise<Rows> {
   const result = await session.connection.stream(text, [...params]);
@@ -28,11 +33,7 @@ export async function rowsFrom(session: Session, text: string, params: readonly 
 }
 
 /** All of a query's rows, where they are few. @throws as rowsFrom */
-export async function fewRows(
-  session: Session,
-  text: string,
-  params: readonly Param[] = [],
-): Promise<{ readonly columns: readonly Column[]; readonly rows: readonly (readonly DuckDBValue[])[] }> {
+export async function fewRows(session: Session, text: string, params: readonly Param[] = []): Promise<FewRows> {
   const result = await session.read(text, params);
   return { columns: await columnsOf(session, result), rows: result.getRows() };
 }

@@ -3,10 +3,11 @@ import type { Incident } from "../shared/store/incidents.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 import type { Answering } from "./answer.ts";
 import { metaOf } from "./answer.ts";
+import { viewStates } from "./view-states.ts";
 
 /** What is served now, and how far the log is ahead of it. */
 export function statusOf(
-  { follower, freshness, now }: Answering,
+  { follower, freshness, health, now }: Answering,
   incidents: readonly Incident[],
   versions: readonly VersionManifest[] = [],
 ) {
@@ -46,12 +47,10 @@ export function statusOf(
       versions: versions.map(({ number, createdAt, cause, events, cut, proof }) => {
         return { number, createdAt, cause, events, cut: formatPosition(cut), proof };
       }),
-      views: [...served.views.values()].map(({ definition, failed, damaged }) => ({
-        name: definition.name,
-        streams: definition.streams,
-        failed,
-        damaged,
-      })),
+      views: viewStates(served, health, incidents).map(({ view, state, why }) => {
+        const { definition, failed, damaged } = served.views.get(view)!;
+        return { name: view, streams: definition.streams, state, why, failed, damaged };
+      }),
     };
   } finally {
     served.release();

@@ -48,6 +48,17 @@ export async function comparePartials(
   return { ...compared, differences };
 }
 
+/** The largest of what the roundings of a view's partial columns are shares of; infinite where none of them can be told any more. */
+export async function largestScale(
+  session: Session,
+  { inexact }: Pick<ViewDefinition, "inexact">,
+  partials: string,
+): Promise<number> {
+  const all = inexact.map(({ name, scale }) => `abs(CAST(${scale ?? name} AS DOUBLE))`);
+  if (all.length === 0) return 0;
+  return Number(await session.value(`SELECT max(greatest(${all.join(", ")}, 0.0)) FROM (${partials})`));
+}
+
 /** Compares as multisets two SELECTs with the same columns. */
 export async function compareRows(
   session: Session,
@@ -85,7 +96,9 @@ function pair(lefts: readonly Row[], rights: readonly Row[], options: CompareOpt
   const same = match(lefts, rights, exact, (left, right) =>
     inexact.every((name) => {
       const scale = Math.max(sizeOf(left, name), sizeOf(right, name));
-      return close(left[name], right[name], tolerance, Number.isFinite(scale) ? scale : 0);
+      // what is finite though the sum of sizes is not
+      const most = scale === Number.POSITIVE_INFINITY ? Number.MAX_VALUE : scale;
+      return close(left[name], right[name], tolerance, Number.isFinite(most) ? most : 0);
     }),
   );
   const keyed = match(same.lefts, same.rights, options.keys ?? exact, () => true);

@@ -55,7 +55,12 @@ export interface ViewColumn {
   readonly name: string;
   readonly type: string;
   readonly key: string | null;
+  /** How it depends on doubles that were added up in whatever order. Definitions of before do not say. */
+  readonly precision?: Precision;
 }
+
+/** exact: not at all; rounded: it is such an aggregate itself; around: something is made of one, which may fall either way in its last place. */
+export type Precision = "exact" | "rounded" | "around";
 
 /** One column of a partial. */
 export interface PartialColumn {
@@ -111,6 +116,8 @@ export interface ViewDefinition extends ViewSource {
   readonly inexact: readonly InexactColumn[];
   /** By what share such values may differ between two tellings, in partials and in the rows' doubles; 0: everything is exact. */
   readonly tolerance: number;
+  /** How HAVING depends on those: which rows there are may fall either way, too. Left out: there is none, or a definition of before does not say. */
+  readonly having?: Precision;
   readonly coordination: Coordination;
   /** Null: no sketches. */
   readonly estimates: Estimates | null;

@@ -1,12 +1,14 @@
-import { checkedRows } from "../../serving/snapshot-rows.ts";
+import { checkedPartials } from "../../serving/snapshot-rows.ts";
 import { compareRows, type Difference, doublesOf } from "../../shared/compare.ts";
-import { partialOf, rowsOf } from "../../shared/compiler/texts.ts";
+import { partialOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { quoteName } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
+import { failingLine, wellRows } from "../../shared/health/failing-groups.ts";
 import { History } from "../../shared/history/history.ts";
 import { formatPosition, ofStreams, rangesBetween } from "../../shared/position.ts";
 import { makeDefinition } from "../../shared/project/definition.ts";
+import type { FailingGroups } from "../../shared/store/layout.ts";
 import { failureOf } from "../../shared/store/partials.ts";
 import type { Context } from "../context.ts";
 import { type Opened, withProject } from "../opened.ts";
@@ -58,14 +60,23 @@ async function diff(context: Context, { project, store, log }: Opened, name: str
       const columns = commonColumns(now, before);
       const list = columns.map((column) => quoteName(column.name)).join(", ") || "1 AS nothing";
       const keys = columns.filter((column) => column.key !== null).map((column) => column.name);
-      const served = `SELECT ${list} FROM (${await checkedRows(store, snapshot, before)})`;
-      const fresh = `SELECT ${list} FROM (${rowsOf(now, partialOf(now, inputs))})`;
-      const { rows, differences } = await compareRows(session, served, fresh, {
-        keys,
-        inexact: now.tolerance > 0 ? doublesOf(columns) : [],
-        tolerance: now.tolerance,
-      });
-      const shape = columnChanges(now, before);
+      const [served, fresh] = [await checkedPartials(store, snapshot, before), partialOf(now, inputs)];
+      const { rows, differences, failing } = await wellRows(session, before, served, (old, failedBefore) =>
+        wellRows(session, now, fresh, async (own, failedNow) => {
+          const compared = await compareRows(session, `SELECT ${list} FROM (${old})`, `SELECT ${list} FROM (${own})`, {
+            keys,
+            inexact: now.tolerance > 0 ? doublesOf(columns) : [],
+            tolerance: now.tolerance,
+          });
+          const line = (what: string, found: FailingGroups) => {
+            const says = failingLine(found);
+            return says === null ? [] : [`${what} fails: ${says}`];
+          };
+          const failing = [...line("what is served", failedBefore), ...line("what the files have", failedNow)];
+          return { ...compared, failing };
+        }),
+      );
+      const shape = [...columnChanges(now, before), ...failing];
       context.say(
         `at ${formatPosition(snapshot.position) || "the origin"}, against version ${manifest.number} and its delta`,
       );

@@ -6,6 +6,7 @@ import { checkedPartials } from "../../serving/snapshot-rows.ts";
 import { rowsOf } from "../../shared/compiler/texts.ts";
 import { type DuckDBValue, quoteName, type Session } from "../../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
+import { failingError, failingGroups, isOfValues, noneFailing } from "../../shared/health/failing-groups.ts";
 import { formatPosition, parsePosition } from "../../shared/position.ts";
 import type { Project } from "../../shared/project/project.ts";
 import { damagedFiles } from "../../shared/store/file-troubles.ts";
@@ -54,8 +55,13 @@ async function answer(
 ): Promise<number> {
   const { manifest, position } = past.snapshot;
   return withSession(project, store, manifest.definition, async (session) => {
-    await createViews(session, past, sql);
-    const rows = await orStopped(print(context, session, sql, format), context.signal);
+    const partials = await createViews(session, past, sql);
+    const rows = await orStopped(
+      print(context, session, sql, format).catch(async (error: unknown) => {
+        throw isOfValues(error) ? ((await failureIn(session, past, partials)) ?? complained(error)) : complained(error);
+      }),
+      context.signal,
+    );
     const at = formatPosition(position) || "the origin";
     for (const line of await damagedFiles(store)) context.say(`DAMAGED: ${line}`);
     context.say(`${rows} ${rows === 1 ? "row" : "rows"}, exact at ${at} (${past.from})`);
@@ -63,8 +69,35 @@ async function answer(
   });
 }
 
-/** One DuckDB view for each view that the query may name: only their files are checked and read. */
-async function createViews(session: Session, { snapshot, partials }: Past, sql: string): Promise<void> {
+/** The first of the views that has no value for some group; null: the query alone raises. */
+async function failureIn(
+  session: Session,
+  { snapshot }: Past,
+  partials: ReadonlyMap<string, string>,
+): Promise<TidemarkError | null> {
+  for (const view of snapshot.manifest.definition.views) {
+    const rows = partials.get(view.name);
+    const failing = rows === undefined ? noneFailing : await failingGroups(session, view, rows);
+    if (failing.groups.length > 0) return failingError(view.name, failing);
+  }
+  return null;
+}
+
+function complained(error: unknown): unknown {
+  if (error instanceof TidemarkError) return error;
+  return new TidemarkError("QUERY_FAILED", messageOf(error), "the views are listed by: tidemark status", {}, error);
+}
+
+/**
+ * One DuckDB view for each view that the query may name: only their files are checked and read.
+ * @returns a SELECT of the partial rows of each
+ */
+async function createViews(
+  session: Session,
+  { snapshot, partials }: Past,
+  sql: string,
+): Promise<ReadonlyMap<string, string>> {
+  const created = new Map<string, string>();
   const text = sql.toLowerCase();
   for (const view of snapshot.manifest.definition.views) {
     if (!text.includes(view.name.toLowerCase())) continue;
@@ -75,32 +108,29 @@ async function createViews(session: Session, { snapshot, partials }: Past, sql: 
         `view "${view.name}" has failed: ${failed.message}`,
         "correct its SQL and run: tidemark batch --once",
       );
-    const rows = rowsOf(view, await partials(session, view));
-    await session.run(`CREATE TEMP VIEW ${quoteName(view.name)} AS ${rows}`);
+    const own = await partials(session, view);
+    await session.run(`CREATE TEMP VIEW ${quoteName(view.name)} AS ${rowsOf(view, own)}`);
+    created.set(view.name, own);
   }
+  return created;
 }
 
 async function print(context: Context, session: Session, sql: string, format: QueryFormat): Promise<number> {
-  try {
-    const { columns, chunks } = await rowsFrom(session, sql, []);
-    const writer = writers[format](columns);
-    let count = 0;
-    await emit(context, writer.head);
-    for await (const chunk of chunks) {
-      await emit(
-        context,
-        chunk
-          .getRows()
-          .map((row) => writer.row(row, count++))
-          .join(""),
-      );
-    }
-    await emit(context, writer.tail());
-    return count;
-  } catch (error) {
-    if (error instanceof TidemarkError) throw error;
-    throw new TidemarkError("QUERY_FAILED", messageOf(error), "the views are listed by: tidemark status", {}, error);
+  const { columns, chunks } = await rowsFrom(session, sql, []);
+  const writer = writers[format](columns);
+  let count = 0;
+  await emit(context, writer.head);
+  for await (const chunk of chunks) {
+    await emit(
+      context,
+      chunk
+        .getRows()
+        .map((row) => writer.row(row, count++))
+        .join(""),
+    );
   }
+  await emit(context, writer.tail());
+  return count;
 }
 
 async function emit(context: Context, text: string): Promise<void> {

@@ -77,9 +77,13 @@ const ways: Readonly<Record<Verdict["comparedAs"], string>> = {
   estimates: " (sketches as partials, and within their error of exact values)",
 };
 
-export function verdictText({ view, rows, differences, comparedAs, failed }: Verdict): string {
-  if (failed) return `${view}: FAILED, no answer to verify: ${failed.message}\n`;
-  const how = ways[comparedAs];
+export function verdictText({ view, rows, differences, comparedAs, failed, plainRaises }: Verdict): string {
+  if (failed) {
+    const partials =
+      comparedAs === "rows" ? "" : `; ${differences.length === 0 ? "its partials are equal" : "its partials DIFFER"}`;
+    return `${view}: FAILED, no answer to verify: ${failed.message}${partials}\n`;
+  }
+  const how = plainRaises === null ? ways[comparedAs] : ` (as partials: plain DuckDB has no answer: ${plainRaises})`;
   if (differences.length === 0) return `${view}: ${rows} ${rows === 1 ? "row" : "rows"}, equal${how}\n`;
   const shown = differences
     .slice(0, shownMax)

@@ -16,6 +16,8 @@ export interface Change<Row> {
   readonly rows: Row[];
   /** Keys of groups that have no row any more. */
   readonly removed: Partial<Row>[];
+  /** Keys of groups that the view's SQL has no value for now. */
+  readonly failed: Partial<Row>[];
 }
 
 export class View<Row extends object, Key extends string> {
@@ -82,10 +84,10 @@ export class View<Row extends object, Key extends string> {
         const response = await this.#connection.send(path, { accept, headers, signal });
         for await (const { id, event, data } of eventsIn(response.body!)) {
           if (event !== "rows" && event !== "reset") continue;
-          const { rows = [], removed = [] } = parseExactly(data) as Partial<Change<Row>>;
+          const { rows = [], removed = [], failed = [] } = parseExactly(data) as Partial<Change<Row>>;
           last = id;
           this.#connection.see(id);
-          yield { event, position: id, rows, removed };
+          yield { event, position: id, rows, removed, failed };
         }
       } catch (error) {
         if (signal?.aborted) return;

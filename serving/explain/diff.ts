@@ -5,6 +5,7 @@ import { partialOf, placesOf, rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { freshName, quoteName, type Session } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
+import { aroundFailing, failingError, isOfValues } from "../../shared/health/failing-groups.ts";
 import { History } from "../../shared/history/history.ts";
 import type { Log } from "../../shared/log/log.ts";
 import { covers, type Position, rangesBetween } from "../../shared/position.ts";
@@ -19,6 +20,8 @@ import { shownKeys } from "./group.ts";
 
 /** The first offsets that are named one by one. */
 const offsetsMax = 20;
+/** More groups without a value are not gone around one by one. */
+const failingMax = 20;
 
 export interface ChangedRow {
   /** JSON texts; null: there is no such row. */
@@ -30,6 +33,8 @@ export interface ChangedRow {
   readonly events: number | null;
   /** The first of them, as partition:offset. */
   readonly offsets: readonly string[] | null;
+  /** When the view's SQL had no value for the group. */
+  readonly failed: readonly ("before" | "after")[];
 }
 
 export interface Changed {
@@ -52,7 +57,7 @@ export interface DiffOptions {
   readonly limit: number;
 }
 
-/** @throws USAGE where `to` does not cover `from`, or a position can't be answered; LOG_RANGE, STORE_* */
+/** @throws USAGE where `to` does not cover `from`, or a position can't be answered; SERVE_VIEW_FAILED for a view without any value; LOG_RANGE, STORE_* */
 export async function diffBetween(options: DiffOptions, views: readonly ViewDefinition[]): Promise<Changed[]> {
   const { store, log, session, manifest, run, from, to } = options;
   if (!covers(to, from))
@@ -121,15 +126,32 @@ async function changedIn(
   const groups = Number(await session.value(`SELECT count(*) FROM ${table}`));
   const some = `(FROM ${table} ORDER BY ${keys.join(", ") || "1"} LIMIT ${limit})`;
   const same = keys.map((key) => `own.${key} IS NOT DISTINCT FROM touched.${key}`).join(" AND ") || "true";
+  const named = shown.map((column) => `CAST(${column.key} AS ${column.type}) AS ${quoteName(column.name)}`);
   const rowsAt = async (past: Past) => {
     const partials = `SELECT own.* FROM (${await past.partials(session, view)}) own SEMI JOIN ${some} touched ON ${same}`;
-    if (groups === 0) return new Map<string, string>();
-    const { columns, rows } = await fewRows(session, rowsOf(view, partials));
-    const keyOf = keyWriter(view, shown, columns);
-    return new Map(rows.map((row) => [keyOf(row), jsonRow(columns, row)]));
+    const given = async (from: string, failing: readonly string[]) => {
+      if (groups === 0) return { rows: new Map<string, string>(), failing };
+      const { columns, rows } = await fewRows(session, rowsOf(view, from));
+      const keyOf = keyWriter(view, shown, columns);
+      return { rows: new Map(rows.map((row) => [keyOf(row), jsonRow(columns, row)])), failing };
+    };
+    try {
+      return await given(partials, []);
+    } catch (error) {
+      if (!isOfValues(error)) throw error;
+      return aroundFailing(session, view, partials, [], failingMax, async (well, failing) => {
+        if (failing.groups.length === 0) throw error;
+        if (well === null) throw failingError(view.name, failing);
+        const keys = await fewRows(session, `SELECT ${named.join(", ") || "1"} FROM (${failing.keys})`);
+        return given(
+          well,
+          keys.rows.map((row) => jsonRow(keys.columns, row)),
+        );
+      });
+    }
   };
   const [left, right] = [await rowsAt(before), await rowsAt(after)];
-  const list = shown.map((column) => `CAST(${column.key} AS ${column.type}) AS ${quoteName(column.name)}, `).join("");
+  const list = named.map((key) => `${key}, `).join("");
   const touched = await fewRows(session, `SELECT ${list}events, offsets::JSON::VARCHAR FROM ${some}`);
   const keyed = touched.columns.slice(0, shown.length);
   const rows = touched.rows.map((row): ChangedRow => {
@@ -137,10 +159,14 @@ async function changedIn(
     const [events, offsets] = row.slice(shown.length);
     return {
       key,
-      before: left.get(key) ?? null,
-      after: right.get(key) ?? null,
+      before: left.rows.get(key) ?? null,
+      after: right.rows.get(key) ?? null,
       events: events === null ? null : Number(events),
       offsets: offsets === null ? null : (JSON.parse(String(offsets)) as string[]),
+      failed: [
+        ...(left.failing.includes(key) ? (["before"] as const) : []),
+        ...(right.failing.includes(key) ? (["after"] as const) : []),
+      ],
     };
   });
   return { view: view.name, groups, rows };

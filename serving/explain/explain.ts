@@ -2,6 +2,8 @@
 import { partialColumns, rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { type Param, quoteText, type Session } from "../../shared/duckdb/duck.ts";
+import { isOfValues } from "../../shared/health/failing-groups.ts";
+import { saidWithoutValues } from "../../shared/health/said.ts";
 import { formatPosition } from "../../shared/position.ts";
 import { entryFiles, versionFiles } from "../../shared/store/partials.ts";
 import type { FileRef, Store } from "../../shared/store/store.ts";
@@ -17,6 +19,8 @@ export interface Shares {
   /** The row as the version's partials alone would give it, and as the delta's would. */
   readonly batch: string | null;
   readonly speed: string | null;
+  /** Which of them the view's SQL has no value for, and what it says. */
+  readonly failed: Readonly<Partial<Record<"row" | "batch" | "speed", string>>>;
 }
 
 export interface EntryShare {
@@ -40,19 +44,31 @@ export async function explainRow(store: Store, session: Session, served: Served,
   const columns = partialColumns(view);
   const from = (table: string, params: Param[], more = "") =>
     `SELECT ${columns} FROM ${table} WHERE ${groupCondition(group, params)}${more}`;
-  const rowOf = async (...tables: readonly ((params: Param[]) => string)[]) => {
+  const failed: Partial<Record<"row" | "batch" | "speed", string>> = {};
+  const rowOf = async (share: keyof typeof failed, ...tables: readonly ((params: Param[]) => string)[]) => {
     const params: Param[] = [];
     const partials = tables.map((table) => table(params)).join(" UNION ALL ");
     // without keys there is a row of nothing, too
     const any = view.global ? await session.value(`SELECT count(*) FROM (${partials})`, params) : 1n;
     if (any === 0n) return null;
-    const { columns: shown, rows } = await fewRows(session, rowsOf(view, partials), params);
-    return rows[0] ? jsonRow(shown, rows[0]) : null;
+    try {
+      const { columns: shown, rows } = await fewRows(session, rowsOf(view, partials), params);
+      return rows[0] ? jsonRow(shown, rows[0]) : null;
+    } catch (error) {
+      if (!isOfValues(error)) throw error;
+      failed[share] = saidWithoutValues(error);
+      return null;
+    }
   };
   const batch = (params: Param[]) => from(base, params);
   const speed = (params: Param[]) => from(delta, params, ` AND __stretch < ${upto}`);
+  const shares = {
+    row: await rowOf("row", batch, speed),
+    batch: await rowOf("batch", batch),
+    speed: await rowOf("speed", speed),
+  };
   return {
-    shares: { row: await rowOf(batch, speed), batch: await rowOf(batch), speed: await rowOf(speed) },
+    shares: { ...shares, failed },
     batch: { upto: formatPosition(served.manifest.cut), files: versionFiles(served.manifest, view.name) },
     speed: await touching(store, session, served, view, group),
   };

@@ -27,7 +27,7 @@ export async function changedRows(
   const view = served.views.get(name)!;
   const entries = served.heads.flatMap((head) => head.entries).filter((entry) => !covers(since, entry.upto));
   const files = entries.flatMap((entry) => entry.views[name]?.file ?? []);
-  if (files.length === 0) return { rows: new Map(), none: [] };
+  if (files.length === 0) return { rows: new Map(), none: [], failing: [] };
   for (const file of files) await store.check(file);
   const keys = groupKeys(view.definition).join(", ") || "1 AS one";
   const paths = files.map((file) => quoteText(store.path(file.name)));

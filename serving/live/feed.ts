@@ -1,5 +1,5 @@
 /** Changed rows as they are committed, for whoever listens: computed once for all that ask the same. */
-import { messageOf } from "../../shared/errors.ts";
+import { isCode, messageOf } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
 import { covers, equals, formatPosition, type Position } from "../../shared/position.ts";
 import { layout, type VersionManifest } from "../../shared/store/layout.ts";
@@ -55,6 +55,8 @@ interface Feed {
   readonly listeners: Map<Listener, Position>;
   /** Who is still told what was before. */
   joining: number;
+  /** What was said of it last. */
+  complaint: string;
 }
 
 /** Between two looks, so that many small commits are told as one. */
@@ -128,7 +130,7 @@ export class Feeds {
     const knownFrom = await this.#knownFrom(served.manifest, asked.view, at);
     const known = this.#feeds.get(asked.key);
     if (known) return known;
-    const feed: Feed = { asked, telling, at, knownFrom, listeners: new Map(), joining: 0 };
+    const feed: Feed = { asked, telling, at, knownFrom, listeners: new Map(), joining: 0, complaint: "" };
     this.#feeds.set(asked.key, feed);
     return feed;
   }
@@ -186,10 +188,16 @@ export class Feeds {
         if (equals(feed.at, position)) return;
         told = await this.#changes(feed, feed.at);
       }
+      feed.complaint = "";
     } catch (error) {
+      const { view } = feed.asked;
+      const complaint = `serve: changes of ${view} are told later: ${messageOf(error)}`;
+      if (complaint !== feed.complaint) this.#say(complaint);
+      feed.complaint = complaint;
       // compaction has replaced a file meanwhile: the next look finds its successor
-      this.#say(`serve: changes of ${feed.asked.view} are told later: ${messageOf(error)}`);
-      return;
+      if (!isCode(error, "SERVE_VIEW_FAILED")) return;
+      // whoever reads anew is told why there is no answer
+      told = reset(this.#follower.position);
     }
     feed.at = told.position;
     if (told.empty) return;
@@ -221,8 +229,11 @@ export class Feeds {
       const rows = [...changes.rows.values()];
       const removed = changes.none;
       const place = `"position":${JSON.stringify(formatPosition(position))},"version":${served.manifest.number}`;
-      const data = `{${place},"rows":[${rows.join(",")}],"removed":[${removed.join(",")}]}`;
-      return { event: "rows", position, data, empty: rows.length + removed.length === 0 };
+      // whoever may not see every group is not told which of them fail
+      const failing = known.definition.rollUp?.having ? [] : changes.failing;
+      const failed = failing.length > 0 ? `,"failed":[${failing.join(",")}]` : "";
+      const data = `{${place},"rows":[${rows.join(",")}],"removed":[${removed.join(",")}]${failed}}`;
+      return { event: "rows", position, data, empty: rows.length + removed.length + failing.length === 0 };
     } finally {
       this.#pool.giveBack(session);
       served.release();

@@ -40,8 +40,8 @@ interface Over {
   /** The delta's table, and how far it is in here. */
   readonly table: string;
   readonly upto: number;
-  /** JSON of keys → JSON of the row; null: there is none. Null altogether: too many. */
-  readonly rows: Map<string, string | null> | null;
+  /** JSON of keys → JSON of the row; null: there is none; undefined: DuckDB has to be asked. Null altogether: too many. */
+  readonly rows: Map<string, string | null | undefined> | null;
 }
 
 /** The models of one version. */
@@ -94,8 +94,7 @@ export class ReadModels {
     if (!file || !over) return undefined;
     const key = modelKey(view.definition, question);
     if (key === null) return undefined;
-    const found = over.get(key);
-    return found === undefined ? (file.get(key) ?? null) : found;
+    return over.has(key) ? over.get(key) : (file.get(key) ?? null);
   }
 
   /** Views that a model stands ready for. */
@@ -193,12 +192,13 @@ export class ReadModels {
     const groups = Number(await this.#session.value(`SELECT count(*) FROM (${touched})`));
     const known = before?.rows?.size ?? 0;
     if (groups + known > overMax) return { table: delta, upto, rows: null };
-    const rows = before?.rows ?? new Map<string, string | null>();
+    const rows = before?.rows ?? new Map<string, string | null | undefined>();
     if (groups === 0) return { table: delta, upto, rows };
     const found = await rowsOfGroups(this.#session, view, touched);
     // in place, for a copy would cost more than the entry
     for (const [key, row] of found.rows) rows.set(key, row);
     for (const key of found.none) rows.set(key, null);
+    for (const key of found.failing) rows.set(key, undefined);
     return { table: delta, upto, rows };
   }
 

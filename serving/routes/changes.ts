@@ -25,7 +25,7 @@ export function changeRoutes(app: FastifyInstance, options: HttpOptions): void {
     schema: {
       summary: "Changed rows of a view, as they are committed (server-sent events)",
       description:
-        "`rows`: {position, version, rows, removed}, the rows of groups that changed, and the keys of groups that have none any more. " +
+        "`rows`: {position, version, rows, removed}, the rows of groups that changed, and the keys of groups that have none any more; `failed`, where there are any: the keys of groups that the view's SQL has no value for. " +
         "`reset`: {position}, read the view anew, at that position at least. An event's id is its position; send the last one as Last-Event-ID to go on from there.",
       params: viewParam,
       querystring: { type: "object", additionalProperties: { type: "string", description: "a filter on a column" } },

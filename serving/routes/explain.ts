@@ -212,12 +212,14 @@ function layersOf({ manifest, position }: Served, { batch, speed }: Made): objec
 }
 
 // rows are text already, with every digit
-function rowsText({ shares: { row, batch, speed } }: Made): string {
-  return `"row":${row},"shares":{"batch":${batch},"speed":${speed}}`;
+function rowsText({ shares: { row, batch, speed, failed } }: Made): string {
+  const failures = Object.keys(failed).length > 0 ? `,"failed":${JSON.stringify(failed)}` : "";
+  return `"row":${row},"shares":{"batch":${batch},"speed":${speed}}${failures}`;
 }
 
-function changedText({ key, before, after, events, offsets }: ChangedRow): string {
-  return `{"key":${key},"before":${before},"after":${after},${insideOf({ events, offsets })}}`;
+function changedText({ key, before, after, events, offsets, failed }: ChangedRow): string {
+  const told = { events, offsets, ...(failed.length > 0 ? { failed } : {}) };
+  return `{"key":${key},"before":${before},"after":${after},${insideOf(told)}}`;
 }
 
 /** A JSON object's text without its braces. */

@@ -1,6 +1,7 @@
 /** The views and their rows. */
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
+import { failingLine } from "../../shared/health/failing-groups.ts";
 import { answer, metaOf, snapshotName } from "../answer.ts";
 import { entityTag, isKnown } from "../entity-tag.ts";
 import { formatOf, mediaTypes } from "../formats.ts";
@@ -11,7 +12,7 @@ import { type HttpOptions, pairsOf, refuse, route, stamped, waitFor, whenGone } 
 import { jsonResponse, problems, rowsHeaders, rowsResponse, viewsSchema } from "./schemas.ts";
 
 export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
-  const { follower, freshness, now } = options;
+  const { follower, freshness, health, now } = options;
   route(app, {
     method: "GET",
     url: "/v1/views",
@@ -30,6 +31,7 @@ export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
           streams: definition.streams,
           columns: definition.columns.map(({ name, type, key }) => ({ name, type, key: key !== null })),
           failed,
+          failing: health && failingLine(health.failing(definition.name)),
         }));
         return stamped(reply, meta).send({ data, meta });
       } finally {

@@ -7,6 +7,7 @@ import { noPartials, partialColumns, rowsOf } from "../../shared/compiler/texts.
 import { Duck, type Param, quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
 import { fold } from "../../shared/duckdb/fold.ts";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
+import { failingError, failingGroups, isOfValues } from "../../shared/health/failing-groups.ts";
 import { checkFile } from "../../shared/store/store.ts";
 import { formatOf } from "../formats.ts";
 import { type Rows, rowsFrom } from "../rows.ts";
@@ -59,7 +60,12 @@ export class Sandbox {
     const rewritten = await withMeasures(this.#parser, statement, measured, this.#catalog);
     const text = rewritten ?? (renamed ? await renderStatement(this.#parser, statement) : ask.sql);
     const { session } = await this.#instance(ask, views, measured);
-    return this.#run(session, text, ask);
+    try {
+      return await this.#run(session, text, ask);
+    } catch (error) {
+      if (!(error instanceof Raised)) throw error;
+      throw (await failureIn(session, [...measured.values()], rewritten !== null)) ?? error.failed;
+    }
   }
 
   async #run(session: Session, text: string, ask: Ask): Promise<{ readonly body: Buffer; readonly rows: number }> {
@@ -89,7 +95,8 @@ export class Sandbox {
       if (error instanceof TidemarkError) throw error;
       if (/^Out of Memory Error/.test(messageOf(error)))
         throw new TidemarkError("QUERY_LIMIT", `the query needs more memory than ${memory}`, "ask for less");
-      throw new TidemarkError("QUERY_FAILED", whatFailed(error, ask, text === ask.sql), "correct the SQL");
+      const failed = new TidemarkError("QUERY_FAILED", whatFailed(error, ask, text === ask.sql), "correct the SQL");
+      throw isOfValues(error) ? new Raised(failed) : failed;
     }
     return { body: Buffer.concat(pieces), rows };
   }
@@ -137,6 +144,35 @@ function whatFailed(error: unknown, { views, scratch }: Ask, asWritten: boolean)
   const own = asWritten ? said : said.replace(/\s*^LINE \d+:[\s\S]*/m, "");
   const paths = [...views.flatMap(({ files }) => files.map(({ path }) => path)), scratch];
   return paths.reduce((text, path) => text.replaceAll(path, "a file"), own);
+}
+
+/** The SQL met values that it has no result for: the query's own, or a view's. */
+class Raised extends Error {
+  readonly failed: TidemarkError;
+
+  constructor(failed: TidemarkError) {
+    super(failed.message);
+    this.failed = failed;
+  }
+}
+
+/** The first of the views that has no value for some group; null: the query alone raises. */
+async function failureIn(
+  session: Session,
+  views: readonly Measured[],
+  measures: boolean,
+): Promise<TidemarkError | null> {
+  for (const { definition, partials } of views) {
+    const failing = await failingGroups(session, definition, partials);
+    if (failing.groups.length > 0) return failingError(definition.name, failing);
+  }
+  if (!measures) return null;
+  const names = views.map(({ definition }) => definition.name).join(", ");
+  return new TidemarkError(
+    "SERVE_VIEW_FAILED",
+    `a measure of ${names} has no value for one of the query's groups`,
+    "ask for other groups, or correct the view's SQL and run a batch",
+  );
 }
 
 function tooMuch(what: string): TidemarkError {

@@ -8,6 +8,7 @@
 import { createHash } from "node:crypto";
 import type {
   AggregateUse,
+  Precision,
   ReferenceTable,
   StreamDefinition,
   ViewColumn,
@@ -206,6 +207,7 @@ export class Compiler {
         (column, i): ViewColumn => ({
           ...column,
           key: sets ? null : (keyNames.get(fingerprint(items[i]!.node)) ?? null),
+          precision: this.#precisionOf(items[i]!.node, uses, planned),
         }),
       ),
       aggregates: planned.uses,
@@ -213,6 +215,7 @@ export class Compiler {
         .filter(({ part }) => (part.tolerance ?? 0) > 0)
         .map(({ name, scale }) => ({ name, scale })),
       tolerance: planned.tolerance,
+      ...(having ? { having: this.#precisionOf(having, uses, planned) } : {}),
       coordination: coordinationOf(
         items.map(({ node }, i) => ({
           column: columns[i]!.name,
@@ -252,6 +255,12 @@ export class Compiler {
       sql: planned[uses.indexOf(fingerprint(each))!]!.sql,
       entry: entryOf(each)!,
     }));
+  }
+
+  #precisionOf(node: Node, uses: Uses, planned: Planned): Precision {
+    const own = this.#aggregatesIn(node).map((each) => planned.aggregates[uses.indexOf(fingerprint(each))!]!);
+    if (own.every(({ tolerance }) => tolerance === 0)) return "exact";
+    return uses.indexOf(fingerprint(node)) === undefined ? "around" : "rounded";
   }
 
   /** Columns that depend on a sketch; all of them where HAVING does. */

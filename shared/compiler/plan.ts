@@ -53,6 +53,8 @@ export interface PlannedAggregate {
   readonly type: string;
   /** Of a sketch, its error and the exact aggregate that it is near to, SQL over the events. */
   readonly sketch: { readonly error: number; readonly exact: string | null } | null;
+  /** The largest of its parts' or its values'; 0: exact. */
+  readonly tolerance: number;
   readonly finalize: string;
   readonly over: "parts" | "values";
 }
@@ -134,17 +136,17 @@ export async function planView(
           finalize: plan.aggregate(rowsOf(set, columns.loaded(more))),
           over: "values",
           sketch,
+          tolerance: plan.tolerance ?? 0,
         } as const,
         use: described([...new Set([set.column, "n", more])]),
-        tolerance: plan.tolerance ?? 0,
       };
     }
     const names = columns.parts(plan.parts, filterSql[i]!);
     const loaded = names.map((name) => columns.loaded(name));
+    const tolerance = Math.max(0, ...plan.parts.map((part) => part.tolerance ?? 0));
     return {
-      planned: { type: results[i]!, finalize: plan.finalize(loaded), over: "parts", sketch } as const,
+      planned: { type: results[i]!, finalize: plan.finalize(loaded), over: "parts", sketch, tolerance } as const,
       use: described(names),
-      tolerance: Math.max(0, ...plan.parts.map((part) => part.tolerance ?? 0)),
     };
   });
   return {
@@ -158,7 +160,7 @@ export async function planView(
     aggregates: found.map((each) => each.planned),
     uses: found.map((each) => each.use),
     outer: rendered,
-    tolerance: Math.max(0, ...found.map((each) => each.tolerance)),
+    tolerance: Math.max(0, ...found.map((each) => each.planned.tolerance)),
   };
 }
 

@@ -112,12 +112,28 @@ export interface ViewFailure {
   readonly at: Place | null;
 }
 
+/** A group for which a view's own SQL has no value. */
+export interface FailingGroup {
+  /** By its keys' names, types and lengths: values are the events'. "": the view as a whole. */
+  readonly group: string;
+  readonly message: string;
+}
+
+/** Those that were found first, in the order of their keys. */
+export interface FailingGroups {
+  readonly groups: readonly FailingGroup[];
+  /** There may be more. */
+  readonly more: boolean;
+}
+
 /** What a version or an entry holds of one view. */
 export interface ViewFile {
   /** Null: there are no rows. */
   readonly file: FileRef | null;
   readonly rows: number;
   readonly failed?: ViewFailure;
+  /** Of a version: for which groups these partials have no value. Left out: nobody has tried. */
+  readonly failing?: FailingGroups;
 }
 
 export interface Proof {

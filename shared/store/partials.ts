@@ -3,6 +3,7 @@ import { noPartials, partialColumns } from "../compiler/texts.ts";
 import type { ViewDefinition } from "../definition.ts";
 import { quoteText, type Session } from "../duckdb/duck.ts";
 import { messageOf } from "../errors.ts";
+import { saidWithoutValues } from "../health/said.ts";
 import type { Place } from "../position.ts";
 import type { Entry, Head, VersionManifest, ViewFailure, ViewFile } from "./layout.ts";
 import type { FileRef, Store } from "./store.ts";
@@ -33,7 +34,7 @@ export async function writePartials(
 /** A view that its own SQL fails. @throws the error itself where something else is at fault */
 export function failedView(error: unknown, at: Place | null): ViewFile {
   if (!isOfSql(error)) throw error;
-  return { file: null, rows: 0, failed: { message: messageOf(error), at } };
+  return { file: null, rows: 0, failed: { message: saidWithoutValues(error), at } };
 }
 
 /** The files of one view in a version. */

@@ -4,6 +4,7 @@ import type { FastifyInstance } from "fastify";
 import { KeyFile } from "../../serving/access/keys.ts";
 import { Follower } from "../../serving/follower.ts";
 import { Freshness } from "../../serving/freshness.ts";
+import { ViewHealth } from "../../serving/health.ts";
 import { httpApi } from "../../serving/http.ts";
 import { Ingest } from "../../serving/ingest/ingest.ts";
 import { KeptVersions } from "../../serving/kept-versions.ts";
@@ -12,15 +13,18 @@ import { ReadModels } from "../../serving/model/read-models.ts";
 import { SessionPool } from "../../serving/pool.ts";
 import type { AnswerFacts } from "../../serving/routes/route.ts";
 import { Queries, type QueryLimits, queryLimits } from "../../serving/sql/queries.ts";
-import { incidentsIn } from "../../shared/store/incidents.ts";
+import { Incidents, incidentsIn } from "../../shared/store/incidents.ts";
 import type { World } from "../pipeline/world.ts";
 
 export interface Api {
   readonly app: FastifyInstance;
+  readonly feeds: Feeds;
   readonly follower: Follower;
   readonly pool: SessionPool;
   readonly freshness: Freshness;
   readonly models: ReadModels | null;
+  /** `look()` tries the views. */
+  readonly health: ViewHealth;
   /** Aborts as a server that stops does. */
   readonly stop: AbortController;
   close(): Promise<void>;
@@ -70,15 +74,18 @@ export async function openApi(
   const follower = await Follower.open(world.store, world.duck, say);
   const models = wanted ? new ReadModels(world.store, follower, await world.duck.session(), say) : null;
   if (models) follower.holdBack((next) => models.holdsBack(next));
+  const incidents = new Incidents(world.store, "serve", () => world.now);
+  const health = new ViewHealth(follower, await world.session(), incidents, say);
   const pool = await SessionPool.open(world.duck, 2, patienceMs);
   const freshness = new Freshness();
   const stop = new AbortController();
   const versions = new KeptVersions(world.store);
   const queries = new Queries(
-    { store: world.store, follower, pool, freshness, models: null, now: () => world.now },
+    { store: world.store, follower, pool, freshness, models: null, health, now: () => world.now },
     limits,
     say,
   );
+  const feeds = new Feeds(world.store, follower, pool, versions, stop.signal, say);
   const app = httpApi({
     store: world.store,
     log: world.log,
@@ -86,9 +93,10 @@ export async function openApi(
     pool,
     freshness,
     models,
+    health,
     queries,
     versions,
-    feeds: new Feeds(world.store, follower, pool, versions, stop.signal, say),
+    feeds,
     access: { keys: await KeyFile.open(keyFile, say), hosts, now: () => world.now },
     limits: { requestsPerSecond, cors },
     answered,
@@ -108,5 +116,5 @@ export async function openApi(
     pool.close();
     await follower.close();
   };
-  return { app, follower, pool, freshness, models, stop, close };
+  return { app, feeds, follower, pool, freshness, models, health, stop, close };
 }
