@@ -2,6 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { Duck } from "../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
+import { Requests } from "../shared/ingest/requests.ts";
 import type { Log } from "../shared/log/log.ts";
 import { pause } from "../shared/pause.ts";
 import { Incidents, incidentsIn } from "../shared/store/incidents.ts";
@@ -75,6 +76,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const incidents = new Incidents(store, "serve", now);
   const health = new ViewHealth(follower, await duck.session(), incidents, say);
   const queries = new Queries({ store, follower, pool, freshness, models, health, now }, queryLimits, say);
+  const requests = new Requests(options.log, follower.manifest.definition.project, store.scratch("requests"), both);
   const app = httpApi({
     store,
     log: options.log,
@@ -93,7 +95,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
     waitMsMax,
     say,
     signal: both,
-    ingest: new Ingest(options.log, judges, both),
+    ingest: new Ingest(options.log, requests, judges, both),
     incidents: () => incidentsIn(store),
   });
   const loops = [
@@ -113,6 +115,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
     clearTimeout(impatience);
     await Promise.allSettled(loops);
     await queries.close();
+    await requests.close();
     await models.close();
     health.close();
     await follower.close();

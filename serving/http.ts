@@ -6,6 +6,7 @@ import swagger from "@fastify/swagger";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { guard } from "./access/guard.ts";
+import { digests, digestsOfPacked } from "./digests.ts";
 import { Metrics } from "./metrics.ts";
 import { problem, problemOf, Refusal } from "./problem.ts";
 import { changeRoutes } from "./routes/changes.ts";
@@ -95,15 +96,20 @@ export function httpApi(options: HttpOptions): FastifyInstance {
       errorResponseBuilder: () => new Refusal(429, "RATE_LIMIT", `more than ${requestsPerSecond} requests in a second`),
     });
   }
+  digests(app);
   app.register(compress, { threshold: packedFrom, customTypes: packed, encodings: ["br", "gzip"] });
   app.register(async (scope) => {
+    digestsOfPacked(scope);
     viewRoutes(scope, options);
     changeRoutes(scope, options);
     explainRoutes(scope, options);
     queryRoutes(scope, options);
     operationRoutes(scope, options, metrics);
   });
-  app.register(async (scope) => streamRoutes(scope, options));
+  app.register(async (scope) => {
+    digestsOfPacked(scope);
+    streamRoutes(scope, options);
+  });
   return app;
 }
 
@@ -115,7 +121,15 @@ function traceOf(request: FastifyRequest): string | null {
     : null;
 }
 
-const exposed = ["ETag", "Retry-After", "Tidemark-Position", "Tidemark-Version", "Tidemark-Lag-Ms"];
+const exposed = [
+  "ETag",
+  "Retry-After",
+  "Repr-Digest",
+  "Tidemark-Digest",
+  "Tidemark-Position",
+  "Tidemark-Version",
+  "Tidemark-Lag-Ms",
+];
 
 const everyAnswer = {
   "X-Content-Type-Options": "nosniff",

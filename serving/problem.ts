@@ -20,7 +20,9 @@ type OwnCode =
   | "UNAUTHENTICATED"
   | "FORBIDDEN"
   | "MISDIRECTED"
-  | "RATE_LIMIT";
+  | "RATE_LIMIT"
+  | "DIGEST_MISMATCH"
+  | "IDEMPOTENCY_REUSED";
 
 const statusOf: { readonly [code in ErrorCode]?: number } = {
   USAGE: 400,

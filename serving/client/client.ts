@@ -9,6 +9,7 @@ import { Stream } from "./stream.ts";
 import { type Answer, View } from "./view.ts";
 
 export { ApiError, type Appended, type Options } from "./connection.ts";
+export { DigestMismatch } from "./frame.ts";
 export type { Meta } from "./meta.ts";
 export type { Question, Value, Where } from "./question.ts";
 export type { Answer, Change } from "./view.ts";

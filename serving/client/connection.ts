@@ -1,4 +1,5 @@
 /** The way to a server: one request after the other, each with the furthest position seen so far. */
+import { contentDigest, DigestMismatch, digestHeader, framedValue, unframed } from "./frame.ts";
 import { parseExactly } from "./numbers.ts";
 import { furthest } from "./positions.ts";
 
@@ -39,6 +40,8 @@ export class RefusedEvents extends ApiError {
   }
 }
 
+/** What the server says of a request whose body is not what it was sent as. */
+const changedOnItsWay = "DIGEST_MISMATCH";
 /** How often a request is sent again, where the server was busy or away. */
 const triesMax = 5;
 
@@ -72,15 +75,17 @@ export class Connection {
   }
 
   /**
-   * GET, or POST where there is a body. Sent again where the server is busy or away, unless it is not safe to.
-   * @throws ApiError; what fetch throws
+   * GET, or POST where there is a body. Sent again where the server is busy or away or a body changed on its way, unless it is not safe to.
+   * @throws ApiError; DigestMismatch; what fetch throws
    */
   async send(
     path: string,
     { body, type = "application/json", accept, headers, signal, again = true }: Request = {},
   ): Promise<Response> {
     const all: Record<string, string> = { ...headers };
-    if (body !== undefined) all["Content-Type"] = type;
+    if (body !== undefined) Object.assign(all, { "Content-Type": type }, await contentDigest(body));
+    // events go on for ever: what they are made of has no end to say it at
+    if (accept !== "text/event-stream") all[digestHeader] = framedValue;
     if (accept) all.Accept = accept;
     if (this.#key !== undefined) all.Authorization = `Bearer ${this.#key}`;
     if (this.#position !== "") all["Tidemark-Wait-For"] = this.#position;
@@ -94,17 +99,20 @@ export class Connection {
           ...(body === undefined ? {} : { body }),
           ...(signal ? { signal } : {}),
         });
+        if (response.headers.get(digestHeader) === framedValue) response = await checked(response);
       } catch (error) {
         if (last || signal?.aborted) throw error;
-        await pause(100 * 2 ** tries, signal);
+        if (!(error instanceof DigestMismatch)) await pause(100 * 2 ** tries, signal);
         continue;
       }
       if (response.ok) {
         this.see(response.headers.get("tidemark-position") ?? "");
         return response;
       }
-      if (last || ![429, 503].includes(response.status)) throw await problemIn(response);
-      await pause(Math.min(10, Number(response.headers.get("retry-after") ?? 1)) * 1000, signal);
+      const problem = await problemIn(response);
+      if (last || !passes(problem)) throw problem;
+      if (problem.code !== changedOnItsWay)
+        await pause(Math.min(10, Number(response.headers.get("retry-after") ?? 1)) * 1000, signal);
     }
   }
 }
@@ -117,6 +125,18 @@ interface Request {
   readonly signal?: AbortSignal | undefined;
   /** false: it must not be sent again. */
   readonly again?: boolean;
+}
+
+/** The same answer, its body read and held against its digest. @throws DigestMismatch */
+async function checked(response: Response): Promise<Response> {
+  const body = await unframed(new Uint8Array(await response.arrayBuffer()));
+  const { status, statusText, headers } = response;
+  return new Response([204, 304].includes(status) ? null : body, { status, statusText, headers });
+}
+
+/** What may go well when it is sent again. */
+function passes({ status, code }: ApiError): boolean {
+  return status === 429 || status === 503 || code === changedOnItsWay;
 }
 
 async function problemIn(response: Response): Promise<ApiError> {

@@ -1,4 +1,5 @@
 /** The forms that events come in over HTTP, as events of JSON. */
+import { isUtf8 } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
 import { TidemarkError } from "../../shared/errors.ts";
 import { Refusal } from "../problem.ts";
@@ -16,6 +17,7 @@ interface Form {
   readonly read: (body: Buffer, headers: IncomingHttpHeaders) => Incoming[];
 }
 
+const arrow: Form = { read: (body) => arrowEvents(body, eventsMax + 1) };
 const lines: Form = { read: (body) => linesIn(body).map((value) => ({ value })) };
 
 const forms: Readonly<Record<string, Form>> = {
@@ -42,17 +44,41 @@ const forms: Readonly<Record<string, Form>> = {
       );
     },
   },
-  "application/vnd.apache.arrow.stream": { read: (body) => arrowEvents(body, eventsMax + 1) },
+  "application/vnd.apache.arrow.stream": arrow,
 };
 
 export const eventTypes = Object.keys(forms);
 
 /** @param type of the body, without parameters; one of eventTypes. @throws USAGE; Refusal where there are too many */
 export function eventsOf(type: string, body: Buffer, headers: IncomingHttpHeaders): Incoming[] {
-  const found = forms[type]!.read(body, headers);
+  const form = forms[type]!;
+  if (form !== arrow && !isUtf8(body)) throw notUtf8(body);
+  const found = form.read(body, headers);
   if (found.length > eventsMax)
     throw new Refusal(413, "USAGE", `a request takes ${eventsMax} events at most; send several of them`);
   return found;
+}
+
+/** Read all the same, each byte that is none would become the same sign: nobody could tell what was sent. */
+function notUtf8(body: Buffer): TidemarkError {
+  let [good, bad] = [0, body.length];
+  // the first so many bytes that are not UTF-8, but for a character that is cut at their end
+  while (bad - good > 1) {
+    const half = (good + bad) >> 1;
+    if (isUtf8(wholeCharacters(body, half))) good = half;
+    else bad = half;
+  }
+  const line = body.subarray(0, good).toString("latin1").split("\n").length;
+  return new TidemarkError("USAGE", `the body is not UTF-8: byte ${good} (line ${line})`, "send events as UTF-8");
+}
+
+/** The first `end` bytes without a character that begins there and ends later. */
+function wholeCharacters(body: Buffer, end: number): Buffer {
+  let start = end;
+  while (start > 0 && end - start < 3 && (body[start - 1]! & 0xc0) === 0x80) start--;
+  const lead = start > 0 ? body[start - 1]! : 0;
+  const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+  return body.subarray(0, length > 1 && start - 1 + length > end ? start - 1 : end);
 }
 
 function linesIn(body: Buffer): Buffer[] {

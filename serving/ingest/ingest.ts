@@ -7,12 +7,14 @@ import { TidemarkError } from "../../shared/errors.ts";
 import { decoderOf } from "../../shared/history/segments.ts";
 import { appendPatiently } from "../../shared/ingest/append.ts";
 import { keyOf, quickKeyOf } from "../../shared/ingest/event-key.ts";
+import type { Requests } from "../../shared/ingest/requests.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import type { Log, NewRecord } from "../../shared/log/log.ts";
 import { Partitioner, partitionOf } from "../../shared/log/partitioner.ts";
 import { formatPosition, positionOf } from "../../shared/position.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import type { SessionPool } from "../pool.ts";
+import { Refusal } from "../problem.ts";
 import type { Incoming } from "./bodies.ts";
 
 /** How long the log may fail before a client hears of it. Its client may then try the same request again. */
@@ -23,6 +25,14 @@ export interface Ingested {
   /** Place in the request, and why: these are not appended. */
   readonly refused: readonly { readonly index: number; readonly reason: string }[];
   readonly position: string;
+}
+
+/** A request that its client may send again. */
+export interface KeyedRequest {
+  /** The client's own id of it. */
+  readonly id: string;
+  /** Hash of all that it says. */
+  readonly fingerprint: string;
 }
 
 /** An event with its place in the request. */
@@ -37,6 +47,7 @@ interface Open {
 
 export class Ingest {
   readonly #log: Log;
+  readonly #requests: Requests;
   readonly #pool: SessionPool;
   readonly #signal: AbortSignal;
   /** Events without a request id of their client's go under this one. */
@@ -44,21 +55,22 @@ export class Ingest {
   readonly #open = new Map<string, Promise<Open>>();
   readonly #shapes = new Map<string, Shapes>();
 
-  constructor(log: Log, pool: SessionPool, signal: AbortSignal) {
+  constructor(log: Log, requests: Requests, pool: SessionPool, signal: AbortSignal) {
     this.#log = log;
+    this.#requests = requests;
     this.#pool = pool;
     this.#signal = signal;
   }
 
   /**
-   * @param request the client's own id of the request: sent again under it, its events count once. An event's own id goes before it
+   * @param request sent again under its id, its events count once, whatever of them could be taken the first time. An event's own id goes before it
    * @param gone aborts when nobody waits for the answer any more
-   * @throws INGEST_BUSY; LOG_APPEND, LOG_UNREACHABLE; what `read` throws
+   * @throws INGEST_BUSY; LOG_APPEND, LOG_UNREACHABLE; Refusal where the id is another body's; what `read` throws
    */
   async take(
     stream: StreamDefinition,
     read: () => readonly Incoming[],
-    request: string | null,
+    request: KeyedRequest | null,
     gone: AbortSignal,
   ): Promise<Ingested> {
     const incoming = read();
@@ -70,7 +82,13 @@ export class Ingest {
     const refused = proved ? [] : await this.#refusals(stream, batch, events, gone);
     const reasons = new Set(refused.map(({ index }) => index));
     const good = events.filter(({ index }) => !reasons.has(index));
-    const placed = await this.#records(stream, good, request, proved ? quickKeyOf : keyOf);
+    const keyOfEvent = proved ? quickKeyOf : keyOf;
+    const placed =
+      good.length === 0
+        ? []
+        : request === null
+          ? await this.#records(stream, good, keyOfEvent)
+          : await this.#recordsOf(stream, request, incoming, new Set(good.map(({ index }) => index)), keyOfEvent);
     const ends =
       placed.length === 0
         ? new Map<number, number>()
@@ -103,30 +121,54 @@ export class Ingest {
     }
   }
 
-  async #records(
-    stream: StreamDefinition,
-    events: readonly Placed[],
-    request: string | null,
-    keyOfEvent: typeof keyOf,
-  ): Promise<NewRecord[]> {
+  async #records(stream: StreamDefinition, events: readonly Placed[], keyOfEvent: typeof keyOf): Promise<NewRecord[]> {
     const { partitions, partitioner, sequences } = await this.#opened(stream);
-    // a request that is sent again must go the same ways
-    const [chooser, counts] = request === null ? [partitioner, sequences] : [new Partitioner(partitions), new Map()];
     return events.map(({ value, id }) => {
       const key = keyOfEvent(stream, value);
-      // an event with an id of its own goes the same way whatever comes beside it
-      if (id !== undefined)
-        return {
-          partition: partitionOf(key ?? Buffer.from(id), partitions),
-          key,
-          value,
-          id: { request: id, sequence: 0 },
-        };
-      const record = chooser.record(key, value);
-      const sequence = counts.get(record.partition) ?? 0;
-      counts.set(record.partition, sequence + 1);
-      return { ...record, id: { request: request ?? this.#own, sequence } };
+      if (id !== undefined) return ownRecord(id, key, value, partitions);
+      const record = partitioner.record(key, value);
+      return { ...record, id: { request: this.#own, sequence: nextOf(sequences, record.partition) } };
     });
+  }
+
+  /**
+   * What is numbered is what was sent, also what is refused: sent again when that can be taken (a field was widened), each of the others still bears
+   * its number. It goes the ways that it went first, also where the stream has more partitions by now.
+   */
+  async #recordsOf(
+    stream: StreamDefinition,
+    { id: request, fingerprint }: KeyedRequest,
+    sent: readonly Incoming[],
+    good: ReadonlySet<number>,
+    keyOfEvent: typeof keyOf,
+  ): Promise<NewRecord[]> {
+    const opened = await this.#opened(stream);
+    const registered = await this.#requests.register(`${stream.name} ${request}`, {
+      fingerprint,
+      partitions: opened.partitions,
+      from: null,
+    });
+    if (registered.fingerprint !== fingerprint)
+      throw new Refusal(
+        422,
+        "IDEMPOTENCY_REUSED",
+        "Idempotency-Key: another body was sent under it, within the last day; a new request needs a new key",
+      );
+    const { partitions } = registered;
+    const [partitioner, sequences] = [new Partitioner(partitions), new Map<number, number>()];
+    const records: NewRecord[] = [];
+    sent.forEach((each, index) => {
+      const value = "value" in each ? each.value : null;
+      const key = value && keyOfEvent(stream, value);
+      if (value && "id" in each && each.id !== undefined) {
+        if (good.has(index)) records.push(ownRecord(each.id, key, value, opened.partitions));
+        return;
+      }
+      const record = partitioner.record(key, value);
+      const sequence = nextOf(sequences, record.partition);
+      if (good.has(index)) records.push({ ...record, id: { request, sequence } });
+    });
+    return records;
   }
 
   /** What its events have looked like so far; a stream that means something else now has shapes of its own. */
@@ -150,4 +192,16 @@ export class Ingest {
     }
     return found;
   }
+}
+
+/** An event with an id of its own goes the same way whatever comes beside it. */
+function ownRecord(id: string, key: Buffer | null, value: Buffer, partitions: number): NewRecord {
+  const partition = partitionOf(key ?? Buffer.from(id), partitions);
+  return { partition, key, value, id: { request: id, sequence: 0 } };
+}
+
+function nextOf(sequences: Map<number, number>, partition: number): number {
+  const sequence = sequences.get(partition) ?? 0;
+  sequences.set(partition, sequence + 1);
+  return sequence;
 }

@@ -1,5 +1,6 @@
 /** Events in. */
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { fingerprintOf } from "../../shared/ingest/requests.ts";
 import { eventsOf, eventTypes } from "../ingest/bodies.ts";
 import { UnderWay } from "../ingest/under-way.ts";
 import { problem } from "../problem.ts";
@@ -40,15 +41,23 @@ export function streamRoutes(app: FastifyInstance, options: HttpOptions): void {
         properties: {
           "idempotency-key": {
             type: "string",
-            description: "the same request sent again under it has one effect; at most 200 characters, no spaces",
+            description:
+              "the same request sent again under it, within a day, has one effect; another body under it is refused (422). At most 200 characters, no spaces, quoted or bare",
+          },
+          "content-digest": {
+            type: "string",
+            description: "RFC 9530, sha-256 or sha-512: a body that changed on its way is refused (400)",
           },
         },
       },
       response: {
         200: jsonResponse("what was appended, and why single events were not", ingestedSchema),
         422: {
-          description: "none of the events can be taken",
-          content: { "application/json": { schema: ingestedSchema } },
+          description: "none of the events can be taken, or the key is another body's",
+          content: {
+            "application/json": { schema: ingestedSchema },
+            "application/problem+json": { schema: { $ref: "problem#" } },
+          },
         },
         ...problems(400, 401, 403, 404, 413, 415, 421, 429, 503),
       },
@@ -61,15 +70,40 @@ export function streamRoutes(app: FastifyInstance, options: HttpOptions): void {
       const { body } = request;
       if (!Buffer.isBuffer(body) || !eventTypes.includes(type))
         return refuse(reply, problem(415, "MEDIA_TYPE", `send one of: ${eventTypes.join(", ")}`));
-      const key = request.headers["idempotency-key"];
-      if (key !== undefined && !(typeof key === "string" && /^[\x21-\x7e]{1,200}$/.test(key)))
+      const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers["content-type"] ?? "")?.[1];
+      if (charset !== undefined && charset.toLowerCase() !== "utf-8")
+        return refuse(reply, problem(415, "MEDIA_TYPE", "events come as UTF-8"));
+      const key = idempotencyKey(request.headers["idempotency-key"]);
+      if (key === undefined)
         return refuse(reply, problem(400, "USAGE", "Idempotency-Key: at most 200 characters, none of them a space"));
-      // one client's keys are not another's
-      const id = key ? ["http", ...(request.keyId ? [request.keyId] : []), key].join(":") : null;
+      const keyed =
+        key === null ? null : { id: idOf(request, key), fingerprint: fingerprintOf(...saidBy(request), body) };
       const read = () => eventsOf(type, body, request.headers);
-      const found = await underWay.during(body.length, () => options.ingest.take(stream, read, id, goneSignal(reply)));
+      const found = await underWay.during(body.length, () =>
+        options.ingest.take(stream, read, keyed, goneSignal(reply)),
+      );
       if (found.position !== "") reply.header("Tidemark-Position", found.position);
       return reply.code(found.accepted === 0 && found.refused.length > 0 ? 422 : 200).send(found);
     },
   });
+}
+
+/** A key as the draft of the IETF has it, a string in quotes, or bare: both are one. Null: there is none; undefined: it is no key. */
+function idempotencyKey(written: string | string[] | undefined): string | null | undefined {
+  if (written === undefined || written === "") return null;
+  if (typeof written !== "string") return undefined;
+  const quoted = /^"((?:[^"\\]|\\["\\])*)"$/.exec(written.trim());
+  const key = quoted ? quoted[1]!.replace(/\\(.)/g, "$1") : written;
+  return /^[\x21-\x7e]{1,200}$/.test(key) ? key : undefined;
+}
+
+/** One client's keys are not another's. */
+function idOf(request: FastifyRequest, key: string): string {
+  return ["http", ...(request.keyId ? [request.keyId] : []), key].join(":");
+}
+
+/** All that a request says beside its body: its type, and what makes a CloudEvent of it. */
+function saidBy({ headers }: FastifyRequest): string[] {
+  const envelope = Object.entries(headers).filter(([name]) => name.startsWith("ce-"));
+  return [headers["content-type"] ?? "", JSON.stringify(envelope.sort(([a], [b]) => (a < b ? -1 : 1)))];
 }

@@ -12,6 +12,7 @@ import {
   fetchApi,
   WireError,
 } from "./kafka-wire.ts";
+import type { LogStream } from "./log.ts";
 
 const gunzip = promisify(gunzipCallback);
 
@@ -151,12 +152,18 @@ export class KafkaClient {
   }
 
   /** Creates the topic and waits for its leaders; fine when it exists. */
-  async createTopic(topic: string, partitions: number): Promise<void> {
+  async createTopic({ topic, partitions, retentionMs }: LogStream): Promise<void> {
     const admin = this.#kafka.admin();
     try {
       await admin.connect();
       // log time has to be the log's own: a producer's clock may be wrong, or its events old
       const configEntries = [{ name: "message.timestamp.type", value: "LogAppendTime" }];
+      // what is kept goes by whole segments, and the newest never does
+      if (retentionMs !== undefined)
+        configEntries.push(
+          { name: "retention.ms", value: String(retentionMs) },
+          { name: "segment.ms", value: String(Math.ceil(retentionMs / 4)) },
+        );
       await admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }], waitForLeaders: true });
     } finally {
       await admin.disconnect().catch(() => undefined);

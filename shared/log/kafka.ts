@@ -146,7 +146,7 @@ export class KafkaLog implements Log {
 
   async #create(stream: LogStream): Promise<void> {
     try {
-      await this.#attempt(stream, () => this.#client.createTopic(stream.topic, stream.partitions));
+      await this.#attempt(stream, () => this.#client.createTopic(stream));
     } catch (error) {
       if (error instanceof TidemarkError) throw error;
       throw new TidemarkError(

@@ -15,6 +15,8 @@ export interface LogStream {
   readonly existing: boolean;
   /** Partitions to create; ignored when the stream exists already. */
   readonly partitions: number;
+  /** Of a stream that is made: for how long its records are needed, ms; absent: what the log does by itself. */
+  readonly retentionMs?: number;
 }
 
 /** What the log says about a stream at first contact; kept by the store as the stream's origin. */

@@ -13,6 +13,7 @@ import { ReadModels } from "../../serving/model/read-models.ts";
 import { SessionPool } from "../../serving/pool.ts";
 import type { AnswerFacts } from "../../serving/routes/route.ts";
 import { Queries, type QueryLimits, queryLimits } from "../../serving/sql/queries.ts";
+import { Requests } from "../../shared/ingest/requests.ts";
 import { Incidents, incidentsIn } from "../../shared/store/incidents.ts";
 import type { World } from "../pipeline/world.ts";
 
@@ -86,6 +87,7 @@ export async function openApi(
     say,
   );
   const feeds = new Feeds(world.store, follower, pool, versions, stop.signal, say);
+  const requests = new Requests(world.log, "test", world.store.scratch("requests"), stop.signal);
   const app = httpApi({
     store: world.store,
     log: world.log,
@@ -104,7 +106,7 @@ export async function openApi(
     waitMsMax,
     signal: stop.signal,
     say,
-    ingest: new Ingest(world.log, pool, stop.signal),
+    ingest: new Ingest(world.log, requests, pool, stop.signal),
     incidents: () => incidentsIn(world.store),
   });
   const close = async () => {
@@ -112,6 +114,7 @@ export async function openApi(
     app.server.closeAllConnections();
     await app.close();
     await queries.close();
+    await requests.close();
     await models?.close();
     pool.close();
     await follower.close();

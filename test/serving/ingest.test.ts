@@ -77,6 +77,7 @@ describe("POST /v1/streams/{stream}/events", () => {
     const append = world.log.append.bind(world.log);
     let failures = 0;
     world.log.append = async (...args) => {
+      if (args[0].name !== "events") return append(...args);
       failures++;
       // the answer is lost after the append, then the append itself
       if (failures === 1) await append(...args);
