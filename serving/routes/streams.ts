@@ -56,7 +56,7 @@ export function streamRoutes(app: FastifyInstance, options: HttpOptions): void {
           description: "none of the events can be taken, or the key is another body's",
           content: {
             "application/json": { schema: ingestedSchema },
-            "application/problem+json": { schema: { $ref: "problem#" } },
+            "application/problem+json": { schema: { $ref: "Problem#" } },
           },
         },
         ...problems(400, 401, 403, 404, 413, 415, 421, 429, 503),
