@@ -19,6 +19,7 @@ import type { SessionPool } from "./pool.ts";
 import { type Question, sqlOf } from "./query.ts";
 import { Reader } from "./reader.ts";
 import { rowsFrom } from "./rows.ts";
+import type { Asker } from "./waiting.ts";
 
 export function metaOf(served: Served, freshness: Freshness, now: number): Meta {
   return {
@@ -67,13 +68,14 @@ export interface Answering {
 
 /**
  * @param pairs the query string's parameters
- * @throws VIEW_UNKNOWN, USAGE, SERVE_VIEW_FAILED; what DuckDB has against the values is a USAGE too
+ * @throws VIEW_UNKNOWN, USAGE, SERVE_VIEW_FAILED, SERVE_BUSY; what DuckDB has against the values is a USAGE too
  */
 export async function answer(
   { store, follower, pool, freshness, models, health, now }: Answering,
   name: string,
   pairs: Iterable<readonly [string, string]>,
   format: Format,
+  asker: Asker,
 ): Promise<Answer> {
   const served = follower.pin();
   let session: Session | null = null;
@@ -102,7 +104,7 @@ export async function answer(
       return { meta, snapshot: snapshotName(served), body, abandon: () => undefined };
     }
     const reader = new Reader(letGo);
-    session = await pool.take(reader);
+    session = await pool.take(asker, reader);
     await session.inZone(served.manifest.definition.timezone);
     const lent = session;
     const body = await complained(session, view, question, async () => {

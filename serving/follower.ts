@@ -20,6 +20,8 @@ interface Complaint {
   readonly error: unknown;
 }
 
+/** Who may wait for a position at a time. */
+const waitingMax = 1000;
 /** How long a version that could not be loaded is left alone. */
 const retryMs = 5000;
 /** How often it looks whether a version was published that can't be read. */
@@ -172,12 +174,14 @@ export class Follower {
     return this.manifest.origin;
   }
 
-  /** Resolves when what is served covers `position`; false when `timeoutMs` passed before, or the signal aborted. */
+  /** Resolves when what is served covers `position`; false when `timeoutMs` passed before, or the signal aborted. @throws SERVE_BUSY */
   async covers(position: Position, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     const until = performance.now() + timeoutMs;
     while (!covers(this.position, position)) {
       const left = until - performance.now();
       if (left <= 0 || signal?.aborted) return false;
+      if (this.#waiting.size >= waitingMax)
+        throw new TidemarkError("SERVE_BUSY", `${waitingMax} wait for a position already`, "try again later");
       await new Promise<void>((resolve) => {
         const timer = setTimeout(done, left);
         const waiting = this.#waiting;

@@ -6,18 +6,14 @@ import { aroundFailing, failingError, isOfValues } from "../shared/health/failin
 import { columnsIn, condition, type Filter } from "./filters.ts";
 import { jsonRow } from "./json.ts";
 import type { ServedView } from "./loaded.ts";
-import { type Column, type FewRows, fewRows } from "./rows.ts";
+import { type Column, rowsFrom } from "./rows.ts";
 
 type Row = readonly DuckDBValue[];
 
-export interface GroupRows {
-  /** JSON of the keys → JSON of the row, of those that the filters let through. */
-  readonly rows: ReadonlyMap<string, string>;
-  /** JSON of the keys of groups that have no such row. */
-  readonly none: readonly string[];
-  /** JSON of the keys of groups that the view's SQL has no value for. */
-  readonly failing: readonly string[];
-}
+/**
+ * JSON of a group's keys, and of its row; null: it has none that the filters let through; undefined: the view's SQL has no value for it.
+ */
+export type GroupRow = readonly [key: string, row: string | null | undefined];
 
 /** More groups without a value are not gone around one by one. */
 const failingMax = 20;
@@ -54,53 +50,68 @@ export function keyWriter(
 }
 
 /**
- * The rows of some groups, merged from both layers.
+ * The rows of some groups, merged from both layers, some at a time: nobody knows how many there are.
  * @param touched a SELECT of the groups' keys (`1 AS one` for a view without), each once
  */
-export async function rowsOfGroups(
+export async function* rowsOfGroups(
   session: Session,
   { definition: view, base, delta, upto }: ServedView,
   touched: string,
   filters: readonly Filter[] = [],
-): Promise<GroupRows> {
+): AsyncGenerator<readonly GroupRow[]> {
   const keys = groupKeys(view);
   const same = keys.map((key) => `own.${key} IS NOT DISTINCT FROM touched.${key}`).join(" AND ") || "true";
   const own = (table: string) => `SELECT ${partialColumns(view)} FROM ${table} AS own SEMI JOIN touched ON ${same}`;
   const partials = `${own(base)} UNION ALL ${own(delta)} WHERE own.__stretch < ${upto}`;
-  const read = (rows: string, which: readonly Filter[]) => {
+  const read = async (rows: string, which: readonly Filter[]) => {
     const params: Param[] = [];
     const conditions = which.map((filter) => `(${condition(view, filter, ({ name }) => quoteName(name), params)})`);
     const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
     const text = `WITH touched AS MATERIALIZED (${touched}) SELECT * FROM (${rows})${where}`;
-    return fewRows(session, text, params);
+    return rowsFrom(session, text, params);
   };
   const columns = keyColumns(view);
   // what a filter on keys leaves out was never there
   const isKey = (name: string) => columns.some((column) => column.name === name);
   const onKeys = filters.filter((filter) => columnsIn(filter).every(isKey));
   const list = columns.map((column) => `CAST(${column.key} AS ${column.type}) AS ${quoteName(column.name)}`);
-  const keysIn = async (from: string) => {
-    if (view.global) return [];
-    const groups = await read(`SELECT ${list.join(", ")} FROM ${from}`, onKeys);
-    return groups.rows.map((row) => jsonRow(groups.columns, row));
+  const told = new Set<string>();
+  const fresh = (rows: readonly GroupRow[]) => {
+    const some = rows.filter(([key]) => !told.has(key));
+    for (const [key] of some) told.add(key);
+    return some;
   };
-  const given = (found: FewRows, all: readonly string[], failing: readonly string[]): GroupRows => {
-    const keyOf = keyWriter(view, columns, found.columns);
-    const rows = new Map(found.rows.map((row) => [keyOf(row), jsonRow(found.columns, row)]));
-    if (view.global) return { rows, none: rows.size === 0 ? ["{}"] : [], failing };
-    const none = all.filter((key) => !rows.has(key) && !failing.includes(key));
-    return { rows, none, failing };
+  const rowsIn = async function* (from: string): AsyncGenerator<readonly GroupRow[]> {
+    const merged = await read(rowsOf(view, from), filters);
+    const keyOf = keyWriter(view, columns, merged.columns);
+    for await (const chunk of merged.chunks)
+      yield fresh(chunk.getRows().map((row): GroupRow => [flat(keyOf(row)), flat(jsonRow(merged.columns, row))]));
+  };
+  const keysIn = async function* (from: string, row: null | undefined): AsyncGenerator<readonly GroupRow[]> {
+    if (view.global) return;
+    const groups = await read(`SELECT ${list.join(", ")} FROM ${from}`, onKeys);
+    for await (const chunk of groups.chunks)
+      yield fresh(chunk.getRows().map((key): GroupRow => [flat(jsonRow(groups.columns, key)), row]));
   };
   try {
-    return given(await read(rowsOf(view, partials), filters), await keysIn("touched"), []);
+    yield* rowsIn(partials);
   } catch (error) {
     if (!isOfValues(error)) throw error;
-    const all = await keysIn("touched");
     const own = `WITH touched AS MATERIALIZED (${touched}) ${partials}`;
-    return aroundFailing(session, view, own, [], failingMax, async (well, failing) => {
+    yield await aroundFailing(session, view, own, [], failingMax, async (well, failing) => {
       if (failing.groups.length === 0) throw error;
       if (well === null) throw failingError(view.name, failing);
-      return given(await read(rowsOf(view, well), filters), all, await keysIn(`(${failing.keys})`));
+      const found: GroupRow[] = [];
+      for await (const rows of keysIn(`(${failing.keys})`, undefined)) found.push(...rows);
+      for await (const rows of rowsIn(well)) found.push(...rows);
+      return found;
     });
   }
+  yield* keysIn("touched", null);
+  if (view.global && told.size === 0) yield [["{}", null]];
+}
+
+/** A text that was put together keeps its parts, many times as large as it is, until they are made one. */
+function flat(text: string): string {
+  return Buffer.from(text).toString();
 }

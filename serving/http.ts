@@ -3,7 +3,7 @@ import compress from "@fastify/compress";
 import cors from "@fastify/cors";
 import rateLimit from "@fastify/rate-limit";
 import swagger from "@fastify/swagger";
-import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { guard } from "./access/guard.ts";
 import { digests, digestsOfPacked } from "./digests.ts";
@@ -23,6 +23,17 @@ import { viewRoutes } from "./routes/views.ts";
 const packedFrom = 1024;
 const packed =
   /^(application\/(json|x-ndjson|problem\+json|vnd\.apache\.arrow\.stream)|text\/(csv|html|plain|css|javascript))/;
+
+/** Requests that a connection may send ahead of their answers; beyond four times as many it is not one to be answered. */
+const aheadMax = 16;
+
+function tooFarAhead({ raw: { socket } }: FastifyRequest, reply: FastifyReply, ahead: number): FastifyReply {
+  if (ahead > 4 * aheadMax || socket.destroyed) {
+    socket.destroy();
+    return reply.hijack();
+  }
+  return refuse(reply, problem(503, "SERVE_BUSY", `${aheadMax} requests of this connection wait already`));
+}
 
 /** The API, not listening yet: tests call it without a socket. */
 export function httpApi(options: HttpOptions): FastifyInstance {
@@ -73,7 +84,8 @@ export function httpApi(options: HttpOptions): FastifyInstance {
   );
   const endings = new Endings();
   app.addHook("onRequest", async (request, reply) => {
-    endings.note(request.raw.socket, reply.raw);
+    const ahead = endings.note(request.raw.socket, reply.raw);
+    if (ahead > aheadMax) return tooFarAhead(request, reply, ahead);
     reply.headers(everyAnswer);
     const traceparent = traceOf(request);
     if (traceparent) reply.header("traceparent", traceparent);

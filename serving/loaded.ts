@@ -13,11 +13,20 @@ import { checkChain, newestHead } from "../shared/store/versions.ts";
 
 /** More appended stretches than this are combined into one, in memory. */
 const stretchesMax = 48;
+/** The newest stay as they are: whoever follows them goes on from where it stands. */
+const stretchesKept = 8;
 
 /** A table that goes when nobody names it any more. */
 interface Table {
   readonly name: string;
   users: number;
+}
+
+/** A view's delta; see ServedView. */
+interface Delta {
+  readonly table: Table;
+  readonly upto: number;
+  readonly mergedUpto: number;
 }
 
 interface ShardState {
@@ -30,8 +39,10 @@ export interface ServedView {
   readonly definition: ViewDefinition;
   readonly base: string;
   readonly delta: string;
-  /** Delta rows with `__stretch` below this belong to the snapshot. */
+  /** Delta rows with `__stretch` below this belong to the snapshot: one more than the last stretch that touched the view. */
   readonly upto: number;
+  /** Whoever knows the delta's rows up to a stretch below this can't tell what came to them since. */
+  readonly mergedUpto: number;
   readonly failed: ViewFailure | null;
   /** Why its version's file can't be read; null: it was. */
   readonly damaged: string | null;
@@ -64,7 +75,7 @@ export class Loaded {
   readonly #store: Store;
   readonly #session: Session;
   #bases = new Map<string, Table>();
-  #deltas = new Map<string, Table>();
+  #deltas = new Map<string, Delta>();
   /** Views whose file of the version can't be read, and why. */
   readonly damaged = new Map<string, TidemarkError>();
   #shards = new Map<number, ShardState>();
@@ -179,7 +190,8 @@ export class Loaded {
       if (!base || !delta) return [];
       const failed = failureOf({ manifest, heads, position }, name);
       const damaged = this.damaged.get(name)?.message ?? null;
-      return [[name, { definition, base: base.name, delta: delta.name, upto: this.#stretch, failed, damaged }]];
+      const { table, upto, mergedUpto } = delta;
+      return [[name, { definition, base: base.name, delta: table.name, upto, mergedUpto, failed, damaged }]];
     });
     const entries = heads.flatMap((head) => head.entries);
     return {
@@ -191,21 +203,26 @@ export class Loaded {
       latest: entries.reduce((latest, entry) => Math.max(latest, entry.latest), 0),
       counts: sumCounts([manifest, ...entries]),
       events: { batch: manifest.events, speed: entries.reduce((sum, entry) => sum + entry.events, 0) },
-      used: [...this.#bases.values(), ...this.#deltas.values()],
+      used: this.#tables,
     };
   }
 
   /** Gives the tables up; they, and then the session, go with their last reader. */
   close(): void {
     this.#closed = true;
-    for (const table of [...this.#bases.values(), ...this.#deltas.values()]) this.#drop(table);
+    for (const table of this.#tables) this.#drop(table);
     if (this.#living === 0) this.#session.close();
+  }
+
+  get #tables(): Table[] {
+    return [...this.#bases.values(), ...[...this.#deltas.values()].map(({ table }) => table)];
   }
 
   /** A reader that pins between two statements sees none of it: the stretch counts only once everything is in. */
   async #append(head: Head, entries: readonly Entry[]): Promise<void> {
-    await this.#insert(this.#deltas, entries, this.#stretch);
+    const touched = await this.#insert(this.#deltas, entries, this.#stretch);
     this.#stretch++;
+    for (const view of touched) this.#deltas.set(view, { ...this.#deltas.get(view)!, upto: this.#stretch });
     this.#snapshot = null;
     this.#appended += entries.length;
     this.#commit(head);
@@ -214,11 +231,12 @@ export class Loaded {
   /** Entries don't start where we stand (compacted meanwhile, or told again): the deltas of all shards are read anew. */
   async #reload(found: readonly Head[]): Promise<void> {
     const others = [...this.#heads.values()].filter((head) => !found.some((each) => each.shard === head.shard));
+    this.#stretch++;
     const fresh = await this.#newDeltas();
     try {
       for (const head of [...others, ...found]) await this.#insert(fresh, head.entries, 0);
     } catch (error) {
-      for (const table of fresh.values()) this.#drop(table);
+      for (const { table } of fresh.values()) this.#drop(table);
       throw error;
     }
     this.#swapDeltas(fresh);
@@ -231,48 +249,65 @@ export class Loaded {
     this.#snapshot = null;
   }
 
-  async #insert(deltas: ReadonlyMap<string, Table>, entries: readonly Entry[], stretch: number): Promise<void> {
+  /** @returns the views that the entries touch */
+  async #insert(deltas: ReadonlyMap<string, Delta>, entries: readonly Entry[], stretch: number): Promise<string[]> {
     const views = this.manifest.definition.views.map((view) => ({ view, files: entryFiles(entries, view.name) }));
     for (const { files } of views) for (const file of files) await this.#store.check(file);
     await this.#session.transaction(async () => {
       for (const { view, files } of views) {
         if (files.length === 0) continue;
         await this.#session.run(
-          `INSERT INTO ${deltas.get(view.name)!.name} SELECT *, ${stretch} FROM (${partialsIn(this.#store, view, files)})`,
+          `INSERT INTO ${deltas.get(view.name)!.table.name} SELECT *, ${stretch} FROM (${partialsIn(this.#store, view, files)})`,
         );
       }
     });
+    return views.filter(({ files }) => files.length > 0).map(({ view }) => view.name);
   }
 
-  async #newDeltas(): Promise<Map<string, Table>> {
-    const fresh = new Map<string, Table>();
+  async #newDeltas(): Promise<Map<string, Delta>> {
+    const fresh = new Map<string, Delta>();
+    const [upto, mergedUpto] = [this.#stretch, this.#stretch];
     for (const view of this.manifest.definition.views) {
-      fresh.set(view.name, await this.#create("delta", `SELECT *, 0::INTEGER AS __stretch FROM (${noPartials(view)})`));
+      const table = await this.#create("delta", `SELECT *, 0::INTEGER AS __stretch FROM (${noPartials(view)})`);
+      fresh.set(view.name, { table, upto, mergedUpto });
     }
     return fresh;
   }
 
-  #swapDeltas(fresh: Map<string, Table>): void {
-    for (const table of this.#deltas.values()) this.#drop(table);
+  #swapDeltas(fresh: Map<string, Delta>): void {
+    for (const [view, { table }] of this.#deltas) if (fresh.get(view)?.table !== table) this.#drop(table);
     this.#deltas = fresh;
     this.#appended = 0;
     this.#snapshot = null;
   }
 
-  /** Combines the appended stretches, so that a query merges few rows. */
+  /** Combines the older stretches, so that a query merges few rows. */
   async #combine(): Promise<void> {
-    const fresh = new Map<string, Table>();
+    const fresh = new Map<string, Delta>();
+    const older = this.#stretch - stretchesKept;
     for (const view of this.manifest.definition.views) {
-      const rows = `SELECT ${partialColumns(view)} FROM ${this.#deltas.get(view.name)!.name}`;
+      const before = this.#deltas.get(view.name)!;
+      const { table, upto, mergedUpto } = before;
+      const some = `SELECT 1 FROM ${table.name} WHERE __stretch > 0 AND __stretch < ${older} LIMIT 1`;
+      if (upto === mergedUpto || (await this.#session.value(some)) === null) {
+        fresh.set(view.name, before);
+        continue;
+      }
+      const columns = partialColumns(view);
+      const rows = (where: string) => `SELECT ${columns} FROM ${table.name} WHERE ${where}`;
       const order = view.keys.length > 0 ? ` ORDER BY ${view.keys.map((key) => key.name).join(", ")}` : "";
-      const table = (select: string) =>
+      const make = (select: string) =>
         this.#create("delta", `SELECT *, 0::INTEGER AS __stretch FROM (${select})${order}`);
-      const combined = table(combineOf(view, rows)).catch((error: unknown) => {
+      const own = rows(`__stretch < ${older}`);
+      const next = await make(combineOf(view, own)).catch((error: unknown) => {
         // whoever asks for such a group is told; the other views go on
         if (!isOfValues(error)) throw error;
-        return table(rows);
+        return make(own);
       });
-      fresh.set(view.name, await combined);
+      fresh.set(view.name, { table: next, upto, mergedUpto: Math.min(upto, older) });
+      await this.#session.run(
+        `INSERT INTO ${next.name} SELECT ${columns}, __stretch FROM ${table.name} WHERE __stretch >= ${older}`,
+      );
     }
     this.#swapDeltas(fresh);
   }

@@ -1,18 +1,25 @@
 import type { Duck, Session } from "../shared/duckdb/duck.ts";
 import type { Reader } from "./reader.ts";
+import { type Asker, Waiting } from "./waiting.ts";
+
+/** Questions that wait for a session. */
+const waitingMax = 256;
+/** Of one client. */
+const clientMax = 128;
+const waitMsMax = 10_000;
 
 /** So long, all in all, a reader may let others wait for its session. */
 const patienceMs = 30_000;
 
 /**
  * A few sessions, each lent to one query at a time: statements of one session run one after the other. Whoever reads slowly may do so as long as
- * nobody else wants the session.
+ * nobody else wants the session; questions wait for so long, and so many of them.
  */
 export class SessionPool {
   readonly #all: readonly Session[];
   readonly #free: Session[];
   readonly #patienceMs: number;
-  readonly #waiting: { readonly since: number; readonly go: (session: Session) => void }[] = [];
+  readonly #waiting = new Waiting<Session>({ max: waitingMax, clientMax, msMax: waitMsMax, what: "questions" });
   readonly #readers = new Map<Session, Reader>();
   #watch: NodeJS.Timeout | null = null;
 
@@ -28,16 +35,19 @@ export class SessionPool {
     return new SessionPool(sessions, patience);
   }
 
-  /** @param reader of what the session is taken for, if its rows go to someone who may be slow; who gives it up gives the session back */
-  async take(reader: Reader | null = null): Promise<Session> {
-    const session = this.#free.pop() ?? (await this.#turn());
+  /**
+   * @param reader of what the session is taken for, if its rows go to someone who may be slow; who gives it up gives the session back
+   * @throws SERVE_BUSY; why the asker is gone
+   */
+  async take(asker: Asker, reader: Reader | null = null): Promise<Session> {
+    const session = this.#free.pop() ?? (await this.#turn(asker));
     if (reader) this.#readers.set(session, reader);
     return session;
   }
 
   giveBack(session: Session): void {
     this.#readers.delete(session);
-    const next = this.#waiting.shift();
+    const next = this.#waiting.next();
     if (next) next.go(session);
     else this.#free.push(session);
   }
@@ -52,15 +62,14 @@ export class SessionPool {
     for (const session of this.#all) session.close();
   }
 
-  #turn(): Promise<Session> {
+  #turn(asker: Asker): Promise<Session> {
     this.#watch ??= setInterval(() => this.#hurry(), this.#hurryMs).unref();
-    return new Promise((go) => this.#waiting.push({ since: performance.now(), go }));
+    return this.#waiting.wait(asker);
   }
 
   #hurry(): void {
-    const [first] = this.#waiting;
-    if (!first) this.#rest();
-    else if (performance.now() - first.since >= this.#hurryMs) this.#giveSlowestUp();
+    if (this.#waiting.count === 0) this.#rest();
+    else if (this.#waiting.longestMs >= this.#hurryMs) this.#giveSlowestUp();
   }
 
   #giveSlowestUp(): void {

@@ -3,7 +3,6 @@ import { randomUUID } from "node:crypto";
 import { Decoder } from "../../shared/decode/decode.ts";
 import { Shapes } from "../../shared/decode/shape.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
-import { TidemarkError } from "../../shared/errors.ts";
 import { decoderOf } from "../../shared/history/segments.ts";
 import { appendPatiently } from "../../shared/ingest/append.ts";
 import { keyOf, quickKeyOf } from "../../shared/ingest/event-key.ts";
@@ -15,6 +14,7 @@ import { formatPosition, positionOf } from "../../shared/position.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import type { SessionPool } from "../pool.ts";
 import { Refusal } from "../problem.ts";
+import type { Asker } from "../waiting.ts";
 import type { Incoming } from "./bodies.ts";
 
 /** How long the log may fail before a client hears of it. Its client may then try the same request again. */
@@ -64,14 +64,13 @@ export class Ingest {
 
   /**
    * @param request sent again under its id, its events count once, whatever of them could be taken the first time. An event's own id goes before it
-   * @param gone aborts when nobody waits for the answer any more
-   * @throws INGEST_BUSY; LOG_APPEND, LOG_UNREACHABLE; Refusal where the id is another body's; what `read` throws
+   * @throws SERVE_BUSY; LOG_APPEND, LOG_UNREACHABLE; Refusal where the id is another body's; what `read` throws
    */
   async take(
     stream: StreamDefinition,
     read: () => readonly Incoming[],
     request: KeyedRequest | null,
-    gone: AbortSignal,
+    asker: Asker,
   ): Promise<Ingested> {
     const incoming = read();
     const unreadable = incoming.flatMap((each, index) => ("reason" in each ? [{ index, reason: each.reason }] : []));
@@ -79,7 +78,7 @@ export class Ingest {
     const records = events.map(({ value }, offset) => ({ offset, timestamp: 0, key: null, value }));
     const batch = new ArrayBatch(0, 0, events.length, records);
     const proved = stream.upcast === null && this.#shapesOf(stream).prove(batch);
-    const refused = proved ? [] : await this.#refusals(stream, batch, events, gone);
+    const refused = proved ? [] : await this.#refusals(stream, batch, events, asker);
     const reasons = new Set(refused.map(({ index }) => index));
     const good = events.filter(({ index }) => !reasons.has(index));
     const keyOfEvent = proved ? quickKeyOf : keyOf;
@@ -106,13 +105,11 @@ export class Ingest {
     stream: StreamDefinition,
     batch: ArrayBatch,
     events: readonly Placed[],
-    gone: AbortSignal,
+    asker: Asker,
   ): Promise<Ingested["refused"]> {
     if (events.length === 0) return [];
-    const session = await this.#pool.take();
+    const session = await this.#pool.take(asker);
     try {
-      // it waited too long for its turn: work for nobody would make the others wait, too
-      if (gone.aborted) throw new TidemarkError("INGEST_BUSY", "the client has gone", "send it again");
       const decoded = await new Decoder(session, stream).decode([batch]);
       await decoded.drop();
       return decoded.dead.map(({ offset, reason }) => ({ index: events[offset]!.index, reason }));

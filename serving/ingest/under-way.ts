@@ -1,6 +1,7 @@
 /** Bytes of events that have come in and are not in the log yet: so many at most, or memory would be the clients' to fill. */
 import { finished, Transform } from "node:stream";
 import { TidemarkError } from "../../shared/errors.ts";
+import { type Asker, Waiting } from "../waiting.ts";
 
 /** From here on a request is told to wait before its body is read: its client may send it again on the same connection. */
 const admittedMax = 32 << 20;
@@ -8,6 +9,11 @@ const admittedMax = 32 << 20;
 const bytesMax = 128 << 20;
 /** Of bodies that are taken apart at a time: in pieces they are several times as large. */
 const workedOnMax = 8 << 20;
+/** What a request takes beside its body. */
+const requestBytes = 16 << 10;
+/** So many and so long at most wait for their turn. */
+const waitingMax = 2000;
+const waitMsMax = 15_000;
 
 interface Counted {
   readonly body: Transform;
@@ -17,7 +23,7 @@ interface Counted {
 export class UnderWay {
   #bytes = 0;
   #workedOn = 0;
-  readonly #waiting: { readonly bytes: number; readonly go: () => void }[] = [];
+  readonly #waiting = new Waiting<void>({ max: waitingMax, msMax: waitMsMax, what: "requests with events" });
 
   /** @throws INGEST_BUSY */
   admit(): void {
@@ -29,7 +35,8 @@ export class UnderWay {
    * @returns the body, and what is owed once its request is over: it may have been left unread
    */
   body(payload: NodeJS.ReadableStream & { receivedEncodedLength?: number }): Counted {
-    let bytes = 0;
+    let bytes = requestBytes;
+    this.#bytes += bytes;
     const counted = new Transform({
       transform: (chunk: Buffer, _encoding, next) => {
         if (this.#bytes + chunk.length > bytesMax) return next(busy());
@@ -56,27 +63,29 @@ export class UnderWay {
     return { body: counted, letGo };
   }
 
-  /** Counts a body that is in until `work` is done, which begins when it is its turn. */
-  async during<T>(bytes: number, work: () => Promise<T>): Promise<T> {
-    this.#bytes += bytes;
-    await new Promise<void>((go) => {
-      this.#waiting.push({ bytes, go });
-      this.#begin();
-    });
+  /** Counts a body that is in until `work` is done, which begins when it is its turn. @throws SERVE_BUSY; why the asker is gone */
+  async during<T>(asker: Asker, bytes: number, work: () => Promise<T>): Promise<T> {
+    const counted = bytes + requestBytes;
+    this.#bytes += counted;
     try {
-      return await work();
-    } finally {
-      this.#bytes -= bytes;
-      this.#workedOn -= bytes;
+      const turn = this.#waiting.wait(asker, bytes);
       this.#begin();
+      await turn;
+      try {
+        return await work();
+      } finally {
+        this.#workedOn -= bytes;
+        this.#begin();
+      }
+    } finally {
+      this.#bytes -= counted;
     }
   }
 
   #begin(): void {
-    for (let [next] = this.#waiting; next; [next] = this.#waiting) {
-      if (this.#workedOn > 0 && this.#workedOn + next.bytes > workedOnMax) return;
-      this.#workedOn += next.bytes;
-      this.#waiting.shift();
+    for (let next = this.#waiting.next(); next; next = this.#waiting.next()) {
+      if (this.#workedOn > 0 && this.#workedOn + next.size > workedOnMax) return;
+      this.#workedOn += next.size;
       next.go();
     }
   }

@@ -1,13 +1,23 @@
 /** Which rows of a view changed between two positions: the groups that the entries in between touch, as they are now. */
+import type { ViewDefinition } from "../../shared/definition.ts";
 import { quoteText, type Session } from "../../shared/duckdb/duck.ts";
 import { covers, type Position } from "../../shared/position.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { Filter } from "../filters.ts";
-import { type GroupRows, groupKeys, rowsOfGroups } from "../groups.ts";
+import { groupKeys, keyColumns, rowsOfGroups } from "../groups.ts";
 import type { Served } from "../loaded.ts";
 
-/** More changed groups than this are not told one by one. */
-const groupsMax = 10_000;
+/** Of what is told at once: more had better be read as rows of the view. */
+const bytesMax = 4 << 20;
+
+export interface Changes {
+  /** JSON of rows. */
+  readonly rows: readonly string[];
+  /** JSON of the keys of groups that have none any more. */
+  readonly removed: readonly string[];
+  /** The same of groups that the view's SQL has no value for. */
+  readonly failing: readonly string[];
+}
 
 /**
  * @param since what has been told up to
@@ -22,16 +32,33 @@ export async function changedRows(
   name: string,
   since: Position,
   filters: readonly Filter[],
-): Promise<GroupRows | null> {
+): Promise<Changes | null> {
   if (!covers(since, served.manifest.cut)) return null;
   const view = served.views.get(name)!;
   const entries = served.heads.flatMap((head) => head.entries).filter((entry) => !covers(since, entry.upto));
   const files = entries.flatMap((entry) => entry.views[name]?.file ?? []);
-  if (files.length === 0) return { rows: new Map(), none: [], failing: [] };
+  const [rows, removed, failing]: [string[], string[], string[]] = [[], [], []];
+  if (files.length === 0) return { rows, removed, failing };
   for (const file of files) await store.check(file);
   const keys = groupKeys(view.definition).join(", ") || "1 AS one";
   const paths = files.map((file) => quoteText(store.path(file.name)));
   const touched = `SELECT DISTINCT ${keys} FROM read_parquet([${paths.join(", ")}])`;
-  if (Number(await session.value(`SELECT count(*) FROM (${touched})`)) > groupsMax) return null;
-  return rowsOfGroups(session, view, touched, filters);
+  // before all of them are merged; a filter may let few through
+  const groups = Number(await session.value(`SELECT count(*) FROM (${touched})`));
+  if (filters.length === 0 && groups * leastBytes(view.definition) > bytesMax) return null;
+  let bytes = 0;
+  for await (const some of rowsOfGroups(session, view, touched, filters)) {
+    for (const [key, row] of some) {
+      bytes += (row ?? key).length;
+      if (typeof row === "string") rows.push(row);
+      else (row === null ? removed : failing).push(key);
+    }
+    if (bytes > bytesMax) return null;
+  }
+  return { rows, removed, failing };
+}
+
+/** Of a row's JSON, or of its keys'. */
+function leastBytes(view: ViewDefinition): number {
+  return keyColumns(view).reduce((sum, { name }) => sum + name.length + 4, 2);
 }

@@ -10,20 +10,21 @@ import { hasKnownRows } from "../groups.ts";
 import type { KeptVersions } from "../kept-versions.ts";
 import type { Served } from "../loaded.ts";
 import type { SessionPool } from "../pool.ts";
+import type { Asker } from "../waiting.ts";
 import { changedRows } from "./changed-rows.ts";
 
 /** One server-sent event. */
 export interface Told {
   readonly event: "rows" | "reset";
   readonly position: Position;
-  /** JSON. */
-  readonly data: string;
+  /** As it is sent: the same bytes for all. */
+  readonly bytes: Buffer;
   /** No row has changed: only the position has moved. */
   readonly empty: boolean;
 }
 
 export interface Listener {
-  /** @returns false where it can't keep up: it is told no more */
+  /** @returns false where it can't keep up, and has been let go: it is told no more */
   tell(told: Told): boolean;
   end(): void;
 }
@@ -71,6 +72,8 @@ export class Feeds {
   readonly #feeds = new Map<string, Feed>();
   #looking = false;
   readonly #signal: AbortSignal;
+  /** All who listen, as one. */
+  readonly #asker: Asker;
 
   constructor(
     store: Store,
@@ -85,6 +88,7 @@ export class Feeds {
     this.#pool = pool;
     this.#versions = versions;
     this.#signal = signal;
+    this.#asker = { client: "changes", line: this, gone: signal };
     this.#say = say;
     signal.addEventListener("abort", () => this.#endAll(), { once: true });
   }
@@ -96,8 +100,9 @@ export class Feeds {
   /**
    * Tells a listener what changes from now on; before that, what has changed since the position it names, or that it has to read anew.
    * @returns lets go of it
+   * @throws SERVE_BUSY
    */
-  async listen(asked: Asked, since: Position | null, listener: Listener): Promise<() => void> {
+  async listen(asked: Asked, since: Position | null, listener: Listener, asker: Asker): Promise<() => void> {
     const feed = await this.#feed(asked);
     const leave = () => {
       feed.listeners.delete(listener);
@@ -108,7 +113,7 @@ export class Feeds {
     try {
       // until it stands where the others do, or further: what they are told next is the next for it, too
       for (let at = since; !this.#signal.aborted; ) {
-        const told = await this.#catchUp(feed, at);
+        const told = await this.#catchUp(feed, at, asker);
         if (!told.empty && !listener.tell(told)) return leave;
         at = told.position;
         if (!covers(at, feed.at)) continue;
@@ -151,11 +156,12 @@ export class Feeds {
   }
 
   /** What a listener that stands at `since` has to know to stand where the answers do. */
-  async #catchUp(feed: Feed, since: Position | null): Promise<Told> {
+  async #catchUp(feed: Feed, since: Position | null, asker: Asker): Promise<Told> {
     if (!since || !covers(since, feed.knownFrom)) return reset(this.#follower.position);
     try {
-      return await this.#changes(feed, since);
-    } catch {
+      return await this.#changes(feed, since, asker);
+    } catch (error) {
+      if (asker.gone.aborted || isCode(error, "SERVE_BUSY")) throw error;
       // a file that is damaged or was compacted away: what is read anew is as good
       return reset(this.#follower.position);
     }
@@ -186,7 +192,7 @@ export class Feeds {
       } else {
         feed.telling = now;
         if (equals(feed.at, position)) return;
-        told = await this.#changes(feed, feed.at);
+        told = await this.#changes(feed, feed.at, this.#asker);
       }
       feed.complaint = "";
     } catch (error) {
@@ -205,16 +211,14 @@ export class Feeds {
       // it came upon this by what it had missed
       if (told.event === "rows" && covers(at, told.position)) continue;
       feed.listeners.set(listener, told.position);
-      if (listener.tell(told)) continue;
-      feed.listeners.delete(listener);
-      listener.end();
+      if (!listener.tell(told)) feed.listeners.delete(listener);
     }
   }
 
-  /** @throws STORE_MISSING, STORE_CORRUPT */
-  async #changes(feed: Feed, since: Position): Promise<Told> {
+  /** @throws STORE_MISSING, STORE_CORRUPT, SERVE_BUSY */
+  async #changes(feed: Feed, since: Position, asker: Asker): Promise<Told> {
     const { view, filters } = feed.asked;
-    const session = await this.#pool.take();
+    const session = await this.#pool.take(asker);
     const served = this.#follower.pin();
     try {
       const { position } = served;
@@ -226,14 +230,13 @@ export class Feeds {
       await session.inZone(served.manifest.definition.timezone);
       const changes = await changedRows(this.#store, session, served, view, since, filters);
       if (!changes) return reset(position);
-      const rows = [...changes.rows.values()];
-      const removed = changes.none;
+      const { rows, removed } = changes;
       const place = `"position":${JSON.stringify(formatPosition(position))},"version":${served.manifest.number}`;
       // whoever may not see every group is not told which of them fail
       const failing = known.definition.rollUp?.having ? [] : changes.failing;
       const failed = failing.length > 0 ? `,"failed":[${failing.join(",")}]` : "";
       const data = `{${place},"rows":[${rows.join(",")}],"removed":[${removed.join(",")}]${failed}}`;
-      return { event: "rows", position, data, empty: rows.length + removed.length + failing.length === 0 };
+      return { ...toldAs("rows", position, data), empty: rows.length + removed.length + failing.length === 0 };
     } finally {
       this.#pool.giveBack(session);
       served.release();
@@ -248,7 +251,11 @@ export class Feeds {
 
 function reset(position: Position): Told {
   const data = JSON.stringify({ position: formatPosition(position) });
-  return { event: "reset", position, data, empty: false };
+  return { ...toldAs("reset", position, data), empty: false };
+}
+
+function toldAs<E extends Told["event"]>(event: E, position: Position, data: string) {
+  return { event, position, bytes: Buffer.from(`id: ${formatPosition(position)}\nevent: ${event}\ndata: ${data}\n\n`) };
 }
 
 /** True where rows of the one go on with rows of the other: the same telling, or a version that was proved to be equal at its cut. */

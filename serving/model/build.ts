@@ -16,11 +16,12 @@ export interface BuildOrder {
   readonly timezone: string;
   readonly memoryLimit: string;
   readonly tempDir: string;
+  /** Of the file that the rows go to. */
+  readonly path: string;
+  /** Each with its number in the file: its place here. */
   readonly views: readonly {
     readonly definition: ViewDefinition;
     readonly files: readonly (FileRef & { readonly path: string })[];
-    /** Where its model goes. */
-    readonly path: string;
   }[];
 }
 
@@ -41,30 +42,33 @@ const duck = await Duck.open({
   threads: 1,
   timezone: order.timezone,
 });
-for (const view of order.views) {
-  const failure = await build(view).then(
+const model = new ModelFile(order.path, { readOnly: false });
+for (const [number, view] of order.views.entries()) {
+  const failure = await build(number, view).then(
     () => null,
     (error: unknown) => messageOf(error),
   );
   process.send!({ view: view.definition.name, failure } satisfies BuildReport);
 }
+await model.close();
 duck.close();
 process.disconnect();
 
-async function build({ definition, files, path }: BuildOrder["views"][number]): Promise<void> {
+async function build(number: number, { definition, files }: BuildOrder["views"][number]): Promise<void> {
   for (const file of files) await checkFile(file.path, file);
   const paths = files.map((file) => quoteText(file.path)).join(", ");
   const partials =
     files.length === 0 ? noPartials(definition) : `SELECT ${partialColumns(definition)} FROM read_parquet([${paths}])`;
   const session = await duck.session();
-  const model = new ModelFile(path, { readOnly: false });
   try {
     const { columns, chunks } = await rowsFrom(session, rowsOf(definition, partials), []);
     const keyOf = keyWriter(definition, keyColumns(definition), columns);
     for await (const chunk of chunks)
-      model.put(chunk.getRows().map((row) => [keyOf(row), jsonRow(columns, row)] as const));
+      model.put(
+        number,
+        chunk.getRows().map((row) => [keyOf(row), jsonRow(columns, row)] as const),
+      );
   } finally {
-    await model.close();
     session.close();
   }
 }

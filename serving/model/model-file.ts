@@ -1,7 +1,7 @@
-/** A read model's file: a row's JSON by its key's JSON, in LMDB. It is derived, and gone with its process. */
+/** A version's read models: a row's JSON by its view and its key's JSON, all in one LMDB file. It is derived, and gone with its process. */
 import { createHash } from "node:crypto";
 import type { Database, RootDatabase } from "lmdb";
-import { openLmdb } from "../../shared/lmdb.ts";
+import { firstMapBytes, openLmdb } from "../../shared/lmdb.ts";
 
 /** LMDB takes keys up to 1978 bytes; longer ones are known by their hash. */
 const keyBytesMax = 500;
@@ -11,18 +11,18 @@ export class ModelFile {
   readonly #rows: Database<string, string>;
 
   constructor(path: string, options: { readonly readOnly: boolean }) {
-    this.#env = openLmdb({ path, mapSize: 2 ** 40, noSync: true, noMetaSync: true, maxDbs: 1, ...options });
+    this.#env = openLmdb({ path, mapSize: firstMapBytes, noSync: true, noMetaSync: true, maxDbs: 1, ...options });
     this.#rows = this.#env.openDB({ name: "rows", encoding: "string", cache: false });
   }
 
-  /** Undefined: there is none. */
-  get(key: string): string | undefined {
-    return this.#rows.get(short(key));
+  /** @param view its number in the version. @returns undefined: there is none */
+  get(view: number, key: string): string | undefined {
+    return this.#rows.get(short(view, key));
   }
 
-  put(rows: Iterable<readonly [string, string]>): void {
+  put(view: number, rows: Iterable<readonly [string, string]>): void {
     this.#rows.transactionSync(() => {
-      for (const [key, row] of rows) this.#rows.putSync(short(key), row);
+      for (const [key, row] of rows) this.#rows.putSync(short(view, key), row);
     });
   }
 
@@ -31,7 +31,7 @@ export class ModelFile {
   }
 }
 
-function short(key: string): string {
-  if (key.length * 3 <= keyBytesMax || Buffer.byteLength(key) <= keyBytesMax) return key;
-  return `#${createHash("sha256").update(key).digest("base64url")}`;
+function short(view: number, key: string): string {
+  if (key.length * 3 <= keyBytesMax || Buffer.byteLength(key) <= keyBytesMax) return `${view}${key}`;
+  return `${view}#${createHash("sha256").update(key).digest("base64url")}`;
 }

@@ -17,15 +17,17 @@ import type { Store } from "../../shared/store/store.ts";
 import { snapshotName } from "../answer.ts";
 import { fileBeside, goBehind } from "../behind.ts";
 import type { Follower } from "../follower.ts";
-import { groupKeys, hasKnownRows, rowsOfGroups } from "../groups.ts";
+import { hasKnownRows } from "../groups.ts";
 import type { Served, ServedView } from "../loaded.ts";
 import type { Question } from "../query.ts";
+import { Room } from "../room.ts";
 import type { BuildOrder, BuildReport } from "./build.ts";
 import { ModelFile } from "./model-file.ts";
 import { modelKey } from "./model-key.ts";
+import { Overlay } from "./overlay.ts";
 
-/** More groups over the file than this, of one view, and it is left to DuckDB. */
-const overMax = 300_000;
+/** Of what lies over the files, of all views together. */
+const overBytesMax = 128 << 20;
 /** Between two looks; and of the time that a look takes, so much is left to others. */
 const everyMs = 15;
 const restShare = 4;
@@ -34,15 +36,6 @@ const restShare = 4;
 const holdMsMax = 60_000;
 
 const build = fileBeside(import.meta.url, "build");
-
-/** What is known of a view above its version's file. */
-interface Over {
-  /** The delta's table, and how far it is in here. */
-  readonly table: string;
-  readonly upto: number;
-  /** JSON of keys → JSON of the row; null: there is none; undefined: DuckDB has to be asked. Null altogether: too many. */
-  readonly rows: Map<string, string | null | undefined> | null;
-}
 
 /** The models of one version. */
 interface Models {
@@ -53,10 +46,14 @@ interface Models {
   readonly ended: Promise<void>;
   /** There will be no more files. */
   complete: boolean;
-  readonly files: Map<string, ModelFile>;
+  /** Null: nothing is in it yet. */
+  file: ModelFile | null;
+  /** Views whose rows are in the file, and their numbers there. */
+  readonly numbers: Map<string, number>;
+  /** What lies over them. */
+  readonly over: Map<string, Overlay>;
   /** Nobody wants it any more, whatever its builder still says. */
   dropped: boolean;
-  over: ReadonlyMap<string, Over>;
   /** Where `over` stands; null: nowhere yet. */
   standing: { readonly position: Position; readonly telling: string } | null;
 }
@@ -66,14 +63,25 @@ export class ReadModels {
   readonly #follower: Follower;
   readonly #session: Session;
   readonly #say: (line: string) => void;
+  readonly #room: Room;
   #models: Models | null = null;
   /** Of the version that will be served next. */
   #next: Models | null = null;
   /** The served version behind which another waits for its models, and since when. */
   #held: { readonly name: string; readonly since: number } | null = null;
 
-  /** @param session of its own */
-  constructor(store: Store, follower: Follower, session: Session, say: (line: string) => void) {
+  /**
+   * @param session of its own
+   * @param bytesMax of memory, for what the delta touches
+   */
+  constructor(
+    store: Store,
+    follower: Follower,
+    session: Session,
+    say: (line: string) => void,
+    bytesMax = overBytesMax,
+  ) {
+    this.#room = new Room(bytesMax);
     this.#store = store;
     this.#follower = follower;
     this.#session = session;
@@ -89,17 +97,17 @@ export class ReadModels {
     const models = this.#models?.name === version ? this.#models : this.#next;
     if (models?.name !== version || !stands(models, served)) return undefined;
     const name = view.definition.name;
-    const file = models.files.get(name);
+    const number = models.numbers.get(name);
     const over = models.over.get(name)?.rows;
-    if (!file || !over) return undefined;
+    if (number === undefined || !over) return undefined;
     const key = modelKey(view.definition, question);
     if (key === null) return undefined;
-    return over.has(key) ? over.get(key) : (file.get(key) ?? null);
+    return over.has(key) ? over.get(key) : (models.file!.get(number, key) ?? null);
   }
 
   /** Views that a model stands ready for. */
   get ready(): number {
-    return this.#models?.files.size ?? 0;
+    return this.#models?.numbers.size ?? 0;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -140,18 +148,18 @@ export class ReadModels {
   holdsBack(next: VersionManifest): boolean {
     const [now, models] = [this.#models, this.#next];
     const known = new Map(this.#follower.manifest.definition.views.map(({ name, identity }) => [name, identity]));
-    const same = (view: ViewDefinition) => known.get(view.name) === view.identity && now?.files.has(view.name);
+    const same = (view: ViewDefinition) => known.get(view.name) === view.identity && now?.numbers.has(view.name);
     if (next.definition.views.length !== known.size || !answerable(next).every(same)) return false;
     const served = nameOf(this.#follower.manifest);
     if (this.#held?.name !== served) this.#held = { name: served, since: performance.now() };
     if (performance.now() - this.#held.since > holdMsMax) return false;
-    return models?.name !== nameOf(next) || !models.complete || (models.files.size > 0 && models.standing === null);
+    return models?.name !== nameOf(next) || !models.complete || (models.numbers.size > 0 && models.standing === null);
   }
 
   async #catchUp(models: Models | null, served: Served | null): Promise<void> {
     if (!served) return;
     try {
-      if (models?.name !== nameOf(served.manifest) || models.files.size === 0 || stands(models, served)) return;
+      if (models?.name !== nameOf(served.manifest) || models.numbers.size === 0 || stands(models, served)) return;
       await this.#refresh(models, served);
     } finally {
       served.release();
@@ -168,38 +176,17 @@ export class ReadModels {
     // while rows are replaced it stands nowhere
     models.standing = null;
     await this.#session.inZone(served.manifest.definition.timezone);
-    const fresh = new Map<string, Over>();
-    for (const view of served.views.values()) {
-      const { name } = view.definition;
-      if (!models.files.has(name)) continue;
-      const before = models.over.get(name);
-      const over = this.#overOf(view, before?.table === view.delta ? before : undefined);
-      // one view that fails on its rows leaves the others theirs
-      fresh.set(name, await over.catch(() => ({ table: view.delta, upto: view.upto, rows: null })));
+    const known = [...models.numbers.keys()];
+    for (const name of known) {
+      const view = served.views.get(name);
+      if (!view) continue;
+      const over = models.over.get(name) ?? new Overlay(this.#room);
+      models.over.set(name, over);
+      await over.follow(this.#session, view);
     }
-    models.over = fresh;
-    // a file that came meanwhile is not in it
-    const whole = [...models.files.keys()].every((name) => fresh.has(name));
+    // a view that came meanwhile is not in it
+    const whole = models.numbers.size === known.length;
     models.standing = whole ? { position: served.position, telling: served.telling } : null;
-  }
-
-  /** @param before what is there already of the same table */
-  async #overOf(view: ServedView, before: Over | undefined): Promise<Over> {
-    const { definition, delta, upto } = view;
-    if (before?.upto === upto || (before && before.rows === null)) return { table: delta, upto, rows: before.rows };
-    const keys = groupKeys(definition).join(", ") || "1 AS one";
-    const touched = `SELECT DISTINCT ${keys} FROM ${delta} WHERE __stretch >= ${before?.upto ?? 0} AND __stretch < ${upto}`;
-    const groups = Number(await this.#session.value(`SELECT count(*) FROM (${touched})`));
-    const known = before?.rows?.size ?? 0;
-    if (groups + known > overMax) return { table: delta, upto, rows: null };
-    const rows = before?.rows ?? new Map<string, string | null | undefined>();
-    if (groups === 0) return { table: delta, upto, rows };
-    const found = await rowsOfGroups(this.#session, view, touched);
-    // in place, for a copy would cost more than the entry
-    for (const [key, row] of found.rows) rows.set(key, row);
-    for (const key of found.none) rows.set(key, null);
-    for (const key of found.failing) rows.set(key, undefined);
-    return { table: delta, upto, rows };
   }
 
   async #build(manifest: VersionManifest): Promise<Models> {
@@ -209,10 +196,10 @@ export class ReadModels {
       timezone: manifest.definition.timezone,
       memoryLimit: "512MB",
       tempDir: join(folder, "spill"),
-      views: answerable(manifest).map((definition, i) => ({
+      path: join(folder, "rows.mdb"),
+      views: answerable(manifest).map((definition) => ({
         definition,
         files: versionFiles(manifest, definition.name).map((file) => ({ ...file, path: this.#store.path(file.name) })),
-        path: join(folder, `${i}.mdb`),
       })),
     };
     const builder = fork(build.path, {
@@ -222,7 +209,11 @@ export class ReadModels {
       serialization: "advanced",
     });
     const ended = new Promise<void>((resolve) => {
-      builder.once("exit", () => resolve());
+      builder.once("exit", (code, signal) => {
+        const failed = code !== 0 && !models.dropped;
+        if (failed) this.#say(`serve: single rows are asked of DuckDB: their process ended (${signal ?? code})`);
+        resolve();
+      });
       builder.once("error", () => resolve());
     });
     goBehind(builder.pid);
@@ -233,9 +224,10 @@ export class ReadModels {
       builder,
       ended,
       complete: false,
-      files: new Map(),
-      dropped: false,
+      file: null,
+      numbers: new Map(),
       over: new Map(),
+      dropped: false,
       standing: null,
     };
     builder.on("message", (message) => {
@@ -245,8 +237,11 @@ export class ReadModels {
         this.#say(`serve: single rows of ${view} are asked of DuckDB: ${failure}`);
         return;
       }
-      const path = order.views.find(({ definition }) => definition.name === view)!.path;
-      models.files.set(view, new ModelFile(path, { readOnly: true }));
+      models.file ??= new ModelFile(order.path, { readOnly: true });
+      models.numbers.set(
+        view,
+        order.views.findIndex(({ definition }) => definition.name === view),
+      );
       // its delta is not in `over` yet
       models.standing = null;
     });
@@ -266,7 +261,8 @@ export class ReadModels {
     models.dropped = true;
     models.builder.kill("SIGKILL");
     await models.ended;
-    for (const file of models.files.values()) await file.close();
+    for (const over of models.over.values()) over.close();
+    await models.file?.close();
     await rm(models.folder, { recursive: true, force: true });
   }
 }

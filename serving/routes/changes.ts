@@ -1,23 +1,23 @@
 /** Changed rows as server-sent events. */
-import { PassThrough } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { TidemarkError } from "../../shared/errors.ts";
-import { formatPosition, type Position, parsePosition } from "../../shared/position.ts";
+import { type Position, parsePosition } from "../../shared/position.ts";
 import { hasKnownRows } from "../groups.ts";
-import { identityOf, type Told } from "../live/feed.ts";
+import { identityOf, type Listener } from "../live/feed.ts";
+import { Outboxes } from "../live/outbox.ts";
 import { parseQuestion } from "../parse-question.ts";
-import { goneSignal, type HttpOptions, pairsOf, route } from "./route.ts";
+import { askerOf, type HttpOptions, pairsOf, route } from "./route.ts";
 import { problems } from "./schemas.ts";
 import { viewParam } from "./views.ts";
 
-/** Who has not taken so many bytes is let go: it comes again, from where it was. */
-const behindMax = 1 << 20;
 const listenersMax = 500;
 const beatMs = 15_000;
+const beatBytes = Buffer.from(": beat\n\n");
 const retryMs = 1000;
 
 export function changeRoutes(app: FastifyInstance, options: HttpOptions): void {
   const { follower, feeds } = options;
+  const outboxes = new Outboxes();
   route(app, {
     method: "GET",
     url: "/v1/views/:view/changes",
@@ -61,31 +61,29 @@ export function changeRoutes(app: FastifyInstance, options: HttpOptions): void {
       if (feeds.listeners >= listenersMax)
         throw new TidemarkError("SERVE_BUSY", `${listenersMax} listen already`, "come again later");
       const since = positionIn(request.headers["last-event-id"], follower.origin);
-      const stream = new PassThrough();
-      const write = (text: string) => {
-        if (stream.writableLength + stream.readableLength > behindMax) return false;
-        stream.write(text);
-        return true;
-      };
-      write(`retry: ${retryMs}\n\n`);
+      const outbox = outboxes.open(
+        () => reply.raw.writableLength,
+        () => reply.raw.destroy(),
+      );
+      outbox.tell(Buffer.from(`retry: ${retryMs}\n\n`));
+      const listener: Listener = { tell: ({ bytes }) => outbox.tell(bytes), end: () => outbox.end() };
+      const asker = askerOf(request, reply);
+      const { gone } = asker;
       const key = JSON.stringify([view, identityOf(follower.manifest, view), filters]);
-      const leave = await feeds.listen({ view, filters, key }, since, {
-        tell: (told) => write(eventText(told)),
-        end: () => stream.end(),
+      const leave = await feeds.listen({ view, filters, key }, since, listener, asker).catch((error: unknown) => {
+        outbox.destroy();
+        throw error;
       });
-      const beat = setInterval(() => write(": beat\n\n"), beatMs);
-      const over = () => {
+      const beat = setInterval(() => outbox.beat(beatBytes), beatMs);
+      outbox.once("close", () => {
         clearInterval(beat);
         leave();
-        stream.destroy();
-      };
-      stream.once("finish", () => clearInterval(beat));
-      const gone = goneSignal(reply);
-      if (gone.aborted) over();
-      else gone.addEventListener("abort", over, { once: true });
-      if (options.signal.aborted) stream.end();
+      });
+      if (gone.aborted) outbox.destroy();
+      else gone.addEventListener("abort", () => outbox.destroy(), { once: true });
+      if (options.signal.aborted) outbox.end();
       reply.header("Cache-Control", "no-store");
-      return reply.type("text/event-stream; charset=utf-8").send(stream);
+      return reply.type("text/event-stream; charset=utf-8").send(outbox);
     },
   });
 }
@@ -98,8 +96,4 @@ function positionIn(header: string | string[] | undefined, origin: Position): Po
   } catch {
     return null;
   }
-}
-
-function eventText({ event, position, data }: Told): string {
-  return `id: ${formatPosition(position)}\nevent: ${event}\ndata: ${data}\n\n`;
 }

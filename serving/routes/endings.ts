@@ -8,10 +8,12 @@ import type { Socket } from "node:net";
 export class Endings {
   readonly #open = new WeakMap<Socket, Set<ServerResponse>>();
 
-  note(socket: Socket, response: ServerResponse): void {
+  /** @returns how many of its connection's requests are not answered yet, with this one */
+  note(socket: Socket, response: ServerResponse): number {
     const open = this.#open.get(socket) ?? this.#watch(socket);
     open.add(response);
     response.once("close", () => open.delete(response));
+    return open.size;
   }
 
   #watch(socket: Socket): Set<ServerResponse> {

@@ -15,7 +15,8 @@ import { type Group, parseGroup } from "../explain/group.ts";
 import { hasKnownRows } from "../groups.ts";
 import type { Served } from "../loaded.ts";
 import { OneAtATime } from "../one-at-a-time.ts";
-import { goneSignal, type HttpOptions, pairsOf, route, stamped } from "./route.ts";
+import type { Asker } from "../waiting.ts";
+import { askerOf, type HttpOptions, pairsOf, route, stamped } from "./route.ts";
 import { diffSchema, explainedSchema, jsonResponse, problems } from "./schemas.ts";
 import { viewParam } from "./views.ts";
 
@@ -30,9 +31,9 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
   const inTurn = new OneAtATime(waitingMax);
 
   /** With a session on what is served now. */
-  async function withServed<T>(work: (served: Served, session: Session) => Promise<T>): Promise<T> {
+  async function withServed<T>(asker: Asker, work: (served: Served, session: Session) => Promise<T>): Promise<T> {
+    const session = await pool.take(asker);
     const served = follower.pin();
-    const session = await pool.take();
     try {
       await session.inZone(served.manifest.definition.timezone);
       return await work(served, session);
@@ -70,8 +71,9 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
     validatorCompiler: () => () => true,
     handler: async (request, reply) => {
       const { view: name } = request.params as { view: string };
+      const asker = askerOf(request, reply);
       const explain = () =>
-        withServed(async (served, session) => {
+        withServed(asker, async (served, session) => {
           const { definition: view } = viewNamed(served, name);
           const pairs = [...pairsOf(request)];
           const page = pageIn(new Map(pairs.filter(([key]) => isOfPage(view, key))));
@@ -89,7 +91,7 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
         });
       // the turn before the session, as everywhere: who waits for a turn holds nothing that others need
       const asksForEvents = [...pairsOf(request)].some(([key]) => key === "events");
-      return asksForEvents ? inTurn.run(goneSignal(reply), explain) : explain();
+      return asksForEvents ? inTurn.run(asker, explain) : explain();
     },
   });
 
@@ -118,10 +120,10 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
     },
     handler: async (request, reply) => {
       const { from, to, view, limit } = request.query as { from: string; to: string; view?: string; limit?: string };
-      const signal = goneSignal(reply);
+      const asker = askerOf(request, reply);
       const run = randomUUID().slice(0, 12);
-      return inTurn.run(signal, () =>
-        withServed(async (served, session) => {
+      return inTurn.run(asker, () =>
+        withServed(asker, async (served, session) => {
           const { manifest } = served;
           const positions = { from: parsePosition(from, manifest.origin), to: parsePosition(to, manifest.origin) };
           const all = [...served.views.values()];

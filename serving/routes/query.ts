@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { formatOf, mediaTypes } from "../formats.ts";
 import { problem } from "../problem.ts";
 import type { QueryParam } from "../sql/protocol.ts";
-import { goneSignal, type HttpOptions, refuse, route, stamped, waitFor } from "./route.ts";
+import { askerOf, type HttpOptions, refuse, route, stamped, waitFor } from "./route.ts";
 import { problems, querySchema, rowsHeaders, rowsResponse } from "./schemas.ts";
 
 const bytesMax = 1 << 20;
@@ -24,9 +24,8 @@ export function queryRoutes(app: FastifyInstance, options: HttpOptions): void {
       const format = formatOf(request.headers.accept);
       if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
       const { sql, params = [] } = request.body as { sql: string; params?: readonly QueryParam[] };
-      const signal = AbortSignal.any([goneSignal(reply), options.signal]);
       await waitFor(options, request, reply);
-      const { meta, body } = await options.queries.answer(request.client, sql, params, format, signal);
+      const { meta, body } = await options.queries.answer(askerOf(request, reply), sql, params, format, options.signal);
       return stamped(reply, meta).type(format.mediaType).send(body);
     },
   });

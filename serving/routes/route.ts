@@ -11,6 +11,7 @@ import type { KeptVersions } from "../kept-versions.ts";
 import type { Feeds } from "../live/feed.ts";
 import { type Problem, problem, Refusal } from "../problem.ts";
 import type { Queries } from "../sql/queries.ts";
+import type { Asker } from "../waiting.ts";
 
 export interface HttpOptions extends Answering {
   readonly log: Log;
@@ -101,6 +102,19 @@ export function goneSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
   whenGone(reply, () => gone.abort());
   return gone.signal;
+}
+
+/** Who asks. Whether it has gone is looked for once that is asked. */
+export function askerOf(request: FastifyRequest, reply: FastifyReply): Asker {
+  let gone: AbortSignal | null = null;
+  return {
+    client: request.client,
+    line: request.raw.socket,
+    get gone() {
+      gone ??= goneSignal(reply);
+      return gone;
+    },
+  };
 }
 
 /** Holds the request until what is served covers the position that it names. */

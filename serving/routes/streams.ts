@@ -4,7 +4,7 @@ import { fingerprintOf } from "../../shared/ingest/requests.ts";
 import { eventsOf, eventTypes } from "../ingest/bodies.ts";
 import { UnderWay } from "../ingest/under-way.ts";
 import { problem } from "../problem.ts";
-import { goneSignal, type HttpOptions, refuse, route, whenGone } from "./route.ts";
+import { askerOf, type HttpOptions, refuse, route, whenGone } from "./route.ts";
 import { ingestedSchema, jsonResponse, problems } from "./schemas.ts";
 
 const bytesMax = 16 << 20;
@@ -79,9 +79,8 @@ export function streamRoutes(app: FastifyInstance, options: HttpOptions): void {
       const keyed =
         key === null ? null : { id: idOf(request, key), fingerprint: fingerprintOf(...saidBy(request), body) };
       const read = () => eventsOf(type, body, request.headers);
-      const found = await underWay.during(body.length, () =>
-        options.ingest.take(stream, read, keyed, goneSignal(reply)),
-      );
+      const asker = askerOf(request, reply);
+      const found = await underWay.during(asker, body.length, () => options.ingest.take(stream, read, keyed, asker));
       if (found.position !== "") reply.header("Tidemark-Position", found.position);
       return reply.code(found.accepted === 0 && found.refused.length > 0 ? 422 : 200).send(found);
     },

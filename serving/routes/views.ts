@@ -8,7 +8,7 @@ import { formatOf, mediaTypes } from "../formats.ts";
 import { questionSchema } from "../parse-question.ts";
 import { problem } from "../problem.ts";
 import { breakOff } from "./endings.ts";
-import { type HttpOptions, pairsOf, refuse, route, stamped, waitFor, whenGone } from "./route.ts";
+import { askerOf, type HttpOptions, pairsOf, refuse, route, stamped, waitFor, whenGone } from "./route.ts";
 import { jsonResponse, problems, rowsHeaders, rowsResponse, viewsSchema } from "./schemas.ts";
 
 export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
@@ -68,7 +68,13 @@ export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
         if (isKnown(current, known)) return reply.code(304).header("ETag", current).send();
       }
       const { view } = request.params as { view: string };
-      const { meta, snapshot, body, abandon } = await answer(options, view, pairsOf(request), format);
+      const { meta, snapshot, body, abandon } = await answer(
+        options,
+        view,
+        pairsOf(request),
+        format,
+        askerOf(request, reply),
+      );
       reply.header("ETag", tagOf(snapshot));
       stamped(reply, meta).type(format.mediaType);
       if (typeof body === "string") return reply.send(body);

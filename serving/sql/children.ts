@@ -1,29 +1,26 @@
 /** A few warm children. One client's queries wait for each other, so that it holds one child at most. */
-import { messageOf, TidemarkError } from "../../shared/errors.ts";
+import { messageOf } from "../../shared/errors.ts";
+import { type Asker, Waiting } from "../waiting.ts";
 import { type ChildLimits, QueryChild } from "./child-process.ts";
-import type { Ask } from "./protocol.ts";
 
 export interface ChildrenOptions extends ChildLimits {
   readonly size: number;
   readonly say: (line: string) => void;
 }
 
-/** Queries of one client that may wait. */
-const waitingMax = 8;
+/** Queries that may wait; of one client; how long. */
+const waitingMax = 64;
+const clientMax = 8;
+const waitMsMax = 30_000;
 /** A child that can't be started is tried again after so long. */
 const restartMs = 1000;
-
-interface Waiting {
-  readonly client: string;
-  readonly go: (child: QueryChild) => void;
-}
 
 export class Children {
   readonly #options: ChildrenOptions;
   readonly #free: QueryChild[] = [];
   readonly #all = new Set<QueryChild>();
   readonly #running = new Set<string>();
-  #waiting: Waiting[] = [];
+  readonly #waiting = new Waiting<QueryChild>({ max: waitingMax, clientMax, msMax: waitMsMax, what: "queries" });
   #closed = false;
 
   constructor(options: ChildrenOptions) {
@@ -32,16 +29,18 @@ export class Children {
   }
 
   /**
-   * @param client who asks
-   * @throws SERVE_BUSY where too many of the client's queries wait; what QueryChild.ask throws
+   * Lends a child out. Whoever waits for one had better hold nothing.
+   * @throws SERVE_BUSY; why the asker is gone; what `work` throws
    */
-  async ask(client: string, ask: Ask, signal: AbortSignal): Promise<Buffer> {
-    const child = await this.#take(client, signal);
+  async lend<T>(asker: Asker, work: (child: QueryChild) => Promise<T>): Promise<T> {
+    const turn = this.#waiting.wait(asker);
+    this.#next();
+    const child = await turn;
     try {
-      return await child.ask(ask, signal);
+      return await work(child);
     } finally {
       await child.rest();
-      this.#running.delete(client);
+      this.#running.delete(asker.client);
       if (child.alive) this.#free.push(child);
       this.#next();
     }
@@ -54,36 +53,12 @@ export class Children {
     await Promise.all(all.map((child) => child.ended));
   }
 
-  async #take(client: string, signal: AbortSignal): Promise<QueryChild> {
-    if (this.#waiting.filter((each) => each.client === client).length >= waitingMax) {
-      throw new TidemarkError("SERVE_BUSY", `${waitingMax} of your queries wait already`, "wait for their answers");
-    }
-    return new Promise((resolve, reject) => {
-      const leave = () => {
-        this.#waiting = this.#waiting.filter((each) => each !== waiting);
-        reject(signal.reason as Error);
-      };
-      const waiting: Waiting = {
-        client,
-        go: (child) => {
-          signal.removeEventListener("abort", leave);
-          resolve(child);
-        },
-      };
-      if (signal.aborted) return reject(signal.reason as Error);
-      signal.addEventListener("abort", leave, { once: true });
-      this.#waiting.push(waiting);
-      this.#next();
-    });
-  }
-
   #next(): void {
     for (let child = this.#free.at(-1); child; child = this.#free.at(-1)) {
-      const next = this.#waiting.find(({ client }) => !this.#running.has(client));
+      const next = this.#waiting.next((client) => !this.#running.has(client));
       if (!next) return;
       this.#free.pop();
       if (!child.alive) continue;
-      this.#waiting = this.#waiting.filter((each) => each !== next);
       this.#running.add(next.client);
       next.go(child);
     }

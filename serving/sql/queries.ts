@@ -6,6 +6,8 @@ import { type Answering, metaOf, snapshotName, unanswerable } from "../answer.ts
 import type { Meta } from "../client/meta.ts";
 import type { Format } from "../formats.ts";
 import type { Served } from "../loaded.ts";
+import type { Asker } from "../waiting.ts";
+import type { QueryChild } from "./child-process.ts";
 import { Children } from "./children.ts";
 import { Pins } from "./pinned.ts";
 import { type ChildView, failureOf, type QueryParam } from "./protocol.ts";
@@ -59,11 +61,23 @@ export class Queries {
   }
 
   /**
-   * @param client who asks: one query of its own runs at a time
+   * One query of a client runs at a time.
    * @throws QUERY_FAILED, QUERY_REFUSED, QUERY_LIMIT, SERVE_BUSY; a view's own failure where it is used; STORE_*
    */
   async answer(
-    client: string,
+    asker: Asker,
+    sql: string,
+    params: readonly QueryParam[],
+    format: Format,
+    stop: AbortSignal,
+  ): Promise<QueryAnswer> {
+    const signal = AbortSignal.any([asker.gone, stop]);
+    // the snapshot once it is its turn: who waits holds nothing
+    return this.#children.lend({ ...asker, gone: signal }, (child) => this.#answer(child, sql, params, format, signal));
+  }
+
+  async #answer(
+    child: QueryChild,
     sql: string,
     params: readonly QueryParam[],
     format: Format,
@@ -74,7 +88,7 @@ export class Queries {
       const served = follower.pin();
       try {
         const meta = metaOf(served, freshness, now());
-        const body = await this.#ask(client, served, sql, params, format, meta, signal);
+        const body = await this.#ask(child, served, sql, params, format, meta, signal);
         return { meta, snapshot: snapshotName(served), body };
       } catch (error) {
         if (!isCode(error, "STORE_MISSING") || tries === triesMax) throw error;
@@ -92,7 +106,7 @@ export class Queries {
   }
 
   async #ask(
-    client: string,
+    child: QueryChild,
     served: Served,
     sql: string,
     params: readonly QueryParam[],
@@ -130,7 +144,7 @@ export class Queries {
         limits,
         scratch,
       };
-      return await this.#children.ask(client, ask, signal);
+      return await child.ask(ask, signal);
     } finally {
       // a child that was killed leaves it
       await rm(scratch, { force: true }).catch(() => undefined);

@@ -1,7 +1,7 @@
 /** Where ids go that are too many for memory: an LMDB file that is gone when the process is, for it can be made again. */
 import { mkdirSync, rmSync } from "node:fs";
 import type { Database, RootDatabase } from "lmdb";
-import { openLmdb } from "../lmdb.ts";
+import { firstMapBytes, openLmdb } from "../lmdb.ts";
 
 /** Ids kept in memory by all who share a spill. About 150 bytes each. */
 const idsInMemory = 500_000;
@@ -85,7 +85,7 @@ export class Spill {
     this.#env = openLmdb({
       path: this.#folder,
       noSubdir: false,
-      mapSize: 2 ** 40,
+      mapSize: firstMapBytes,
       noSync: true,
       noMetaSync: true,
       maxDbs: 2,

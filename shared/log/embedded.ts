@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Database, RootDatabase } from "lmdb";
 import { messageOf, TidemarkError } from "../errors.ts";
-import { openLmdb } from "../lmdb.ts";
+import { firstMapBytes, openLmdb } from "../lmdb.ts";
 import { joinBatches } from "./batch.ts";
 import { type Block, BlockBatch, type Draft, draftBlocks, openBlock, sealBlock } from "./block.ts";
 import { closed, corrupt, noPartition, notAppended, outOfRange, streamMissing } from "./faults.ts";
@@ -21,8 +21,6 @@ const smallBytes = 64 << 10;
 const pollMs = 7;
 /** Blocks removed in one write transaction by `trim`, so that appends get in between. */
 const trimBlocks = 256;
-/** Only address space; the file grows as it is filled, and processes never have to agree on a new size. */
-const mapBytes = 2 ** 40;
 
 export interface EmbeddedOptions {
   /** Milliseconds since the epoch; becomes the log timestamp. */
@@ -95,7 +93,7 @@ export class EmbeddedLog implements Log {
       this.#root = openLmdb({
         path: this.#folder,
         noSubdir: false,
-        mapSize: mapBytes,
+        mapSize: firstMapBytes,
         overlappingSync: false,
         encoding: "binary",
         maxDbs: 4,

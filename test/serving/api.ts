@@ -37,7 +37,7 @@ interface ApiOptions {
   readonly limits?: QueryLimits;
   readonly patienceMs?: number;
   /** With read models; `api.models.look()` follows. */
-  readonly models?: boolean;
+  readonly models?: boolean | { readonly bytesMax: number };
   readonly keyFile?: string;
   readonly hosts?: readonly string[];
   readonly requestsPerSecond?: number;
@@ -73,7 +73,8 @@ export async function openApi(
     answered = () => undefined,
   } = access;
   const follower = await Follower.open(world.store, world.duck, say);
-  const models = wanted ? new ReadModels(world.store, follower, await world.duck.session(), say) : null;
+  const bytesMax = typeof wanted === "object" ? wanted.bytesMax : undefined;
+  const models = wanted ? new ReadModels(world.store, follower, await world.duck.session(), say, bytesMax) : null;
   if (models) follower.holdBack((next) => models.holdsBack(next));
   const incidents = new Incidents(world.store, "serve", () => world.now);
   const health = new ViewHealth(follower, await world.session(), incidents, say);

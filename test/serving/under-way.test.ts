@@ -8,6 +8,7 @@ import { World } from "../pipeline/world.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { type Api, openApi } from "./api.ts";
+import { asker } from "./asker.ts";
 
 const mega = 1 << 20;
 const megabyte = Buffer.alloc(mega, " ");
@@ -44,13 +45,13 @@ describe("bytes under way", () => {
   it("are those of a body that is being worked on", async () => {
     const underWay = new UnderWay();
     let over = () => {};
-    const work = underWay.during(32 * mega, () => new Promise<void>((resolve) => (over = resolve)));
+    const work = underWay.during(asker(), 32 * mega, () => new Promise<void>((resolve) => (over = resolve)));
     await new Promise((resolve) => setImmediate(resolve));
     expect(admitted(underWay)).toBe(false);
     over();
     await work;
     expect(admitted(underWay)).toBe(true);
-    await expect(underWay.during(32 * mega, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    await expect(underWay.during(asker(), 32 * mega, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
     expect(admitted(underWay)).toBe(true);
   });
 
@@ -58,8 +59,9 @@ describe("bytes under way", () => {
     const underWay = new UnderWay();
     const begun: number[] = [];
     const ends: (() => void)[] = [];
+    const who = asker();
     const work = [5, 5, 1, 20, 1].map((megabytes, i) =>
-      underWay.during(megabytes * mega, () => {
+      underWay.during(who, megabytes * mega, () => {
         begun.push(i);
         return new Promise<void>((resolve) => (ends[i] = resolve));
       }),
