@@ -106,7 +106,7 @@ export class Intake {
         .then(() => source.reader.next(this.#bytesAhead / fetchesAhead, this.#waitMs))
         .then((batches) => {
           this.#look({ stream: source.stream, batches });
-          source.waiting.push(...batches);
+          source.waiting = source.waiting.concat(batches);
         })
         .catch((error: unknown) => {
           if (!this.#closed) source.failed = error;

@@ -5,9 +5,14 @@ import type { Holder, Spill } from "./spill.ts";
 /** LMDB takes keys up to 1978 bytes; longer ones are known by their hash. */
 const keyLengthMax = 300;
 
+/** What a key takes beside its text, about: its entry, and its value. */
+export const entryBytes = 120;
+
 interface Slice<V> {
   readonly number: number;
   readonly kept: Map<string, V>;
+  /** Of what is kept. */
+  bytes: number;
   spilled: boolean;
 }
 
@@ -61,12 +66,16 @@ export class Seen<V> implements Holder {
     const number = this.sliceOf(time);
     let slice = this.#slices.at(-1);
     if (!slice || slice.number < number) {
-      slice = { number, kept: new Map(), spilled: false };
+      slice = { number, kept: new Map(), bytes: 0, spilled: false };
       this.#slices.push(slice);
     }
     const before = slice.kept.size;
-    slice.kept.set(short(long), value);
-    if (slice.kept.size > before) this.#spill.count(1);
+    const key = short(long);
+    slice.kept.set(key, value);
+    if (slice.kept.size === before) return;
+    const bytes = entryBytes + key.length;
+    slice.bytes += bytes;
+    this.#spill.count(bytes);
   }
 
   /** What was set before this log time is not asked for any more. */
@@ -74,21 +83,22 @@ export class Seen<V> implements Holder {
     const number = this.sliceOf(time);
     for (let first = this.#slices[0]; first && first.number < number; first = this.#slices[0]) {
       this.#slices.shift();
-      this.#spill.count(-first.kept.size);
+      this.#spill.count(-first.bytes);
       if (first.spilled) this.#spill.forget(this.#prefix(first));
     }
     this.#spill.forget(null);
   }
 
   get largest(): number {
-    return this.#slices.reduce((most, slice) => Math.max(most, slice.kept.size), 0);
+    return this.#slices.reduce((most, slice) => Math.max(most, slice.bytes), 0);
   }
 
   spill(): void {
-    const slice = this.#slices.reduce((most, each) => (each.kept.size > most.kept.size ? each : most));
+    const slice = this.#slices.reduce((most, each) => (each.bytes > most.bytes ? each : most));
     this.#spill.put(this.#prefix(slice), slice.kept);
-    this.#spill.count(-slice.kept.size);
+    this.#spill.count(-slice.bytes);
     slice.kept.clear();
+    slice.bytes = 0;
     slice.spilled = true;
   }
 

@@ -3,14 +3,14 @@ import { mkdirSync, rmSync } from "node:fs";
 import type { Database, RootDatabase } from "lmdb";
 import { firstMapBytes, openLmdb } from "../lmdb.ts";
 
-/** Ids kept in memory by all who share a spill. About 150 bytes each. */
-const idsInMemory = 500_000;
+/** Memory of the ids that all who share a spill keep there. */
+const bytesInMemory = 80 << 20;
 /** Forgotten ids are removed so many at a time, beside the work that goes on. */
 const removedAtATime = 20_000;
 
 /** Something that can give ids up. */
 export interface Holder {
-  /** How many ids its largest slice has in memory. */
+  /** Bytes that its largest slice has in memory. */
   readonly largest: number;
   /** Moves that slice to the file. */
   spill(): void;
@@ -18,7 +18,7 @@ export interface Holder {
 
 export class Spill {
   readonly #folder: string;
-  readonly #idsMax: number;
+  readonly #bytesMax: number;
   readonly #holders = new Set<Holder>();
   #env: RootDatabase | null = null;
   #db: Database<unknown, string> | null = null;
@@ -27,19 +27,19 @@ export class Spill {
   #forgotten: string[] = [];
 
   /** @param folder made when it is first needed */
-  constructor(folder: string, idsMax = idsInMemory) {
+  constructor(folder: string, bytesMax = bytesInMemory) {
     this.#folder = folder;
-    this.#idsMax = idsMax;
+    this.#bytesMax = bytesMax;
   }
 
   join(holder: Holder): void {
     this.#holders.add(holder);
   }
 
-  /** `by` more ids are in memory, or fewer. */
+  /** `by` more bytes are in memory, or fewer. */
   count(by: number): void {
     this.#inMemory += by;
-    while (this.#inMemory > this.#idsMax) {
+    while (this.#inMemory > this.#bytesMax) {
       const largest = [...this.#holders].reduce((most, each) => (each.largest > most.largest ? each : most));
       if (largest.largest === 0) return;
       largest.spill();

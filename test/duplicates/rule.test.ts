@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
 import { Duplicates, joinTold } from "../../shared/duplicates/duplicates.ts";
+import { entryBytes } from "../../shared/duplicates/seen.ts";
 import { Spill } from "../../shared/duplicates/spill.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import type { LogRecord } from "../../shared/log/log.ts";
@@ -14,7 +15,7 @@ const dirs: string[] = [];
 const spill = (idsMax: number) => {
   const dir = mkdtempSync(join(tmpdir(), "tidemark-ids-"));
   dirs.push(dir);
-  return new Spill(join(dir, "ids"), idsMax);
+  return new Spill(join(dir, "ids"), idsMax * entryBytes);
 };
 afterEach(() => {
   for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Duplicates } from "../../shared/duplicates/duplicates.ts";
+import { entryBytes } from "../../shared/duplicates/seen.ts";
 import { Spill } from "../../shared/duplicates/spill.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import { type Fault, randomOf } from "./fault.ts";
@@ -22,7 +23,7 @@ export const manyIds: Fault = {
       return { n: 0, failures: [], facts: {}, skipped: "/proc/self/status does not tell a process's own memory" };
     const dir = mkdtempSync(join(tmpdir(), "tidemark-ids-"));
     const random = randomOf(seed);
-    const duplicates = new Duplicates(3_600_000, new Spill(join(dir, "ids"), Math.ceil(n / 10)));
+    const duplicates = new Duplicates(3_600_000, new Spill(join(dir, "ids"), Math.ceil(n / 10) * entryBytes));
     const failures: string[] = [];
     let [fresh, offset, doubled, half] = [0, 0, 0, 0];
     try {

@@ -1,5 +1,15 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { expect, it } from "vitest";
 import { Freshness } from "../../serving/freshness.ts";
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+/** What is in use, without garbage. */
+function heap(): number {
+  collect();
+  return process.memoryUsage().heapUsed;
+}
 
 const at = (offset: number) => ({ s: { 0: offset } });
 
@@ -34,4 +44,20 @@ it("a lag of hours is told, more coarsely, from bounded memory", () => {
     expect(lag).toBeGreaterThanOrEqual(100_000 - position);
     expect(lag).toBeLessThanOrEqual(100_000 - position + 60);
   }
+});
+
+it("keeps fewer looks of a log with many partitions, and the lag is never understated for it", () => {
+  const freshness = new Freshness();
+  const partitions = 1000;
+  const wide = (offset: number) => ({
+    s: Object.fromEntries(Array.from({ length: partitions }, (_, partition) => [partition, offset])),
+  });
+  const looks = 1500;
+  const before = heap();
+  for (let i = 0; i < looks; i++) freshness.note(i, wide(i));
+  // all of them would be 12 MB
+  expect(heap() - before).toBeLessThan(8 << 20);
+  expect(freshness.lagMs(wide(looks - 1), looks - 1)).toBe(0);
+  for (const position of [0, 700, looks - 300])
+    expect(freshness.lagMs(wide(position), looks)).toBeGreaterThanOrEqual(looks - position);
 });
