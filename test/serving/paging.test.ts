@@ -42,7 +42,8 @@ afterAll(() => {
 
 async function ask(name: string, query: string): Promise<string[]> {
   const definition = compiled.get(name)!;
-  const served = { definition, base: `base_${name}`, delta: `delta_${name}`, upto: 1, failed: null, damaged: null };
+  const tables = { base: `base_${name}`, delta: `delta_${name}`, upto: 1, mergedUpto: 1 };
+  const served = { definition, ...tables, failed: null, damaged: null };
   const { text, params } = sqlOf(served, parseQuestion(definition, new URLSearchParams(query)));
   return (await session!.read(text, params)).getRows().map((row) => row.join("|"));
 }
