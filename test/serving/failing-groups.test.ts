@@ -14,6 +14,7 @@ import { catchUp, World } from "../pipeline/world.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { type Api, openApi } from "./api.ts";
+import { asker } from "./asker.ts";
 
 /** Each raises for the group "a" once `n` adds up to more than an INTEGER holds, and has a value for every other. */
 const raising: Readonly<Record<string, string>> = {
@@ -195,10 +196,12 @@ describe("a group without a value", () => {
   it("listeners are told of the others, and which have none; serve says nothing over and over", async () => {
     const told: string[] = [];
     const { feeds } = api;
-    const leave = await feeds.listen({ view: "cast", filters: [], key: "cast" }, api.follower.position, {
-      tell: ({ data }) => told.push(data) > 0,
+    const listener = {
+      tell: ({ bytes }: { readonly bytes: Buffer }) => told.push(/^data: (.*)$/m.exec(bytes.toString())![1]!) > 0,
       end: () => undefined,
-    });
+    };
+    const asked = { view: "cast", filters: [], key: "cast" };
+    const leave = await feeds.listen(asked, api.follower.position, listener, asker());
     said.length = 0;
     await send({ k: "a", n: 1 }, { k: "b", n: 1 });
     await api.follower.tick();
