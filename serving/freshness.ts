@@ -70,7 +70,8 @@ export class Freshness {
     if (!newest) return null;
     if (covers(position, newest.end) && now - newest.at <= recentMs) return 0;
     const isCovered = (look: Look) => covers(position, look.end);
-    const covered = this.#looks.list.findLast(isCovered) ?? this.#marks.list.findLast(isCovered) ?? this.#marks.list[0]!;
+    const covered =
+      this.#looks.list.findLast(isCovered) ?? this.#marks.list.findLast(isCovered) ?? this.#marks.list[0]!;
     return Math.max(0, Math.round(now - covered.at));
   }
 }
