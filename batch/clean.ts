@@ -4,8 +4,12 @@ import { cleanGenerations, graceMs } from "../shared/store/generations.ts";
 import { layout, type VersionManifest } from "../shared/store/layout.ts";
 import type { Store } from "../shared/store/store.ts";
 import { readVersion, removeVersion, versionNumbers } from "../shared/store/versions.ts";
+import { isRebuilding } from "./rebuild-progress.ts";
 
-/** Pins, scratch files, unfinished rebuilds and the files of a version not published yet go with their run; what is this old belongs to one that died. */
+/**
+ * Pins, scratch files, unfinished rebuilds and the files of a version not published yet go with their run, and stay as long as its process
+ * lives; of an unfinished rebuild, and of a version, nobody who comes later has any use for what is this old.
+ */
 const abandonedMs = 24 * 60 * 60 * 1000;
 
 /** Keeps the last `keep` versions with their deltas, two at least: the older one is served until the newer has caught up. */
@@ -45,13 +49,21 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
   }
   for (const run of await store.list(layout.versionFiles)) {
     const folder = `${layout.versionFiles}/${run}`;
-    if (!named.has(run) && (await store.ageMs(folder)) > abandonedMs) await remove(folder);
+    // a run that has ended meanwhile has published it, and what is named was looked at before
+    if (!named.has(run) && !(await store.isRunning(run)) && (await store.ageMs(folder)) > abandonedMs)
+      await remove(folder);
   }
-  for (const folder of [layout.pins, layout.rebuilds, "scratch"]) {
-    for (const name of await store.list(folder)) {
-      if ((await store.ageMs(`${folder}/${name}`)) > abandonedMs) await remove(`${folder}/${name}`);
-    }
+  for (const run of await store.list(layout.pins)) {
+    const folder = `${layout.pins}/${run}`;
+    const running = await store.isRunning(run);
+    if (running === false || (running === null && (await store.ageMs(folder)) > abandonedMs)) await remove(folder);
   }
+  for (const id of await store.list(layout.rebuilds)) {
+    // one that was killed is gone on with: by whoever comes within a day
+    if (!(await isRebuilding(store, id)) && (await store.ageMs(layout.rebuild(id))) > abandonedMs)
+      await remove(layout.rebuild(id));
+  }
+  removed.push(...(await store.sweep()));
   return { removed };
 }
 

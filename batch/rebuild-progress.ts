@@ -1,5 +1,5 @@
 /** How far a rebuild has come: stretches of partials, each adjacent to the one before, in a folder that survives the process. */
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { Definition, ViewDefinition } from "../shared/definition.ts";
 import { isCode, TidemarkError } from "../shared/errors.ts";
 import { equals, type Position } from "../shared/position.ts";
@@ -30,12 +30,13 @@ export class RebuildProgress {
   readonly #store: Store;
   readonly #id: string;
   readonly #origin: Position;
-  readonly #run = randomUUID().slice(0, 12);
+  readonly #run: string;
   #stretches: readonly Stretch[] = [];
   #names = 0;
 
   private constructor(store: Store, id: string, origin: Position) {
     this.#store = store;
+    this.#run = store.newRun();
     this.#id = id;
     this.#origin = origin;
   }
@@ -43,7 +44,7 @@ export class RebuildProgress {
   /** Takes over what is good of an earlier run, and fences it; removes what other definitions have left. */
   static async open(store: Store, id: string, origin: Position, say: (line: string) => void): Promise<RebuildProgress> {
     for (const other of await store.list(layout.rebuilds)) {
-      if (other === id) continue;
+      if (other === id || (await isRebuilding(store, other))) continue;
       say(`an unfinished rebuild of another definition is given up (${other})`);
       await store.remove(layout.rebuild(other));
     }
@@ -103,21 +104,31 @@ export class RebuildProgress {
     return good;
   }
 
-  async #read(): Promise<Progress | null> {
-    const name = layout.rebuildProgress(this.#id);
-    const text = await this.#store.read(name);
-    if (!text) return null;
-    try {
-      return unseal<Progress>(text.toString(), name);
-    } catch (error) {
-      // torn by a crash: nothing of it counts
-      if (isCode(error, "STORE_CORRUPT")) return null;
-      throw error;
-    }
+  #read(): Promise<Progress | null> {
+    return readProgress(this.#store, this.#id);
   }
 
   async #write(): Promise<void> {
     const progress: Progress = { run: this.#run, stretches: this.#stretches };
     await this.#store.replace(layout.rebuildProgress(this.#id), seal(progress));
+  }
+}
+
+/** True while the process lives that goes on with it. */
+export async function isRebuilding(store: Store, id: string): Promise<boolean> {
+  const progress = await readProgress(store, id);
+  return progress !== null && (await store.isRunning(progress.run)) === true;
+}
+
+async function readProgress(store: Store, id: string): Promise<Progress | null> {
+  const name = layout.rebuildProgress(id);
+  const text = await store.read(name);
+  if (!text) return null;
+  try {
+    return unseal<Progress>(text.toString(), name);
+  } catch (error) {
+    // torn by a crash: nothing of it counts
+    if (isCode(error, "STORE_CORRUPT")) return null;
+    throw error;
   }
 }

@@ -2,7 +2,6 @@
  * rebuild (Kappa): replays all events from the beginning, archive below and log above, into a new version; compares it with what is
  * served at the same position; and switches.
  */
-import { randomUUID } from "node:crypto";
 import { comparePartials, compareRows, type Difference, doublesOf } from "../shared/compare.ts";
 import { combineOf, partialOf, rowsOf } from "../shared/compiler/texts.ts";
 import type { Definition, ViewDefinition } from "../shared/definition.ts";
@@ -72,7 +71,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     ...(options.fullSpeed ? {} : { threads: 1 }),
   });
   const session = await duck.session();
-  const run = randomUUID().slice(0, 12);
+  const run = store.newRun();
   let published = false;
   try {
     const views = definition.views.filter((view) => isReplayed(view, options.views, newest));

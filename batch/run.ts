@@ -1,7 +1,6 @@
 /**
  * One batch run: pin → archive → recompute → prove → publish → clean.
  */
-import { randomUUID } from "node:crypto";
 import type { Definition, StreamDefinition } from "../shared/definition.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
 import { isCode, messageOf } from "../shared/errors.ts";
@@ -78,7 +77,7 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
   checkFields(definition, newest);
   const origin = await ensureOrigin(store, log, definition.streams);
   checkWithinLog(newest.cut, await endOf(log, definition.streams));
-  const run = randomUUID().slice(0, 12);
+  const run = store.newRun();
   const duck = await Duck.open({
     memoryLimit: batch.memoryLimit,
     tempDir: store.scratch("spill"),

@@ -36,9 +36,15 @@ export async function withStore<T>(context: Context, work: (store: Store, projec
   return work(await openStore(project.dataDir), project);
 }
 
+/** What this process makes from here on is not for everybody: the data folder is events, whatever a library makes in it. */
+const othersMode = 0o007;
+
 async function openStore(folder: string): Promise<Store> {
+  process.umask(process.umask() | othersMode);
   try {
-    return await Store.open(folder);
+    const store = await Store.open(folder);
+    await store.sweep();
+    return store;
   } catch (error) {
     if (error instanceof TidemarkError) throw error;
     throw new TidemarkError(

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Definition } from "../shared/definition.ts";
 import { Duck, type Session } from "../shared/duckdb/duck.ts";
 import { TidemarkError } from "../shared/errors.ts";
@@ -18,7 +17,7 @@ export async function withSnapshot<T>(store: Store, work: (snapshot: Snapshot) =
 
 /** A name to pin files under, for as long as the work takes. */
 export async function withPins<T>(store: Store, work: (run: string) => Promise<T>): Promise<T> {
-  const run = randomUUID().slice(0, 12);
+  const run = store.newRun();
   try {
     return await work(run);
   } finally {

@@ -1,5 +1,4 @@
 /** Why a number is what it is, and what changed between two positions. */
-import { randomUUID } from "node:crypto";
 import type { FastifyInstance } from "fastify";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import type { Session } from "../../shared/duckdb/duck.ts";
@@ -121,7 +120,7 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
     handler: async (request, reply) => {
       const { from, to, view, limit } = request.query as { from: string; to: string; view?: string; limit?: string };
       const asker = askerOf(request, reply);
-      const run = randomUUID().slice(0, 12);
+      const run = options.store.newRun();
       return inTurn.run(asker, () =>
         withServed(asker, async (served, session) => {
           const { manifest } = served;

@@ -1,5 +1,4 @@
 /** Files of the snapshot that is served, under names that stay while a child reads them. */
-import { randomUUID } from "node:crypto";
 import { messageOf } from "../../shared/errors.ts";
 import { layout } from "../../shared/store/layout.ts";
 import { snapshotFiles } from "../../shared/store/partials.ts";
@@ -38,7 +37,7 @@ export class Pins {
     const key = JSON.stringify([snapshotName(served), views]);
     if (this.#kept?.key !== key) {
       const before = this.#kept;
-      const run = randomUUID().slice(0, 12);
+      const run = this.#store.newRun();
       this.#kept = { key, run, files: this.#link(served, views, run), users: 1 };
       if (before) this.#release(before);
     }

@@ -1,8 +1,4 @@
 /** Record batches in, a table of typed events out. Used by archive, speed and verify alike. */
-import { existsSync } from "node:fs";
-import { type FileHandle, open, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import {
   BIGINT,
   BLOB,
@@ -21,6 +17,7 @@ import type { Duplicates, Judged } from "../duplicates/duplicates.ts";
 import type { RecordBatch } from "../log/log.ts";
 import { ExactText } from "./exact-text.ts";
 import { fastLines, type Lines, slowRecord } from "./frame.ts";
+import { linesFile } from "./lines-file.ts";
 import { type Looked, Shapes } from "./shape.ts";
 import { pathTo, strictSelect } from "./strict.ts";
 import { upcastSelect } from "./upcast.ts";
@@ -56,13 +53,8 @@ export interface Decoded {
   drop(): Promise<void>;
 }
 
-/** Memory-backed where the machine has such a place; the lines live there for milliseconds. */
-const scratchFolder = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
-
 /** Beyond this share the odd records are the rule, and DuckDB's reader with JSON columns is quicker than one by one. */
 const oddShareMax = 1 / 4;
-/** Linux takes 1024 at a time. */
-const buffersPerWrite = 512;
 /** DuckDB's own size of a vector. */
 const rowsPerChunk = 2048;
 const rowsPerUpdate = 10_000;
@@ -72,14 +64,12 @@ export class Decoder {
   readonly #stream: StreamDefinition;
   readonly #exact: ExactText;
   readonly #shapes: Shapes;
-  readonly #scratch: string;
 
   constructor(session: Session, stream: StreamDefinition) {
     this.#session = session;
     this.#stream = stream;
     this.#exact = new ExactText(stream.fields, stream.upcast);
     this.#shapes = new Shapes(stream.fields);
-    this.#scratch = join(scratchFolder, `${freshName("tidemark")}.json`);
   }
 
   /** Does ahead of time what `decode` would do with these batches before it needs the database. */
@@ -177,13 +167,13 @@ export class Decoder {
 
   /** False where DuckDB's reader objects or does not give one row per line: then another way decides. */
   async #read(table: string, lines: Lines, count: number, select: (file: string) => string): Promise<boolean> {
-    await writeLines(this.#scratch, lines.buffers);
+    const file = await linesFile(lines.buffers);
     try {
-      await this.#session.run(`CREATE TEMP TABLE ${table} AS ${select(this.#scratch)}`);
+      await this.#session.run(`CREATE TEMP TABLE ${table} AS ${select(file.path)}`);
     } catch {
       return false;
     } finally {
-      await rm(this.#scratch, { force: true });
+      await file.close();
     }
     if (Number(await this.#session.value(`SELECT count(*) FROM ${table}`)) === count) return true;
     await this.#session.run(`DROP TABLE ${table}`);
@@ -200,8 +190,8 @@ export class Decoder {
       longest = Math.max(longest, line.length);
       lines.push(line);
     }
-    await writeLines(this.#scratch, lines);
-    const reader = readJson(this.#scratch, "v: 'VARCHAR', f: 'VARCHAR', after: 'BIGINT'", longest);
+    const file = await linesFile(lines);
+    const reader = readJson(file.path, "v: 'VARCHAR', f: 'VARCHAR', after: 'BIGINT'", longest);
     const fields = this.#stream.fields.map((field) => {
       const value = `json_extract(v, ${quoteText(pathTo(field.name))})`;
       return `CASE WHEN ${value}::VARCHAR = 'null' THEN NULL ELSE ${value} END AS ${quoteName(field.name)}`;
@@ -215,7 +205,7 @@ export class Decoder {
         `CREATE TEMP TABLE ${table} AS ${strictSelect(this.#stream.fields, `(SELECT ${[...fields, "__fault", ...kept].join(", ")} FROM (${events}))`, kept)}`,
       );
     } finally {
-      await rm(this.#scratch, { force: true });
+      await file.close();
     }
   }
 
@@ -345,22 +335,4 @@ function readJson(file: string, columns: string, longest: number): string {
   // One record may not exceed the reader's object size, and each thread reads twice that much at a time
   const size = Math.max(256 * 1024, Math.min(longest + 1024, 2 ** 31));
   return `read_json(${quoteText(file)}, format = 'newline_delimited', records = true, columns = {${columns}}, maximum_object_size = ${size})`;
-}
-
-async function writeLines(file: string, lines: readonly Buffer[]): Promise<void> {
-  const handle = await open(file, "w");
-  try {
-    for (let i = 0; i < lines.length; i += buffersPerWrite) await writeAll(handle, lines.slice(i, i + buffersPerWrite));
-  } finally {
-    await handle.close();
-  }
-}
-
-/** One call for many buffers; what it leaves out (a signal, a full disk) is written one by one. */
-async function writeAll(handle: FileHandle, lines: readonly Buffer[]): Promise<void> {
-  let { bytesWritten } = await handle.writev(lines);
-  for (const each of lines) {
-    if (bytesWritten < each.length) await handle.writeFile(each.subarray(bytesWritten));
-    bytesWritten = Math.max(0, bytesWritten - each.length);
-  }
 }

@@ -9,8 +9,11 @@ export interface Disk {
   unlink(path: string): Promise<void>;
   /** Removes a file or a folder, if it is there. */
   remove(path: string): Promise<void>;
-  /** @returns the first folder that had to be made, as `mkdir` does */
-  makeFolder(path: string): Promise<string | undefined>;
+  /**
+   * @param mode of what has to be made
+   * @returns the first folder that had to be made, as `mkdir` does
+   */
+  makeFolder(path: string, mode?: number): Promise<string | undefined>;
   /** What the file holds survives a power cut from here on. */
   syncFile(path: string): Promise<void>;
   /** The names in a folder survive a power cut from here on. */
@@ -23,7 +26,7 @@ export const realDisk: Disk = {
   rename,
   unlink,
   remove: (path) => rm(path, { recursive: true, force: true }),
-  makeFolder: (path) => mkdir(path, { recursive: true }),
+  makeFolder: (path, mode) => mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) }),
   syncFile: (path) => sync(path, "r+"),
   syncFolder: (path) => sync(path, "r"),
 };

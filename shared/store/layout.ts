@@ -46,6 +46,8 @@ export const layout = {
   damages: "damages",
   damagesOf: (version: number) => `damages/${padded(version, 8)}`,
   damage: (version: number, view: string) => `damages/${padded(version, 8)}/${view}.json`,
+  scratch: "scratch",
+  scratchOf: (owner: string) => `scratch/${owner}`,
   pins: "pins",
   pin: (run: string) => `pins/${run}`,
 } as const;

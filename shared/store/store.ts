@@ -2,12 +2,14 @@
  * The store: a folder of immutable files, reached by name. Create-if-absent is its whole coordination protocol; an object
  * store could stand behind it as well.
  */
-import { createHash, randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { access, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { TidemarkError } from "../errors.ts";
+import { isAbandoned, makeOwned, sweep } from "../owned.ts";
 import { type Disk, realDisk } from "./disk.ts";
+import { layout } from "./layout.ts";
 
 /** A file that is part of an answer: whoever reads it checks size and hash first. */
 export interface FileRef {
@@ -29,22 +31,30 @@ const formatVersion = 1;
 export class Store {
   /** Absolute path of the folder. */
   readonly root: string;
+  /** Names of what this process makes for a time start with it: see `newRun`. */
+  readonly owner = randomBytes(6).toString("hex");
   readonly #durable: boolean;
   readonly #disk: Disk;
+  /** This process's own folder for scratch files. */
+  readonly #own: string;
 
   private constructor(root: string, { durable = true, disk = realDisk }: StoreOptions) {
     this.root = root;
+    this.#own = join(root, layout.scratchOf(this.owner));
     this.#durable = durable;
     this.#disk = disk;
   }
 
   /**
-   * Opens the folder, creating it where it is not there.
+   * Opens the folder, creating it where it is not there: for this user alone, since all of it is made of events.
    * @throws DATA_FORMAT when a newer Tidemark wrote it
    */
   static async open(root: string, options: StoreOptions = {}): Promise<Store> {
     const store = new Store(root, options);
-    await store.#folderOf("scratch/any", store.#durable);
+    const made = await store.#disk.makeFolder(root, 0o700);
+    await store.#settleNew(root, made, store.#durable);
+    await store.#folderOf(layout.scratchOf("any"), store.#durable);
+    await makeOwned(store.#own);
     const found = await store.read("format.json");
     if (!found) await store.createIfAbsent("format.json", JSON.stringify({ format: formatVersion }));
     const text = (await store.read("format.json"))?.toString() ?? "";
@@ -131,9 +141,27 @@ export class Store {
     if (durable) await this.#disk.syncFolder(dirname(this.path(name)));
   }
 
-  /** Absolute path that nobody else uses, on the same file system, to write a file that `publish` then names. */
+  /** Absolute path that nobody else uses, on the same file system, to write a file that `publish` then names; gone when the process is. */
   scratch(suffix: string): string {
-    return join(this.root, "scratch", `${randomUUID()}-${suffix}`);
+    return join(this.#own, `${randomUUID()}-${suffix}`);
+  }
+
+  /** A name for what a run of this process makes and lets go of again: nobody cleans it while the process lives. */
+  newRun(): string {
+    return `${this.owner}-${randomBytes(4).toString("hex")}`;
+  }
+
+  /** True where the process that a run's name tells of lives; null where the name tells of none. */
+  async isRunning(run: string): Promise<boolean | null> {
+    const owner = /^([0-9a-f]{12})-[0-9a-f]{8}/.exec(run)?.[1];
+    if (!owner) return null;
+    const own = layout.scratchOf(owner);
+    return (await this.exists(own)) && !(await isAbandoned(this.path(own)));
+  }
+
+  /** Removes what processes that are dead have left of their scratch files. @returns names in the store */
+  async sweep(): Promise<string[]> {
+    return (await sweep(this.path(layout.scratch))).map(layout.scratchOf);
   }
 
   /** Gives a finished scratch file its name. Durable: file, then folder, are on disk when this returns. */
@@ -205,7 +233,11 @@ export class Store {
   /** Makes the folder of a name. A new folder is durable only once the folder that holds it is on disk too. */
   async #folderOf(name: string, durable: boolean): Promise<void> {
     const folder = dirname(this.path(name));
-    const made = await this.#disk.makeFolder(folder);
+    await this.#settleNew(folder, await this.#disk.makeFolder(folder), durable);
+  }
+
+  /** @param made the first folder on the way to `folder` that had to be made */
+  async #settleNew(folder: string, made: string | undefined, durable: boolean): Promise<void> {
     if (!made || !durable) return;
     for (let each = folder; each.length >= made.length; each = dirname(each))
       await this.#disk.syncFolder(dirname(each));

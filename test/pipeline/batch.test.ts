@@ -1,5 +1,5 @@
 /** The batch layer's promises, one by one: the archive's rows and tiles, publishing, proof, cleaning, and no litter. */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Archiver, archive } from "../../batch/archive.ts";
 import { clean } from "../../batch/clean.ts";
@@ -21,6 +21,7 @@ import {
   snapshotOf,
   versionNumbers,
 } from "../../shared/store/versions.ts";
+import { scratchOf } from "../support/scratch.ts";
 import { stream } from "../support/view-case.ts";
 import { catchUp, isError, World } from "./world.ts";
 
@@ -111,7 +112,7 @@ describe("batch", () => {
       );
       expect(files.length).toBe(found.length);
     }
-    expect(await world.store.list("scratch")).toEqual([]);
+    expect(scratchOf(world.store)).toEqual([]);
   });
 
   it("publishes without a hole when two run at once, and refuses a cut that goes back", async () => {
@@ -225,8 +226,8 @@ describe("batch", () => {
     expect(error!.code).toBe("BATCH_UNPROVED");
     expect(error!.message).toMatch(/view groups, key "g3": version 0 and its delta have .*3.*, the recompute has .*2/);
     expect(await versionNumbers(world.store)).toEqual([0]);
-    for (const folder of [layout.versionFiles, layout.pins, "scratch"])
-      expect(await world.store.list(folder)).toEqual([]);
+    for (const folder of [layout.versionFiles, layout.pins]) expect(await world.store.list(folder)).toEqual([]);
+    expect(scratchOf(world.store)).toEqual([]);
   });
 
   it("names a damaged archive file with its offsets, though another file holds the same bytes", async () => {
@@ -290,6 +291,6 @@ describe("batch", () => {
     expect(manifest.views.many).toMatchObject({ rows: 200_000 });
     await expect(runBatch({ ...world.batch, memoryLimit: "2MB" })).rejects.toThrow(/Out of Memory/);
     expect(await versionNumbers(world.store)).toEqual([0, 1]);
-    expect(readdirSync(world.store.path("scratch"))).toEqual([]);
+    expect(scratchOf(world.store)).toEqual([]);
   });
 });

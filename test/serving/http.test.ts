@@ -9,6 +9,7 @@ import { filesOf } from "../../shared/store/partials.ts";
 import { newestHead, newestVersion } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { catchUp, type Sent, World } from "../pipeline/world.ts";
+import { scratchOf } from "../support/scratch.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { type Api, openApi } from "./api.ts";
@@ -267,7 +268,7 @@ describe("the API", () => {
       expect(kept.map((row) => [Number(row["n ü,x"]), Number(row.c)])).toEqual(
         json.map((row) => [row["n ü,x"], row.c]),
       );
-      expect(await world.store.list("scratch")).toEqual([]);
+      expect(scratchOf(world.store)).toEqual([]);
       expect((await as("application/vnd.apache.arrow.stream")).headers["content-type"]).toBe(
         "application/vnd.apache.arrow.stream",
       );

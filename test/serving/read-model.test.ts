@@ -1,9 +1,11 @@
 /** A row from a read model is the row that DuckDB gives, at the same position, through flushes, compaction and new versions. */
+
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import type { ReadModels } from "../../serving/model/read-models.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { randomOf } from "../faults/fault.ts";
 import { catchUp, World } from "../pipeline/world.ts";
+import { scratchOf } from "../support/scratch.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { type Api, openApi } from "./api.ts";
@@ -148,7 +150,7 @@ it("can be closed while it builds", async () => {
   await models.close();
   expect(models.ready).toBe(0);
   expect(await ask("texts", "g=eq.a")).toBe(await ask("texts", "g=eq.a&limit=2"));
-  expect((await world.store.list("scratch")).filter((name) => name.endsWith("-model"))).toEqual([]);
+  expect(scratchOf(world.store).filter((name) => name.endsWith("-model"))).toEqual([]);
   await settled();
 });
 

@@ -1,8 +1,10 @@
 /** SQL over HTTP: joins at one snapshot, parameters, MEASURE in any grouping, and what is refused with a reason. */
+
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { queryLimits } from "../../serving/sql/queries.ts";
+import { scratchOf } from "../support/scratch.ts";
 import { type Api, openApi } from "./api.ts";
 import { type Flown, fly } from "./flights.ts";
 
@@ -245,7 +247,7 @@ describe("SQL over HTTP", () => {
     ]);
     expect(await parquet("SELECT * FROM range(2000)")).toBe("422 QUERY_LIMIT");
     expect(await parquet("SELECT md5(range::VARCHAR) AS m FROM range(1000)")).toBe("422 QUERY_LIMIT");
-    expect((await flown.world.store.list("scratch")).filter((name) => name.endsWith("-answer"))).toEqual([]);
+    expect(scratchOf(flown.world.store).filter((name) => name.endsWith("-answer"))).toEqual([]);
   });
 
   it.each([
