@@ -3,7 +3,7 @@ import type { StreamDefinition } from "../shared/definition.ts";
 import type { Duck } from "../shared/duckdb/duck.ts";
 import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
 import { pause } from "../shared/pause.ts";
-import { covers, equals, ofStreams, type Position } from "../shared/position.ts";
+import { equals, follows, type Position } from "../shared/position.ts";
 import { reportDamage } from "../shared/store/damage.ts";
 import { type Trouble, troubleOf } from "../shared/store/incidents.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
@@ -89,7 +89,7 @@ export class Follower {
     await this.#lookForVersion();
     if (this.#next) {
       await this.#followQuietly(this.#next);
-      const ready = covers(this.#next.position, sharedBy(before, this.#next));
+      const ready = follows(this.#next.position, before.position);
       if (ready && (this.#after || !this.#waits(this.#next, before))) {
         this.#current = this.#next;
         this.#lostAt = Number.NEGATIVE_INFINITY;
@@ -120,8 +120,7 @@ export class Follower {
   #waits(next: Loaded, served: Loaded): boolean {
     if (!this.#holdsBack(next.manifest)) return false;
     const now = performance.now();
-    if (!this.#mark || covers(served.position, this.#mark.position))
-      this.#mark = { position: sharedBy(next, served), at: now };
+    if (!this.#mark || follows(served.position, this.#mark.position)) this.#mark = { position: next.position, at: now };
     return now - this.#mark.at < stalledMsMax;
   }
 
@@ -174,10 +173,10 @@ export class Follower {
     return this.manifest.origin;
   }
 
-  /** Resolves when what is served covers `position`; false when `timeoutMs` passed before, or the signal aborted. @throws SERVE_BUSY */
+  /** Resolves when what is served covers `position` in the streams that it has; false when `timeoutMs` passed before, or the signal aborted. @throws SERVE_BUSY */
   async covers(position: Position, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     const until = performance.now() + timeoutMs;
-    while (!covers(this.position, position)) {
+    while (!follows(this.position, position)) {
       const left = until - performance.now();
       if (left <= 0 || signal?.aborted) return false;
       if (this.#waiting.size >= waitingMax)
@@ -242,7 +241,7 @@ export class Follower {
         throw damage;
       }
       // one that can be served is served first: the writer of what is served now goes with the newest version
-      if (this.#next && covers(this.#next.position, sharedBy(this.#current!, this.#next))) {
+      if (this.#next && follows(this.#next.position, this.#current!.position)) {
         this.#after?.close();
         this.#after = loaded;
       } else {
@@ -325,12 +324,4 @@ export class Follower {
       found.set(String(error.facts.file), { ...troubleOf(error), views: [view] });
     return found;
   }
-}
-
-/** What is served of the streams that both versions have: what the newer one must cover before it is served. */
-function sharedBy(current: Loaded, next: Loaded): Position {
-  return ofStreams(
-    current.position,
-    next.manifest.definition.streams.map((stream) => stream.name),
-  );
 }

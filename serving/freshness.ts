@@ -1,5 +1,5 @@
 /** How far an answer lies behind the log, by looks at the log's end: no producer's clock is trusted. */
-import { covers, equals, type Position } from "../shared/position.ts";
+import { equals, follows, type Position } from "../shared/position.ts";
 
 /** What the log's end was at a moment, ms since the epoch, taken before it was asked for. */
 interface Look {
@@ -68,8 +68,8 @@ export class Freshness {
   lagMs(position: Position, now: number): number | null {
     const newest = this.#looks.list.at(-1);
     if (!newest) return null;
-    if (covers(position, newest.end) && now - newest.at <= recentMs) return 0;
-    const isCovered = (look: Look) => covers(position, look.end);
+    if (follows(position, newest.end) && now - newest.at <= recentMs) return 0;
+    const isCovered = (look: Look) => follows(position, look.end);
     const covered =
       this.#looks.list.findLast(isCovered) ?? this.#marks.list.findLast(isCovered) ?? this.#marks.list[0]!;
     return Math.max(0, Math.round(now - covered.at));

@@ -63,6 +63,23 @@ export function covers(a: Position, b: Position): boolean {
   return true;
 }
 
+/**
+ * True where what stands at `newer` may be shown after what stood at `older`: it goes back in no stream that both speak of. Versions may
+ * have different streams, since one may leave the project, or come into it.
+ */
+export function follows(newer: Position, older: Position): boolean {
+  if (newer === older) return true;
+  for (const stream of Object.keys(older)) {
+    if (!Object.hasOwn(newer, stream)) continue;
+    const [mine, offsets] = [newer[stream]!, older[stream]!];
+    for (const partition of Object.keys(offsets)) {
+      const offset = Object.hasOwn(mine, partition) ? mine[partition]! : -1;
+      if (offset < offsets[partition]!) return false;
+    }
+  }
+  return true;
+}
+
 /** True when both speak of the same partitions and stand at the same offsets. */
 export function equals(a: Position, b: Position): boolean {
   return covers(a, b) && covers(b, a);
@@ -135,9 +152,16 @@ export function formatPosition(position: Position): string {
   return text;
 }
 
+/** The streams that a position's text names and the origin does not have. */
+export function strangeStreams(text: string, origin: Position): string[] {
+  const named = text.split(";").map((part) => part.slice(0, Math.max(0, part.lastIndexOf("@"))));
+  return named.filter((stream) => stream !== "" && !Object.hasOwn(origin, stream));
+}
+
 /**
- * Reads the public text; a partition left out stands at its origin.
- * @throws USAGE when the text is malformed or names a stream or partition the origin does not have
+ * Reads the public text; a partition left out stands at its origin. A stream that the origin does not have is passed over: clients send
+ * back what an answer of another version said, and a stream may have left the project since.
+ * @throws USAGE when the text is malformed or names a partition the origin does not have
  */
 export function parsePosition(text: string, origin: Position): Position {
   const wrong = (why: string) =>
@@ -155,6 +179,7 @@ export function parsePosition(text: string, origin: Position): Position {
       const match = /^(\d+):(\d+)$/.exec(pair);
       if (!match) throw wrong(`"${pair}" is not partition:offset`);
       const place = { stream, partition: Number(match[1]), offset: Number(match[2]) };
+      if (!Object.hasOwn(origin, stream)) continue;
       if (offsetAt(origin, stream, place.partition) === undefined)
         throw wrong(`there is no partition ${place.partition} of "${stream}"`);
       if (!Number.isSafeInteger(place.offset)) throw wrong(`offset ${match[2]} is out of range`);

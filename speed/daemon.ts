@@ -7,7 +7,7 @@ import { isCode, isDiskFull, messageOf, TidemarkError } from "../shared/errors.t
 import { History } from "../shared/history/history.ts";
 import type { Log } from "../shared/log/log.ts";
 import { pause } from "../shared/pause.ts";
-import { covers } from "../shared/position.ts";
+import { follows } from "../shared/position.ts";
 import { Incidents } from "../shared/store/incidents.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 import { layout } from "../shared/store/layout.ts";
@@ -180,7 +180,7 @@ async function writeShard(options: ShardOptions, duck: Duck, shard: number): Pro
       if (newest && newest.definition.shards !== options.manifest.definition.shards) {
         return resharded(options, shard, newest);
       }
-      await origin.check();
+      await origin.check((next ?? current).manifest);
       if (newest) {
         if (next && coveredSince !== null) await handOver(next);
         await next?.close();
@@ -213,8 +213,7 @@ async function writeShard(options: ShardOptions, duck: Duck, shard: number): Pro
         continue;
       } else if (!next || (await isKept(options.store, current.manifest.number))) throw folded.reason;
       else continue;
-      if (next && !sameShape(next, current)) await handOver(next);
-      else if (next && covers(next.delta.position, current.delta.position)) {
+      if (next && follows(next.delta.position, current.delta.position)) {
         coveredSince ??= performance.now();
         if (performance.now() - coveredSince >= graceMs) await handOver(next);
       }
@@ -237,13 +236,13 @@ class OriginWatch {
   }
 
   /** @throws LOG_PARTITIONS, LOG_STREAM_MISSING */
-  async check(): Promise<void> {
+  async check({ definition }: VersionManifest): Promise<void> {
     const now = performance.now();
     if (now - this.#checked < originMs) return;
     this.#checked = now;
-    const { store, log, manifest } = this.#options;
+    const { store, log } = this.#options;
     try {
-      await ensureOrigin(store, log, manifest.definition.streams);
+      await ensureOrigin(store, log, definition.streams);
       this.#missingSince = null;
     } catch (error) {
       // a broker that has just started may not know its topics yet
@@ -301,12 +300,4 @@ async function openWriter(
     closeSessions();
     throw error;
   }
-}
-
-/** False when the streams of the two versions differ, so that their positions can't be compared: the new one takes over at once. */
-function sameShape(next: Writer, current: Writer): boolean {
-  return (
-    JSON.stringify(Object.keys(next.delta.position).sort()) ===
-    JSON.stringify(Object.keys(current.delta.position).sort())
-  );
 }

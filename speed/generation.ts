@@ -24,7 +24,11 @@ export class Generation {
     this.#owner = owner;
   }
 
-  /** Creates the next free generation of a shard's delta; whoever owned the one before is fenced from now on. */
+  /**
+   * Creates the next free generation of a shard's delta; whoever owned the one before is fenced from now on. A number that is free may have
+   * been used: others may have come and been cleaned since it was looked for. Then a newer one is there, which is never cleaned.
+   * @throws SPEED_FENCED where another has come meanwhile
+   */
   static async create(store: Store, manifest: VersionManifest, shard: number): Promise<Generation> {
     const owner = `${hostname()}:${process.pid}`;
     for (;;) {
@@ -33,7 +37,10 @@ export class Generation {
         layout.owner(manifest.number, shard, number),
         seal({ owner, at: Date.now() }),
       );
-      if (mine) return new Generation(store, manifest, shard, number, owner);
+      if (!mine) continue;
+      const generation = new Generation(store, manifest, shard, number, owner);
+      await generation.checkFence();
+      return generation;
     }
   }
 
@@ -122,15 +129,18 @@ export class Generation {
   }
 
   /**
-   * Three looks: is there a newer generation, is this one still there, and is the version still kept?
+   * Three looks: is there a newer generation, whichever, is this one still there, and is the version still kept?
    * @throws SPEED_FENCED
    */
   async checkFence(): Promise<void> {
     const { number } = this.manifest;
-    const text = await this.#store.read(layout.owner(number, this.shard, this.number + 1));
-    if (text) {
+    for (const newer of await generationNumbers(this.#store, number, this.shard)) {
+      if (newer <= this.number) continue;
+      const text = await this.#store.read(layout.owner(number, this.shard, newer));
+      // a folder alone: whoever made it is not through yet
+      if (!text) continue;
       const owner = /"owner":"([^"]*)"/.exec(text.toString())?.[1] ?? "another process";
-      throw this.#fenced(`${owner} has taken over (generation ${this.number + 1} of version ${number})`);
+      throw this.#fenced(`${owner} has taken over (generation ${newer} of version ${number})`);
     }
     if (!(await this.#store.exists(layout.owner(number, this.shard, this.number))))
       throw this.#fenced(`generation ${this.number} of version ${number} was replaced long ago and cleaned`);

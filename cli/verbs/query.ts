@@ -7,7 +7,7 @@ import { rowsOf } from "../../shared/compiler/texts.ts";
 import { type DuckDBValue, quoteName, type Session } from "../../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import { failingError, failingGroups, isOfValues, noneFailing } from "../../shared/health/failing-groups.ts";
-import { formatPosition, parsePosition } from "../../shared/position.ts";
+import { formatPosition, parsePosition, strangeStreams } from "../../shared/position.ts";
 import type { Project } from "../../shared/project/project.ts";
 import { damagedFiles } from "../../shared/store/file-troubles.ts";
 import { failureOf } from "../../shared/store/partials.ts";
@@ -30,7 +30,17 @@ export async function run(context: Context, args: VerbArgs["query"]): Promise<nu
       withPins(store, async (run) => {
         const newest = await newestVersion(store);
         if (!newest) throw nothing(store);
-        const past = await atPosition(store, log, parsePosition(position, newest.origin), run);
+        const strange = strangeStreams(position, newest.origin);
+        const asked = parsePosition(position, newest.origin);
+        if (strange.length > 0 && strange.length === position.split(";").filter((part) => part !== "").length) {
+          throw new TidemarkError(
+            "USAGE",
+            `position "${position.slice(0, 200)}" names no stream that there is`,
+            `there are: ${Object.keys(newest.origin).join(", ")}`,
+          );
+        }
+        for (const stream of strange) context.say(`stream ${stream} is not in version ${newest.number}: passed over`);
+        const past = await atPosition(store, log, asked, run);
         return answer(context, project, store, past, args);
       }),
     );

@@ -1,7 +1,7 @@
 /** Changed rows as they are committed, for whoever listens: computed once for all that ask the same. */
 import { isCode, messageOf } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
-import { covers, equals, formatPosition, type Position } from "../../shared/position.ts";
+import { covers, equals, follows, formatPosition, type Position } from "../../shared/position.ts";
 import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { Filter } from "../filters.ts";
@@ -116,7 +116,7 @@ export class Feeds {
         const told = await this.#catchUp(feed, at, asker);
         if (!told.empty && !listener.tell(told)) return leave;
         at = told.position;
-        if (!covers(at, feed.at)) continue;
+        if (!follows(at, feed.at)) continue;
         feed.listeners.set(listener, at);
         break;
       }
@@ -225,7 +225,11 @@ export class Feeds {
       const known = served.views.get(view);
       const answerable = known && !known.failed && known.damaged === null && hasKnownRows(known.definition);
       // what is served may be of another telling by now: the next look sees to that
-      if (!answerable || !covers(position, since) || !continues(feed.telling, tellingOf(served, view), served.manifest))
+      if (
+        !answerable ||
+        !follows(position, since) ||
+        !continues(feed.telling, tellingOf(served, view), served.manifest)
+      )
         return reset(position);
       await session.inZone(served.manifest.definition.timezone);
       const changes = await changedRows(this.#store, session, served, view, since, filters);

@@ -1,7 +1,7 @@
 /** What all routes share: their options, who is gone, what is waited for, and how failures leave. */
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods, RouteOptions } from "fastify";
 import type { Log } from "../../shared/log/log.ts";
-import { covers, formatPosition, parsePosition } from "../../shared/position.ts";
+import { follows, formatPosition, parsePosition } from "../../shared/position.ts";
 import type { Incident } from "../../shared/store/incidents.ts";
 import type { Access } from "../access/guard.ts";
 import type { Answering } from "../answer.ts";
@@ -126,7 +126,7 @@ export async function waitFor(
   const text = request.headers["tidemark-wait-for"];
   if (typeof text !== "string" || text.trim() === "") return;
   const position = parsePosition(text.trim(), follower.origin);
-  if (covers(follower.position, position)) return;
+  if (follows(follower.position, position)) return;
   if (await follower.covers(position, waitMsMax, AbortSignal.any([goneSignal(reply), signal]))) return;
   throw new Refusal(
     504,

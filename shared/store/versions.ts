@@ -1,6 +1,6 @@
 /** Reading and publishing versions and heads. */
 import { isCode, TidemarkError } from "../errors.ts";
-import { covers, equals, furthest, ofShard, ofStreams, type Position } from "../position.ts";
+import { equals, follows, furthest, ofShard, type Position } from "../position.ts";
 import { type Head, layout, manifestFormat, type VersionManifest } from "./layout.ts";
 import { seal, unseal } from "./sealed.ts";
 import type { Store } from "./store.ts";
@@ -137,12 +137,10 @@ export async function publishVersion(store: Store, draft: Omit<VersionManifest, 
     // looked at first: whatever is published in between has this number, or is found below and must be covered
     const number = await nextNumber(store);
     const newest = await newestVersion(store);
-    // a stream that is gone from the definition has no place in the new cut
-    const before = newest && ofStreams(newest.cut, Object.keys(draft.cut));
-    if (before && draft.cause !== "rollback" && !covers(draft.cut, before)) {
+    if (newest && draft.cause !== "rollback" && !follows(draft.cut, newest.cut)) {
       throw new TidemarkError(
         "BATCH_STALE",
-        `version ${newest!.number} was published meanwhile and reaches further than this run`,
+        `version ${newest.number} was published meanwhile and reaches further than this run`,
         "nothing is lost: the next run starts from it",
       );
     }
@@ -226,7 +224,8 @@ export async function snapshotOf(store: Store, manifest: VersionManifest): Promi
 }
 
 /**
- * The kept version that, with its heads, covers most; the newest of those that cover the same. An older version that was
+ * The kept version that answers: the newest, as soon as it goes back in no stream that it has in common with those before; until then the
+ * one that covers most. The rule by which a server that runs hands over is the same. An older version that was
  * removed meanwhile, or whose delta is torn and which nobody tells again, does not stand in the newest one's way.
  *
  * @throws STORE_GAP, STORE_CORRUPT, STORE_MISSING where the newest version can't be read
@@ -246,7 +245,7 @@ export async function bestSnapshot(store: Store): Promise<Snapshot | null> {
       if (!isCode(error, "STORE_GAP", "STORE_CORRUPT", "STORE_MISSING") || (!best && manifest)) throw error;
       continue;
     }
-    if (!best || (covers(snapshot.position, best.position) && !equals(snapshot.position, best.position)))
+    if (!best || (follows(snapshot.position, best.position) && !follows(best.position, snapshot.position)))
       best = snapshot;
   }
   if (!best && failure) throw failure;
