@@ -1,6 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { type Scope, scopes } from "../serving/access/keys.ts";
 import { TidemarkError } from "../shared/errors.ts";
+import { loadCommand } from "./load-options.ts";
+import { serverUrl } from "./server-url.ts";
 import type { Invocation, Options, QueryFormat, VerbArgs, VerbName } from "./verb.ts";
 import { packageVersion } from "./version.ts";
 
@@ -78,23 +80,7 @@ function commandLine(found: (invocation: Invocation) => void): Command {
   serving(program.command("serve"))
     .description("the query API and the dashboard")
     .action((_options, command: Command) => give("serve", command, {}));
-  program
-    .command("load <stream> <files...>")
-    .description("append events from NDJSON, CSV or Parquet files (-: standard input)")
-    .option("--request-id <id>", "the same load under the same id appends only what did not arrive the time before")
-    .option("--server <url>", "send them to a server instead of the log; its key in TIDEMARK_KEY", serverUrl)
-    .action((stream: string, files: string[], options: { requestId?: string; server?: string }, command: Command) => {
-      const { requestId, server = null } = options;
-      if (requestId !== undefined && !/^[\w.:/-]{1,200}$/.test(requestId))
-        throw new TidemarkError(
-          "USAGE",
-          `${JSON.stringify(requestId)} is no request id`,
-          "use letters, digits, and _ . : / -",
-        );
-      if (requestId?.startsWith("dl:"))
-        throw new TidemarkError("USAGE", "request ids that start with dl: are taken", "choose another");
-      give("load", command, { stream, files, request: requestId ?? null, server });
-    });
+  loadCommand(program, (args, command) => give("load", command, args));
   program
     .command("query <sql>")
     .description("run SQL over the views; needs no server")
@@ -215,11 +201,6 @@ function serving(command: Command): Command {
     .option("--host <host>", "address to listen on")
     .option("--port <port>", "port to listen on; 0 takes any free one", (text) => integer(text, "a port"))
     .option("--without-keys", "let others in without API keys, where the address can be reached by them");
-}
-
-function serverUrl(text: string): string {
-  if (/^https?:\/\/[^\s/]+/.test(text)) return text.replace(/\/+$/, "");
-  throw new InvalidArgumentError("Write a URL such as http://127.0.0.1:7070.");
 }
 
 function scopesIn(text: string): Scope[] {

@@ -1,9 +1,7 @@
 /** Verbs that ask a server instead of opening the data folder: `--server URL`, with the key in TIDEMARK_KEY. */
 import { ApiError, Connection } from "../serving/client/connection.ts";
 import { parseExactly } from "../serving/client/numbers.ts";
-import { sendEvents } from "../serving/client/stream.ts";
 import type { Answer } from "../serving/client/view.ts";
-import type { StreamDefinition } from "../shared/definition.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import type { Context } from "./context.ts";
 import { columnsText, tableText } from "./table-text.ts";
@@ -95,54 +93,8 @@ export async function statusOfServer(context: Context, server: string): Promise<
   });
 }
 
-/** Events of one request. */
-const eventsAtATime = 1000;
-/** Reasons that are told one by one. */
-const reasonsMax = 5;
-
-/** Each part goes under the request's id and its number, so that the same load sent again has one effect. Events that are refused are told, and are nowhere. */
-export async function loadToServer(
-  context: Context,
-  server: string,
-  { name }: StreamDefinition,
-  request: string,
-  events: () => AsyncGenerator<Buffer[]>,
-): Promise<number> {
-  return withServer(context, server, async (connection) => {
-    const told = { part: 0, accepted: 0, refused: 0, seen: 0 };
-    const send = async (part: readonly Buffer[]) => {
-      const lines = part.map((event) => event.toString().replaceAll(/[\r\n]+/g, " "));
-      const appended = await sendEvents(
-        connection,
-        name,
-        `${lines.join("\n")}\n`,
-        `${request}:${told.part++}`,
-        context.signal,
-      );
-      told.accepted += appended.accepted;
-      for (const { index, reason } of appended.refused)
-        if (told.refused++ < reasonsMax) context.say(`event ${told.seen + index + 1} is refused: ${reason}`);
-      told.seen += part.length;
-      connection.see(appended.position);
-    };
-    let waiting: Buffer[] = [];
-    for await (const some of events()) {
-      waiting.push(...some);
-      for (; waiting.length >= eventsAtATime; waiting = waiting.slice(eventsAtATime))
-        await send(waiting.slice(0, eventsAtATime));
-    }
-    if (waiting.length > 0) await send(waiting);
-    const { accepted, refused } = told;
-    context.say(`${accepted} events appended to ${name}${refused > 0 ? `, ${refused} refused` : ""}`);
-    const position = connection.position;
-    const found = context.json ? JSON.stringify({ stream: name, events: accepted, refused, position }) : position;
-    await context.out(found === "" ? "" : `${found}\n`);
-    return refused > 0 ? 1 : 0;
-  });
-}
-
 /** @throws SERVER_REFUSED, SERVER_UNREACHABLE */
-async function withServer<T>(
+export async function withServer<T>(
   context: Context,
   server: string,
   work: (connection: Connection) => Promise<T>,

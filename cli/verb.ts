@@ -1,5 +1,6 @@
 import type { Scope } from "../serving/access/keys.ts";
 import type { Context } from "./context.ts";
+import type { InputOptions } from "./input/input.ts";
 
 /** A verb without arguments. */
 export type NoArgs = Readonly<Record<string, never>>;
@@ -22,6 +23,15 @@ export interface VerbArgs {
     readonly request: string | null;
     /** They are sent there instead of to the log. */
     readonly server: string | null;
+    readonly input: InputOptions;
+    /** A file to write the rows to that are no events; null: none. */
+    readonly rejects: string | null;
+    /** They are appended as dead letters. */
+    readonly acceptDead: boolean;
+    /** Nothing is appended. */
+    readonly check: boolean;
+    /** What they hold is told, too. */
+    readonly values: boolean;
   };
   /** At most one of version and position; neither: the newest there is. */
   query: {

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { openTable } from "../cli/input/table.ts";
+import { parquetRows } from "../cli/input/parquet.ts";
+import type { Input } from "../cli/input/row.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
 
 /** The demo's project folder, from the sources and from the built files alike. */
@@ -23,28 +24,31 @@ function above(sought: string, wanted: string): string {
 /** The flights as JSON events, in the file's order, taken as many at a time as asked for. */
 export class Flights {
   readonly count: number;
-  readonly #events: AsyncGenerator<Buffer[]>;
+  readonly #rows: Input["rows"];
   #rest: Buffer[] = [];
 
-  private constructor(count: number, events: AsyncGenerator<Buffer[]>) {
+  private constructor(count: number, rows: Input["rows"]) {
     this.count = count;
-    this.#events = events;
+    this.#rows = rows;
   }
 
   static async open(stream: StreamDefinition): Promise<Flights> {
-    const { count, events } = await openTable(flightsFile, "parquet", stream);
-    return new Flights(count ?? 0, events);
+    const { count, rows } = await parquetRows(flightsFile, stream);
+    return new Flights(count ?? 0, rows);
   }
 
   /** The next flights, at most `wanted`; none at the end. */
   async take(wanted: number): Promise<Buffer[]> {
-    if (this.#rest.length === 0) this.#rest = (await this.#events.next()).value ?? [];
+    if (this.#rest.length === 0) {
+      const next = await this.#rows.next();
+      this.#rest = next.done ? [] : next.value.map(({ value }) => value);
+    }
     const taken = this.#rest.slice(0, wanted);
     this.#rest = this.#rest.slice(taken.length);
     return taken;
   }
 
   async close(): Promise<void> {
-    await this.#events.return(undefined);
+    await this.#rows.return(undefined);
   }
 }

@@ -1,65 +1,66 @@
-import { createReadStream } from "node:fs";
-import { open, stat } from "node:fs/promises";
-import { createGunzip } from "node:zlib";
 import type { StreamDefinition } from "../../shared/definition.ts";
-import { messageOf, TidemarkError } from "../../shared/errors.ts";
-import { linesOf } from "./ndjson.ts";
-import { openTable, type Rows, type TableFormat } from "./table.ts";
+import { TidemarkError } from "../../shared/errors.ts";
+import { csvRows } from "./csv.ts";
+import { type CsvOptions, plainCsv } from "./csv-options.ts";
+import { type Format, formats } from "./formats.ts";
+import { jsonRows } from "./json.ts";
+import { parquetRows } from "./parquet.ts";
+import type { Input } from "./row.ts";
+import { bytesOf, mustBeFile, nameOf } from "./source.ts";
 
-/** Events of one input, some at a time. `count` is null where only reading to the end would tell. */
-export type Input = Rows;
+export interface InputOptions {
+  /** Null: by the file's name; standard input is JSON. */
+  readonly format: Format | null;
+  /** Of a text, as WHATWG names it; null: UTF-8, or the UTF-16 of a byte order mark. */
+  readonly encoding: string | null;
+  readonly csv: CsvOptions;
+}
+
+export const plainInput: InputOptions = { format: null, encoding: null, csv: plainCsv };
 
 /**
- * Opens a file by its ending, or standard input (`-`, NDJSON).
+ * Opens a file, or standard input (`-`).
  * @throws LOAD_INPUT when there is no such file or its kind is unknown
  */
-export async function openInput(file: string, stream: StreamDefinition): Promise<Input> {
-  if (file === "-") return { count: null, events: linesOf(process.stdin, "standard input") };
-  await mustBeFile(file);
-  const [, kind = "", gz] = /\.(ndjson|jsonl|json|csv|tsv|parquet)(\.gz)?$/i.exec(file) ?? [];
-  if (/^parquet$/i.test(kind)) return openTable(file, "parquet", stream);
-  if (/^[ct]sv$/i.test(kind)) return openTable(file, "csv", stream);
-  if (/json/i.test(kind)) {
-    if (!gz && (await startsWithBracket(file))) return openTable(file, "json-array" satisfies TableFormat, stream);
-    const bytes = createReadStream(file, { highWaterMark: 1 << 20 });
-    return {
-      count: null,
-      events: readable(file, gz ? linesOf(bytes.pipe(createGunzip()), file) : linesOf(bytes, file)),
-    };
+export async function openInput(
+  file: string,
+  stream: StreamDefinition,
+  options: InputOptions = plainInput,
+): Promise<Input> {
+  if (file !== "-") await mustBeFile(file);
+  const format = options.format ?? (file === "-" ? "json" : formatOf(file));
+  const bytes = () => bytesOf(file, options.encoding);
+  const lines = (rows: Input["rows"]): Input => ({ unit: "line", count: null, rows });
+  switch (format) {
+    case "json":
+    case "ndjson":
+      return lines(jsonRows(bytes(), nameOf(file), format === "ndjson"));
+    case "csv":
+      return lines(csvRows(bytes(), nameOf(file), stream, options.csv));
+    case "parquet":
+      mustSeek(file, "Parquet");
+      return parquetRows(file, stream);
   }
+}
+
+function mustSeek(file: string, kind: string): void {
+  if (file !== "-") return;
+  throw new TidemarkError("LOAD_INPUT", `${kind} can't be read from standard input`, "name a file");
+}
+
+const endings: readonly (readonly [RegExp, Format])[] = [
+  [/\.(ndjson|jsonl)(\.gz)?$/i, "ndjson"],
+  [/\.json(\.gz)?$/i, "json"],
+  [/\.(csv|tsv|tab|psv)(\.gz)?$/i, "csv"],
+  [/\.(parquet|pq)$/i, "parquet"],
+];
+
+function formatOf(file: string): Format {
+  const found = endings.find(([ending]) => ending.test(file));
+  if (found) return found[1];
   throw new TidemarkError(
     "LOAD_INPUT",
     `can't tell what kind of file ${file} is`,
-    "name it .ndjson, .json, .csv or .parquet, or give NDJSON on standard input: -",
+    `say so with --format ${formats.join("|")}, or name it .ndjson, .json, .csv, .tsv or .parquet`,
   );
-}
-
-async function mustBeFile(file: string): Promise<void> {
-  const found = await stat(file).catch((error: unknown) => {
-    throw new TidemarkError("LOAD_INPUT", `cannot read ${file}: ${messageOf(error)}`, "check the name");
-  });
-  if (!found.isFile()) throw new TidemarkError("LOAD_INPUT", `${file} is not a file`, "name files, not folders");
-}
-
-async function startsWithBracket(file: string): Promise<boolean> {
-  const handle = await open(file);
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(64), 0, 64, 0);
-    return /^\uFEFF?\s*\[/.test(buffer.subarray(0, bytesRead).toString());
-  } finally {
-    await handle.close();
-  }
-}
-
-async function* readable(file: string, lines: AsyncGenerator<Buffer[]>): AsyncGenerator<Buffer[]> {
-  try {
-    yield* lines;
-  } catch (error) {
-    if (error instanceof TidemarkError) throw error;
-    throw new TidemarkError(
-      "LOAD_INPUT",
-      `cannot read ${file}: ${messageOf(error)}`,
-      "correct the file and load it again",
-    );
-  }
 }

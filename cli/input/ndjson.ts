@@ -1,30 +1,24 @@
-import type { Readable } from "node:stream";
 import { TidemarkError } from "../../shared/errors.ts";
+import { type Row, rowBytesMax } from "./row.ts";
 
 const newline = 10;
 const carriageReturn = 13;
-/** A longer line is no event but a file of another kind. */
-const lineBytesMax = 64 << 20;
 
 /**
- * The lines of a stream of bytes as they are, whatever they hold; empty ones are left out. A byte order mark at the start goes.
+ * The lines of UTF-8 bytes as they are, whatever they hold; empty ones are left out.
  * @throws LOAD_INPUT for a line of more than 64 MiB, naming it
  */
-export async function* linesOf(source: Readable, name: string): AsyncGenerator<Buffer[]> {
+export async function* linesOf(source: AsyncIterable<Buffer>, name: string): AsyncGenerator<Row[]> {
   let rest: Buffer[] = [];
   let restBytes = 0;
-  let line = 0;
-  let first = true;
-  for await (const piece of source) {
-    let chunk = piece as Buffer;
-    if (first && chunk.subarray(0, 3).equals(byteOrderMark)) chunk = chunk.subarray(3);
-    first = false;
-    const found: Buffer[] = [];
+  let line = 1;
+  for await (const chunk of source) {
+    const found: Row[] = [];
     let start = 0;
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
       const tail = chunk.subarray(start, end);
-      const whole = trimmed(rest.length > 0 ? Buffer.concat([...rest, tail]) : tail);
-      if (whole.length > 0) found.push(whole);
+      const value = trimmed(rest.length > 0 ? Buffer.concat([...rest, tail]) : tail);
+      if (value.length > 0) found.push({ place: line, value });
       rest = [];
       restBytes = 0;
       start = end + 1;
@@ -34,20 +28,17 @@ export async function* linesOf(source: Readable, name: string): AsyncGenerator<B
       rest.push(chunk.subarray(start));
       restBytes += chunk.length - start;
     }
-    if (restBytes > lineBytesMax) {
+    if (restBytes > rowBytesMax)
       throw new TidemarkError(
         "LOAD_INPUT",
-        `${name}:${line + 1}: a line of more than 64 MiB`,
+        `${name}:${line}: a line of more than ${rowBytesMax >> 20} MiB`,
         "write one JSON event per line",
       );
-    }
     if (found.length > 0) yield found;
   }
   const last = trimmed(Buffer.concat(rest));
-  if (last.length > 0) yield [last];
+  if (last.length > 0) yield [{ place: line, value: last }];
 }
-
-const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
 function trimmed(line: Buffer): Buffer {
   return line.at(-1) === carriageReturn ? line.subarray(0, -1) : line;

@@ -1,5 +1,3 @@
-import { createReadStream } from "node:fs";
-import type { Readable } from "node:stream";
 import {
   type Correction,
   countByReason,
@@ -8,10 +6,11 @@ import {
   replayDeadLetters,
 } from "../../serving/dead-letters.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
-import { messageOf, TidemarkError } from "../../shared/errors.ts";
+import { TidemarkError } from "../../shared/errors.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
 import type { Context } from "../context.ts";
 import { linesOf } from "../input/ndjson.ts";
+import { bytesOf, mustBeFile, nameOf } from "../input/source.ts";
 import { withProject } from "../opened.ts";
 import { nothing, withSession } from "../snapshot.ts";
 import { tableText } from "../table-text.ts";
@@ -58,20 +57,10 @@ async function replay(
 ): Promise<number> {
   const corrections: Correction[] = [];
   for (const file of files) {
-    const source: Readable = file === "-" ? process.stdin : createReadStream(file);
-    const name = file === "-" ? "standard input" : file;
-    let line = 0;
-    try {
-      for await (const lines of linesOf(source, name))
-        for (const each of lines) corrections.push(correctionIn(each.toString(), `${name}, line ${++line}`));
-    } catch (error) {
-      if (error instanceof TidemarkError) throw error;
-      throw new TidemarkError(
-        "LOAD_INPUT",
-        `${name} can't be read: ${messageOf(error)}`,
-        "name a file of corrected lines",
-      );
-    }
+    const name = nameOf(file);
+    if (file !== "-") await mustBeFile(file);
+    for await (const lines of linesOf(bytesOf(file, null), name))
+      for (const { place, value } of lines) corrections.push(correctionIn(value.toString(), `${name}:${place}`));
   }
   const result = await replayDeadLetters(letters, streams, corrections);
   if (context.json) await context.out(`${JSON.stringify(result)}\n`);

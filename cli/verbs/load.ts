@@ -1,70 +1,91 @@
-import { randomUUID } from "node:crypto";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { Producer } from "../../shared/ingest/producer.ts";
+import type { Log } from "../../shared/log/log.ts";
 import { formatPosition } from "../../shared/position.ts";
 import type { Project } from "../../shared/project/project.ts";
 import type { Context } from "../context.ts";
-import { openInput } from "../input/input.ts";
+import { Judges, rowsIn } from "../load/judged.ts";
+import { type Outcome, tell } from "../load/outcome.ts";
+import { Rejects } from "../load/rejects.ts";
+import { loadToServer } from "../load/to-server.ts";
 import { withProject } from "../opened.ts";
-import { openProgress } from "../progress.ts";
-import { loadToServer } from "../remote.ts";
 import type { VerbArgs } from "../verb.ts";
 
-/** Appends the files' events, one file after the other, and prints the position after them once they are durable. */
+/**
+ * Appends the files' events, one file after the other, and prints the position after them once they are durable. Rows that are no events are
+ * told and left out: exit code 1.
+ */
 export async function run(context: Context, args: VerbArgs["load"]): Promise<number> {
-  const { stream: name, files, request, server } = args;
-  if (server !== null) {
-    const stream = streamNamed(await context.project(), name);
-    return loadToServer(context, server, stream, request ?? randomUUID(), () => eventsIn(context, stream, files));
+  if (args.server !== null) {
+    const stream = streamNamed(await context.project(), args.stream);
+    return withRejects(context, args, (rejects) => loadToServer(context, args, stream, rejects));
   }
-  return withProject(context, async ({ project, log }) => {
-    const stream = streamNamed(project, name);
-    const { signal } = context;
-    const producer = await Producer.open(log, stream, request === null ? { signal } : { request, signal });
+  return withProject(context, async ({ project, store, log }) => {
+    const stream = streamNamed(project, args.stream);
+    const judges = await Judges.open(project, store, stream);
     try {
-      for (const file of files) await append(context, producer, stream, file);
-      const position = formatPosition(await producer.flush());
-      context.say(`${producer.durable} events appended to ${name}`);
-      await context.out(
-        context.json
-          ? `${JSON.stringify({ stream: name, events: producer.durable, position })}\n`
-          : position === ""
-            ? ""
-            : `${position}\n`,
-      );
-      return 0;
-    } catch (error) {
-      await producer.flush().catch(() => undefined);
-      if (producer.durable > 0) context.say(`${producer.durable} events were appended before this:`);
-      context.say(`the same load with --request-id ${producer.request} appends only what is missing`);
-      throw error;
+      return await withRejects(context, args, (rejects) => loadToLog(context, args, { stream, log, judges, rejects }));
+    } finally {
+      judges.close();
     }
   });
 }
 
-async function append(context: Context, producer: Producer, stream: StreamDefinition, file: string): Promise<void> {
-  for await (const events of eventsIn(context, stream, [file])) for (const event of events) await producer.add(event);
+async function withRejects(
+  context: Context,
+  args: VerbArgs["load"],
+  work: (rejects: Rejects) => Promise<Outcome>,
+): Promise<number> {
+  const rejects = await Rejects.open(args.rejects, args.values, context.say);
+  let outcome: Outcome;
+  try {
+    outcome = await work(rejects);
+  } finally {
+    await rejects.close();
+  }
+  return tell(context, args, outcome);
 }
 
-/** The files' events, some at a time, with a bar that shows how far they have been taken. */
-async function* eventsIn(
+interface Loading {
+  readonly stream: StreamDefinition;
+  readonly log: Log;
+  readonly judges: Judges;
+  readonly rejects: Rejects;
+}
+
+async function loadToLog(
   context: Context,
-  stream: StreamDefinition,
-  files: readonly string[],
-): AsyncGenerator<Buffer[]> {
-  for (const file of files) {
-    const input = await openInput(file, stream);
-    const progress = openProgress(context.progress, file === "-" ? "standard input" : file, "events", input.count);
-    try {
-      for await (const events of input.events) {
-        context.signal.throwIfAborted();
-        yield events;
-        progress.add(events.length);
+  args: VerbArgs["load"],
+  { stream, log, judges, rejects }: Loading,
+): Promise<Outcome> {
+  const { request, check, acceptDead, files, input } = args;
+  const rows = judges.judge(rowsIn(context, stream, files, input));
+  let events = 0;
+  if (check) {
+    for await (const group of rows)
+      for (const each of group) {
+        if (each.reason === null) events++;
+        else await rejects.add({ ...each, reason: each.reason });
       }
-    } finally {
-      progress.stop();
-    }
+    return { events, rejected: rejects.count, position: "" };
+  }
+  const { signal } = context;
+  const producer = await Producer.open(log, stream, request === null ? { signal } : { request, signal });
+  try {
+    for await (const group of rows)
+      for (const each of group) {
+        if (each.reason !== null) await rejects.add({ ...each, reason: each.reason });
+        else events++;
+        if (each.reason === null || acceptDead) await producer.add(each.row.value);
+        else producer.skip(each.row.value);
+      }
+    return { events, rejected: rejects.count, position: formatPosition(await producer.flush()) };
+  } catch (error) {
+    await producer.flush().catch(() => undefined);
+    if (producer.durable > 0) context.say(`${producer.durable} events were appended before this:`);
+    context.say(`the same load with --request-id ${producer.request} appends only what is missing`);
+    throw error;
   }
 }
 

@@ -27,7 +27,7 @@ export class Stream<Event extends object> {
 export async function sendEvents(
   connection: Connection,
   stream: string,
-  lines: string,
+  lines: string | Uint8Array<ArrayBuffer>,
   idempotencyKey: string,
   signal?: AbortSignal,
 ): Promise<Appended> {

@@ -65,15 +65,27 @@ export class Producer {
 
   /** Takes one event's JSON text. @throws LOG_APPEND when an earlier group may not have arrived */
   async add(value: Buffer): Promise<void> {
-    const record = this.#partitioner.record(keyOf(this.#stream, value), value);
-    const sequence = this.#sequences.get(record.partition) ?? 0;
-    this.#sequences.set(record.partition, sequence + 1);
-    this.#group.push({ ...record, id: { request: this.request, sequence } });
+    this.#group.push(this.#numbered(value));
     this.#bytes += value.length;
     if (this.#bytes < groupBytes && this.#group.length < groupRecords) return;
     this.#send();
     if (this.#underWay.length >= groupsAhead) await this.#underWay[0];
     if (this.#failed !== null) throw this.#failed;
+  }
+
+  /**
+   * Passes over one that is not appended. It has a number all the same: whoever sends the same again, and has it appended or not, numbers the
+   * others as before.
+   */
+  skip(value: Buffer): void {
+    this.#numbered(value);
+  }
+
+  #numbered(value: Buffer): NewRecord {
+    const record = this.#partitioner.record(keyOf(this.#stream, value), value);
+    const sequence = this.#sequences.get(record.partition) ?? 0;
+    this.#sequences.set(record.partition, sequence + 1);
+    return { ...record, id: { request: this.request, sequence } };
   }
 
   /** Waits until everything taken is durable. @returns the next offset of every partition that was written */

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { understand } from "../../cli/command-line.ts";
+import { plainCsv } from "../../cli/input/csv-options.ts";
+import { plainInput } from "../../cli/input/input.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 
 /** [command line, the one line on standard error] */
@@ -11,6 +13,14 @@ const wrong: [string[], string][] = [
   [["query"], "missing required argument 'sql'; see tidemark --help"],
   [["load", "flights"], "missing required argument 'files'; see tidemark --help"],
   [["load", "s", "a", "--request-id", "dl:x"], "request ids that start with dl: are taken; choose another"],
+  [
+    ["load", "s", "a", "--date-format", "%d.%m"],
+    '"%d.%m" is no format of dates: it does not say year, month and day; write one such as %d/%m/%Y or %Y-%m-%d %H:%M:%S',
+  ],
+  [
+    ["load", "s", "a", "--encoding", "klingon"],
+    "option '--encoding <name>' argument 'klingon' is invalid. Write one such as utf-8, utf-16le, windows-1252 or iso-8859-15; see tidemark --help",
+  ],
   [["batch", "--incremental"], "--incremental is for one run; write: tidemark batch --once --incremental"],
   [
     ["query", "x", "--version", "1", "--position", "s@0:1"],
@@ -35,6 +45,7 @@ test.each(wrong)("tidemark %j is wrong usage", (args, line) => {
 });
 
 const options = { project: ".", json: false };
+const plainLoad = { rejects: null, acceptDead: false, check: false, values: false, input: plainInput };
 
 /** [command line, what it means] */
 const right: [string[], unknown][] = [
@@ -54,11 +65,47 @@ const right: [string[], unknown][] = [
   ],
   [
     ["load", "s", "-", "b.csv"],
-    { verb: "load", args: { stream: "s", files: ["-", "b.csv"], request: null, server: null }, options },
+    { verb: "load", args: { stream: "s", files: ["-", "b.csv"], request: null, server: null, ...plainLoad }, options },
   ],
   [
     ["load", "s", "a.csv", "--request-id", "2026-11-27/a"],
-    { verb: "load", args: { stream: "s", files: ["a.csv"], request: "2026-11-27/a", server: null }, options },
+    {
+      verb: "load",
+      args: { stream: "s", files: ["a.csv"], request: "2026-11-27/a", server: null, ...plainLoad },
+      options,
+    },
+  ],
+  [
+    [
+      "load",
+      "s",
+      "a.csv",
+      "--rejects",
+      "bad.ndjson",
+      "--check",
+      "--delimiter",
+      "tab",
+      "--quote",
+      "",
+      "--null",
+      "",
+      "--null",
+      "NA",
+    ],
+    {
+      verb: "load",
+      args: {
+        stream: "s",
+        files: ["a.csv"],
+        request: null,
+        server: null,
+        ...plainLoad,
+        rejects: "bad.ndjson",
+        check: true,
+        input: { ...plainInput, csv: { ...plainCsv, delimiter: "\t", quote: null, nulls: ["", "NA"] } },
+      },
+      options,
+    },
   ],
   [
     ["query", "SELECT 1"],

@@ -1,0 +1,194 @@
+import { TidemarkError } from "../../shared/errors.ts";
+import { rowBytesMax } from "./row.ts";
+
+/** How a text is cut into cells. */
+export interface Dialect {
+  readonly delimiter: string;
+  /** What a cell is put into that holds a delimiter, a quote or a line break; null: nothing is. */
+  readonly quote: string | null;
+  /** What stands before a quote inside of quotes; a quote that is doubled is one in any case. */
+  readonly escape: string | null;
+}
+
+export interface CsvRecord {
+  /** From 1: where it begins. */
+  readonly line: number;
+  readonly cells: readonly string[];
+  /** Which cells are quoted; null: none is. */
+  readonly quoted: readonly boolean[] | null;
+  /** As it stands there. */
+  readonly text: string;
+  /** Why it can't be cut into cells, if it can't. */
+  readonly fault: string | null;
+}
+
+const [newline, carriageReturn, space] = [10, 13, 32];
+
+/**
+ * RFC 4180, whatever the file begins with: a cell that begins with a quote ends with one, and holds everything between. Lines end as the
+ * first one does: LF or CRLF, or CR alone. A record that can't be cut is told as such, and reading goes on behind its last line. Empty lines are left out.
+ * @returns records that are cut as they are taken: take all of some before the next
+ * @throws LOAD_INPUT for a record of more than 64 MiB
+ */
+export async function* csvRecords(
+  texts: AsyncIterable<string>,
+  dialect: Dialect,
+  name: string,
+  firstLine = 1,
+): AsyncGenerator<Iterable<CsvRecord>> {
+  const cutter = new Cutter(dialect, firstLine);
+  for await (const text of texts) {
+    yield cutter.feed(text, false);
+    if (cutter.waiting > rowBytesMax)
+      throw new TidemarkError(
+        "LOAD_INPUT",
+        `${name}:${cutter.line}: a row of more than ${rowBytesMax >> 20} MiB begins here`,
+        "is a quote missing, or --quote another?",
+      );
+  }
+  yield cutter.feed("", true);
+}
+
+class Cutter {
+  readonly #delimiter: number;
+  readonly #quote: number;
+  readonly #escape: number;
+  /** What ends a line; null: not seen yet. */
+  #end: number | null = null;
+  #text = "";
+  #at = 0;
+  /** Everything has been fed. */
+  #whole = false;
+  line: number;
+
+  constructor(dialect: Dialect, firstLine: number) {
+    const { delimiter, quote } = dialect;
+    this.#delimiter = delimiter.charCodeAt(0);
+    this.#quote = quote === null ? -1 : quote.charCodeAt(0);
+    this.#escape = dialect.escape === null || dialect.escape === quote ? -1 : dialect.escape.charCodeAt(0);
+    this.line = firstLine;
+  }
+
+  /** Characters that are no whole record yet. */
+  get waiting(): number {
+    return this.#text.length;
+  }
+
+  *feed(text: string, whole: boolean): Generator<CsvRecord> {
+    this.#text = this.#text === "" ? text : this.#text + text;
+    this.#whole = whole;
+    this.#end ??= endOfLines(this.#text, whole);
+    if (this.#end === null) return;
+    this.#at = 0;
+    while (this.#at < this.#text.length) {
+      const start = this.#at;
+      const record = this.#record(start, this.#end);
+      if (record) yield record;
+      else if (this.#at === start) break;
+    }
+    this.#text = this.#text.slice(this.#at);
+  }
+
+  /** The one that begins at `start`, and moves on behind it; null for an empty line, and where it goes on beyond what has been fed. */
+  #record(start: number, lineEnd: number): CsvRecord | null {
+    const text = this.#text;
+    const cells: string[] = [];
+    let quoted: boolean[] | null = null;
+    let lines = 0;
+    let fault: string | null = null;
+    let at = start;
+    for (;;) {
+      const opens = this.#quote < 0 ? at : this.#pastSpaces(at);
+      if (this.#quote >= 0 && text.charCodeAt(opens) === this.#quote) {
+        const cell = this.#quotedCell(opens + 1);
+        if (cell === null) {
+          if (!this.#whole) return null;
+          fault = "a quote is opened and never closed";
+          at = text.length;
+        } else {
+          quoted ??= cells.map(() => false);
+          lines += countOf(text, lineEnd, opens, cell.end);
+          cells.push(cell.value);
+          quoted.push(true);
+          at = this.#pastSpaces(cell.end);
+          if (lineEnd === newline && text.charCodeAt(at) === carriageReturn) {
+            if (at + 1 === text.length && !this.#whole) return null;
+            if (at + 1 === text.length || text.charCodeAt(at + 1) === newline) at++;
+          }
+        }
+      } else {
+        const from = at;
+        let code = -1;
+        for (; at < text.length; at++) {
+          code = text.charCodeAt(at);
+          if (code === this.#delimiter || code === lineEnd) break;
+        }
+        const cut = lineEnd === newline && code !== this.#delimiter && text.charCodeAt(at - 1) === carriageReturn;
+        cells.push(text.slice(from, cut && at > from ? at - 1 : at));
+        quoted?.push(false);
+      }
+      if (at >= text.length) {
+        if (!this.#whole) return null;
+        break;
+      }
+      const code = text.charCodeAt(at);
+      if (code === this.#delimiter) {
+        at++;
+        continue;
+      }
+      if (code === lineEnd) break;
+      fault = "there is more behind the quote that ends a cell";
+      const end = text.indexOf(String.fromCharCode(lineEnd), at);
+      if (end < 0 && !this.#whole) return null;
+      at = end < 0 ? text.length : end;
+      break;
+    }
+    const blank = cells.length === 1 && cells[0] === "" && quoted === null && fault === null;
+    const record = blank ? null : { line: this.line, cells, quoted, text: text.slice(start, at), fault };
+    if (fault !== null) lines = countOf(text, lineEnd, start, at);
+    this.line += lines + 1;
+    this.#at = at + 1;
+    return record;
+  }
+
+  #pastSpaces(start: number): number {
+    let at = start;
+    if (this.#delimiter !== space) while (this.#text.charCodeAt(at) === space) at++;
+    return at;
+  }
+
+  /** The cell whose opening quote stands before `start`, and the place behind its closing one; null where that is not there yet. */
+  #quotedCell(start: number): { value: string; end: number } | null {
+    const text = this.#text;
+    let value = "";
+    let from = start;
+    for (let at = start; at < text.length; at++) {
+      const code = text.charCodeAt(at);
+      if (code === this.#escape) {
+        if (at + 1 === text.length) return null;
+        const next = text.charCodeAt(at + 1);
+        if (next !== this.#quote && next !== this.#escape) continue;
+      } else if (code !== this.#quote) continue;
+      else if (at + 1 === text.length && !this.#whole) return null;
+      else if (text.charCodeAt(at + 1) !== this.#quote) return { value: value + text.slice(from, at), end: at + 1 };
+      value += text.slice(from, at) + text[at + 1]!;
+      from = at + 2;
+      at++;
+    }
+    return null;
+  }
+}
+
+/** LF or CR, by the first line; null where that has not ended. */
+function endOfLines(text: string, whole: boolean): number | null {
+  const [lf, cr] = [text.indexOf("\n"), text.indexOf("\r")];
+  if (lf >= 0 && (cr < 0 || lf <= cr + 1)) return newline;
+  if (cr >= 0 && (whole || cr + 1 < text.length)) return carriageReturn;
+  return lf >= 0 || whole ? newline : null;
+}
+
+function countOf(text: string, code: number, from: number, end: number): number {
+  let count = 0;
+  for (let at = from; at < end; at++) if (text.charCodeAt(at) === code) count++;
+  return count;
+}

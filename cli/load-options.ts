@@ -1,0 +1,122 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { TidemarkError } from "../shared/errors.ts";
+import type { CsvOptions } from "./input/csv-options.ts";
+import { type Format, formats } from "./input/formats.ts";
+import { isEncoding } from "./input/source.ts";
+import { timeReader } from "./input/time-format.ts";
+import { serverUrl } from "./server-url.ts";
+import type { VerbArgs } from "./verb.ts";
+
+interface LoadOptions {
+  readonly requestId?: string;
+  readonly server?: string;
+  readonly rejects?: string;
+  readonly acceptDead: boolean;
+  readonly check: boolean;
+  readonly values: boolean;
+  readonly format?: Format;
+  readonly encoding?: string;
+  readonly delimiter?: string;
+  /** "": none. */
+  readonly quote: string;
+  readonly escape?: string;
+  readonly null?: string[];
+  readonly quotedNull: boolean;
+  readonly header: boolean;
+  readonly decimal: string;
+  readonly dateFormat?: string;
+  readonly timestampFormat?: string;
+}
+
+/** `tidemark load`. */
+export function loadCommand(program: Command, give: (args: VerbArgs["load"], command: Command) => void): void {
+  program
+    .command("load <stream> <files...>")
+    .description(
+      "append events from JSON, NDJSON, CSV or Parquet files (-: standard input); rows that are none are left out, told, and make exit code 1",
+    )
+    .option("--request-id <id>", "the same load under the same id appends only what did not arrive the time before")
+    .option("--server <url>", "send them to a server instead of the log; its key in TIDEMARK_KEY", serverUrl)
+    .option("--check", "append nothing, and say what would be", false)
+    .option("--rejects <file>", "write the rows that are no events there, with line and reason, one JSON line each")
+    .option("--accept-dead", "append them, too, as dead letters", false)
+    .option("--values", "say what a row holds, too", false)
+    .addOption(new Option("--format <format>", "of the files, whatever their names").choices(formats))
+    .option("--encoding <name>", "of texts, such as windows-1252 (default: UTF-8, or a byte order mark's)", encodingIn)
+    .option("--delimiter <c>", "of CSV (default: by name, or the header's most frequent of , ; | and tab)", characterIn)
+    .option("--quote <c>", 'of CSV; "" for none', quoteIn, '"')
+    .option("--escape <c>", "of CSV: stands before a quote in quotes, where quotes are not doubled", characterIn)
+    .option("--null <text>", "of CSV: what unquoted stands for NULL (default: an empty cell; may be repeated)", listIn)
+    .option("--quoted-null", "of CSV: in quotes, too", false)
+    .option("--no-header", "of CSV: there is none, the columns are the stream's fields in their order")
+    .option("--decimal <c>", "of CSV: where a number's decimals begin", decimalIn, ".")
+    .option("--date-format <format>", "of CSV: as strptime knows it, such as %d/%m/%Y", timeFormatIn)
+    .option("--timestamp-format <format>", "of CSV, such as %d.%m.%Y %H:%M:%S", timeFormatIn)
+    .action((stream: string, files: string[], options: LoadOptions, command: Command) => {
+      give(argsOf(stream, files, options), command);
+    });
+}
+
+function argsOf(stream: string, files: readonly string[], options: LoadOptions): VerbArgs["load"] {
+  const { requestId: request = null, server = null, rejects = null, acceptDead, check, values } = options;
+  checkRequestId(request);
+  const { format = null, encoding = null } = options;
+  return {
+    stream,
+    files,
+    request,
+    server,
+    rejects,
+    acceptDead,
+    check,
+    values,
+    input: { format, encoding, csv: csvOptions(options) },
+  };
+}
+
+function csvOptions(options: LoadOptions): CsvOptions {
+  const { delimiter = null, header, decimal } = options;
+  const quote = options.quote || null;
+  const { dateFormat = null, timestampFormat = null, null: nulls = [""], quotedNull: quotedNulls } = options;
+  if (delimiter !== null && [quote, options.escape].includes(delimiter))
+    throw new TidemarkError("USAGE", "--delimiter is also --quote or --escape", "choose another");
+  const plain = { delimiter, quote, nulls, quotedNulls, header, decimal, dateFormat, timestampFormat };
+  return { ...plain, escape: options.escape ?? null };
+}
+
+function checkRequestId(id: string | null): void {
+  if (id === null) return;
+  if (!/^[\w.:/-]{1,200}$/.test(id))
+    throw new TidemarkError("USAGE", `${JSON.stringify(id)} is no request id`, "use letters, digits, and _ . : / -");
+  if (id.startsWith("dl:"))
+    throw new TidemarkError("USAGE", "request ids that start with dl: are taken", "choose another");
+}
+
+function characterIn(text: string): string {
+  const found = text === "\\t" || text === "tab" ? "\t" : text;
+  if (/^[^\r\n]$/.test(found)) return found;
+  throw new InvalidArgumentError("Write one character, or tab.");
+}
+
+function quoteIn(text: string): string {
+  return text === "" ? "" : characterIn(text);
+}
+
+function decimalIn(text: string): string {
+  if (text === "." || text === ",") return text;
+  throw new InvalidArgumentError("It is . or a comma.");
+}
+
+function encodingIn(text: string): string {
+  if (isEncoding(text)) return text;
+  throw new InvalidArgumentError("Write one such as utf-8, utf-16le, windows-1252 or iso-8859-15.");
+}
+
+function timeFormatIn(text: string): string {
+  timeReader(text);
+  return text;
+}
+
+function listIn(text: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), text];
+}

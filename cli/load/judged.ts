@@ -1,0 +1,101 @@
+/** The files' rows, each with what the stream's reading says of it. */
+import type { StreamDefinition } from "../../shared/definition.ts";
+import { Duck } from "../../shared/duckdb/duck.ts";
+import { decoderOf } from "../../shared/history/segments.ts";
+import { Judge } from "../../shared/ingest/judge.ts";
+import type { Project } from "../../shared/project/project.ts";
+import type { Store } from "../../shared/store/store.ts";
+import { newestVersion } from "../../shared/store/versions.ts";
+import type { Context } from "../context.ts";
+import { type InputOptions, openInput } from "../input/input.ts";
+import type { Input, Row } from "../input/row.ts";
+import { nameOf } from "../input/source.ts";
+import { openProgress } from "../progress.ts";
+
+/** A row of a file; reason null: it is an event. */
+export interface JudgedRow {
+  readonly file: string;
+  readonly unit: Input["unit"];
+  readonly row: Row;
+  readonly reason: string | null;
+}
+
+const groupRows = 8192;
+const groupBytes = 4 << 20;
+
+/** The rows as they are read, some at a time, with a bar that shows how far they have been taken. */
+export async function* rowsIn(
+  context: Context,
+  stream: StreamDefinition,
+  files: readonly string[],
+  options: InputOptions,
+): AsyncGenerator<JudgedRow[]> {
+  for (const file of files) {
+    const { unit, count, rows } = await openInput(file, stream, options);
+    const progress = openProgress(context.progress, nameOf(file), "events", count);
+    try {
+      for await (const some of rows) {
+        context.signal.throwIfAborted();
+        yield some.map((row) => ({ file, unit, row, reason: row.reason ?? null }));
+        progress.add(some.length);
+      }
+    } finally {
+      progress.stop();
+    }
+  }
+}
+
+/** Who says what is an event: the stream as the project has it, and as the newest version has it, which goes on to read the log until the next. */
+export class Judges {
+  readonly #duck: Duck;
+  readonly #judges: readonly Judge[];
+
+  private constructor(duck: Duck, judges: readonly Judge[]) {
+    this.#duck = duck;
+    this.#judges = judges;
+  }
+
+  static async open(project: Project, store: Store, stream: StreamDefinition): Promise<Judges> {
+    const definition = (await newestVersion(store))?.definition;
+    const live = definition?.streams.find(({ name }) => name === stream.name);
+    const duck = await Duck.open({ memoryLimit: "1GB" });
+    const judges = [new Judge(await duck.session(project.batch.timezone), stream)];
+    const { timezone } = definition ?? project.batch;
+    if (live && (decoderOf(live) !== decoderOf(stream) || timezone !== project.batch.timezone))
+      judges.push(new Judge(await duck.session(timezone), live));
+    return new Judges(duck, judges);
+  }
+
+  /** In groups, since each is a query. */
+  async *judge(rows: AsyncIterable<readonly JudgedRow[]>): AsyncGenerator<JudgedRow[]> {
+    let group: JudgedRow[] = [];
+    let bytes = 0;
+    for await (const some of rows) {
+      for (const each of some) {
+        group.push(each);
+        bytes += each.row.value.length;
+        if (group.length < groupRows && bytes < groupBytes) continue;
+        yield await this.#judged(group);
+        group = [];
+        bytes = 0;
+      }
+    }
+    if (group.length > 0) yield await this.#judged(group);
+  }
+
+  close(): void {
+    this.#duck.close();
+  }
+
+  async #judged(group: readonly JudgedRow[]): Promise<JudgedRow[]> {
+    const judged = [...group];
+    const open = group.flatMap(({ reason }, at) => (reason === null ? [at] : []));
+    const values = open.map((at) => group[at]!.row.value);
+    for (const judge of this.#judges)
+      for (const [index, reason] of await judge.faults(values)) {
+        const at = open[index]!;
+        judged[at] = { ...group[at]!, reason };
+      }
+    return judged;
+  }
+}

@@ -1,0 +1,88 @@
+/** The rows that are no events: the first of them told, all of them written where that is asked for. */
+import { type FileHandle, open } from "node:fs/promises";
+import { messageOf, TidemarkError } from "../../shared/errors.ts";
+import type { Input, Row } from "../input/row.ts";
+import { nameOf } from "../input/source.ts";
+
+/** Rows that are told one by one. */
+const toldMax = 10;
+const waitingBytesMax = 1 << 16;
+
+/** A row that is no event, and why. */
+export interface Rejected {
+  readonly file: string;
+  readonly unit: Input["unit"];
+  readonly row: Row;
+  readonly reason: string;
+}
+
+export class Rejects {
+  readonly #file: FileHandle | null;
+  readonly #name: string;
+  readonly #values: boolean;
+  readonly #say: (line: string) => void;
+  #count = 0;
+  #waiting = "";
+
+  private constructor(file: FileHandle | null, name: string, values: boolean, say: (line: string) => void) {
+    this.#file = file;
+    this.#name = name;
+    this.#values = values;
+    this.#say = say;
+  }
+
+  /**
+   * @param name null: none is written
+   * @param values what a row holds is written, too
+   * @throws LOAD_INPUT
+   */
+  static async open(name: string | null, values: boolean, say: (line: string) => void): Promise<Rejects> {
+    if (name === null) return new Rejects(null, "", values, say);
+    const file = await open(name, "w").catch((error: unknown) => {
+      throw unwritable(name, error);
+    });
+    return new Rejects(file, name, values, say);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  async add({ file, unit, row, reason }: Rejected): Promise<void> {
+    const name = nameOf(file);
+    if (this.#count++ < toldMax)
+      this.#say(unit === "line" ? `${name}:${row.place}: ${reason}` : `${name}, row ${row.place}: ${reason}`);
+    if (!this.#file) return;
+    const value = this.#values ? { value: row.value.toString() } : {};
+    this.#waiting += `${JSON.stringify({ file: name, [unit]: row.place, reason, ...value })}\n`;
+    if (this.#waiting.length >= waitingBytesMax) await this.#write();
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#write();
+    } finally {
+      await this.#file?.close();
+    }
+    const more = this.#count - toldMax;
+    if (more > 0)
+      this.#say(`and ${more} more${this.#file ? ` in ${this.#name}` : "; --rejects FILE writes all of them"}`);
+  }
+
+  async #write(): Promise<void> {
+    const text = this.#waiting;
+    this.#waiting = "";
+    if (!this.#file || text === "") return;
+    await this.#file.writeFile(text).catch((error: unknown) => {
+      throw unwritable(this.#name, error);
+    });
+  }
+}
+
+function unwritable(name: string, error: unknown): TidemarkError {
+  return new TidemarkError(
+    "LOAD_INPUT",
+    `cannot write ${name}: ${messageOf(error)}`,
+    "name another file with --rejects",
+  );
+}
