@@ -52,11 +52,14 @@ export async function* csvRecords(
 class Cutter {
   readonly #delimiter: number;
   readonly #quote: number;
+  readonly #quoteText: string;
   readonly #escape: number;
   /** What ends a line; null: not seen yet. */
   #end: number | null = null;
   #text = "";
   #at = 0;
+  /** How much text is worth a look: a record that goes on for long is not looked at again for each piece of it. */
+  #enough = 0;
   /** Everything has been fed. */
   #whole = false;
   line: number;
@@ -65,6 +68,7 @@ class Cutter {
     const { delimiter, quote } = dialect;
     this.#delimiter = delimiter.charCodeAt(0);
     this.#quote = quote === null ? -1 : quote.charCodeAt(0);
+    this.#quoteText = quote ?? "";
     this.#escape = dialect.escape === null || dialect.escape === quote ? -1 : dialect.escape.charCodeAt(0);
     this.line = firstLine;
   }
@@ -78,7 +82,7 @@ class Cutter {
     this.#text = this.#text === "" ? text : this.#text + text;
     this.#whole = whole;
     this.#end ??= endOfLines(this.#text, whole);
-    if (this.#end === null) return;
+    if (this.#end === null || (!whole && this.#text.length < this.#enough)) return;
     this.#at = 0;
     while (this.#at < this.#text.length) {
       const start = this.#at;
@@ -87,6 +91,7 @@ class Cutter {
       else if (this.#at === start) break;
     }
     this.#text = this.#text.slice(this.#at);
+    this.#enough = 2 * this.#text.length;
   }
 
   /** The one that begins at `start`, and moves on behind it; null for an empty line, and where it goes on beyond what has been fed. */
@@ -163,6 +168,11 @@ class Cutter {
     let value = "";
     let from = start;
     for (let at = start; at < text.length; at++) {
+      if (this.#escape < 0) {
+        const next = text.indexOf(this.#quoteText, at);
+        if (next < 0) return null;
+        at = next;
+      }
       const code = text.charCodeAt(at);
       if (code === this.#escape) {
         if (at + 1 === text.length) return null;

@@ -5,7 +5,7 @@ const newline = 10;
 const carriageReturn = 13;
 
 /**
- * The lines of UTF-8 bytes as they are, whatever they hold; empty ones are left out.
+ * The lines of UTF-8 bytes as they are, whatever they hold; those of nothing but spaces are left out.
  * @throws LOAD_INPUT for a line of more than 64 MiB, naming it
  */
 export async function* linesOf(source: AsyncIterable<Buffer>, name: string): AsyncGenerator<Row[]> {
@@ -18,7 +18,7 @@ export async function* linesOf(source: AsyncIterable<Buffer>, name: string): Asy
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
       const tail = chunk.subarray(start, end);
       const value = trimmed(rest.length > 0 ? Buffer.concat([...rest, tail]) : tail);
-      if (value.length > 0) found.push({ place: line, value });
+      if (!isBlank(value)) found.push({ place: line, value });
       rest = [];
       restBytes = 0;
       start = end + 1;
@@ -37,9 +37,13 @@ export async function* linesOf(source: AsyncIterable<Buffer>, name: string): Asy
     if (found.length > 0) yield found;
   }
   const last = trimmed(Buffer.concat(rest));
-  if (last.length > 0) yield [{ place: line, value: last }];
+  if (!isBlank(last)) yield [{ place: line, value: last }];
 }
 
 function trimmed(line: Buffer): Buffer {
   return line.at(-1) === carriageReturn ? line.subarray(0, -1) : line;
+}
+
+function isBlank(line: Buffer): boolean {
+  return line.length === 0 || (line[0]! <= 0x20 && line.toString("latin1").trim() === "");
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import { sendEvents } from "../../serving/client/stream.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
@@ -26,22 +27,25 @@ export async function loadToServer(
   const request = args.request ?? randomUUID();
   return withServer(context, args.server!, async (connection) => {
     let [events, part] = [0, 0];
+    const append = args.check ? "none" : args.acceptDead ? "all" : "events";
     const send = async (rows: readonly JudgedRow[]) => {
-      const lines = Buffer.concat(rows.flatMap(({ row }) => [row.value, lineEnd]));
+      const lines = Buffer.concat(rows.flatMap(({ row }) => [sendable(row.value), lineEnd]));
       const id = `${request}:${part++}`;
-      const { accepted, refused, position } = await sendEvents(connection, stream.name, lines, id, context.signal);
+      const { accepted, refused, position } = await sendEvents(connection, stream.name, lines, id, {
+        append,
+        signal: context.signal,
+      });
       events += accepted;
-      for (const { index, reason } of refused) await rejects.add({ ...rows[index]!, reason });
+      for (const { index, reason } of refused) {
+        const row = rows[index]!;
+        await rejects.add({ ...row, reason: row.reason ?? (isUtf8(row.row.value) ? reason : notUtf8) });
+      }
       connection.see(position);
     };
     let waiting: JudgedRow[] = [];
     let bytes = 0;
     for await (const some of rowsIn(context, stream, args.files, args.input))
       for (const each of some) {
-        if (each.reason !== null) {
-          await rejects.add({ ...each, reason: each.reason });
-          continue;
-        }
         if (waiting.length === rowsMax || bytes + each.row.value.length > bytesMax) {
           await send(waiting);
           waiting = [];
@@ -53,4 +57,12 @@ export async function loadToServer(
     if (waiting.length > 0) await send(waiting);
     return { events, rejected: rejects.count, position: connection.position };
   });
+}
+
+/** As the decoder says it. */
+const notUtf8 = "invalid UTF-8";
+
+/** Bytes that are no text can't be sent: a JSON text stands for them, which is no event either. */
+function sendable(value: Buffer): Buffer {
+  return isUtf8(value) ? value : Buffer.from(JSON.stringify(value.toString("latin1")));
 }

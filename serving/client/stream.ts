@@ -23,16 +23,17 @@ export class Stream<Event extends object> {
   }
 }
 
-/** @param lines NDJSON. @throws ApiError */
+/** @param lines NDJSON. @param append see the API. @throws ApiError */
 export async function sendEvents(
   connection: Connection,
   stream: string,
   lines: string | Uint8Array<ArrayBuffer>,
   idempotencyKey: string,
-  signal?: AbortSignal,
+  { append = "events", signal }: { readonly append?: "events" | "all" | "none"; readonly signal?: AbortSignal } = {},
 ): Promise<Appended> {
+  const query = append === "events" ? "" : `?append=${append}`;
   try {
-    const appended = await connection.json<Appended>(`/v1/streams/${encodeURIComponent(stream)}/events`, {
+    const appended = await connection.json<Appended>(`/v1/streams/${encodeURIComponent(stream)}/events${query}`, {
       body: lines,
       type: "application/x-ndjson",
       headers: { "Idempotency-Key": idempotencyKey },

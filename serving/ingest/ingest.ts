@@ -35,6 +35,9 @@ export interface KeyedRequest {
   readonly fingerprint: string;
 }
 
+/** What is appended: the events; dead letters, too; or nothing, where it is only asked what would be. */
+export type Taking = "events" | "all" | "none";
+
 /** An event with its place in the request. */
 type Placed = Extract<Incoming, { readonly value: Buffer }> & { readonly index: number };
 
@@ -71,6 +74,7 @@ export class Ingest {
     read: () => readonly Incoming[],
     request: KeyedRequest | null,
     asker: Asker,
+    how: Taking = "events",
   ): Promise<Ingested> {
     const incoming = read();
     const unreadable = incoming.flatMap((each, index) => ("reason" in each ? [{ index, reason: each.reason }] : []));
@@ -80,10 +84,10 @@ export class Ingest {
     const proved = stream.upcast === null && this.#shapesOf(stream).prove(batch);
     const refused = proved ? [] : await this.#refusals(stream, batch, events, asker);
     const reasons = new Set(refused.map(({ index }) => index));
-    const good = events.filter(({ index }) => !reasons.has(index));
+    const good = events.filter(({ index }) => how === "all" || !reasons.has(index));
     const keyOfEvent = proved ? quickKeyOf : keyOf;
     const placed =
-      good.length === 0
+      good.length === 0 || how === "none"
         ? []
         : request === null
           ? await this.#records(stream, good, keyOfEvent)
@@ -94,7 +98,7 @@ export class Ingest {
         : await appendPatiently(this.#log, logStream(stream), placed, patienceMs, this.#signal);
     const position = positionOf([...ends].map(([partition, offset]) => ({ stream: stream.name, partition, offset })));
     return {
-      accepted: good.length,
+      accepted: events.length - refused.length,
       refused: [...unreadable, ...refused].sort((left, right) => left.index - right.index),
       position: formatPosition(position),
     };

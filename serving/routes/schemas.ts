@@ -123,7 +123,7 @@ export const ingestedSchema = {
     accepted: { ...count, description: "events that the log has durably now" },
     refused: {
       type: "array",
-      description: "events that are none of the stream's, by their place in the request: not appended",
+      description: "what is no event of the stream's, by its place in the request: not appended, but for append=all",
       items: { type: "object", required: ["index", "reason"], properties: { index: count, reason: text } },
     },
     position: { ...text, description: "the position after them" },

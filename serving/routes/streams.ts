@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { fingerprintOf } from "../../shared/ingest/requests.ts";
 import { eventsOf, eventTypes } from "../ingest/bodies.ts";
+import type { Taking } from "../ingest/ingest.ts";
 import { UnderWay } from "../ingest/under-way.ts";
 import { problem } from "../problem.ts";
 import { askerOf, type HttpOptions, refuse, route, whenGone } from "./route.ts";
@@ -36,6 +37,19 @@ export function streamRoutes(app: FastifyInstance, options: HttpOptions): void {
         "A JSON event or an array of them, NDJSON, CloudEvents (structured, batch, or binary by ce- headers), or an Arrow IPC stream",
       consumes: eventTypes,
       params: { type: "object", required: ["stream"], properties: { stream: { type: "string" } } },
+      querystring: {
+        type: "object",
+        additionalProperties: false,
+        properties: {
+          append: {
+            type: "string",
+            enum: ["events", "all", "none"],
+            default: "events",
+            description:
+              "all: what is no event is appended, too, as a dead letter; none: nothing is, and the answer says what would be",
+          },
+        },
+      },
       headers: {
         type: "object",
         properties: {
@@ -64,6 +78,7 @@ export function streamRoutes(app: FastifyInstance, options: HttpOptions): void {
     },
     handler: async (request, reply) => {
       const { stream: name } = request.params as { stream: string };
+      const { append } = request.query as { append: Taking };
       const stream = options.follower.streams.find((each) => each.name === name);
       if (!stream) return refuse(reply, problem(404, "NOT_FOUND", `there is no stream "${name}"`));
       const type = (request.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
@@ -80,9 +95,12 @@ export function streamRoutes(app: FastifyInstance, options: HttpOptions): void {
         key === null ? null : { id: idOf(request, key), fingerprint: fingerprintOf(...saidBy(request), body) };
       const read = () => eventsOf(type, body, request.headers);
       const asker = askerOf(request, reply);
-      const found = await underWay.during(asker, body.length, () => options.ingest.take(stream, read, keyed, asker));
+      const found = await underWay.during(asker, body.length, () =>
+        options.ingest.take(stream, read, keyed, asker, append),
+      );
       if (found.position !== "") reply.header("Tidemark-Position", found.position);
-      return reply.code(found.accepted === 0 && found.refused.length > 0 ? 422 : 200).send(found);
+      const nothing = append === "events" && found.accepted === 0 && found.refused.length > 0;
+      return reply.code(nothing ? 422 : 200).send(found);
     },
   });
 }

@@ -2,7 +2,9 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { join } from "node:path";
+import { createGunzip } from "node:zlib";
 import { storageOf } from "../compiler/types.ts";
+import { delimiterOf } from "../csv-delimiter.ts";
 import type { ReferenceTable } from "../definition.ts";
 import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
 import { messageOf } from "../errors.ts";
@@ -62,9 +64,7 @@ export async function keepReference(
     await store?.settle(layout.references);
     return { name, source, ...before };
   }
-  const rows = isParquet(source)
-    ? `read_parquet(${quoteText(path)})`
-    : `read_csv(${quoteText(path)}, header = true, sample_size = -1)`;
+  const rows = isParquet(source) ? `read_parquet(${quoteText(path)})` : await csvTable(path);
   const columns = await session.describe(`FROM ${rows}`).catch((error: unknown): never => {
     return invalid(
       source,
@@ -92,13 +92,35 @@ export async function keepReference(
   return { name, source, ...(await kept())! };
 }
 
+/** Cells are divided as the name or the first line says; one in quotes is a text, also an empty one. */
+async function csvTable(path: string): Promise<string> {
+  const delimiter = delimiterOf(path, await firstLineOf(path));
+  const quoting = `quote = '"', escape = '"', allow_quoted_nulls = false`;
+  return `read_csv(${quoteText(path)}, header = true, sample_size = -1, delim = ${quoteText(delimiter)}, ${quoting})`;
+}
+
+async function firstLineOf(path: string): Promise<string> {
+  const bytes = createReadStream(path);
+  let text = "";
+  for await (const chunk of /\.gz$/i.test(path) ? bytes.pipe(createGunzip()) : bytes) {
+    text += (chunk as Buffer).toString("latin1");
+    if (/[\r\n]/.test(text)) break;
+  }
+  return text.split(/[\r\n]/, 1)[0]!;
+}
+
 const isParquet = (path: string) => path.toLowerCase().endsWith(".parquet");
 
 /** Hash of a file's bytes and of how they are read. */
 async function contentOf(path: string): Promise<string> {
-  const hash = createHash("sha256").update(isParquet(path) ? "parquet" : "csv");
+  const hash = createHash("sha256").update(readingOf(path));
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
   return hash.digest("hex").slice(0, 32);
+}
+
+function readingOf(path: string): string {
+  if (isParquet(path)) return "parquet";
+  return delimiterOf(path, "") === "," ? "csv 2" : `csv 2 ${delimiterOf(path, "")}`;
 }
 
 function firstLine(error: unknown): string {
