@@ -88,16 +88,6 @@ describe("the README's", { timeout: 120_000 }, () => {
       1,
       expect.stringMatching(/more.ndjson:2: date: .*\n1 events appended to flights, 1 rejected\n/),
     ]);
-    const checked = await tidemark("load", "flights", file, "--server", url, "--check", ...project);
-    expect([checked.code, checked.err]).toEqual([
-      1,
-      expect.stringMatching(/1 events would be appended to flights, 1 rej/),
-    ]);
-    const accepted = await tidemark("load", "flights", file, "--server", url, "--accept-dead", ...project);
-    expect([accepted.code, accepted.err]).toEqual([
-      0,
-      expect.stringMatching(/1 events appended to flights, and 1 dead/),
-    ]);
     const refused = await tidemark("query", "SELECT * FROM nothing", "--server", url, ...project);
     expect([refused.code, refused.err]).toEqual([
       1,
