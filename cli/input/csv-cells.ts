@@ -85,7 +85,7 @@ function numberText(text: string): string | undefined {
 const digitsMax = 50;
 
 /** The digits of a number that is whole, however it is written; as a number where it is none. */
-export function wholeText(text: string): string | undefined {
+function wholeText(text: string): string | undefined {
   const written = numberText(text);
   if (written === undefined || /^-?\d+$/.test(written)) return written === "-0" ? "0" : written;
   const [mantissa, exponent = "0"] = written.replace("-", "").split("e") as [string, string?];
