@@ -1,6 +1,6 @@
 /** The daemons over an opened project, as `speed`, `serve` and `dev` run them. */
 import { join } from "node:path";
-import { keyFile } from "../serving/access/keys.ts";
+import { keyFile } from "../serving/access/key-file.ts";
 import { runServe } from "../serving/daemon.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { makeDefinition } from "../shared/project/definition.ts";

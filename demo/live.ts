@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type BatchResult, runBatch } from "../batch/run.ts";
 import { batchOf, type Opened } from "../cli/opened.ts";
-import { keyFile } from "../serving/access/keys.ts";
+import { keyFile } from "../serving/access/key-file.ts";
 import { runServe } from "../serving/daemon.ts";
 import type { Producer } from "../shared/ingest/producer.ts";
 import { formatPosition } from "../shared/position.ts";

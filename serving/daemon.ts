@@ -10,7 +10,7 @@ import { endOf } from "../shared/store/origin.ts";
 import type { Store } from "../shared/store/store.ts";
 import { newestVersion } from "../shared/store/versions.ts";
 import { hostsFor } from "./access/guard.ts";
-import { KeyFile } from "./access/keys.ts";
+import { KeyFile } from "./access/key-file.ts";
 import { Follower } from "./follower.ts";
 import { Freshness } from "./freshness.ts";
 import { ViewHealth } from "./health.ts";

@@ -52,17 +52,20 @@ export function keyWriter(
 /**
  * The rows of some groups, merged from both layers, some at a time: nobody knows how many there are.
  * @param touched a SELECT of the groups' keys (`1 AS one` for a view without), each once
+ * @param whole a SELECT of all partial rows, where they are not those of the snapshot
  */
 export async function* rowsOfGroups(
   session: Session,
   { definition: view, base, delta, upto }: ServedView,
   touched: string,
   filters: readonly Filter[] = [],
+  whole: string | null = null,
 ): AsyncGenerator<readonly GroupRow[]> {
   const keys = groupKeys(view);
   const same = keys.map((key) => `own.${key} IS NOT DISTINCT FROM touched.${key}`).join(" AND ") || "true";
   const own = (table: string) => `SELECT ${partialColumns(view)} FROM ${table} AS own SEMI JOIN touched ON ${same}`;
-  const partials = `${own(base)} UNION ALL ${own(delta)} WHERE own.__stretch < ${upto}`;
+  const partials =
+    whole === null ? `${own(base)} UNION ALL ${own(delta)} WHERE own.__stretch < ${upto}` : own(`(${whole})`);
   const read = async (rows: string, which: readonly Filter[]) => {
     const params: Param[] = [];
     const conditions = which.map((filter) => `(${condition(view, filter, ({ name }) => quoteName(name), params)})`);

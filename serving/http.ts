@@ -3,9 +3,15 @@ import compress from "@fastify/compress";
 import cors from "@fastify/cors";
 import rateLimit from "@fastify/rate-limit";
 import swagger from "@fastify/swagger";
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import Fastify, {
+  type FastifyInstance,
+  type FastifyPluginAsync,
+  type FastifyReply,
+  type FastifyRequest,
+} from "fastify";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { guard } from "./access/guard.ts";
+import { Tickets } from "./access/tickets.ts";
 import { digests, digestsOfPacked } from "./digests.ts";
 import { Metrics } from "./metrics.ts";
 import { problem, problemOf, Refusal } from "./problem.ts";
@@ -17,6 +23,7 @@ import { queryRoutes } from "./routes/query.ts";
 import { type HttpOptions, refuse } from "./routes/route.ts";
 import { metaSchema, problemSchema, rowsSchema } from "./routes/schemas.ts";
 import { streamRoutes } from "./routes/streams.ts";
+import { ticketRoutes } from "./routes/tickets.ts";
 import { viewRoutes } from "./routes/views.ts";
 
 /** Answers below this, in bytes, are not worth packing. */
@@ -94,10 +101,12 @@ export function httpApi(options: HttpOptions): FastifyInstance {
   // schemas check and describe; answers are written as they are
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   for (const schema of [problemSchema, metaSchema, rowsSchema]) app.addSchema(schema);
-  guard(app, options.access);
-  app.register(swagger, { openapi });
   const { cors: origins, requestsPerSecond } = options.limits;
+  // before the guard: a page has to be able to read why it was refused
   if (origins.length > 0) app.register(cors, { origin: [...origins], exposedHeaders: [...exposed], maxAge: 600 });
+  const tickets = new Tickets(options.access.now);
+  app.register(onTheSame(async (same) => guard(same, options.access, tickets)));
+  app.register(swagger, { openapi });
   if (requestsPerSecond !== null) {
     app.register(rateLimit, {
       max: requestsPerSecond,
@@ -114,6 +123,7 @@ export function httpApi(options: HttpOptions): FastifyInstance {
     digestsOfPacked(scope);
     viewRoutes(scope, options);
     changeRoutes(scope, options);
+    ticketRoutes(scope, tickets);
     explainRoutes(scope, options);
     queryRoutes(scope, options);
     operationRoutes(scope, options, metrics);
@@ -125,6 +135,11 @@ export function httpApi(options: HttpOptions): FastifyInstance {
   return app;
 }
 
+/** A plugin whose hooks are the whole app's, in the order in which they are registered. */
+function onTheSame(plugin: FastifyPluginAsync): FastifyPluginAsync {
+  return Object.assign(plugin, { [Symbol.for("skip-override")]: true });
+}
+
 /** W3C trace context (w3.org/TR/trace-context): handed on as it came. */
 function traceOf(request: FastifyRequest): string | null {
   const { traceparent } = request.headers;
@@ -134,10 +149,12 @@ function traceOf(request: FastifyRequest): string | null {
 }
 
 const exposed = [
+  "Allow",
   "ETag",
   "Retry-After",
   "Repr-Digest",
   "Tidemark-Digest",
+  "WWW-Authenticate",
   "Tidemark-Position",
   "Tidemark-Version",
   "Tidemark-Lag-Ms",

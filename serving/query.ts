@@ -7,6 +7,7 @@ import { columnOf, columnsIn, condition, type Filter, parameter } from "./filter
 import { hasKnownRows, keyColumns } from "./groups.ts";
 import type { ServedView } from "./loaded.ts";
 import { type By, keySql, rollUpBy } from "./roll-up.ts";
+import { hidesGroups, onlyShown } from "./shown.ts";
 
 export interface Question {
   /** All of them hold. */
@@ -54,6 +55,8 @@ interface Merged {
   readonly rolledUp: RolledUp | null;
   /** Filters that are left for the rows. */
   readonly above: readonly Filter[];
+  /** All partial rows, where only they tell whether HAVING hides the view's one row. */
+  readonly whole: string | null;
 }
 
 /** @throws USAGE when it asks for what the view does not have */
@@ -71,16 +74,22 @@ export function mergedFor(served: ServedView, question: Question): Merged {
       `__stretch < ${parameter(params, served.upto)}::INTEGER`,
       ...onKeys(),
     ]);
-  const partials =
-    question.layer === null ? `${base()} UNION ALL ${delta()}` : question.layer === "batch" ? base() : delta();
-  return { partials, params, rolledUp, above };
+  const whole = () => `${base()} UNION ALL ${delta()}`;
+  const partials = question.layer === null ? whole() : question.layer === "batch" ? base() : delta();
+  if (!hidesGroups(view) || (rolledUp === null && question.layer === null))
+    return { partials, params, rolledUp, above, whole: null };
+  const all = whole();
+  // without keys there is a row of nothing, too: the question asks whether there is one in the whole
+  if (view.global) return { partials, params, rolledUp, above, whole: all };
+  return { partials: onlyShown(view, partials, all), params, rolledUp, above, whole: null };
 }
 
 /** The SQL of a question over a pinned view. @throws USAGE when it asks for what the view does not have */
 export function sqlOf(served: ServedView, question: Question): Sql {
   const view = served.definition;
-  const { partials, params, rolledUp, above } = mergedFor(served, question);
-  const rows = rolledUp ? rolledUpOf(view, rolledUp, partials) : rowsOf(view, partials);
+  const { partials, params, rolledUp, above, whole } = mergedFor(served, question);
+  const own = rolledUp ? rolledUpOf(view, rolledUp, partials) : rowsOf(view, partials);
+  const rows = whole === null ? own : `SELECT * FROM (${own}) WHERE EXISTS (FROM (${rowsOf(view, whole)}))`;
   const shown = rolledUp ? rolledUp.columns.map(({ name }) => name) : view.columns.map(({ name }) => name);
   const named = (name: string) => {
     if (shown.includes(columnOf(view, name).name)) return quoteName(name);

@@ -1,8 +1,11 @@
 /** Who may do what: a key's scopes, where there are keys; where there are none, only this machine's own programs ask. */
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { TidemarkError } from "../../shared/errors.ts";
 import { Refusal } from "../problem.ts";
-import { judge, type KeyFile, type Scope } from "./keys.ts";
+import type { KeyFile } from "./key-file.ts";
+import { type ApiKey, allows, judge, outOfDate, type Scope } from "./keys.ts";
+import { type Tickets, ticketIn } from "./tickets.ts";
+import { Watch } from "./watch.ts";
 
 export interface Access {
   readonly keys: KeyFile;
@@ -15,43 +18,74 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** What the route's callers need; absent: nothing. */
     readonly scope?: Scope;
+    /** A ticket does instead of a key. */
+    readonly tickets?: boolean;
   }
   interface FastifyRequest {
     /** A key's id, or an address. */
     client: string;
-    /** Null: it came without a key. */
-    keyId: string | null;
+    /** Null: it came without one, and needs none. */
+    key: ApiKey | null;
   }
 }
 
-/** Refuses, before anything is read, whoever may not ask. */
-export function guard(app: FastifyInstance, { keys, hosts, now }: Access): void {
+/** Refuses, before anything is read, whoever may not ask; and ends what is being answered to whoever may not ask any more. */
+export function guard(app: FastifyInstance, { keys, hosts, now }: Access, tickets: Tickets): void {
+  const watch = new Watch(keys, now);
+  app.addHook("onClose", async () => watch.close());
   app.decorateRequest("client", "");
-  app.decorateRequest("keyId", null);
+  app.decorateRequest("key", null);
   app.addHook("onRequest", async (request, reply) => {
     request.client = request.ip;
     const { scope } = request.routeOptions.config;
     if (!scope) return;
     const known = await keys.keys();
-    if (known === null) {
-      checkHost(request, hosts);
-      return;
+    if (known === null) checkHost(request, hosts);
+    else {
+      const key = keyOf(request, reply, known, tickets, now());
+      request.client = key.id;
+      request.key = key;
+      needScope(request, scope);
     }
-    const text = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
-    const unauthenticated = (why: string) => {
-      reply.header("WWW-Authenticate", 'Bearer realm="tidemark"');
-      return new Refusal(401, "UNAUTHENTICATED", why);
-    };
-    if (text === undefined) throw unauthenticated("there is no key; send Authorization: Bearer KEY");
-    const verdict = judge(known, text, now());
-    if ("why" in verdict)
-      throw unauthenticated(`the key is ${verdict.why === "expired" ? "out of date" : "not known"}`);
-    const { key } = verdict;
-    request.client = key.id;
-    request.keyId = key.id;
-    if (key.scopes.includes(scope) || key.scopes.includes("admin")) return;
-    throw new Refusal(403, "FORBIDDEN", `this key is for ${key.scopes.join(", ")}; this needs ${scope}`);
+    watch.hold({ key: request.key, scope, request, reply });
   });
+  // once its events are read, what becomes of them must be told
+  app.addHook("preHandler", async (request) => {
+    if (request.routeOptions.config.scope === "ingest") watch.letGo(request);
+  });
+}
+
+/** @throws UNAUTHENTICATED */
+function keyOf(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  known: readonly ApiKey[],
+  tickets: Tickets,
+  now: number,
+): ApiKey {
+  const unauthenticated = (why: string) => {
+    reply.header("WWW-Authenticate", 'Bearer realm="tidemark"');
+    return new Refusal(401, "UNAUTHENTICATED", why);
+  };
+  const { authorization } = request.headers;
+  const ticket = authorization === undefined && request.routeOptions.config.tickets ? ticketIn(request.url) : null;
+  if (ticket !== null) {
+    const id = tickets.take(ticket, request.url.split("?")[0]!);
+    const key = known.find((each) => each.id === id);
+    if (!key || outOfDate(key, now)) throw unauthenticated("the ticket is not known, or used: ask for another");
+    return key;
+  }
+  const text = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1];
+  if (text === undefined) throw unauthenticated("there is no key; send Authorization: Bearer KEY");
+  const verdict = judge(known, text, now);
+  if ("why" in verdict) throw unauthenticated(`the key is ${verdict.why === "expired" ? "out of date" : "not known"}`);
+  return verdict.key;
+}
+
+/** @throws FORBIDDEN unless the request's key has the scope */
+export function needScope({ key }: FastifyRequest, scope: Scope): void {
+  if (key === null || allows(key, scope)) return;
+  throw new Refusal(403, "FORBIDDEN", `this key is for ${key.scopes.join(", ")}; this needs ${scope}`);
 }
 
 /** Without keys, a page of somewhere else must not reach us through a name that it made point here. */

@@ -1,10 +1,9 @@
-/** API keys: random, told once, kept as hashes in a file beside the project. */
+/** API keys: random, told once, kept as hashes. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
 
-export const scopes = ["read", "ingest", "admin"] as const;
-/** admin may do everything. */
+/** `read`: the views' rows; `events`: raw events, with fields that no view shows; `ingest`: events in; `admin`: everything. */
+export const scopes = ["read", "events", "ingest", "admin"] as const;
 export type Scope = (typeof scopes)[number];
 
 export interface ApiKey {
@@ -18,8 +17,6 @@ export interface ApiKey {
   /** ISO time; null: never. */
   readonly expiresAt: string | null;
 }
-
-export const keyFile = "keys.json";
 
 /** @returns what is kept, and the text that only its owner ever sees */
 export function newKey(
@@ -45,7 +42,15 @@ export function judge(keys: readonly ApiKey[], text: string, now: number): Verdi
   const key = keys.find((each) => each.id === id);
   const same = timingSafeEqual(Buffer.from(hashOf(secret), "hex"), Buffer.from(key?.sha256 ?? nobody, "hex"));
   if (!key || !same) return { why: "unknown" };
-  return key.expiresAt !== null && Date.parse(key.expiresAt) <= now ? { why: "expired" } : { key };
+  return outOfDate(key, now) ? { why: "expired" } : { key };
+}
+
+export function outOfDate({ expiresAt }: ApiKey, now: number): boolean {
+  return expiresAt !== null && Date.parse(expiresAt) <= now;
+}
+
+export function allows({ scopes: own }: ApiKey, scope: Scope): boolean {
+  return own.includes(scope) || own.includes("admin");
 }
 
 const nobody = "00".repeat(32);
@@ -85,47 +90,4 @@ function isKey(value: unknown): value is ApiKey {
     typeof createdAt === "string" &&
     (expiresAt === null || (typeof expiresAt === "string" && !Number.isNaN(Date.parse(expiresAt))))
   );
-}
-
-/** The keys as the file has them now: who is added or revoked counts within a second, without a restart. */
-export class KeyFile {
-  readonly #path: string;
-  readonly #say: (line: string) => void;
-  #keys: readonly ApiKey[] | null = null;
-  #seen = "";
-  #lookAt = 0;
-
-  private constructor(path: string, say: (line: string) => void) {
-    this.#path = path;
-    this.#say = say;
-  }
-
-  /** @throws CONFIG_INVALID for a file that holds no keys */
-  static async open(path: string, say: (line: string) => void): Promise<KeyFile> {
-    const file = new KeyFile(path, say);
-    await file.#look();
-    return file;
-  }
-
-  /** Null: there is no such file. One that can't be read any more leaves the keys that were there, and says so. */
-  async keys(): Promise<readonly ApiKey[] | null> {
-    if (performance.now() < this.#lookAt) return this.#keys;
-    try {
-      await this.#look();
-    } catch (error) {
-      this.#say(`serve: the keys before go on: ${messageOf(error)}`);
-    }
-    return this.#keys;
-  }
-
-  async #look(): Promise<void> {
-    this.#lookAt = performance.now() + 1000;
-    const found = await stat(this.#path).catch(() => null);
-    const seen = found ? `${found.ino} ${found.size} ${found.mtimeMs}` : "";
-    if (seen === this.#seen) return;
-    // a file that is gone must not open what it closed
-    if (found) this.#keys = parseKeys(await readFile(this.#path, "utf8"), this.#path);
-    else if (this.#keys) this.#keys = [];
-    this.#seen = seen;
-  }
 }

@@ -68,6 +68,10 @@ export class Connection {
     if (position !== "") this.#position = furthest(this.#position, position);
   }
 
+  urlOf(path: string): string {
+    return this.#url + path;
+  }
+
   /** @throws ApiError */
   async json<T>(path: string, request: Request = {}): Promise<T> {
     const response = await this.send(path, request);

@@ -62,6 +62,18 @@ export class View<Row extends object, Key extends string> {
   }
 
   /**
+   * An address for an EventSource, which can't send a key: with a ticket that counts once, for a minute. Where it is closed, ask for another.
+   * @throws ApiError
+   */
+  async changesUrl(where?: Question<Row>["where"]): Promise<string> {
+    const path = `${this.#path}/changes`;
+    const { ticket } = await this.#connection.json<{ ticket: string | null }>("/v1/tickets", {
+      body: JSON.stringify({ path }),
+    });
+    return this.#connection.urlOf(`${path}${queryOf({ ...(where ? { where } : {}), more: ticket ? { ticket } : {} })}`);
+  }
+
+  /**
    * Rows as they change, from now on: a `reset` first, and whenever what was missed can't be told any more; it connects again by itself.
    * @param since a position to go on from
    * @throws ApiError where the view has no changes to tell

@@ -15,6 +15,7 @@ import { groupKeys, keyWriter } from "../groups.ts";
 import { jsonRow } from "../json.ts";
 import { atPosition, type Past } from "../past.ts";
 import { fewRows } from "../rows.ts";
+import { hidesGroups, shownOf } from "../shown.ts";
 import { placed } from "./events.ts";
 import { shownKeys } from "./group.ts";
 
@@ -69,6 +70,7 @@ export async function diffBetween(options: DiffOptions, views: readonly ViewDefi
     for (const past of [before, after]) checkSame(view, past);
     const table = await touchedGroups(session, history, manifest, view, rangesBetween(from, to));
     try {
+      if (hidesGroups(view)) await leaveOutHidden(session, view, table, [before, after]);
       found.push(await changedIn(options, view, table, before, after));
     } finally {
       await session.run(`DROP TABLE ${table}`);
@@ -112,6 +114,22 @@ async function touchedGroups(
   const offsets = `list(${eventColumn}.p || ':' || ${eventColumn}.o ORDER BY ${eventColumn})[:${offsetsMax}]`;
   await session.run(list("count(*)", offsets, placesOf(view, view.events, inputs), `GROUP BY ALL HAVING count(*) > 0`));
   return table;
+}
+
+/** Groups that the view shows at neither position. */
+async function leaveOutHidden(
+  session: Session,
+  view: ViewDefinition,
+  table: string,
+  at: readonly Past[],
+): Promise<void> {
+  const same = groupKeys(view).map((key) => `own.${key} IS NOT DISTINCT FROM touched.${key}`);
+  const own = (partials: string) =>
+    `SELECT own.* FROM (${partials}) own SEMI JOIN ${table} touched ON ${same.join(" AND ") || "true"}`;
+  const rows: string[] = [];
+  for (const past of at) rows.push(rowsOf(view, own(await past.partials(session, view))));
+  const all = rows.map((each) => `(${each})`).join(" UNION ALL ");
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${table} AS ${shownOf(view, `FROM ${table}`, all)}`);
 }
 
 async function changedIn(

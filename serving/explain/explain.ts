@@ -10,6 +10,7 @@ import type { FileRef, Store } from "../../shared/store/store.ts";
 import { jsonRow } from "../json.ts";
 import type { Served } from "../loaded.ts";
 import { fewRows } from "../rows.ts";
+import { hidesGroups } from "../shown.ts";
 import { type Group, groupCondition } from "./group.ts";
 
 /** JSON texts of rows; null: none. */
@@ -31,6 +32,8 @@ export interface EntryShare {
 }
 
 export interface Made {
+  /** The view does not show the group. */
+  readonly hidden: boolean;
   readonly shares: Shares;
   readonly batch: { readonly upto: string; readonly files: readonly FileRef[] };
   /** The entries that touch the group. */
@@ -62,15 +65,17 @@ export async function explainRow(store: Store, session: Session, served: Served,
   };
   const batch = (params: Param[]) => from(base, params);
   const speed = (params: Param[]) => from(delta, params, ` AND __stretch < ${upto}`);
-  const shares = {
-    row: await rowOf("row", batch, speed),
-    batch: await rowOf("batch", batch),
-    speed: await rowOf("speed", speed),
-  };
+  const row = await rowOf("row", batch, speed);
+  // of a group that is not shown there is as little to tell as of one that there never was
+  const hidden = row === null && failed.row === undefined && hidesGroups(view);
+  const shares = hidden
+    ? { batch: null, speed: null }
+    : { batch: await rowOf("batch", batch), speed: await rowOf("speed", speed) };
   return {
-    shares: { ...shares, failed },
+    hidden,
+    shares: { row, ...shares, failed },
     batch: { upto: formatPosition(served.manifest.cut), files: versionFiles(served.manifest, view.name) },
-    speed: await touching(store, session, served, view, group),
+    speed: hidden ? [] : await touching(store, session, served, view, group),
   };
 }
 

@@ -1,11 +1,14 @@
 /** Which rows of a view changed between two positions: the groups that the entries in between touch, as they are now. */
+import { partialColumns } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { quoteText, type Session } from "../../shared/duckdb/duck.ts";
-import { covers, type Position } from "../../shared/position.ts";
-import type { Store } from "../../shared/store/store.ts";
+import { covers, equals, ofShard, type Position } from "../../shared/position.ts";
+import { partialsIn } from "../../shared/store/partials.ts";
+import type { FileRef, Store } from "../../shared/store/store.ts";
 import type { Filter } from "../filters.ts";
 import { groupKeys, keyColumns, rowsOfGroups } from "../groups.ts";
-import type { Served } from "../loaded.ts";
+import type { Served, ServedView } from "../loaded.ts";
+import { hidesGroups } from "../shown.ts";
 
 /** Of what is told at once: more had better be read as rows of the view. */
 const bytesMax = 4 << 20;
@@ -32,6 +35,7 @@ export async function changedRows(
   name: string,
   since: Position,
   filters: readonly Filter[],
+  stood: Stand | null,
 ): Promise<Changes | null> {
   if (!covers(since, served.manifest.cut)) return null;
   const view = served.views.get(name)!;
@@ -55,10 +59,54 @@ export async function changedRows(
     }
     if (bytes > bytesMax) return null;
   }
-  return { rows, removed, failing };
+  if (removed.length === 0 || !hidesGroups(view.definition)) return { rows, removed, failing };
+  // a group that had no row before and has none now is hidden: nobody is told of it
+  const before = await partialsAt(store, served, view, since, stood);
+  if (before === null) return null;
+  const shown = new Set<string>();
+  for await (const some of rowsOfGroups(session, view, touched, filters, before))
+    for (const [key, row] of some) if (typeof row === "string") shown.add(key);
+  return { rows, removed: removed.filter((key) => shown.has(key)), failing };
 }
 
 /** Of a row's JSON, or of its keys'. */
 function leastBytes(view: ViewDefinition): number {
   return keyColumns(view).reduce((sum, { name }) => sum + name.length + 4, 2);
+}
+
+/** What a snapshot's rows of a view were made of: as long as the tables are the same, they still hold it. */
+export interface Stand {
+  readonly position: Position;
+  readonly base: string;
+  readonly delta: string;
+  readonly upto: number;
+}
+
+export function standOf({ views, position }: Served, name: string): Stand | null {
+  const view = views.get(name);
+  return view ? { position, base: view.base, delta: view.delta, upto: view.upto } : null;
+}
+
+/** A SELECT of a view's partial rows at a position; null where no entries end there. */
+async function partialsAt(
+  store: Store,
+  { heads, manifest }: Served,
+  { definition, base, delta }: ServedView,
+  since: Position,
+  stood: Stand | null,
+): Promise<string | null> {
+  const columns = partialColumns(definition);
+  const ofBase = `SELECT ${columns} FROM ${base}`;
+  if (stood && equals(stood.position, since) && stood.base === base && stood.delta === delta)
+    return `${ofBase} UNION ALL SELECT ${columns} FROM ${delta} WHERE __stretch < ${stood.upto}`;
+  const { shards } = manifest.definition;
+  const files: FileRef[] = [];
+  for (const head of heads) {
+    const below = head.entries.filter((entry) => covers(since, entry.upto));
+    const end = below.at(-1)?.upto ?? ofShard(manifest.cut, head.shard, shards);
+    if (!equals(end, ofShard(since, head.shard, shards))) return null;
+    files.push(...below.flatMap((entry) => entry.views[definition.name]?.file ?? []));
+  }
+  for (const file of files) await store.check(file);
+  return `${ofBase} UNION ALL ${partialsIn(store, definition, files)}`;
 }

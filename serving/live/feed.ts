@@ -11,7 +11,7 @@ import type { KeptVersions } from "../kept-versions.ts";
 import type { Served } from "../loaded.ts";
 import type { SessionPool } from "../pool.ts";
 import type { Asker } from "../waiting.ts";
-import { changedRows } from "./changed-rows.ts";
+import { changedRows, type Stand, standOf } from "./changed-rows.ts";
 
 /** One server-sent event. */
 export interface Told {
@@ -54,6 +54,8 @@ interface Feed {
   knownFrom: Position;
   /** Each with the position that it has been told up to. */
   readonly listeners: Map<Listener, Position>;
+  /** What was told last was made of this. */
+  stood: Stand | null;
   /** Who is still told what was before. */
   joining: number;
   /** What was said of it last. */
@@ -135,7 +137,7 @@ export class Feeds {
     const knownFrom = await this.#knownFrom(served.manifest, asked.view, at);
     const known = this.#feeds.get(asked.key);
     if (known) return known;
-    const feed: Feed = { asked, telling, at, knownFrom, listeners: new Map(), joining: 0, complaint: "" };
+    const feed: Feed = { asked, telling, at, knownFrom, stood: null, listeners: new Map(), joining: 0, complaint: "" };
     this.#feeds.set(asked.key, feed);
     return feed;
   }
@@ -232,7 +234,8 @@ export class Feeds {
       )
         return reset(position);
       await session.inZone(served.manifest.definition.timezone);
-      const changes = await changedRows(this.#store, session, served, view, since, filters);
+      const changes = await changedRows(this.#store, session, served, view, since, filters, feed.stood);
+      feed.stood = standOf(served, view);
       if (!changes) return reset(position);
       const { rows, removed } = changes;
       const place = `"position":${JSON.stringify(formatPosition(position))},"version":${served.manifest.number}`;

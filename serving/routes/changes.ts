@@ -2,6 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { TidemarkError } from "../../shared/errors.ts";
 import { type Position, parsePosition } from "../../shared/position.ts";
+import { isTicket } from "../access/tickets.ts";
 import { hasKnownRows } from "../groups.ts";
 import { identityOf, type Listener } from "../live/feed.ts";
 import { Outboxes } from "../live/outbox.ts";
@@ -21,7 +22,7 @@ export function changeRoutes(app: FastifyInstance, options: HttpOptions): void {
   route(app, {
     method: "GET",
     url: "/v1/views/:view/changes",
-    config: { scope: "read" },
+    config: { scope: "read", tickets: true },
     schema: {
       summary: "Changed rows of a view, as they are committed (server-sent events)",
       description:
@@ -51,7 +52,10 @@ export function changeRoutes(app: FastifyInstance, options: HttpOptions): void {
           `rows of view "${view}" can't be told apart: it does not show all its group keys`,
           "show them, or ask for its rows again",
         );
-      const { filters, by, layer, select, order, limit, offset } = parseQuestion(definition, pairsOf(request));
+      const { filters, by, layer, select, order, limit, offset } = parseQuestion(
+        definition,
+        [...pairsOf(request)].filter(([key, value]) => key !== "ticket" || !isTicket(value)),
+      );
       if (by || layer || select || order.length > 0 || limit !== null || offset > 0)
         throw new TidemarkError(
           "USAGE",

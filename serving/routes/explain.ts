@@ -6,6 +6,7 @@ import { TidemarkError } from "../../shared/errors.ts";
 import { History } from "../../shared/history/history.ts";
 import { formatPosition, parsePosition, rangesBetween } from "../../shared/position.ts";
 import { unpin } from "../../shared/store/pin.ts";
+import { needScope } from "../access/guard.ts";
 import { metaOf, viewNamed } from "../answer.ts";
 import { type ChangedRow, diffBetween } from "../explain/diff.ts";
 import { eventsOf } from "../explain/events.ts";
@@ -56,7 +57,7 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
             type: "integer",
             minimum: 1,
             maximum: eventsMax,
-            description: "so many of the row's events, in the log's order",
+            description: "so many of the row's events, in the log's order; needs the scope events",
           },
           after: { type: "integer", minimum: 0, description: "events to leave out: `next` of the page before" },
         },
@@ -76,12 +77,13 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
           const { definition: view } = viewNamed(served, name);
           const pairs = [...pairsOf(request)];
           const page = pageIn(new Map(pairs.filter(([key]) => isOfPage(view, key))));
+          if (page) needScope(request, "events");
           const group = parseGroup(
             view,
             pairs.filter(([key]) => !isOfPage(view, key)),
           );
           const made = await explainRow(options.store, session, served, group);
-          const events = page ? await eventsText(options, session, served, group, page) : "";
+          const events = !page ? "" : made.hidden ? noEvents : await eventsText(options, session, served, group, page);
           const meta = metaOf(served, freshness, now());
           const told = insideOf({ view: name, meta, ...layersOf(served, made) });
           return stamped(reply, meta)
@@ -163,6 +165,8 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
     },
   });
 }
+
+const noEvents = `,"events":{"data":[],"next":null}`;
 
 /** Parameters of a page of events, where the view has no columns of these names. */
 function isOfPage(view: ViewDefinition, key: string): boolean {

@@ -85,6 +85,12 @@ export function stamped(reply: FastifyReply, meta: Meta): FastifyReply {
   return reply;
 }
 
+/** What an answer depends on, beside what it does already: CORS has said Origin. */
+export function varyBy(reply: FastifyReply, name: string): void {
+  const before = String(reply.getHeader("Vary") ?? "");
+  reply.header("Vary", before === "" ? name : `${before}, ${name}`);
+}
+
 /** Every parameter, in order and as often as it stands there. */
 export function pairsOf(request: FastifyRequest): Iterable<readonly [string, string]> {
   const at = request.url.indexOf("?");

@@ -116,7 +116,7 @@ function idempotencyKey(written: string | string[] | undefined): string | null |
 
 /** One client's keys are not another's. */
 function idOf(request: FastifyRequest, key: string): string {
-  return ["http", ...(request.keyId ? [request.keyId] : []), key].join(":");
+  return ["http", ...(request.key ? [request.key.id] : []), key].join(":");
 }
 
 /** All that a request says beside its body: its type, and what makes a CloudEvent of it. */

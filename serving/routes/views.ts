@@ -8,7 +8,7 @@ import { formatOf, mediaTypes } from "../formats.ts";
 import { questionSchema } from "../parse-question.ts";
 import { problem } from "../problem.ts";
 import { breakOff } from "./endings.ts";
-import { askerOf, type HttpOptions, pairsOf, refuse, route, stamped, waitFor, whenGone } from "./route.ts";
+import { askerOf, type HttpOptions, pairsOf, refuse, route, stamped, varyBy, waitFor, whenGone } from "./route.ts";
 import { jsonResponse, problems, rowsHeaders, rowsResponse, viewsSchema } from "./schemas.ts";
 
 export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
@@ -60,7 +60,7 @@ export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
       const format = formatOf(request.headers.accept);
       if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
       await waitFor(options, request, reply);
-      reply.header("Vary", "Accept");
+      varyBy(reply, "Accept");
       const tagOf = (snapshot: string) => entityTag(snapshot, request.url, format.mediaType);
       const known = request.headers["if-none-match"];
       if (known !== undefined) {

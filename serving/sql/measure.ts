@@ -21,6 +21,7 @@ import type { OverValues, ViewDefinition } from "../../shared/definition.ts";
 import type { Session } from "../../shared/duckdb/duck.ts";
 import { fold } from "../../shared/duckdb/fold.ts";
 import { keySql } from "../roll-up.ts";
+import { onlyShown } from "../shown.ts";
 import { refused } from "./refused.ts";
 
 export interface Measured {
@@ -123,7 +124,8 @@ class Select {
     const keys = definition.columns
       .filter((column) => column.key !== null)
       .map((column) => `${keySql(definition, column)} AS __${column.key}`);
-    const input = `SELECT * FROM (SELECT *, ${[...new Set(keys)].join(", ")} FROM (${partials}))${where.length > 0 ? ` WHERE ${texts.at(-1)}` : ""}`;
+    const shown = onlyShown(definition, partials);
+    const input = `SELECT * FROM (SELECT *, ${[...new Set(keys)].join(", ")} FROM (${shown}))${where.length > 0 ? ` WHERE ${texts.at(-1)}` : ""}`;
     const grouped = groups.map((_, i) => ({ name: `__g${i}`, sql: `(${texts[i]})` }));
     const columns = [...grouped.map(({ name }) => ({ name, over: { sql: name, keys: [] } })), ...this.#measures];
     const { statements } = await parseSql(session, rolledUpOf(definition, { rollUp, groups: grouped, columns }, input));

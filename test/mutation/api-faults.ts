@@ -42,7 +42,7 @@ export const apiFaults: readonly Fault[] = [
   {
     name: "any scope will do",
     file: "serving/access/guard.ts",
-    edits: [{ find: "if (key.scopes.includes(scope) ||", replace: "if (key.scopes.length > 0 ||" }],
+    edits: [{ find: "|| scopes.includes(scope) ||", replace: "|| scopes.length > 0 ||" }],
     tests: ["test/serving/access.test.ts"],
   },
   {

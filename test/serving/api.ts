@@ -1,7 +1,7 @@
 /** The API over a world, called without a socket. */
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
-import { KeyFile } from "../../serving/access/keys.ts";
+import { KeyFile } from "../../serving/access/key-file.ts";
 import { Follower } from "../../serving/follower.ts";
 import { Freshness } from "../../serving/freshness.ts";
 import { ViewHealth } from "../../serving/health.ts";
