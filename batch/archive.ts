@@ -144,6 +144,7 @@ export async function archiveLoss(
     decoder: decoderOf(stream),
     fields: stream.fields,
     latest: 0,
+    clock: clockAt(await archiver.history.segments(stream.name, partition), from),
   };
   return createTwice(archiver.store, layout.segment(stream.name, partition, from), seal(segment));
 }
@@ -202,6 +203,7 @@ async function archiveStretch(
   const reader = await log.read(logStream(stream), new Map([[partition, from]]));
   const rows = await createRows(session, stream, partition, run);
   const clock = clockAt(await archiver.history.segments(stream.name, partition), from);
+  duplicates.startStretch(partition);
   const decoder = new Decoder(session, stream);
   let at = from;
   let count = 0;
@@ -247,6 +249,7 @@ async function archiveStretch(
       layout.segmentFile(stream.name, partition, from, at, run),
       count,
     );
+    const isSteady = duplicates.isSteady(partition);
     const segment: Segment = {
       stream: stream.name,
       partition,
@@ -255,11 +258,13 @@ async function archiveStretch(
       file,
       rows: count,
       ...counts,
-      requests: anyRequest ? await requestsIn(session, rows, clock, requestsInManifest) : [],
+      requests: !anyRequest ? [] : isSteady ? await requestsIn(session, rows, clock, requestsInManifest) : null,
       dedup: dedupOf(stream),
       decoder: decoderOf(stream),
       fields: stream.fields,
       latest,
+      clock: duplicates.clockOf(partition),
+      ...(isSteady ? {} : { unsteady: true as const }),
     };
     if (archiver.current && !(await archiver.current(stream))) {
       await store.remove(file.name);

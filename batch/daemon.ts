@@ -29,8 +29,9 @@ const lostAgainMs = 60_000;
 
 /** Runs until the signal. A run that fails is said, and the next one comes at its time: nothing wrong is ever published. */
 export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void> {
-  const { batch, signal } = options;
-  const incidents = new Incidents(batch.store, "batch", batch.now);
+  const { signal } = options;
+  const incidents = new Incidents(options.batch.store, "batch", options.batch.now);
+  const batch: Batch = { ...options.batch, onStopped: (stopped) => void tellStopped(incidents, stopped) };
   let running: Promise<void> | null = null;
   /** What a run has failed by, by run. */
   const damaged = new Map<string, TidemarkError>();
@@ -144,6 +145,11 @@ export async function missedRun(
   const made = Date.parse(newest.createdAt);
   const due = previousRun(schedule, timezone, now);
   return due > made ? `the run of ${new Date(due).toISOString()} was missed` : null;
+}
+
+function tellStopped(incidents: Incidents, stopped: ReadonlyMap<string, TidemarkError>): Promise<void> {
+  const troubles = [...stopped].map(([stream, error]) => [stream, { ...troubleOf(error), streams: [stream] }] as const);
+  return incidents.settle("stream-stopped", new Map(troubles));
 }
 
 /** One line for a person. */

@@ -4,7 +4,7 @@ import type { Definition, ViewDefinition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
 import { failingGroups } from "../shared/health/failing-groups.ts";
 import type { History } from "../shared/history/history.ts";
-import { covers, equals, ofStreams, type Position, places, rangesBetween } from "../shared/position.ts";
+import { covers, equals, ofStreams, type Position, rangesBetween } from "../shared/position.ts";
 import { layout, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
 import { failedView, partialsIn, versionFiles, writePartials } from "../shared/store/partials.ts";
 import type { Store } from "../shared/store/store.ts";
@@ -34,7 +34,7 @@ export async function recompute(
 ): Promise<Record<string, ViewFile>> {
   const everything = history.inputs(session, definition, rangesBetween(origin, cut));
   const since =
-    base && samePlaces(base.cut, cut) ? history.inputs(session, definition, rangesBetween(base.cut, cut)) : null;
+    base && sameStreams(base.cut, cut) ? history.inputs(session, definition, rangesBetween(base.cut, cut)) : null;
   const files: Record<string, ViewFile> = {};
   const write = async (view: ViewDefinition, partials: string): Promise<ViewFile> => {
     const name = layout.versionFile(run, view.name);
@@ -76,7 +76,7 @@ export async function tried(store: Store, session: Session, view: ViewDefinition
   return { ...found, failing: await failingGroups(session, view, partials) };
 }
 
-/** True where both speak of the same partitions, so that there is an interval between them. */
-function samePlaces(a: Position, b: Position): boolean {
-  return covers(b, a) && places(a).length === places(b).length;
+/** True where both speak of the same streams, so that there is an interval between them. */
+function sameStreams(a: Position, b: Position): boolean {
+  return covers(b, a) && Object.keys(a).length === Object.keys(b).length;
 }

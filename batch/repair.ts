@@ -3,11 +3,12 @@ import type { StreamDefinition } from "../shared/definition.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
 import { isCode, type TidemarkError } from "../shared/errors.ts";
 import { History } from "../shared/history/history.ts";
-import { offsetAt, type Position, places } from "../shared/position.ts";
+import { furthest, offsetAt, ofStreams, type Position, places } from "../shared/position.ts";
 import { layout, type Segment } from "../shared/store/layout.ts";
-import { checkWithinLog, endOf, ensureOrigin, logStream } from "../shared/store/origin.ts";
+import { checkWithinLog, logStream } from "../shared/store/origin.ts";
 import { bestSnapshot, lostVersions, newestVersion, unlessCorrupt } from "../shared/store/versions.ts";
 import { type Archiver, archiveAgain, archivedPosition, archiveLoss, archiveLossAgain } from "./archive.ts";
+import { readable } from "./archive-streams.ts";
 import { mendAll } from "./mending.ts";
 import { type Batch, type BatchResult, runBatch, runRepair } from "./run.ts";
 
@@ -52,7 +53,8 @@ export async function repair(batch: Batch, acceptLoss: boolean): Promise<Repaire
     return { ...((await repair(batch, acceptLoss)) as Repaired), mended, views };
   }
   const { definition } = newest;
-  await ensureOrigin(store, log, definition.streams);
+  const known = furthest(newest.cut, newest.origin);
+  const { origin, streams, end } = await readable(store, log, definition.streams, known);
   const answered = (await bestSnapshot(store).catch(() => null))?.position ?? newest.cut;
   const found: Found = { mended, remade: [], damaged: [], missing: [], lost: [], answered: [] };
   const duck = await Duck.open({
@@ -62,12 +64,12 @@ export async function repair(batch: Batch, acceptLoss: boolean): Promise<Repaire
   });
   const session = await duck.session();
   try {
-    const history = new History(store, log, newest.origin);
-    checkWithinLog(await archivedPosition(history, newest.origin), await endOf(log, definition.streams));
+    const history = new History(store, log, origin);
+    checkWithinLog(await archivedPosition(history, ofStreams(origin, Object.keys(end))), end);
     const archiver: Archiver = { store, log, history, session };
-    for (const stream of definition.streams) {
+    for (const stream of streams) {
       const first = await log.first(logStream(stream));
-      for (const { partition } of places(newest.origin).filter((place) => place.stream === stream.name)) {
+      for (const { partition } of places(origin).filter((place) => place.stream === stream.name)) {
         for (const segment of await history.segments(stream.name, partition))
           await repairSegment(archiver, stream, segment, found);
         const from = await history.archivedTo(stream.name, partition);

@@ -3,15 +3,26 @@
  */
 import type { Definition, StreamDefinition } from "../shared/definition.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
-import { isCode, messageOf } from "../shared/errors.ts";
+import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
 import { History } from "../shared/history/history.ts";
 import { decoderOf } from "../shared/history/segments.ts";
 import type { Log } from "../shared/log/log.ts";
-import { covers, equals, nearest, offsetAt, type Position, places, positionOf } from "../shared/position.ts";
+import {
+  covers,
+  equals,
+  furthest,
+  nearest,
+  offsetAt,
+  ofStreams,
+  type Position,
+  places,
+  positionOf,
+} from "../shared/position.ts";
 import { differencesOf } from "../shared/project/differences.ts";
+import { type Counts, sumCounts } from "../shared/store/counts.ts";
 import { damagesOf } from "../shared/store/damage.ts";
 import { layout, manifestFormat, type Proof, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
-import { checkWithinLog, endOf, ensureOrigin, ensureVersion, logStream } from "../shared/store/origin.ts";
+import { checkWithinLog, endOf, ensureVersion, logStream } from "../shared/store/origin.ts";
 import { failureOf, filesOf } from "../shared/store/partials.ts";
 import { pinAgain, unpin } from "../shared/store/pin.ts";
 import { reject } from "../shared/store/rejections.ts";
@@ -26,7 +37,8 @@ import {
   unlessCorrupt,
   versionNumbers,
 } from "../shared/store/versions.ts";
-import { archive, archivedPosition } from "./archive.ts";
+import { archivedPosition } from "./archive.ts";
+import { archiveStreams, type Readable, readable } from "./archive-streams.ts";
 import { blame, type Told } from "./blame.ts";
 import { checkArchivedAlike, checkFields } from "./changed-fields.ts";
 import { clean } from "./clean.ts";
@@ -45,6 +57,8 @@ export interface Batch {
   readonly now: () => number;
   readonly say: (line: string) => void;
   readonly onArchived?: (records: number) => void;
+  /** Told after each archiving which streams can't be read on, and why; the others are. */
+  readonly onStopped?: (stopped: ReadonlyMap<string, TidemarkError>) => void;
 }
 
 /** How long each step of a run took, ms. */
@@ -75,8 +89,17 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
   const definition = await batch.makeDefinition();
   const newest = await ensureVersion(store, log, async () => definition);
   checkFields(definition, newest);
-  const origin = await ensureOrigin(store, log, definition.streams);
-  checkWithinLog(newest.cut, await endOf(log, definition.streams));
+  const known = furthest(newest.cut, newest.origin);
+  const from = await readable(
+    store,
+    log,
+    definition.streams,
+    ofStreams(
+      known,
+      definition.streams.map(({ name }) => name),
+    ),
+  );
+  const { origin } = from;
   const run = store.newRun();
   const duck = await Duck.open({
     memoryLimit: batch.memoryLimit,
@@ -102,24 +125,28 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
     // the end is looked at after what is compared with it, since a live writer goes on
     const [pinned, end] = lost
       ? // it may have covered more than any other does
-        [{ snapshot: null, reason: `version ${lost.number} can't be read` }, await endOf(log, definition.streams)]
+        [{ snapshot: null, reason: `version ${lost.number} can't be read` }, await knownEnd(log, from, archivedBefore)]
       : atCutOfNewest
         ? [
             { snapshot: null, reason: `it has the cut of version ${newest.number}` },
-            await endOf(log, definition.streams),
+            await knownEnd(log, from, archivedBefore),
           ]
-        : await pinNear(batch, newest, definition.streams, run);
+        : await pinNear(batch, newest, from, archivedBefore, run);
     checkWithinLog(archivedBefore, end);
-    const cut = atCutOfNewest && !lost ? cutOf(newest, origin) : (pinned.snapshot?.position ?? end);
-    const { records } = await timed("archive", () =>
-      archive({ store, log, history, session }, definition.streams, cut, batch.onArchived),
+    const cut = atCutOfNewest && !lost ? cutOf(newest, origin) : furthest(origin, pinned.snapshot?.position ?? end);
+    const { records, stopped } = await timed("archive", () =>
+      archiveStreams({ store, log, history, session }, from, cut, batch.onArchived),
     );
+    batch.onStopped?.(stopped);
+    await checkReached(history, stopped, cut);
     const base = mode === "full" ? null : await wholeOf(batch, newest);
     const files = await timed("recompute", () =>
       recompute({ store, history, session }, definition, origin, cut, run, base, (view, how, ms) =>
         batch.say(`view ${view}: ${how} (${Math.round(ms)} ms)`),
       ),
     );
+    const counted = await history.counts(session, cut);
+    if (pinned.snapshot) await checkNothingGone(history, pinned.snapshot, counted);
     if (pinned.snapshot) placeFailures(files, pinned.snapshot, definition);
     for (const [name, file] of Object.entries(files))
       if (file.failed) batch.say(`view ${name} FAILED and is not in this version: ${file.failed.message}`);
@@ -127,7 +154,6 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
     const proof: Proof = snapshot
       ? await timed("prove", () => proofOf({ store, history, session, definition, pinned: snapshot }, files, batch.say))
       : { state: "unproved", by: pinned.reason, views: 0 };
-    const counted = await history.counts(session, cut);
     await checkArchivedAlike(history, definition, newest.definition, cut);
     // another run may have archived what is below the cut and not synced its names yet
     for (const { stream, partition } of places(cut)) await store.settle(layout.segments(stream, partition));
@@ -145,7 +171,7 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
       }),
     );
     published = true;
-    await tidy(batch, history, manifest);
+    await tidy(batch, history, manifest, from.streams);
     return { manifest, timings, archived: records };
   } finally {
     session.close();
@@ -178,14 +204,23 @@ export async function runArchive(batch: Batch): Promise<number> {
   const session = await duck.session();
   try {
     const history = new History(store, log, newest.origin);
-    const before = await archivedPosition(history, newest.origin);
-    const end = await endOf(log, streams);
-    checkWithinLog(before, end);
+    const from = await readable(
+      store,
+      log,
+      streams,
+      await archivedPosition(history, furthest(newest.cut, newest.origin)),
+    );
     const current = async (stream: StreamDefinition) => {
       const now = streamIn((await newestVersion(store))!.definition, stream.name);
       return now !== undefined && decoderOf(now) === decoderOf(stream);
     };
-    const { records } = await archive({ store, log, history, session, current }, streams, end, batch.onArchived);
+    const { records, stopped } = await archiveStreams(
+      { store, log, history, session, current },
+      from,
+      from.end,
+      batch.onArchived,
+    );
+    batch.onStopped?.(stopped);
     return records;
   } finally {
     session.close();
@@ -279,6 +314,53 @@ export async function isChanged({ store, makeDefinition }: Batch): Promise<boole
   return newest !== null && differencesOf(await makeDefinition(), newest.definition).length > 0;
 }
 
+/**
+ * A stream that can't be read stands in a version where it stands in the answers, and the archive must have it up to there.
+ * @throws the trouble of one of which it has not: without its events a version would take its answers back
+ */
+async function checkReached(
+  history: History,
+  stopped: ReadonlyMap<string, TidemarkError>,
+  cut: Position,
+): Promise<void> {
+  for (const [stream, error] of stopped) {
+    const own = ofStreams(cut, [stream]);
+    if (covers(await archivedPosition(history, own), own)) continue;
+    throw new TidemarkError(
+      error.code,
+      `no version can be made: stream ${stream} can't be read on, and the archive ends below its answers, which stay as they are: ${error.message}`,
+      error.todo,
+      { ...error.facts, stream },
+      error,
+    );
+  }
+}
+
+/**
+ * A log keeps what it has, or drops it from the front. What the delta had counted and the log does not hold any more in between is no fault of
+ * the delta: told again, the same position would silently have another answer. A loss that somebody has accepted is none.
+ * @throws LOG_RANGE
+ */
+async function checkNothingGone(
+  history: History,
+  { manifest, heads, position }: Snapshot,
+  archived: Counts,
+): Promise<void> {
+  const recordsOf = ({ events, dead, duplicates }: Counts) => events + dead + duplicates;
+  const answered = sumCounts([manifest, ...heads.flatMap(({ entries }) => entries)]);
+  const gone = recordsOf(answered) - recordsOf(archived);
+  if (gone <= 0) return;
+  for (const { stream, partition } of places(position)) {
+    const from = offsetAt(manifest.cut, stream, partition) ?? 0;
+    if ((await history.segments(stream, partition)).some(({ lost, upto }) => lost && upto > from)) return;
+  }
+  throw new TidemarkError(
+    "LOG_RANGE",
+    `the log does not hold ${gone} records any more that answers of version ${manifest.number} have counted: a topic was compacted, or its records were removed from its middle; nothing was published`,
+    "answers stay as they are; what is left is counted anew by: tidemark rebuild",
+  );
+}
+
 /** A version's cut as a position of these streams: a new one stands at its origin. */
 function cutOf({ cut }: VersionManifest, origin: Position): Position {
   return positionOf(
@@ -297,7 +379,8 @@ function streamIn({ streams }: Definition, name: string): StreamDefinition | und
 async function pinNear(
   { store, log }: Batch,
   newest: VersionManifest,
-  streams: readonly StreamDefinition[],
+  from: Readable,
+  archived: Position,
   run: string,
 ): Promise<[{ snapshot: Snapshot | null; reason: string }, Position]> {
   let snapshot: Snapshot | null = null;
@@ -310,22 +393,27 @@ async function pinNear(
     snapshot = null;
     reason = `version ${newest.number} or its delta is damaged (${messageOf(error)})`;
   }
-  const end = await endOf(log, streams);
+  const end = await knownEnd(log, from, snapshot ? snapshot.position : archived);
   if (!snapshot) return [{ snapshot, reason }, end];
   checkWithinLog(snapshot.position, end);
   reason = whyFar(newest, snapshot, end);
   return [{ snapshot: reason ? null : snapshot, reason }, end];
 }
 
+/** Where the log ends; a stream that can't be read, where it is known to. */
+async function knownEnd(log: Log, { streams, stopped }: Readable, known: Position): Promise<Position> {
+  return furthest(await endOf(log, streams), ofStreams(known, [...stopped.keys()]));
+}
+
 /** Why a snapshot's position can't be the cut; empty: it can. */
 function whyFar(newest: VersionManifest, { heads, position }: Snapshot, end: Position): string {
-  // of the same partitions, or of others?
-  if (places(end).length !== places(position).length || !covers(end, position))
+  // of the same streams, or of others?
+  if (Object.keys(end).length !== Object.keys(position).length || !covers(end, position))
     return "the streams differ from the version before";
   if (heads.length === 0 && !equals(newest.cut, end)) return `version ${newest.number} has no delta: speed has not run`;
   // offsets have gaps: at most so many records, which is near enough to judge distance by
   const missing = places(end).reduce(
-    (sum, place) => sum + place.offset - offsetAt(position, place.stream, place.partition)!,
+    (sum, place) => sum + place.offset - (offsetAt(position, place.stream, place.partition) ?? 0),
     0,
   );
   return missing > nearEnd ? `the delta of version ${newest.number} is ${missing} records behind the log's end` : "";
@@ -342,10 +430,15 @@ function placeFailures(files: Record<string, ViewFile>, pinned: Snapshot, defini
 }
 
 /** What is published stays published: what goes wrong here is said, and done again by the next run. */
-async function tidy(batch: Batch, history: History, manifest: VersionManifest): Promise<void> {
+async function tidy(
+  batch: Batch,
+  history: History,
+  manifest: VersionManifest,
+  streams: readonly StreamDefinition[],
+): Promise<void> {
   try {
     await clean(batch.store, batch.keepVersions);
-    await trim(batch, history, manifest);
+    await trim(batch, history, manifest, streams);
   } catch (error) {
     batch.say(`version ${manifest.number} is published, but cleaning up FAILED: ${messageOf(error)}`);
   }
@@ -357,16 +450,20 @@ function pinnedFiles({ manifest, heads }: Snapshot): FileRef[] {
 }
 
 /** Lets the log forget what is archived, covered by the newest version, and older than the retention. */
-async function trim(batch: Batch, history: History, manifest: VersionManifest): Promise<void> {
+async function trim(
+  batch: Batch,
+  history: History,
+  manifest: VersionManifest,
+  streams: readonly StreamDefinition[],
+): Promise<void> {
   const before = batch.now() - batch.retentionMs;
-  for (const stream of manifest.definition.streams) {
-    const old = await batch.log.offsetsAt(logStream(stream), before);
+  for (const stream of streams) {
     const archived = await archivedPosition(history, { [stream.name]: manifest.cut[stream.name]! });
     // another run may have archived it and not synced its names yet
     for (const { partition } of places(archived)) await batch.store.settle(layout.segments(stream.name, partition));
     const below = new Map<number, number>();
     for (const { partition, offset } of places(nearest(archived, { [stream.name]: manifest.cut[stream.name]! }))) {
-      below.set(partition, Math.min(offset, old[partition] ?? 0));
+      below.set(partition, Math.min(offset, await history.archivedBefore(stream.name, partition, before)));
     }
     await batch.log.trim(logStream(stream), below);
   }

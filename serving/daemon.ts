@@ -6,7 +6,7 @@ import { Requests } from "../shared/ingest/requests.ts";
 import type { Log } from "../shared/log/log.ts";
 import { pause } from "../shared/pause.ts";
 import { Incidents, incidentsIn } from "../shared/store/incidents.ts";
-import { endOf } from "../shared/store/origin.ts";
+import { endsOf, originOf } from "../shared/store/origin.ts";
 import type { Store } from "../shared/store/store.ts";
 import { newestVersion } from "../shared/store/versions.ts";
 import { hostsFor } from "./access/guard.ts";
@@ -95,7 +95,9 @@ export async function runServe(options: ServeOptions): Promise<void> {
     waitMsMax,
     say,
     signal: both,
-    ingest: new Ingest(options.log, requests, judges, both),
+    ingest: new Ingest(options.log, requests, judges, both, async (stream) => {
+      return (await originOf(store, options.log, stream)).partitions;
+    }),
     incidents: () => incidentsIn(store),
   });
   const loops = [
@@ -157,7 +159,10 @@ async function lookAtLog(
   while (!signal.aborted) {
     const at = now();
     try {
-      freshness.note(at, await endOf(log, follower.streams));
+      // a stream that is not there any more must not hide how the others are doing
+      const { end, stopped } = await endsOf(log, follower.streams);
+      if (stopped.size === follower.streams.length && stopped.size > 0) throw [...stopped.values()][0]!;
+      freshness.note(at, end);
       complaint = "";
     } catch (error) {
       if (complaint === "" && !signal.aborted) say(`serve: the log's end is not known: ${messageOf(error)}`);

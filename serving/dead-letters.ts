@@ -2,7 +2,7 @@
 import { Decoder } from "../shared/decode/decode.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
-import { replayPrefix } from "../shared/duplicates/duplicates.ts";
+import { replayPrefix } from "../shared/duplicates/partition.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import { History } from "../shared/history/history.ts";
 import { appendPatiently } from "../shared/ingest/append.ts";

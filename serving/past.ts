@@ -5,9 +5,18 @@ import type { Session } from "../shared/duckdb/duck.ts";
 import { isCode, TidemarkError } from "../shared/errors.ts";
 import { History } from "../shared/history/history.ts";
 import type { Log } from "../shared/log/log.ts";
-import { covers, equals, formatPosition, ofShard, type Position, places, rangesBetween } from "../shared/position.ts";
+import {
+  covers,
+  equals,
+  formatPosition,
+  ofShard,
+  ofStreams,
+  type Position,
+  places,
+  rangesBetween,
+} from "../shared/position.ts";
 import type { Head, VersionManifest } from "../shared/store/layout.ts";
-import { endOf } from "../shared/store/origin.ts";
+import { endsOf } from "../shared/store/origin.ts";
 import { pin } from "../shared/store/pin.ts";
 import type { Store } from "../shared/store/store.ts";
 import { newestVersion, readVersion, type Snapshot, snapshotOf, versionNumbers } from "../shared/store/versions.ts";
@@ -44,8 +53,8 @@ export async function atVersion(store: Store, number: number, run: string): Prom
  */
 export async function atPosition(store: Store, log: Log, position: Position, run: string): Promise<Past> {
   const newest = (await newestVersion(store))!;
-  const end = await endOf(log, newest.definition.streams);
-  if (!covers(end, position)) {
+  const { end } = await endsOf(log, newest.definition.streams);
+  if (!covers(end, ofStreams(position, Object.keys(end)))) {
     throw new TidemarkError(
       "USAGE",
       `${formatPosition(position)} lies beyond the log's end`,

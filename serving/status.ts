@@ -30,7 +30,7 @@ export function statusOf(
         const between = (from: Position, upto: Position) =>
           own.reduce((sum, { partition }) => {
             const [start, stop] = [from, upto].map((position) => offsetAt(position, stream.name, partition) ?? 0);
-            return sum + stop! - start!;
+            return sum + Math.max(0, stop! - start!);
           }, 0);
         return {
           name: stream.name,
@@ -40,6 +40,10 @@ export function statusOf(
           logEnd: end ? formatPosition(positionOf(places(end).filter((place) => place.stream === stream.name))) : null,
           // all of these are about: offsets have gaps
           records: { batch: between(manifest.origin, manifest.cut), speed: between(manifest.cut, served.position) },
+          /** Why it is not read any more. */
+          stopped:
+            incidents.find(({ kind, subject }) => kind === "stream-stopped" && subject === stream.name)?.message ??
+            null,
           behind: end ? ahead.reduce((sum, each) => sum + Math.max(0, each), 0) : null,
         };
       }),

@@ -49,14 +49,14 @@ export function offsetAt(position: Position, stream: string, partition: number):
   return offsets && Object.hasOwn(offsets, partition) ? offsets[partition] : undefined;
 }
 
-/** True when `a` speaks of every partition of `b` and stands at or beyond it there. */
+/** True when `a` speaks of every stream of `b` and stands at or beyond it there; a partition that it leaves out was added later: it stands at 0. */
 export function covers(a: Position, b: Position): boolean {
   if (a === b) return true;
   // asked for every answer: without a list in between
   for (const stream of Object.keys(b)) {
     const [mine, offsets] = [Object.hasOwn(a, stream) ? a[stream] : undefined, b[stream]!];
     for (const partition of Object.keys(offsets)) {
-      const offset = mine && Object.hasOwn(mine, partition) ? mine[partition]! : -1;
+      const offset = mine ? (Object.hasOwn(mine, partition) ? mine[partition]! : 0) : -1;
       if (offset < offsets[partition]!) return false;
     }
   }
@@ -65,7 +65,7 @@ export function covers(a: Position, b: Position): boolean {
 
 /**
  * True where what stands at `newer` may be shown after what stood at `older`: it goes back in no stream that both speak of. Versions may
- * have different streams, since one may leave the project, or come into it.
+ * have different streams, since one may leave the project, or come into it. A partition that was added stands at 0 before.
  */
 export function follows(newer: Position, older: Position): boolean {
   if (newer === older) return true;
@@ -73,14 +73,14 @@ export function follows(newer: Position, older: Position): boolean {
     if (!Object.hasOwn(newer, stream)) continue;
     const [mine, offsets] = [newer[stream]!, older[stream]!];
     for (const partition of Object.keys(offsets)) {
-      const offset = Object.hasOwn(mine, partition) ? mine[partition]! : -1;
+      const offset = Object.hasOwn(mine, partition) ? mine[partition]! : 0;
       if (offset < offsets[partition]!) return false;
     }
   }
   return true;
 }
 
-/** True when both speak of the same partitions and stand at the same offsets. */
+/** True when both stand at the same offsets; a partition that one leaves out stands at 0. */
 export function equals(a: Position, b: Position): boolean {
   return covers(a, b) && covers(b, a);
 }
@@ -115,20 +115,26 @@ export function ofStreams(position: Position, streams: readonly string[]): Posit
   return positionOf(places(position).filter((place) => streams.includes(place.stream)));
 }
 
+/** An origin with the partitions that were added since, as far as a position speaks of them: they begin at 0. */
+export function withAdded(origin: Position, position: Position): Position {
+  const added = places(ofStreams(position, Object.keys(origin))).map((place) => ({ ...place, offset: 0 }));
+  return positionOf([...added, ...places(origin)]);
+}
+
 /**
- * What lies between two positions, empty ranges left out. Both must speak of the same partitions.
+ * What lies between two positions, empty ranges left out. A partition that `from` leaves out was added later, and begins at 0.
  * @throws RangeError when `upto` stands before `from` anywhere: an interval that goes back is a bug, never an empty one
  */
 export function rangesBetween(from: Position, upto: Position): Range[] {
   const ranges: Range[] = [];
   for (const { stream, partition, offset } of places(upto)) {
-    const start = offsetAt(from, stream, partition);
-    if (start === undefined || start > offset) {
+    const start = offsetAt(from, stream, partition) ?? 0;
+    if (start > offset) {
       throw new RangeError(`no interval from ${formatPosition(from)} to ${formatPosition(upto)}`);
     }
     if (start < offset) ranges.push({ stream, partition, from: start, upto: offset });
   }
-  if (places(from).length !== places(upto).length) {
+  if (!covers(upto, from)) {
     throw new RangeError(`no interval from ${formatPosition(from)} to ${formatPosition(upto)}`);
   }
   return ranges;

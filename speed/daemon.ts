@@ -11,10 +11,10 @@ import { follows } from "../shared/position.ts";
 import { Incidents } from "../shared/store/incidents.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 import { layout } from "../shared/store/layout.ts";
-import { checkWithinLog, endOf, ensureOrigin } from "../shared/store/origin.ts";
 import type { Store } from "../shared/store/store.ts";
 import { generationNumbers, isKept, newerVersion, newestVersion, unlessCorrupt } from "../shared/store/versions.ts";
 import { DeltaWriter } from "./delta-writer.ts";
+import { Watch } from "./watch.ts";
 
 export interface SpeedOptions {
   readonly store: Store;
@@ -45,8 +45,7 @@ const defaultSilentMs = 5000;
 const defaultGraceMs = 10_000;
 /** How often a writer is heard of, and looked for. */
 const beatMs = 1000;
-const originMs = 5000;
-const missingMsMax = 15_000;
+const lookMs = 5000;
 /** What passes by itself (a full disk, a log that is away) is tried again after so long. */
 const retryMs = 1000;
 
@@ -71,7 +70,6 @@ async function runShards(options: SpeedOptions): Promise<VersionManifest | null>
       `name one of 0 to ${definition.shards - 1}`,
     );
   }
-  checkWithinLog(options.manifest.cut, await endOf(options.log, definition.streams));
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const duck = await Duck.open({
@@ -172,7 +170,9 @@ async function writeShard(options: ShardOptions, duck: Duck, shard: number): Pro
   };
   // of an earlier life, or of what has passed
   let told = true;
-  const origin = new OriginWatch(options);
+  const watch = new Watch({ ...options, shard });
+  const looks = setInterval(() => void watch.lookAtProgress(current.delta).catch(() => undefined), lookMs);
+  looks.unref();
   try {
     while (!options.signal.aborted) {
       const number: number = (next ?? current).manifest.number;
@@ -180,7 +180,7 @@ async function writeShard(options: ShardOptions, duck: Duck, shard: number): Pro
       if (newest && newest.definition.shards !== options.manifest.definition.shards) {
         return resharded(options, shard, newest);
       }
-      await origin.check((next ?? current).manifest);
+      await watch.look(current.delta, next?.delta ?? null);
       if (newest) {
         if (next && coveredSince !== null) await handOver(next);
         await next?.close();
@@ -220,35 +220,9 @@ async function writeShard(options: ShardOptions, duck: Duck, shard: number): Pro
     }
     return null;
   } finally {
+    clearInterval(looks);
     await current.close();
     await next?.close();
-  }
-}
-
-/** Looks from time to time that the log still is the one that the store was made from. */
-class OriginWatch {
-  readonly #options: SpeedOptions;
-  #checked = performance.now();
-  #missingSince: number | null = null;
-
-  constructor(options: SpeedOptions) {
-    this.#options = options;
-  }
-
-  /** @throws LOG_PARTITIONS, LOG_STREAM_MISSING */
-  async check({ definition }: VersionManifest): Promise<void> {
-    const now = performance.now();
-    if (now - this.#checked < originMs) return;
-    this.#checked = now;
-    const { store, log } = this.#options;
-    try {
-      await ensureOrigin(store, log, definition.streams);
-      this.#missingSince = null;
-    } catch (error) {
-      // a broker that has just started may not know its topics yet
-      this.#missingSince ??= now;
-      if (!isCode(error, "LOG_STREAM_MISSING") || now - this.#missingSince > missingMsMax) throw error;
-    }
   }
 }
 

@@ -1,15 +1,16 @@
 /**
  * One shard's delta of one version: fetch → decode → partials → files → HEAD, until stopped.
  */
+import type { StreamDefinition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
-import type { Duplicates } from "../shared/duplicates/duplicates.ts";
-import { isCode, messageOf } from "../shared/errors.ts";
+import type { Duplicates, StrangeStamp } from "../shared/duplicates/duplicates.ts";
+import { isCode, messageOf, type TidemarkError } from "../shared/errors.ts";
 import type { History } from "../shared/history/history.ts";
 import type { Log } from "../shared/log/log.ts";
 import { equals, offsetAt, type Place, type Position, places, positionOf, rangesBetween } from "../shared/position.ts";
 import { cleanGenerations } from "../shared/store/generations.ts";
 import type { Entry, VersionManifest, ViewFailure, ViewFile } from "../shared/store/layout.ts";
-import { checkWithinLog, endOf, logStream } from "../shared/store/origin.ts";
+import { checkWithinLog, endOf, fewerPartitions, isOfStream, logStream, originOf } from "../shared/store/origin.ts";
 import { failedView, filesOf } from "../shared/store/partials.ts";
 import { rejectDamaged } from "../shared/store/rejections.ts";
 import type { Store } from "../shared/store/store.ts";
@@ -21,6 +22,8 @@ import { Intake, type Taken } from "./intake.ts";
 /** Replaced files stay this long for readers that have just seen the HEAD before. */
 const graceMs = 60_000;
 const bytesAhead = 32 * 1024 * 1024;
+/** A stream that stopped is tried again after so long. */
+const retryMs = 5000;
 
 export interface DeltaOptions {
   readonly store: Store;
@@ -41,8 +44,11 @@ export class DeltaWriter {
   #entries: readonly Entry[];
   #failed: Map<string, ViewFailure>;
   #intake: Intake | null = null;
-  /** By stream; as old as the intake. */
+  /** By stream that is read; as old as its part of the intake. */
   readonly #duplicates = new Map<string, Duplicates>();
+  /** Of each stream that is read, how many partitions the log has. */
+  readonly #partitions = new Map<string, number>();
+  readonly #stopped = new Map<string, { readonly error: TidemarkError; readonly tryAt: number }>();
   #compacting: Promise<void> | null = null;
   #compacted: { replaced: readonly Entry[]; by: Entry } | null = null;
   #discarded: { at: number; names: string[] }[] = [];
@@ -83,7 +89,8 @@ export class DeltaWriter {
   /**
    * One micro-batch, or a look at the log's end that found nothing; at most about `flushMsMax` plus the time it takes to fold.
    * @returns the number of records folded
-   * @throws SPEED_REJECTED, SPEED_FENCED, LOG_RANGE, LOG_UNREACHABLE, STORE_BEYOND_LOG; nothing of the micro-batch counts then
+   * @throws SPEED_REJECTED, SPEED_FENCED, LOG_UNREACHABLE; LOG_RANGE, LOG_PARTITIONS, STORE_BEYOND_LOG … where no stream can be read any
+   *   more; nothing of the micro-batch counts then
    */
   async step(): Promise<number> {
     try {
@@ -91,9 +98,36 @@ export class DeltaWriter {
     } catch (error) {
       // what was taken is not in the delta: whoever goes on reads again from the position
       await this.#closeIntake();
-      if (!isCode(error, "LOG_RANGE") || !(await this.#catchUpFromArchive())) throw error;
-      return 0;
+      throw error;
     }
+  }
+
+  /** The streams that are not read now, and why. Their views stand where they were; the others go on. */
+  get stopped(): ReadonlyMap<string, TidemarkError> {
+    return new Map([...this.#stopped].map(([stream, { error }]) => [stream, error]));
+  }
+
+  /** By stream, what was strange about timestamps since it was asked last. */
+  strangeStamps(): ReadonlyMap<string, readonly StrangeStamp[]> {
+    return new Map([...this.#duplicates].map(([stream, duplicates]) => [stream, duplicates.strangeStamps()]));
+  }
+
+  /** Reads a stream no more until its trouble is over, which is looked for from time to time. */
+  async stop(stream: string, error: TidemarkError): Promise<void> {
+    await this.#intake?.drop(stream);
+    await this.#duplicates.get(stream)?.close();
+    this.#duplicates.delete(stream);
+    this.#partitions.delete(stream);
+    this.#stopped.set(stream, { error, tryAt: performance.now() + retryMs });
+  }
+
+  /** The log has so many partitions of the stream now: those that are new are read, too. */
+  async grow(stream: StreamDefinition, partitions: number): Promise<void> {
+    const known = this.#partitions.get(stream.name);
+    if (!this.#intake || known === undefined || known === partitions) return;
+    this.#options.say(`stream ${stream.name}: partitions were added, ${partitions} now instead of ${known}`);
+    await this.#intake.drop(stream.name);
+    await this.#openStream(stream);
   }
 
   async #step(): Promise<number> {
@@ -101,21 +135,84 @@ export class DeltaWriter {
     const { streams } = this.generation.manifest.definition;
     await this.generation.checkRejected();
     if (!this.#intake) {
-      checkWithinLog(this.position, await endOf(log, streams));
-      await this.#catchUpFromArchive();
-      await this.#remember();
       const look = (taken: Taken) => this.#folder.look(taken);
-      this.#intake = await Intake.open(log, streams, this.position, bytesAhead, Math.min(flushMsMax, 200), look);
+      this.#intake = new Intake(log, bytesAhead, Math.min(flushMsMax, 200), look);
+      for (const stream of streams) await this.#openStream(stream);
+    } else {
+      const due = streams.filter(({ name }) => (this.#stopped.get(name)?.tryAt ?? Infinity) <= performance.now());
+      for (const stream of due) if (!this.#partitions.has(stream.name)) await this.#openStream(stream);
     }
-    const taken = await this.#intake.take(flushMsMax);
+    this.#checkAnyReads();
+    const { taken, failed } = await this.#intake.take(flushMsMax);
     const count = taken.reduce((sum, each) => sum + each.batches.reduce((n, batch) => n + batch.count, 0), 0);
     if (taken.length > 0) await this.#append(await this.#fold(taken));
     else if (this.#compacted) await this.#append(null);
     else await this.generation.checkFence();
+    for (const stream of streams) await this.#settle(stream, failed.get(stream.name));
+    this.#checkAnyReads();
     this.#events += count;
     this.#compactBehind();
     await this.#discard();
     return count;
+  }
+
+  /** What became of a stream in this step. @param failure of its reader; undefined: none. */
+  async #settle(stream: StreamDefinition, failure: unknown): Promise<void> {
+    if (failure === undefined) {
+      if (this.#intake!.hasAnswered(stream.name)) this.#stopped.delete(stream.name);
+      return;
+    }
+    if (!isOfStream(failure)) throw failure;
+    const before = this.position;
+    await this.stop(stream.name, failure);
+    // what the log has forgotten the archive may hold
+    if (!isCode(failure, "LOG_RANGE")) return;
+    await this.#openStream(stream);
+    // the same failure again and again, without a step ahead, is none that passes
+    if (equals(before, this.position) && this.#partitions.has(stream.name)) await this.stop(stream.name, failure);
+  }
+
+  /** @throws the trouble of one of them where no stream of this shard is read any more */
+  #checkAnyReads(): void {
+    const first = [...this.#stopped.values()][0];
+    if (first && this.#partitions.size === 0) throw first.error;
+  }
+
+  /** Reads on a stream from the position; its trouble stops it alone. */
+  async #openStream(stream: StreamDefinition): Promise<void> {
+    try {
+      const count = await this.#countPartitions(stream);
+      const owned = Array.from({ length: count }, (_, partition) => partition).filter(
+        (partition) => partition % this.generation.manifest.definition.shards === this.generation.shard,
+      );
+      if (owned.length === 0) return void this.#partitions.set(stream.name, count);
+      await this.#catchUpFromArchive(stream, owned);
+      const at = owned.map((partition) => ({ partition, offset: this.#offsetOf(stream, partition) }));
+      await this.#duplicates.get(stream.name)?.close();
+      this.#duplicates.set(stream.name, await this.#remember(stream, at));
+      await this.#intake!.open(stream, new Map(at.map(({ partition, offset }) => [partition, offset])));
+      this.#partitions.set(stream.name, count);
+    } catch (error) {
+      if (!isOfStream(error)) throw error;
+      await this.stop(stream.name, error);
+    }
+  }
+
+  /** @throws LOG_PARTITIONS, LOG_STREAM_MISSING, STORE_BEYOND_LOG */
+  async #countPartitions(stream: StreamDefinition): Promise<number> {
+    const { store, log } = this.#options;
+    await originOf(store, log, stream);
+    const ends = await endOf(log, [stream]);
+    checkWithinLog(this.position, ends);
+    const count = Object.keys(ends[stream.name] ?? {}).length;
+    const beyond = places(this.position).find((place) => place.stream === stream.name && place.partition >= count);
+    if (beyond) throw fewerPartitions(stream, count, beyond.partition + 1);
+    return count;
+  }
+
+  /** A partition that was added begins at 0. */
+  #offsetOf(stream: StreamDefinition, partition: number): number {
+    return offsetAt(this.position, stream.name, partition) ?? 0;
   }
 
   async close(): Promise<void> {
@@ -129,15 +226,16 @@ export class DeltaWriter {
   }
 
   /** What duplicate suppression has to know at the position. */
-  async #remember(): Promise<void> {
+  async #remember(
+    stream: StreamDefinition,
+    at: readonly { readonly partition: number; readonly offset: number }[],
+  ): Promise<Duplicates> {
     const { history, session } = this.#options;
-    for (const stream of this.generation.manifest.definition.streams) {
-      const at = places(this.position).filter((place) => place.stream === stream.name);
-      const duplicates = await history.duplicatesAt(session, stream, at, this.#entries);
-      // what is in the entries is told already
-      duplicates.tell();
-      this.#duplicates.set(stream.name, duplicates);
-    }
+    const duplicates = await history.duplicatesAt(session, stream, at, this.#entries);
+    // what is in the entries is told already
+    duplicates.tell();
+    duplicates.strangeStamps();
+    return duplicates;
   }
 
   async #closeIntake(): Promise<void> {
@@ -145,6 +243,7 @@ export class DeltaWriter {
     this.#intake = null;
     for (const duplicates of this.#duplicates.values()) await duplicates.close();
     this.#duplicates.clear();
+    this.#partitions.clear();
   }
 
   async #fold(taken: readonly Taken[]): Promise<Entry> {
@@ -221,52 +320,35 @@ export class DeltaWriter {
     for (const name of due.flatMap((each) => each.names)) await this.#options.store.remove(name);
   }
 
-  /** Where the log no longer reaches back to the position, the archive does: its events become entries too. True: it did. */
-  async #catchUpFromArchive(): Promise<boolean> {
+  /** Where the log no longer reaches back to the position, the archive does: its events become entries too. */
+  async #catchUpFromArchive(stream: StreamDefinition, owned: readonly number[]): Promise<void> {
     const { log, history, session } = this.#options;
-    const before = this.position;
-    for (const stream of this.generation.manifest.definition.streams) {
-      const first = await log.first(logStream(stream));
-      const missing = places(this.position).filter(
-        (place) => place.stream === stream.name && (first[place.partition] ?? 0) > place.offset,
-      );
-      if (missing.length === 0) continue;
-      const reached = await Promise.all(
-        missing.map(async (place) => ({ ...place, offset: await history.archivedTo(place.stream, place.partition) })),
-      );
-      const upto = positionOf([
-        ...places(this.position),
-        ...reached.filter((place) => place.offset > (offsetAt(this.position, place.stream, place.partition) ?? 0)),
-      ]);
-      if (equals(upto, this.position)) continue;
-      const ranges = rangesBetween(this.position, upto);
-      const inputsOf = history.inputs(session, this.generation.manifest.definition, ranges);
-      const { sequence, nameOf } = this.generation.nextNames();
-      const views: Record<string, ViewFile> = {};
-      for (const view of this.generation.manifest.definition.views) {
-        const failed = this.#failed.get(view.name);
-        if (failed) views[view.name] = { file: null, rows: 0, failed };
-        else if (!view.streams.includes(stream.name)) views[view.name] = { file: null, rows: 0 };
-        else {
-          views[view.name] = await this.#folder
-            .foldInputs(view, await inputsOf(view), nameOf(view.name))
-            .catch((error: unknown) => failedView(error, null));
-        }
-      }
-      const { counts, dead, latest } = await history.archived(session, stream, ranges);
-      const deadFile = await this.#folder.writeDead(dead, nameOf(""));
-      await this.#append({
-        sequence,
-        from: this.position,
-        upto,
-        ...counts,
-        latest,
-        deadFile,
-        views,
-        told: {},
-        level: 1,
-      });
+    const first = await log.first(logStream(stream));
+    const reached: Place[] = [];
+    for (const partition of owned) {
+      const at = this.#offsetOf(stream, partition);
+      if ((first[partition] ?? 0) <= at) continue;
+      const offset = await history.archivedTo(stream.name, partition);
+      if (offset > at) reached.push({ stream: stream.name, partition, offset });
     }
-    return !equals(before, this.position);
+    if (reached.length === 0) return;
+    const upto = positionOf([...places(this.position), ...reached]);
+    const ranges = rangesBetween(this.position, upto);
+    const inputsOf = history.inputs(session, this.generation.manifest.definition, ranges);
+    const { sequence, nameOf } = this.generation.nextNames();
+    const views: Record<string, ViewFile> = {};
+    for (const view of this.generation.manifest.definition.views) {
+      const failed = this.#failed.get(view.name);
+      if (failed) views[view.name] = { file: null, rows: 0, failed };
+      else if (!view.streams.includes(stream.name)) views[view.name] = { file: null, rows: 0 };
+      else {
+        views[view.name] = await this.#folder
+          .foldInputs(view, await inputsOf(view), nameOf(view.name))
+          .catch((error: unknown) => failedView(error, null));
+      }
+    }
+    const { counts, dead, latest } = await history.archived(session, stream, ranges);
+    const deadFile = await this.#folder.writeDead(dead, nameOf(""));
+    await this.#append({ sequence, from: this.position, upto, ...counts, latest, deadFile, views, told: {}, level: 1 });
   }
 }

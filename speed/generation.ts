@@ -2,7 +2,14 @@
 import { hostname } from "node:os";
 import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
 import { covers, equals, ofShard, type Position } from "../shared/position.ts";
-import { type Entry, type Head, layout, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
+import {
+  type Entry,
+  type Head,
+  headFormat,
+  layout,
+  type VersionManifest,
+  type ViewFile,
+} from "../shared/store/layout.ts";
 import { type Rejection, rejectionOf } from "../shared/store/rejections.ts";
 import { seal } from "../shared/store/sealed.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
@@ -71,6 +78,10 @@ export class Generation {
         say(`generation ${number} can't be taken over: ${messageOf(error)}`);
       }
       const rejected = await rejectionOf(this.#store, this.manifest.number, this.shard, number);
+      if (head?.format === 1) {
+        say(`generation ${number} was written by an earlier release: the delta is told again`);
+        return [];
+      }
       if (head) return this.#adopt(head, rejected, say);
     }
     return [];
@@ -115,7 +126,7 @@ export class Generation {
   async commit(entries: readonly Entry[], at: number): Promise<Head> {
     await this.checkFence();
     const head: Head = {
-      format: 1,
+      format: headFormat,
       version: this.manifest.number,
       shard: this.shard,
       generation: this.number,

@@ -1,7 +1,6 @@
 /** Reading ahead: while one micro-batch is folded, the next is fetched and looked at. */
 import type { StreamDefinition } from "../shared/definition.ts";
 import type { Log, LogReader, RecordBatch } from "../shared/log/log.ts";
-import { type Position, places } from "../shared/position.ts";
 import { logStream } from "../shared/store/origin.ts";
 
 /** What is read ahead comes in so many fetches, so that none holds this thread for long. */
@@ -19,92 +18,94 @@ interface Source {
   waiting: RecordBatch[];
   fetching: Promise<void> | null;
   failed: unknown;
+  /** It has answered since it was opened. */
+  answered: boolean;
 }
 
 export class Intake {
-  readonly #sources: Source[];
+  readonly #log: Log;
+  readonly #sources = new Map<string, Source>();
   readonly #bytesAhead: number;
   readonly #waitMs: number;
   readonly #look: (taken: Taken) => void;
   #closed = false;
 
-  private constructor(sources: Source[], bytesAhead: number, waitMs: number, look: (taken: Taken) => void) {
-    this.#sources = sources;
+  /**
+   * @param bytesAhead how much is fetched before it is taken
+   * @param waitMs how long one look at the log's end may wait
+   * @param look called with what was fetched before it is taken, for work that can be done ahead
+   */
+  constructor(log: Log, bytesAhead: number, waitMs: number, look: (taken: Taken) => void = () => undefined) {
+    this.#log = log;
     this.#bytesAhead = bytesAhead;
     this.#waitMs = waitMs;
     this.#look = look;
   }
 
-  /**
-   * @param from where to read on, for every partition to read
-   * @param bytesAhead how much is fetched before it is taken
-   * @param waitMs how long one look at the log's end may wait
-   * @param look called with what was fetched before it is taken, for work that can be done ahead
-   */
-  static async open(
-    log: Log,
-    streams: readonly StreamDefinition[],
-    from: Position,
-    bytesAhead: number,
-    waitMs: number,
-    look: (taken: Taken) => void = () => undefined,
-  ): Promise<Intake> {
-    const sources: Source[] = [];
-    for (const stream of streams) {
-      const offsets = new Map(
-        places(from)
-          .filter((place) => place.stream === stream.name)
-          .map((place) => [place.partition, place.offset]),
-      );
-      if (offsets.size === 0) continue;
-      sources.push({
-        stream,
-        reader: await log.read(logStream(stream), offsets),
-        waiting: [],
-        fetching: null,
-        failed: null,
-      });
-    }
-    return new Intake(sources, bytesAhead, waitMs, look);
+  /** Reads one more stream. @param from partition → where to read on */
+  async open(stream: StreamDefinition, from: ReadonlyMap<number, number>): Promise<void> {
+    const reader = await this.#log.read(logStream(stream), from);
+    this.#sources.set(stream.name, { stream, reader, waiting: [], fetching: null, failed: null, answered: false });
+  }
+
+  /** Reads it no more; what was fetched and not taken is let go. */
+  async drop(stream: string): Promise<void> {
+    const source = this.#sources.get(stream);
+    this.#sources.delete(stream);
+    await source?.reader.close();
+    await source?.fetching;
+  }
+
+  /** True once the log has answered since the stream was opened. */
+  hasAnswered(stream: string): boolean {
+    return this.#sources.get(stream)?.answered ?? false;
   }
 
   /**
    * What can be had within `ms`: waits for a first record, then goes on collecting until `ms` are over or `bytesAhead` is there.
-   * @throws what a reader threw (LOG_RANGE, LOG_UNREACHABLE)
+   * @returns also why streams can't be read on (LOG_RANGE, LOG_UNREACHABLE …); what they gave before is among what was taken
    */
-  async take(ms: number): Promise<Taken[]> {
+  async take(ms: number): Promise<{ readonly taken: Taken[]; readonly failed: ReadonlyMap<string, unknown> }> {
     const until = performance.now() + ms;
     for (;;) {
       this.#fetch();
-      const failed = this.#sources.find((source) => source.failed !== null);
-      if (failed) throw failed.failed;
-      const bytes = this.#sources.reduce((sum, source) => sum + bytesOf(source.waiting), 0);
+      const bytes = this.#all.reduce((sum, source) => sum + bytesOf(source.waiting), 0);
       const left = until - performance.now();
-      if (bytes >= this.#bytesAhead || left <= 0 || this.#closed) break;
+      const failed = this.#all.some((source) => source.failed !== null);
+      if (failed || bytes >= this.#bytesAhead || left <= 0 || this.#closed) break;
       await this.#anything(left);
     }
-    const taken = this.#sources
+    const taken = this.#all
       .filter((source) => source.waiting.length > 0)
       .map((source) => ({ stream: source.stream, batches: source.waiting }));
-    for (const source of this.#sources) source.waiting = [];
+    const failed = new Map<string, unknown>();
+    for (const source of this.#all) {
+      source.waiting = [];
+      if (source.failed !== null) failed.set(source.stream.name, source.failed);
+    }
     this.#fetch();
-    return taken;
+    return { taken, failed };
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.#sources.map((source) => source.reader.close()));
-    await Promise.all(this.#sources.map((source) => source.fetching));
+    await Promise.all(this.#all.map((source) => source.reader.close()));
+    await Promise.all(this.#all.map((source) => source.fetching));
+  }
+
+  get #all(): Source[] {
+    return [...this.#sources.values()];
   }
 
   #fetch(): void {
-    for (const source of this.#sources) {
+    for (const source of this.#all) {
       if (source.fetching || this.#closed || source.failed !== null || bytesOf(source.waiting) >= this.#bytesAhead)
         continue;
       // not at once: what was just taken goes to the database first, which then works at the same time
       source.fetching = new Promise(setImmediate)
         .then(() => source.reader.next(this.#bytesAhead / fetchesAhead, this.#waitMs))
         .then((batches) => {
+          source.answered = true;
           this.#look({ stream: source.stream, batches });
           source.waiting = source.waiting.concat(batches);
         })
@@ -113,14 +114,14 @@ export class Intake {
         })
         .finally(() => {
           source.fetching = null;
-          this.#fetch();
+          if (this.#sources.get(source.stream.name) === source) this.#fetch();
         });
     }
   }
 
   /** Until a fetch ends or time is up. */
   async #anything(ms: number): Promise<void> {
-    const fetching = this.#sources.flatMap((source) => source.fetching ?? []);
+    const fetching = this.#all.flatMap((source) => source.fetching ?? []);
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, ms);

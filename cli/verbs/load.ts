@@ -4,6 +4,8 @@ import { Producer } from "../../shared/ingest/producer.ts";
 import type { Log } from "../../shared/log/log.ts";
 import { formatPosition } from "../../shared/position.ts";
 import type { Project } from "../../shared/project/project.ts";
+import { originOf } from "../../shared/store/origin.ts";
+import type { Store } from "../../shared/store/store.ts";
 import type { Context } from "../context.ts";
 import { Judges, rowsIn } from "../load/judged.ts";
 import { type Outcome, tell } from "../load/outcome.ts";
@@ -25,7 +27,9 @@ export async function run(context: Context, args: VerbArgs["load"]): Promise<num
     const stream = streamNamed(project, args.stream);
     const judges = await Judges.open(project, store, stream);
     try {
-      return await withRejects(context, args, (rejects) => loadToLog(context, args, { stream, log, judges, rejects }));
+      return await withRejects(context, args, (rejects) =>
+        loadToLog(context, args, { stream, store, log, judges, rejects }),
+      );
     } finally {
       judges.close();
     }
@@ -49,6 +53,7 @@ async function withRejects(
 
 interface Loading {
   readonly stream: StreamDefinition;
+  readonly store: Store;
   readonly log: Log;
   readonly judges: Judges;
   readonly rejects: Rejects;
@@ -57,7 +62,7 @@ interface Loading {
 async function loadToLog(
   context: Context,
   args: VerbArgs["load"],
-  { stream, log, judges, rejects }: Loading,
+  { stream, store, log, judges, rejects }: Loading,
 ): Promise<Outcome> {
   const { request, check, acceptDead, files, input } = args;
   const rows = judges.judge(rowsIn(context, stream, files, input));
@@ -71,7 +76,8 @@ async function loadToLog(
     return { events, rejected: rejects.count, position: "" };
   }
   const { signal } = context;
-  const producer = await Producer.open(log, stream, request === null ? { signal } : { request, signal });
+  const { partitions } = await originOf(store, log, stream);
+  const producer = await Producer.open(log, stream, { partitions, signal, ...(request === null ? {} : { request }) });
   try {
     for await (const group of rows)
       for (const each of group) {

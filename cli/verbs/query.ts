@@ -7,9 +7,10 @@ import { rowsOf } from "../../shared/compiler/texts.ts";
 import { type DuckDBValue, quoteName, type Session } from "../../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import { failingError, failingGroups, isOfValues, noneFailing } from "../../shared/health/failing-groups.ts";
-import { formatPosition, parsePosition, strangeStreams } from "../../shared/position.ts";
+import { formatPosition, parsePosition, strangeStreams, withAdded } from "../../shared/position.ts";
 import type { Project } from "../../shared/project/project.ts";
 import { damagedFiles } from "../../shared/store/file-troubles.ts";
+import { endsOf } from "../../shared/store/origin.ts";
 import { failureOf } from "../../shared/store/partials.ts";
 import type { Store } from "../../shared/store/store.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
@@ -31,7 +32,8 @@ export async function run(context: Context, args: VerbArgs["query"]): Promise<nu
         const newest = await newestVersion(store);
         if (!newest) throw nothing(store);
         const strange = strangeStreams(position, newest.origin);
-        const asked = parsePosition(position, newest.origin);
+        const { end } = await endsOf(log, newest.definition.streams);
+        const asked = parsePosition(position, withAdded(newest.origin, end));
         if (strange.length > 0 && strange.length === position.split(";").filter((part) => part !== "").length) {
           throw new TidemarkError(
             "USAGE",

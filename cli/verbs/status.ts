@@ -34,6 +34,7 @@ async function look(opened: Opened) {
     ends.push(positionOf(at.map((offset, partition) => ({ stream: stream.name, partition, offset }))));
   }
   const end = positionOf(ends.flatMap(places));
+  const incidents = await incidentsIn(store);
   const newest = await newestVersion(store);
   const best = newest && (await bestSnapshot(store));
   const entries = best?.heads.flatMap((head) => head.entries) ?? [];
@@ -50,6 +51,7 @@ async function look(opened: Opened) {
       batch: newest ? formatPosition(ofStream(newest.cut, stream.name)) : "",
       speed: best ? formatPosition(ofStream(best.position, stream.name)) : "",
       behind: best ? behind(end, best.position, stream.name) : null,
+      stopped: incidents.find(({ kind, subject }) => kind === "stream-stopped" && subject === stream.name)?.code ?? "",
     })),
     version: newest && {
       number: newest.number,
@@ -76,7 +78,7 @@ async function look(opened: Opened) {
       ...damages.map(({ view, why }) => `view ${view} of version ${newest!.number}: ${why}`),
       ...(await damagedFiles(store)),
     ],
-    incidents: await incidentsIn(store),
+    incidents,
     differs: newest ? await driftOf(opened, newest) : [],
   };
 }

@@ -19,6 +19,8 @@ import type { Incoming } from "./bodies.ts";
 
 /** How long the log may fail before a client hears of it. Its client may then try the same request again. */
 const patienceMs = 5000;
+/** How often it is looked whether the log still is the one that is read. */
+const checkMs = 5000;
 
 export interface Ingested {
   readonly accepted: number;
@@ -55,12 +57,21 @@ export class Ingest {
   readonly #signal: AbortSignal;
   /** Events without a request id of their client's go under this one. */
   readonly #own = `serve-${randomUUID()}`;
-  readonly #open = new Map<string, Promise<Open>>();
+  readonly #partitionsOf: (stream: StreamDefinition) => Promise<number>;
+  readonly #open = new Map<string, { readonly open: Promise<Open>; readonly checked: number }>();
   readonly #shapes = new Map<string, Shapes>();
 
-  constructor(log: Log, requests: Requests, pool: SessionPool, signal: AbortSignal) {
+  /** @param partitionsOf how many partitions of a stream events go to; fails where they would not be read */
+  constructor(
+    log: Log,
+    requests: Requests,
+    pool: SessionPool,
+    signal: AbortSignal,
+    partitionsOf: (stream: StreamDefinition) => Promise<number>,
+  ) {
     this.#log = log;
     this.#requests = requests;
+    this.#partitionsOf = partitionsOf;
     this.#pool = pool;
     this.#signal = signal;
   }
@@ -182,16 +193,17 @@ export class Ingest {
     return shapes;
   }
 
-  #opened(stream: StreamDefinition): Promise<Open> {
-    let found = this.#open.get(stream.topic);
-    if (!found) {
-      found = this.#log.ensure({ ...logStream(stream), existing: true }).then(({ first }) => {
-        return { partitions: first.length, partitioner: new Partitioner(first.length), sequences: new Map() };
-      });
-      found.catch(() => this.#open.delete(stream.topic));
-      this.#open.set(stream.topic, found);
-    }
-    return found;
+  /** @throws what is wrong with the stream: what nobody will read is not taken */
+  async #opened(stream: StreamDefinition): Promise<Open> {
+    const known = this.#open.get(stream.topic);
+    if (known && performance.now() - known.checked < checkMs) return known.open;
+    const open = Promise.all([this.#partitionsOf(stream), known?.open]).then(([partitions, before]) => {
+      if (before?.partitions === partitions) return before;
+      return { partitions, partitioner: new Partitioner(partitions), sequences: new Map<number, number>() };
+    });
+    this.#open.set(stream.topic, { open, checked: performance.now() });
+    open.catch(() => this.#open.delete(stream.topic));
+    return open;
   }
 }
 

@@ -1,7 +1,7 @@
 /** Changed rows as server-sent events. */
 import type { FastifyInstance } from "fastify";
 import { TidemarkError } from "../../shared/errors.ts";
-import { type Position, parsePosition } from "../../shared/position.ts";
+import { type Position, parsePosition, withAdded } from "../../shared/position.ts";
 import { isTicket } from "../access/tickets.ts";
 import { hasKnownRows } from "../groups.ts";
 import { identityOf, type Listener } from "../live/feed.ts";
@@ -64,7 +64,7 @@ export function changeRoutes(app: FastifyInstance, options: HttpOptions): void {
         );
       if (feeds.listeners >= listenersMax)
         throw new TidemarkError("SERVE_BUSY", `${listenersMax} listen already`, "come again later");
-      const since = positionIn(request.headers["last-event-id"], follower.origin);
+      const since = positionIn(request.headers["last-event-id"], withAdded(follower.origin, follower.position));
       const outbox = outboxes.open(
         () => reply.raw.writableLength,
         () => reply.raw.destroy(),

@@ -4,7 +4,7 @@ import type { ViewDefinition } from "../../shared/definition.ts";
 import type { Session } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { History } from "../../shared/history/history.ts";
-import { formatPosition, parsePosition, rangesBetween } from "../../shared/position.ts";
+import { formatPosition, parsePosition, rangesBetween, withAdded } from "../../shared/position.ts";
 import { unpin } from "../../shared/store/pin.ts";
 import { needScope } from "../access/guard.ts";
 import { metaOf, viewNamed } from "../answer.ts";
@@ -126,7 +126,8 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
       return inTurn.run(asker, () =>
         withServed(asker, async (served, session) => {
           const { manifest } = served;
-          const positions = { from: parsePosition(from, manifest.origin), to: parsePosition(to, manifest.origin) };
+          const origin = withAdded(manifest.origin, served.position);
+          const positions = { from: parsePosition(from, origin), to: parsePosition(to, origin) };
           const all = [...served.views.values()];
           const views =
             view === undefined

@@ -23,7 +23,7 @@ import { pathTo, strictSelect } from "./strict.ts";
 import { upcastSelect } from "./upcast.ts";
 
 /** The faults of records that were suppressed, which are no dead letters: an event with an id that counted before, and a repeated request. */
-const faultOfDuplicate = "duplicate";
+export const faultOfDuplicate = "duplicate";
 export const faultOfRepeated = "repeated";
 /** As a SQL list. */
 export const suppressedFaults = `${quoteText(faultOfDuplicate)}, ${quoteText(faultOfRepeated)}`;

@@ -1,11 +1,14 @@
 /** The state of duplicate suppression at a position, from the archive: what a window reaches back to. The log alone may have forgotten it. */
+import { faultOfRepeated } from "../decode/decode.ts";
 import type { StreamDefinition } from "../definition.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
-import { type Duplicates, replayPrefix, requestWindowMs } from "../duplicates/duplicates.ts";
+import type { Duplicates } from "../duplicates/duplicates.ts";
+import { type Clock, noClock } from "../duplicates/log-time.ts";
+import { replayPrefix, requestWindowMs } from "../duplicates/partition.ts";
 import { offsetAt } from "../position.ts";
 import type { Entry, Segment } from "../store/layout.ts";
 import type { Store } from "../store/store.ts";
-import { clockAt, requestsIn, rowsOfFile, timedRows } from "./segment-rows.ts";
+import { clockAt, clocksOf, recordsOf, requestsIn, rowsOfFile, timedRows } from "./segment-rows.ts";
 import { dedupOf } from "./segments.ts";
 
 /** The archive of one partition. */
@@ -30,34 +33,48 @@ export async function rememberArchived(
   duplicates: Duplicates,
 ): Promise<void> {
   const below = segments.filter((segment) => segment.from < offset);
-  // log time at the position is no less than this
-  let clock = clockAt(segments, offset);
-  for (const segment of below) {
-    const before = clockAt(segments, segment.from);
-    const where = segment.upto > offset ? ` WHERE __offset < ${offset}` : "";
-    const end = Math.max(before, segment.latest);
-    const recent = end >= clock - requestWindowMs;
-    // those of a file that the position divides are looked for in the file
+  /** Log time at the position is no less than this. */
+  const { time } = clockAt(segments, offset);
+  const ends = clocksOf(segments);
+  for (const [i, segment] of below.entries()) {
+    const before = ends[i - 1] ?? noClock;
+    const end = ends[i]!;
+    const isDivided = segment.upto > offset;
+    const window = JSON.stringify(segment.dedup) === JSON.stringify(dedupOf(stream)) ? segment.dedup : null;
     const { requests } = segment;
-    const known = where === "" ? requests : requests?.length === 0 ? requests : null;
-    const rows = `(FROM ${rowsOfFile(store, segment)}${where})`;
-    if (!known || where !== "") await check(segment);
-    if (where !== "")
-      clock = Math.max(
-        clock,
-        Number(await session.value(`SELECT coalesce(epoch_ms(max(__timestamp)), 0) FROM ${rows}`)),
-      );
-    for (const each of known ?? (await requestsIn(session, rows, before))!) {
-      if (recent || each.request.startsWith(replayPrefix))
-        duplicates.rememberRequest(partition, each.request, each.from, each.upto, each.time);
-    }
-    const same = JSON.stringify(segment.dedup) === JSON.stringify(dedupOf(stream));
-    if (segment.dedup && same && end >= clock - segment.dedup.ms) {
+    const has = {
+      requests: !requests || (requests.length > 0 && (isDivided || end.time >= time - requestWindowMs)),
+      replays: requests?.some(({ request }) => request.startsWith(replayPrefix)) ?? true,
+      ids: window !== null && (isDivided || end.time >= time - window.ms),
+      /** What is in a jump that is not confirmed at its start or end. */
+      open: before.jump !== 0 || (end.jump !== 0 && !isDivided),
+    };
+    const rows = `(FROM ${rowsOfFile(store, segment)}${isDivided ? ` WHERE __offset < ${offset}` : ""})`;
+    if (segment.unsteady && (isDivided || has.requests || has.replays || has.ids || has.open)) {
       await check(segment);
-      const id = `CAST(${quoteName(segment.dedup.id)} AS VARCHAR)`;
+      if (JSON.stringify(duplicates.clockOf(partition)) !== JSON.stringify(before))
+        duplicates.setClock(partition, before);
+      for await (const record of recordsOf(session, rows, window?.id ?? null)) {
+        const { timestamp, fault, id, sequence } = record;
+        const request = fault === faultOfRepeated ? null : record.request;
+        duplicates.rememberRecord(partition, timestamp, fault === null ? id : null, request, sequence);
+      }
+      continue;
+    }
+    if (isDivided || has.ids || !requests) await check(segment);
+    if (has.requests || has.replays) {
+      // those of a file that the position divides are looked for in the file
+      const known = isDivided ? null : requests;
+      for (const each of known ?? (await requestsIn(session, rows, before))!) {
+        if (isDivided || end.time >= time - requestWindowMs || each.request.startsWith(replayPrefix))
+          duplicates.rememberRequest(partition, each.request, each.from, each.upto, each.time);
+      }
+    }
+    if (has.ids) {
+      const id = `CAST(${quoteName(window!.id)} AS VARCHAR)`;
       const timed = timedRows(rows, before, `__fault, ${id} AS id`);
       const result = await session.connection.stream(
-        `SELECT id, max(__time)::DOUBLE AS time FROM (${timed}) WHERE __fault IS NULL AND id IS NOT NULL GROUP BY id HAVING time >= ${clock - segment.dedup.ms} ORDER BY time`,
+        `SELECT id, max(__time)::DOUBLE AS time FROM (${timed}) WHERE __fault IS NULL AND id IS NOT NULL GROUP BY id HAVING time >= ${time - window!.ms} ORDER BY time`,
       );
       for (;;) {
         const chunk = await result.fetchChunk();
@@ -66,8 +83,15 @@ export async function rememberArchived(
         for (const [i, each] of ids.entries()) duplicates.rememberId(partition, String(each), Number(times[i]));
       }
     }
+    const latest = `SELECT coalesce(epoch_ms(max(__timestamp)), 0) FROM ${rows}`;
+    duplicates.setClock(partition, isDivided ? steadyClock(before, Number(await session.value(latest))) : end);
   }
-  duplicates.passTime(partition, clock);
+}
+
+/** Log time after more records of a steady segment. */
+function steadyClock(before: Clock, latest: number): Clock {
+  const stamp = Math.max(before.stamp, latest);
+  return { ...before, time: stamp + before.time - before.stamp, stamp };
 }
 
 /**

@@ -7,7 +7,8 @@ import type { Inputs } from "../compiler/texts.ts";
 import { type DeadLetter, type Decoded, Decoder, suppressedFaults } from "../decode/decode.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../definition.ts";
 import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
-import { Duplicates, replayPrefix } from "../duplicates/duplicates.ts";
+import { Duplicates } from "../duplicates/duplicates.ts";
+import { replayPrefix } from "../duplicates/partition.ts";
 import { Spill } from "../duplicates/spill.ts";
 import { isCode, TidemarkError } from "../errors.ts";
 import { clipBatches } from "../log/batch.ts";
@@ -21,7 +22,7 @@ import type { Store } from "../store/store.ts";
 import { rememberArchived, rememberTold } from "./duplicates-at.ts";
 import { checkEvolution } from "./evolution.ts";
 import { inputsOf } from "./inputs.ts";
-import { countsOf } from "./segment-rows.ts";
+import { clocksOf, countsOf } from "./segment-rows.ts";
 import { decoderOf, eventsIn, noEvents, readSegments } from "./segments.ts";
 
 /** What the archive tells of a stretch beside its events. */
@@ -48,14 +49,23 @@ export class History {
 
   /** The segments of one partition. @throws STORE_GAP, STORE_CORRUPT */
   segments(stream: string, partition: number): Promise<Segment[]> {
-    const origin = offsetAt(this.#origin, stream, partition);
-    if (origin === undefined) throw new RangeError(`no origin for ${stream} partition ${partition}`);
-    return readSegments(this.#store, stream, partition, origin);
+    return readSegments(this.#store, stream, partition, this.#originAt(stream, partition));
   }
 
   /** How far the archive of a partition reaches. */
   async archivedTo(stream: string, partition: number): Promise<number> {
-    return (await this.segments(stream, partition)).at(-1)?.upto ?? offsetAt(this.#origin, stream, partition)!;
+    return (await this.segments(stream, partition)).at(-1)?.upto ?? this.#originAt(stream, partition);
+  }
+
+  /** A partition that was added later begins at 0. */
+  #originAt(stream: string, partition: number): number {
+    return offsetAt(this.#origin, stream, partition) ?? 0;
+  }
+
+  /** How far the archive of a partition reaches in files that end below a time, ms, by the log's own timestamps. */
+  async archivedBefore(stream: string, partition: number, time: number): Promise<number> {
+    const segments = await this.segments(stream, partition);
+    return segments[clocksOf(segments).findLastIndex(({ stamp }) => stamp < time)]?.upto ?? 0;
   }
 
   /**
@@ -223,7 +233,7 @@ export class History {
         const segments = await this.segments(stream.name, partition);
         const check = (segment: Segment) => this.#check(stream, [segment]);
         await rememberArchived({ session, store: this.#store, stream, partition, segments, check }, offset, duplicates);
-        const archived = segments.at(-1)?.upto ?? offsetAt(this.#origin, stream.name, partition)!;
+        const archived = segments.at(-1)?.upto ?? this.#originAt(stream.name, partition);
         reached.set(partition, archived);
         const from = rememberTold(stream, partition, entries, archived, duplicates);
         const tail = { stream: stream.name, partition, from, upto: offset };

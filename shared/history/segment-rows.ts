@@ -1,20 +1,63 @@
 /** What single archive files tell beside their events: counts of a part of them, and what duplicate suppression has to remember. */
-import { faultOfRepeated, suppressedFaults } from "../decode/decode.ts";
+import { faultOfDuplicate, faultOfRepeated, suppressedFaults } from "../decode/decode.ts";
 import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
-import { requestHourMs } from "../duplicates/duplicates.ts";
+import { type Clock, clockOfLatest, LogTime, noClock } from "../duplicates/log-time.ts";
+import { requestHourMs } from "../duplicates/partition.ts";
 import type { Counts } from "../store/counts.ts";
 import type { RequestRange, Segment } from "../store/layout.ts";
 import type { Store } from "../store/store.ts";
 
-/** Log time at an offset where a segment of the partition starts, or ends: the latest timestamp of those before, ms. */
-export function clockAt(segments: readonly Segment[], offset: number): number {
-  return segments.filter((each) => each.upto <= offset).reduce((max, each) => Math.max(max, each.latest), 0);
+/** Log time at the end of each segment of a partition. */
+export function clocksOf(segments: readonly Segment[]): Clock[] {
+  let latest = 0;
+  return segments.map((each) => {
+    latest = Math.max(latest, each.latest);
+    return each.clock ?? clockOfLatest(latest);
+  });
 }
 
-/** A SELECT of rows of a segment with their log time as `__time`, ms. @param clock log time before them */
-export function timedRows(rows: string, clock: number, columns: string): string {
+/** Log time at an offset where a segment of the partition starts, or ends. */
+export function clockAt(segments: readonly Segment[], offset: number): Clock {
+  return clocksOf(segments)[segments.findLastIndex(({ upto }) => upto <= offset)] ?? noClock;
+}
+
+/** A SELECT of rows of a segment that is steady with their log time as `__time`, ms. @param clock log time before them */
+export function timedRows(rows: string, { time, stamp }: Clock, columns: string): string {
   const running = "max(epoch_ms(__timestamp)) OVER (ORDER BY __offset ROWS UNBOUNDED PRECEDING)";
-  return `SELECT ${columns}, greatest(${clock}, ${running}) AS __time FROM ${rows}`;
+  return `SELECT ${columns}, greatest(${stamp}, ${running}) AS __stamp, __stamp + ${time - stamp} AS __time FROM ${rows}`;
+}
+
+/** A record of an archive file, as far as log time and duplicates go. */
+export interface ArchivedRecord {
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly fault: string | null;
+  readonly id: string | null;
+  readonly request: string | null;
+  readonly sequence: number;
+}
+
+/** The records of some rows, in the log's order. @param id the column with the event's id; null: of none */
+export async function* recordsOf(session: Session, rows: string, id: string | null): AsyncGenerator<ArchivedRecord> {
+  const event = id === null ? "NULL" : `CAST(${quoteName(id)} AS VARCHAR)`;
+  const result = await session.connection.stream(
+    `SELECT __offset::DOUBLE, epoch_ms(__timestamp)::DOUBLE, __fault, ${event}, __request, coalesce(__sequence, 0)::DOUBLE FROM ${rows} ORDER BY __offset`,
+  );
+  for (;;) {
+    const chunk = await result.fetchChunk();
+    if (!chunk || chunk.rowCount === 0) return;
+    for (const [offset, timestamp, fault, own, request, sequence] of chunk.getRows()) {
+      const text = (value: unknown) => (value === null || value === undefined ? null : String(value));
+      yield {
+        offset: Number(offset),
+        timestamp: Number(timestamp),
+        fault: text(fault),
+        id: text(own),
+        request: text(request),
+        sequence: Number(sequence),
+      };
+    }
+  }
 }
 
 /** A segment's file as a relation. */
@@ -29,7 +72,7 @@ export function rowsOfFile(store: Store, { file }: Segment): string {
 export async function requestsIn(
   session: Session,
   rows: string,
-  clock: number,
+  clock: Clock,
   max = Number.POSITIVE_INFINITY,
 ): Promise<RequestRange[] | null> {
   const timed = timedRows(rows, clock, "__request, __sequence, __fault");
@@ -63,6 +106,7 @@ export async function countsOf(
   const { dead, duplicates, late } = segment;
   if (from <= segment.from && upto >= segment.upto)
     return { events: segment.rows - dead - duplicates, dead, duplicates, late };
+  if (segment.unsteady) return countsInUnsteady(session, store, segments, segment, from, upto);
   const id = segment.dedup ? `CAST(${quoteName(segment.dedup.id)} AS VARCHAR)` : "NULL";
   const rows = timedRows(
     rowsOfFile(store, segment),
@@ -70,7 +114,7 @@ export async function countsOf(
     `__offset, __timestamp, __fault, ${id} AS id`,
   );
   const isLate = segment.dedup
-    ? `__fault IS NULL AND id IS NOT NULL AND epoch_ms(__timestamp) < __time - ${segment.dedup.ms}`
+    ? `__fault IS NULL AND id IS NOT NULL AND epoch_ms(__timestamp) < __stamp - ${segment.dedup.ms}`
     : "false";
   const [row] = await session.rows(
     `SELECT count(*) FILTER (WHERE __fault IS NULL) AS events, count(*) FILTER (WHERE __fault IN (${suppressedFaults})) AS duplicates,
@@ -83,4 +127,30 @@ export async function countsOf(
     duplicates: Number(row!.duplicates),
     late: Number(row!.late),
   };
+}
+
+/** As `countsOf`, record by record. */
+async function countsInUnsteady(
+  session: Session,
+  store: Store,
+  segments: readonly Segment[],
+  segment: Segment,
+  from: number,
+  upto: number,
+): Promise<Counts> {
+  const counts = { events: 0, dead: 0, duplicates: 0, late: 0 };
+  const logTime = new LogTime(clockAt(segments, segment.from));
+  const { dedup } = segment;
+  for await (const each of recordsOf(session, rowsOfFile(store, segment), dedup?.id ?? null)) {
+    logTime.pass(each.timestamp);
+    if (each.offset < from || each.offset >= upto) continue;
+    if (each.fault === faultOfRepeated || each.fault === faultOfDuplicate) {
+      counts.duplicates++;
+      continue;
+    }
+    counts[each.fault === null ? "events" : "dead"]++;
+    const counted = dedup && each.fault === null && each.id !== null;
+    if (logTime.strange || (counted && each.timestamp < logTime.stamp - dedup.ms)) counts.late++;
+  }
+  return counts;
 }

@@ -4,7 +4,7 @@ import { eventColumn, eventType } from "../compiler/event-order.ts";
 import { storageOf } from "../compiler/types.ts";
 import type { StreamDefinition } from "../definition.ts";
 import { quoteName, quoteText } from "../duckdb/duck.ts";
-import { TidemarkError } from "../errors.ts";
+import { isCode, TidemarkError } from "../errors.ts";
 import type { Range } from "../position.ts";
 import { layout, type Segment } from "../store/layout.ts";
 import type { Store } from "../store/store.ts";
@@ -38,19 +38,30 @@ export async function readSegments(
   const segments: Segment[] = [];
   let at = origin;
   for (const name of (await listTwice(store, folder)).filter((each) => each.endsWith(".json"))) {
-    const segment = await readTwice<Segment>(store, `${folder}/${name}`);
+    const segment = await readSegment(store, `${folder}/${name}`, stream);
     if (!segment) continue;
     if (segment.from !== at || segment.upto <= segment.from) {
       throw new TidemarkError(
         "STORE_GAP",
         `the archive of ${stream} partition ${partition} has a gap: offsets ${at} to ${segment.from} are in no file`,
         `restore ${folder} from a copy; if the log still holds these offsets, remove the files after the gap and run: tidemark batch --once`,
+        { stream, partition },
       );
     }
     segments.push(segment);
     at = segment.upto;
   }
   return segments;
+}
+
+/** @throws STORE_CORRUPT, which is the stream's own trouble */
+async function readSegment(store: Store, name: string, stream: string): Promise<Segment | null> {
+  try {
+    return await readTwice<Segment>(store, name);
+  } catch (error) {
+    if (!isCode(error, "STORE_CORRUPT")) throw error;
+    throw new TidemarkError(error.code, error.message, error.todo, { ...error.facts, stream }, error);
+  }
 }
 
 /** Type of a field's column in archive files. */

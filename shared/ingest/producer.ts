@@ -22,6 +22,8 @@ const patienceMs = 60_000;
 export interface ProducerOptions {
   /** Whoever appends the same events again, in the same order, under the same name, appends them once. */
   readonly request?: string;
+  /** How many partitions it chooses from (see StreamOrigin); default: those that the log has now. */
+  readonly partitions?: number;
   /** How long a group is tried again. */
   readonly patienceMs?: number;
   /** Ends the trying. */
@@ -54,8 +56,8 @@ export class Producer {
 
   /** @throws LOG_UNREACHABLE, LOG_STREAM_MISSING */
   static async open(log: Log, stream: StreamDefinition, options: ProducerOptions = {}): Promise<Producer> {
-    const { first } = await log.ensure(logStream(stream));
-    return new Producer(log, stream, first.length, options);
+    const partitions = options.partitions ?? (await log.ensure(logStream(stream))).first.length;
+    return new Producer(log, stream, partitions, options);
   }
 
   /** Events that are durable so far. */

@@ -4,7 +4,8 @@
  * are placed: whoever sends the same again sends it the same ways, also once there are more partitions.
  */
 import { createHash } from "node:crypto";
-import { requestHourMs, requestWindowMs } from "../duplicates/duplicates.ts";
+import { LogTime } from "../duplicates/log-time.ts";
+import { requestHourMs, requestWindowMs } from "../duplicates/partition.ts";
 import { Seen } from "../duplicates/seen.ts";
 import { Spill } from "../duplicates/spill.ts";
 import { isCode, TidemarkError } from "../errors.ts";
@@ -150,8 +151,10 @@ class Index {
   #reader: LogReader;
   #next: number[];
   readonly #entries: Seen<Entry>[];
-  /** Of each partition, its newest record's time. */
-  readonly #clocks: number[];
+  /** Of each partition, what o'clock it is there. */
+  readonly #clocks: LogTime[];
+  /** Of each partition, the first record of each hour that is not forgotten. */
+  readonly #hours: { readonly time: number; readonly offset: number }[][];
   #trimmed = Number.NEGATIVE_INFINITY;
 
   private constructor(log: Log, stream: LogStream, reader: LogReader, first: readonly number[], spill: Spill) {
@@ -161,7 +164,8 @@ class Index {
     this.#spill = spill;
     this.#next = [...first];
     this.#entries = first.map((_, partition) => new Seen<Entry>(requestHourMs, `q${partition}`, this.#spill));
-    this.#clocks = first.map(() => Number.NEGATIVE_INFINITY);
+    this.#clocks = first.map(() => new LogTime());
+    this.#hours = first.map(() => []);
   }
 
   static async open(log: Log, stream: LogStream, first: readonly number[], spill: Spill): Promise<Index> {
@@ -174,7 +178,7 @@ class Index {
 
   find(partition: number, request: string): Entry | undefined {
     const found = this.#entries[partition]!.get(request);
-    return found && this.#clocks[partition]! - found.time <= requestWindowMs ? found : undefined;
+    return found && this.#clocks[partition]!.time - found.time <= requestWindowMs ? found : undefined;
   }
 
   /** @throws LOG_RANGE; LOG_UNREACHABLE when it is not there by `until` (performance.now(), ms) */
@@ -198,11 +202,18 @@ class Index {
 
   /** Once an hour: lets the log forget what is not valid any more, where that is left to its users. */
   async trim(): Promise<void> {
-    const clock = Math.min(...this.#clocks.filter(Number.isFinite));
+    const clock = Math.min(...this.#clocks.map(({ time }) => time).filter((time) => time > 0));
     if (!Number.isFinite(clock) || clock - this.#trimmed < requestHourMs) return;
     this.#trimmed = clock;
     for (const entries of this.#entries) entries.forgetBefore(clock - keptMs);
-    await this.#log.trim(this.#stream, byPartition(await this.#log.offsetsAt(this.#stream, clock - keptMs)));
+    const below = new Map<number, number>();
+    for (const [partition, hours] of this.#hours.entries()) {
+      const old = hours.findLastIndex(({ time }) => time <= clock - keptMs);
+      if (old < 0) continue;
+      below.set(partition, hours[old]!.offset);
+      hours.splice(0, old);
+    }
+    await this.#log.trim(this.#stream, below);
   }
 
   close(): Promise<void> {
@@ -211,16 +222,17 @@ class Index {
 
   #take(batch: RecordBatch): void {
     const { partition } = batch;
+    const clock = this.#clocks[partition]!;
+    const hours = this.#hours[partition]!;
     for (const record of batch.records()) {
-      this.#clocks[partition] = Math.max(this.#clocks[partition]!, record.timestamp);
+      clock.pass(record.timestamp);
+      const { time } = clock;
+      if (time - (hours.at(-1)?.time ?? Number.NEGATIVE_INFINITY) >= requestHourMs)
+        hours.push({ time, offset: record.offset });
       const read = entryOf(record);
       if (!read || this.find(partition, read.request)) continue;
       const place = placeOf(partition, record.offset);
-      this.#entries[partition]!.set(
-        read.request,
-        { ...read.registration, time: record.timestamp, place },
-        this.#clocks[partition]!,
-      );
+      this.#entries[partition]!.set(read.request, { ...read.registration, time, place }, time);
     }
     this.#next[partition] = batch.upto;
   }

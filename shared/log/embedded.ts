@@ -3,6 +3,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Database, RootDatabase } from "lmdb";
+import { stampOf } from "../duplicates/log-time.ts";
 import { messageOf, TidemarkError } from "../errors.ts";
 import { firstMapBytes, openLmdb } from "../lmdb.ts";
 import { joinBatches } from "./batch.ts";
@@ -168,27 +169,16 @@ export class EmbeddedLog implements Log {
     };
   }
 
+  async settings(): Promise<null> {
+    return null;
+  }
+
   async first(stream: LogStream): Promise<number[]> {
     return this.#each(stream, (partition) => this.#place(stream, partition).first);
   }
 
   async end(stream: LogStream): Promise<number[]> {
     return this.#each(stream, (partition) => this.#place(stream, partition).end);
-  }
-
-  async offsetsAt(stream: LogStream, timestamp: number): Promise<number[]> {
-    return this.#each(stream, (partition) => {
-      const { first, end } = this.#place(stream, partition);
-      // Timestamps never fall within a partition and are equal within a block.
-      let low = first;
-      let high = end;
-      while (low < high) {
-        const block = this.#blockAt(stream, partition, low + Math.floor((high - low) / 2));
-        if (block.timestamp >= timestamp) high = Math.max(block.base, first);
-        else low = block.base + block.count;
-      }
-      return low;
-    });
   }
 
   async trim(stream: LogStream, below: ReadonlyMap<number, number>): Promise<void> {
@@ -335,7 +325,7 @@ export class EmbeddedLog implements Log {
   /** @returns the offset of the first record */
   #write(stream: LogStream, partition: number, drafts: readonly Draft[]): number {
     const { first, end, timestamp } = this.#place(stream, partition);
-    const now = Math.max(timestamp, this.#now());
+    const now = stampOf(this.#now(), timestamp);
     let at = end;
     for (const draft of drafts) {
       this.#blocks.putSync([stream.topic, partition, at + draft.count - 1], sealBlock(draft, at, now));
@@ -423,16 +413,6 @@ export class EmbeddedLog implements Log {
     flush();
     if (at !== end) throw corrupt(stream.name, partition, `offsets ${at} to ${end - 1}`, "they are missing");
     return batches;
-  }
-
-  #blockAt(stream: LogStream, partition: number, offset: number): Block {
-    const range = this.#blocks.getRange({
-      start: [stream.topic, partition, offset],
-      end: [stream.topic, partition, Number.MAX_SAFE_INTEGER],
-      limit: 1,
-    });
-    for (const { key, value } of range) return openAt(stream, partition, value, key, offset);
-    throw corrupt(stream.name, partition, `offset ${offset}`, "it is missing");
   }
 }
 

@@ -12,7 +12,7 @@ import {
   fetchApi,
   WireError,
 } from "./kafka-wire.ts";
-import type { LogStream } from "./log.ts";
+import type { LogSettings, LogStream } from "./log.ts";
 
 const gunzip = promisify(gunzipCallback);
 
@@ -23,6 +23,8 @@ const requestMs = 15_000;
 const metadataMsMax = 10_000;
 /** Readers and questions try again by themselves, on a new connection. */
 const readRetry = { initialRetryTime: 100, maxRetryTime: 1000, retries: 3 };
+/** A topic that takes timestamps so far ahead takes any. */
+const unlimitedMs = 366 * 24 * 60 * 60 * 1000;
 /** Half a minute without a broker. Only kafkajs itself can send again without doubling, so it has to be the one that waits. */
 const appendRetry = { initialRetryTime: 100, maxRetryTime: 1000, retries: 33 };
 /** The same line of kafkajs's log is passed on once in this time. */
@@ -66,7 +68,6 @@ export interface Cluster {
       topic: string;
       partitions: readonly { partition: number }[];
       fromBeginning?: boolean;
-      fromTimestamp?: number;
     }[],
   ): Promise<readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[]>;
 }
@@ -170,6 +171,31 @@ export class KafkaClient {
     }
   }
 
+  /** Null where this client may not see them. */
+  async topicSettings(topic: string): Promise<LogSettings | null> {
+    const admin = this.#kafka.admin();
+    try {
+      await admin.connect();
+      const names = ["cleanup.policy", "message.timestamp.type", "message.timestamp.after.max.ms"];
+      const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: names };
+      const { resources } = await admin.describeConfigs({ resources: [resource], includeSynonyms: false });
+      const values = new Map(
+        resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]),
+      );
+      // brokers before Kafka 3.6 know the last one by another name, and have no limit unless told
+      const ahead = Number(values.get(names[2]!) ?? Number.MAX_SAFE_INTEGER);
+      return {
+        compacted: (values.get(names[0]!) ?? "").split(",").some((policy) => policy.trim() === "compact"),
+        anyTimestamp: values.get(names[1]!) !== "LogAppendTime" && ahead > unlimitedMs,
+      };
+    } catch (error) {
+      if (isForbidden(error)) return null;
+      throw error;
+    } finally {
+      await admin.disconnect().catch(() => undefined);
+    }
+  }
+
   /** A connected producer that retries without doubling, as long as one send at a time is awaited and it is dropped after a failed one. */
   async producer(): Promise<kafkajs.Producer> {
     const producer = this.#appendKafka.producer({
@@ -217,6 +243,11 @@ export function isTrouble(error: unknown): boolean {
   if (error instanceof TidemarkError || error instanceof WireError) return false;
   const { name, retriable, cause } = error as KafkaError;
   return retriable === true || troubles.has(name) || (cause instanceof Error && troubles.has(cause.name));
+}
+
+function isForbidden(error: unknown): boolean {
+  const { type, cause } = error as KafkaError;
+  return /AUTHORIZATION_FAILED$/.test(type ?? "") || (cause instanceof Error && isForbidden(cause));
 }
 
 export function isUnknownTopic(error: unknown): boolean {

@@ -2,10 +2,10 @@ import { messageOf } from "../errors.ts";
 import type { Cluster } from "./kafka-client.ts";
 import type { LogStream } from "./log.ts";
 
-/** What to ask of every partition: its first offset, its last stable offset, or the first at or after a timestamp (ms). */
-export type OffsetQuestion = { readonly fromBeginning: boolean } | { readonly fromTimestamp: number };
+/** What to ask of every partition: its first offset, or its last stable one. */
+type OffsetQuestion = { readonly fromBeginning: boolean };
 
-/** @returns the answer of each partition, -1 where a timestamp has none; offsets are those of committed reads */
+/** @returns the answer of each partition; offsets are those of committed reads */
 export async function offsetsOf(cluster: Cluster, stream: LogStream, question: OffsetQuestion): Promise<number[]> {
   const { topic } = stream;
   await cluster.refreshMetadataIfNecessary();

@@ -1,3 +1,4 @@
+import { stampWithin } from "../duplicates/log-time.ts";
 import { copyLines, LazyBatch, RunsOf } from "./batch.ts";
 import { crc32c } from "./crc32c.ts";
 import type { LogRecord, RecordBatch, RequestRun } from "./log.ts";
@@ -291,7 +292,7 @@ class WireBatch extends LazyBatch {
         cursor.at = end;
         if (offset < from) continue;
         offsets[n] = offset;
-        timestamps[n] = head.attributes & isLogAppendTime ? head.maxTimestamp : timestamp;
+        timestamps[n] = stampWithin(head.attributes & isLogAppendTime ? head.maxTimestamp : timestamp);
         keyStarts[n] = keyLength < 0 ? -1 : keyAt;
         keyEnds[n] = keyLength < 0 ? -1 : keyAt + keyLength;
         valueStarts[n] = valueLength < 0 ? -1 : valueAt;

@@ -14,7 +14,7 @@ import {
 } from "./kafka-client.ts";
 import { offsetsOf } from "./kafka-offsets.ts";
 import { KafkaReader } from "./kafka-reader.ts";
-import type { Log, LogOrigin, LogReader, LogStream, NewRecord } from "./log.ts";
+import type { Log, LogOrigin, LogReader, LogSettings, LogStream, NewRecord } from "./log.ts";
 import { requestHeader, textOfId } from "./request-header.ts";
 
 /** kafkajs sends a partition's records as one batch, which a broker takes up to 1 MiB unless told otherwise. */
@@ -22,6 +22,7 @@ const sendBytesMax = 768 << 10;
 /** kafkajs copies a partition's list for every record it adds to it. */
 const sendRecordsMax = 1000;
 const outageMs = 60_000;
+const settingsMs = 30_000;
 /** One request's worth of records is given up after this long, and its outcome is unknown; longer than kafkajs itself tries again. */
 const sendMsMax = 40_000;
 
@@ -50,6 +51,7 @@ export class KafkaLog implements Log {
   /** One client per topic: kafkajs refuses all metadata when a single topic is gone. */
   readonly #clusters = new Map<string, Promise<Cluster>>();
   readonly #readers = new Set<LogReader>();
+  readonly #settings = new Map<string, { readonly at: number; readonly settings: LogSettings | null }>();
   #producer: Promise<Producer> | null = null;
   #pending: Pending[] = [];
   #sending: Promise<void> | null = null;
@@ -105,20 +107,27 @@ export class KafkaLog implements Log {
     };
   }
 
+  /** Looked up once in a while: every role asks often. */
+  async settings(stream: LogStream): Promise<LogSettings | null> {
+    const known = this.#settings.get(stream.topic);
+    if (known && performance.now() - known.at < settingsMs) return known.settings;
+    const found = await this.#attempt(stream, () => this.#client.topicSettings(stream.topic));
+    this.#settings.set(stream.topic, { at: performance.now(), settings: found });
+    if (!known && found?.anyTimestamp) {
+      this.#client.warn(
+        `topic ${stream.topic} takes timestamps of any time to come from its producers: log time stands still by such a record until another confirms it. ` +
+          "Set message.timestamp.after.max.ms to 1 hour (3600000), or message.timestamp.type to LogAppendTime",
+      );
+    }
+    return found;
+  }
+
   first(stream: LogStream): Promise<number[]> {
     return this.#ask(stream, (cluster) => offsetsOf(cluster, stream, { fromBeginning: true }));
   }
 
   end(stream: LogStream): Promise<number[]> {
     return this.#ask(stream, (cluster) => offsetsOf(cluster, stream, { fromBeginning: false }));
-  }
-
-  offsetsAt(stream: LogStream, timestamp: number): Promise<number[]> {
-    return this.#ask(stream, async (cluster) => {
-      const found = await offsetsOf(cluster, stream, { fromTimestamp: timestamp });
-      const ends = await offsetsOf(cluster, stream, { fromBeginning: false });
-      return found.map((offset, partition) => (offset < 0 ? ends[partition]! : offset));
-    });
   }
 
   /** Nothing: a topic's retention is Kafka's. */

@@ -52,7 +52,7 @@ export interface NewRecord {
   readonly id?: RequestId;
 }
 
-/** One record read back. `timestamp` is milliseconds since the epoch, as the log keeps it. */
+/** One record read back. `timestamp` is milliseconds since the epoch, within `[0, stampMax]` (see log-time.ts). */
 export interface LogRecord {
   readonly offset: number;
   readonly timestamp: number;
@@ -96,6 +96,14 @@ export interface LogReader {
   close(): Promise<void>;
 }
 
+/** How the log treats a stream's records. */
+export interface LogSettings {
+  /** It removes records whose key came again: what is read later is not what was read before. */
+  readonly compacted: boolean;
+  /** Whoever appends may stamp a record with any time to come. */
+  readonly anyTimestamp: boolean;
+}
+
 export interface Log {
   /** "memory", "embedded" or "kafka": for messages and metrics. */
   readonly kind: string;
@@ -105,6 +113,9 @@ export interface Log {
    * @throws LOG_STREAM_MISSING, LOG_UNREACHABLE (within 10 s, naming the broker)
    */
   ensure(stream: LogStream): Promise<LogOrigin>;
+
+  /** Settings of a stream that is there; null where the log has none or does not tell. */
+  settings(stream: LogStream): Promise<LogSettings | null>;
 
   /**
    * Appends and returns when the records are durable. Per partition, records keep their order.
@@ -121,9 +132,6 @@ export interface Log {
 
   /** End position: the next offset of each partition, counting only what readers may see (durable; committed transactions). */
   end(stream: LogStream): Promise<number[]>;
-
-  /** For each partition, the offset of the first record with a log timestamp ≥ `timestamp` (ms); the end where there is none. */
-  offsetsAt(stream: LogStream, timestamp: number): Promise<number[]>;
 
   /**
    * Lets the log forget everything below these offsets (partition → first offset to keep). The embedded and memory logs do; Kafka keeps

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { stampOf } from "../duplicates/log-time.ts";
 import { ArrayBatch, recordBytes } from "./batch.ts";
 import { closed, noPartition, outOfRange, streamMissing } from "./faults.ts";
 import type { Log, LogOrigin, LogReader, LogRecord, LogStream, NewRecord, RecordBatch } from "./log.ts";
@@ -20,12 +21,17 @@ interface Stream {
 export class MemoryLog implements Log {
   readonly kind = "memory";
   readonly #now: () => number;
+  readonly #stamp: (now: number, before: number) => number;
   readonly #streams = new Map<string, Stream>();
   readonly #wake = new Wake();
 
-  /** @param now milliseconds since the epoch; becomes the log timestamp of appended records */
-  constructor(now: () => number = Date.now) {
+  /**
+   * @param now milliseconds since the epoch; becomes the log timestamp of appended records
+   * @param stamp which timestamp a record gets, from the clock and the one of the record before it: logs with clocks of their producers take any
+   */
+  constructor(now: () => number = Date.now, stamp: (now: number, before: number) => number = stampOf) {
     this.#now = now;
+    this.#stamp = stamp;
   }
 
   async ensure(stream: LogStream): Promise<LogOrigin> {
@@ -42,7 +48,7 @@ export class MemoryLog implements Log {
     for (const { partition } of records) this.#partition(stream, partition);
     for (const { partition, key, value, headers, id } of records) {
       const to = this.#partition(stream, partition);
-      const timestamp = Math.max(this.#now(), to.records.at(-1)?.timestamp ?? 0);
+      const timestamp = this.#stamp(this.#now(), to.records.at(-1)?.timestamp ?? 0);
       const record = { offset: to.end++, timestamp, key: copyOf(key), value: copyOf(value) };
       to.records.push({ ...record, ...(headers ? { headers: { ...headers } } : {}), ...(id ? { id } : {}) });
       ends.set(partition, to.end);
@@ -73,18 +79,16 @@ export class MemoryLog implements Log {
     };
   }
 
+  async settings(): Promise<null> {
+    return null;
+  }
+
   async first(stream: LogStream): Promise<number[]> {
     return this.#find(stream).partitions.map((partition) => partition.first);
   }
 
   async end(stream: LogStream): Promise<number[]> {
     return this.#find(stream).partitions.map((partition) => partition.end);
-  }
-
-  async offsetsAt(stream: LogStream, timestamp: number): Promise<number[]> {
-    return this.#find(stream).partitions.map(
-      ({ records, end }) => records.find((record) => record.timestamp >= timestamp)?.offset ?? end,
-    );
   }
 
   async trim(stream: LogStream, below: ReadonlyMap<number, number>): Promise<void> {
@@ -97,6 +101,17 @@ export class MemoryLog implements Log {
   }
 
   async close(): Promise<void> {
+    this.#wake.wake();
+  }
+
+  /** As an operator does it on a broker: more partitions, or none at all any more. */
+  setPartitions(stream: LogStream, count: number): void {
+    if (count === 0) this.#streams.delete(stream.topic);
+    else {
+      const { id, partitions } = this.#find(stream);
+      const kept = Array.from({ length: count }, (_, i) => partitions[i] ?? { first: 0, end: 0, records: [] });
+      this.#streams.set(stream.topic, { id, partitions: kept });
+    }
     this.#wake.wake();
   }
 

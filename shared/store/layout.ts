@@ -1,5 +1,7 @@
 /** Where everything lies in the store, and the shapes of the files that name all others. */
+
 import type { Definition, FieldDefinition } from "../definition.ts";
+import type { Clock } from "../duplicates/log-time.ts";
 import type { Place, Position } from "../position.ts";
 import type { Counts } from "./counts.ts";
 import type { FileRef } from "./store.ts";
@@ -73,8 +75,8 @@ export interface RequestRange {
 /** What a stretch of a partition leaves behind for those who take over at its end, without reading it again. */
 export interface Told {
   readonly partition: number;
-  /** Log time at its end, ms. */
-  readonly clock: number;
+  /** Log time at its end. */
+  readonly clock: Clock;
   /** What counted in it of each request, by the hour, ascending; null where that is much. */
   readonly requests: readonly RequestRange[] | null;
 }
@@ -91,7 +93,7 @@ export interface Segment {
   readonly dead: number;
   /** Rows that were suppressed. */
   readonly duplicates: number;
-  /** Rows that count and came so late that a copy may have been forgotten. */
+  /** Rows that are not suppressed and came so late that a copy may have been forgotten, or whose own time is not known for sure. */
   readonly late: number;
   /** The log had lost these offsets before they were archived, and somebody has accepted that. */
   readonly lost?: true;
@@ -105,6 +107,10 @@ export interface Segment {
   readonly fields?: readonly FieldDefinition[];
   /** Latest log timestamp in it, ms. */
   readonly latest: number;
+  /** Log time at its end. Files of earlier versions have none: there it is the latest timestamp of all so far. */
+  readonly clock?: Clock;
+  /** Log time in it is not just the running maximum of timestamps: whoever needs it goes through its records. */
+  readonly unsteady?: true;
 }
 
 /** A view that can't be computed from here on: its SQL fails on valid events. */
@@ -146,7 +152,11 @@ export interface Proof {
 }
 
 /** Rises when what a manifest says changes its shape. */
-export const manifestFormat = 4;
+export const manifestFormat = 5;
+/** Those of earlier releases that are read as they are. */
+export const manifestFormatsBefore: readonly number[] = [4];
+/** Rises when what a HEAD says changes its shape. One of format 1 is read, but no writer goes on from it: log time was another then. */
+export const headFormat = 2;
 
 /** One immutable result of a batch run. */
 export interface VersionManifest extends Counts {
@@ -183,7 +193,7 @@ export interface Entry extends Counts {
 
 /** Replacing this file is the speed layer's commit: entries and position in one step. */
 export interface Head {
-  readonly format: 1;
+  readonly format: 1 | typeof headFormat;
   readonly version: number;
   readonly shard: number;
   readonly generation: number;

@@ -16,40 +16,119 @@ export function logStream(stream: StreamDefinition): LogStream {
 }
 
 /**
- * The origin of every stream: read from the store, or written there at first contact (create-if-absent).
+ * A stream's origin: read from the store, or written there at first contact (create-if-absent). Partitions that were added since begin at 0.
  *
- * @throws LOG_STREAM_MISSING when it was there and is not any more; LOG_PARTITIONS when the topic was recreated or has fewer or more
- *   partitions than it had
+ * @throws LOG_COMPACTED; LOG_STREAM_MISSING when it was there and is not any more; LOG_PARTITIONS when the topic was recreated, has fewer partitions than
+ *   it had, or has more and suppresses repeated ids: those would go to other partitions than before
  */
+export async function originOf(store: Store, log: Log, stream: StreamDefinition): Promise<StreamOrigin> {
+  const name = layout.origin(stream.name);
+  // what was there once is never made again: an empty one in its place would be another stream
+  const known = await existsTwice(store, name);
+  const now = known ? await ensureStill(log, stream) : await log.ensure(logStream(stream));
+  if ((await log.settings(logStream(stream)))?.compacted) {
+    throw new TidemarkError(
+      "LOG_COMPACTED",
+      `"${stream.topic}" is a compacted topic: Kafka removes records of it that may have been counted`,
+      `set its cleanup.policy to delete, or let stream "${stream.name}" read another topic that keeps all records`,
+      { stream: stream.name, topic: stream.topic },
+    );
+  }
+  const fresh: OriginFile = { stream: stream.name, topic: stream.topic, id: now.id, first: now.first };
+  // whoever made it may not have got round to syncing its name
+  if (known) await store.settle(layout.origins);
+  else await createTwice(store, name, seal(fresh));
+  const { id, first } = await readOrigin(store, stream.name);
+  const facts = { stream: stream.name, topic: stream.topic };
+  if (id !== now.id) {
+    throw new TidemarkError(
+      "LOG_PARTITIONS",
+      `the log's "${stream.topic}" is not the one this data folder was made from (id ${now.id}, expected ${id}): it was deleted and made again`,
+      "use another data folder with --data for the new one",
+      facts,
+    );
+  }
+  const [had, has] = [first.length, now.first.length];
+  if (has < had) throw fewerPartitions(stream, has, had);
+  if (has > had && stream.dedupMs !== null) {
+    throw new TidemarkError(
+      "LOG_PARTITIONS",
+      `"${stream.topic}" has ${has} partitions and had ${had} at first contact, and stream "${stream.name}" suppresses repeated ids: an id may be in another partition now than before`,
+      `take dedup out of the stream and run batch, or use a new topic and another data folder (--data)`,
+      facts,
+    );
+  }
+  const origin = positionOf(
+    now.first.map((_, partition) => ({ stream: stream.name, partition, offset: first[partition] ?? 0 })),
+  );
+  return { origin, partitions: had };
+}
+
+export interface StreamOrigin {
+  /** The first offset of each partition that the stream has now. */
+  readonly origin: Position;
+  /**
+   * How many it had at first contact. Whoever appends goes on with these: a key, and so a request that is sent again, stays in its partition
+   * when others are added.
+   */
+  readonly partitions: number;
+}
+
+/** @param had how many there were */
+export function fewerPartitions(stream: StreamDefinition, has: number, had: number): TidemarkError {
+  return new TidemarkError(
+    "LOG_PARTITIONS",
+    `"${stream.topic}" has ${has} partitions and had ${had}: it was deleted and made again`,
+    "use another data folder with --data for the new one",
+    { stream: stream.name, topic: stream.topic },
+  );
+}
+
+/** The origin of every stream. @throws as `originOf` */
 export async function ensureOrigin(store: Store, log: Log, streams: readonly StreamDefinition[]): Promise<Position> {
   const found: Position[] = [];
-  for (const stream of streams) {
-    const name = layout.origin(stream.name);
-    // what was there once is never made again: an empty one in its place would be another stream
-    const known = await existsTwice(store, name);
-    const now = known ? await ensureStill(log, stream) : await log.ensure(logStream(stream));
-    const fresh: OriginFile = { stream: stream.name, topic: stream.topic, id: now.id, first: now.first };
-    // whoever made it may not have got round to syncing its name
-    if (known) await store.settle(layout.origins);
-    else await createTwice(store, name, seal(fresh));
-    const origin = await readOrigin(store, stream.name);
-    if (origin.id !== now.id) {
-      throw new TidemarkError(
-        "LOG_PARTITIONS",
-        `the log's "${stream.topic}" is not the one this data folder was made from (id ${now.id}, expected ${origin.id}): it was deleted and made again`,
-        "use another data folder with --data for the new one",
-      );
-    }
-    if (origin.first.length !== now.first.length) {
-      throw new TidemarkError(
-        "LOG_PARTITIONS",
-        `"${stream.topic}" has ${now.first.length} partitions and had ${origin.first.length} at first contact`,
-        "partitions can't be added in this version: use another data folder with --data",
-      );
-    }
-    found.push(positionOf(origin.first.map((offset, partition) => ({ stream: stream.name, partition, offset }))));
-  }
+  for (const stream of streams) found.push((await originOf(store, log, stream)).origin);
   return positionOf(found.flatMap(places));
+}
+
+/** The origins of all streams, and of those that are in trouble of their own why they can't be read; their origins are the known ones. */
+export async function originsOf(
+  store: Store,
+  log: Log,
+  streams: readonly StreamDefinition[],
+): Promise<{ readonly origin: Position; readonly stopped: ReadonlyMap<string, TidemarkError> }> {
+  const found: Position[] = [];
+  const stopped = new Map<string, TidemarkError>();
+  for (const stream of streams) {
+    try {
+      found.push((await originOf(store, log, stream)).origin);
+    } catch (error) {
+      if (!isOfStream(error) || !(await existsTwice(store, layout.origin(stream.name)))) throw error;
+      stopped.set(stream.name, error);
+      const { first } = await readOrigin(store, stream.name);
+      found.push(positionOf(first.map((offset, partition) => ({ stream: stream.name, partition, offset }))));
+    }
+  }
+  if (stopped.size > 0 && stopped.size === streams.length) throw [...stopped.values()][0]!;
+  return { origin: positionOf(found.flatMap(places)), stopped };
+}
+
+/** True for what is wrong with one stream alone: the others can be read all the same. */
+export function isOfStream(error: unknown): error is TidemarkError {
+  if (
+    isCode(
+      error,
+      "LOG_RANGE",
+      "LOG_STREAM_MISSING",
+      "LOG_PARTITIONS",
+      "LOG_COMPACTED",
+      "LOG_CORRUPT",
+      "STORE_BEYOND_LOG",
+    )
+  )
+    return true;
+  // of its archive
+  return isCode(error, "STORE_GAP", "STORE_CORRUPT", "STORE_MISSING") && typeof error.facts.stream === "string";
 }
 
 /** @throws STORE_CORRUPT, STORE_MISSING */
@@ -76,6 +155,24 @@ async function ensureStill(log: Log, stream: StreamDefinition): Promise<LogOrigi
   }
 }
 
+/** Where the streams end that can be asked; of the others, why not. @throws what is nobody's own trouble */
+export async function endsOf(
+  log: Log,
+  streams: readonly StreamDefinition[],
+): Promise<{ readonly end: Position; readonly stopped: ReadonlyMap<string, TidemarkError> }> {
+  const stopped = new Map<string, TidemarkError>();
+  const ends = await Promise.all(
+    streams.map((stream) =>
+      endOf(log, [stream]).catch((error: unknown) => {
+        if (!isOfStream(error)) throw error;
+        stopped.set(stream.name, error);
+        return {};
+      }),
+    ),
+  );
+  return { end: positionOf(ends.flatMap(places)), stopped };
+}
+
 /** The log's end position over all partitions of these streams. */
 export async function endOf(log: Log, streams: readonly StreamDefinition[]): Promise<Position> {
   const ends = await Promise.all(streams.map((stream) => log.end(logStream(stream))));
@@ -96,6 +193,7 @@ export function checkWithinLog(position: Position, end: Position): void {
         "STORE_BEYOND_LOG",
         `the store knows ${stream} partition ${partition} up to offset ${offset}, but the log ends at ${last}`,
         "the log lost events or is another one: restore it, or start over with another data folder (--data)",
+        { stream, partition },
       );
     }
   }
@@ -114,7 +212,7 @@ export async function ensureVersion(
   const number = await nextNumber(store);
   const newest = await newestVersion(store).catch(unlessCorrupt);
   if (newest) {
-    await ensureOrigin(store, log, newest.definition.streams);
+    await originsOf(store, log, newest.definition.streams);
     return newest;
   }
   const definition = await makeDefinition();

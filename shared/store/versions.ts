@@ -1,7 +1,7 @@
 /** Reading and publishing versions and heads. */
 import { isCode, TidemarkError } from "../errors.ts";
 import { equals, follows, furthest, ofShard, type Position } from "../position.ts";
-import { type Head, layout, manifestFormat, type VersionManifest } from "./layout.ts";
+import { type Head, layout, manifestFormat, manifestFormatsBefore, type VersionManifest } from "./layout.ts";
 import { seal, unseal } from "./sealed.ts";
 import type { Store } from "./store.ts";
 import { createTwice, existsTwice, listTwice, readTwice, removeTwice } from "./twice.ts";
@@ -17,7 +17,7 @@ export async function readVersion(store: Store, number: number): Promise<Version
   const manifest = await readTwice<VersionManifest>(store, layout.version(number));
   if (!manifest)
     throw new TidemarkError("STORE_MISSING", `there is no version ${number}`, "list them with: tidemark versions");
-  if (manifest.format !== manifestFormat) {
+  if (manifest.format !== manifestFormat && !manifestFormatsBefore.includes(manifest.format)) {
     throw new TidemarkError(
       "DATA_FORMAT",
       `version ${number} was written by another release of Tidemark (format ${String(manifest.format)}, this one reads ${manifestFormat})`,

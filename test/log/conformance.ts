@@ -268,23 +268,6 @@ export function conformance(subject: Subject): void {
       await reader.close();
     });
 
-    it("finds offsets by timestamp", async () => {
-      const stream = await made(2);
-      await log.append(stream, records(3));
-      const middle = await tick();
-      for (let i = 0; i < 3; i++) await log.append(stream, records(2));
-      const late = await tick();
-      expect(await log.offsetsAt(stream, 0)).toEqual([0, 0]);
-      expect(await log.offsetsAt(stream, middle)).toEqual([3, 0]);
-      expect(await log.offsetsAt(stream, late + 60_000)).toEqual([9, 0]);
-      const timestamps = (await readAll(log, stream, start)).get(0)!.map((record) => record.timestamp);
-      expect(timestamps).toEqual([...timestamps].sort((a, b) => a - b));
-      for (const [i, timestamp] of timestamps.entries()) {
-        expect((await log.offsetsAt(stream, timestamp))[0]).toBe(timestamps.indexOf(timestamp));
-        expect(timestamps.indexOf(timestamp)).toBeLessThanOrEqual(i);
-      }
-    });
-
     it("serves several readers, each at its own place", async () => {
       const stream = await made();
       const readers = await Promise.all([0, 2, 5].map((at) => log.read(stream, new Map([[0, Math.min(at, 0)]]))));
@@ -310,7 +293,6 @@ export function conformance(subject: Subject): void {
         await log.trim(stream, new Map([[0, asked]]));
         expect(await log.first(stream)).toEqual([first, 0]);
         expect((await readAll(log, stream, new Map([[0, first]]))).get(0)!.map(plainOf)).toEqual(whole.slice(first));
-        expect(await log.offsetsAt(stream, 0)).toEqual([first, 0]);
       }
       await expect(nextOrError(behind)).rejects.toMatchObject({ code: "LOG_RANGE", facts: { offset: 2, first: 11 } });
       await behind.close();
@@ -341,13 +323,6 @@ async function nextOrError(reader: LogReader): Promise<RecordBatch[]> {
   const deadline = Date.now() + 10_000;
   while (Date.now() < deadline) await reader.next(1000, 100);
   return [];
-}
-
-/** A moment later than every timestamp so far, and not later than any to come. */
-async function tick(): Promise<number> {
-  const before = Date.now();
-  while (Date.now() <= before + 1) await new Promise((resolve) => setTimeout(resolve, 1));
-  return Date.now();
 }
 
 type Step =

