@@ -296,8 +296,8 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "a duplicate window that is a millisecond short",
-    file: "shared/duplicates/duplicates.ts",
-    edits: [{ find: "before >= state.clock - windowMs", replace: "before > state.clock - windowMs" }],
+    file: "shared/duplicates/partition.ts",
+    edits: [{ find: "before >= this.logTime.at - windowMs", replace: "before > this.logTime.at - windowMs" }],
     tests: ["test/duplicates/rule.test.ts"],
   },
   {
@@ -347,11 +347,25 @@ export const faults: readonly Fault[] = [
     file: "shared/duplicates/duplicates.ts",
     edits: [
       {
-        find: "state.count(request, [from, upto], time);\n    }\n    state.clock",
-        replace: "void [from, upto];\n    }\n    state.clock",
+        find: "state.countAt(request, [from, upto], time);\n    }\n    state.setClock",
+        replace: "void [from, upto];\n    }\n    state.setClock",
       },
     ],
     tests: ["test/duplicates/rule.test.ts"],
+  },
+  {
+    name: "one record that moves log time by years",
+    file: "shared/duplicates/log-time.ts",
+    edits: [{ find: "this.jump !== 0 && stamp !== this.jump && ", replace: "this.jump !== 0 && " }],
+    tests: ["test/duplicates/rule.test.ts"],
+  },
+  {
+    name: "a version that takes back what a stopped stream's answers cover",
+    file: "batch/run.ts",
+    edits: [
+      { find: "if (covers(await archivedPosition(history, own), own)) continue;", replace: "if (own) continue;" },
+    ],
+    tests: ["test/pipeline/one-stream.test.ts"],
   },
   {
     name: "a takeover that does not read the ids of the window again",
