@@ -20,7 +20,7 @@ export async function withProject<T>(context: Context, work: (opened: Opened) =>
   const store = await openStore(project.dataDir);
   const log = openLog({
     data: project.dataDir,
-    ...(project.log.brokers ? { brokers: project.log.brokers } : {}),
+    ...(project.log.brokers ? { brokers: project.log.brokers, ...project.log.connection() } : {}),
     warn: (line) => context.log.warn(line),
   });
   try {

@@ -2,7 +2,6 @@
 import type { ViewColumn, ViewDefinition } from "../shared/definition.ts";
 import type { Param } from "../shared/duckdb/duck.ts";
 import { TidemarkError } from "../shared/errors.ts";
-import { valueSql } from "./filter-values.ts";
 
 export const comparisons = { eq: "=", neq: "<>", gt: ">", gte: ">=", lt: "<", lte: "<=" } as const;
 export type Comparison = keyof typeof comparisons;
@@ -52,7 +51,7 @@ function plainCondition(
   }
   const column = columnOf(view, filter.column);
   const sql = sqlOf(column);
-  const value = (text: string) => valueSql(column.type, text, parameter(params, text));
+  const value = (text: string) => `CAST(${parameter(params, text)}::VARCHAR AS ${column.type})`;
   switch (filter.op) {
     case "in":
       return filter.values.length === 0 ? "false" : `${sql} IN (${filter.values.map(value).join(", ")})`;

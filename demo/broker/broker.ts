@@ -30,11 +30,31 @@ export interface BrokerOptions {
   readonly port?: number;
   /** The port that clients are told to connect to, where something stands in between; its own unless told. */
   readonly advertised?: number;
+  /** More listeners, with TLS and SASL, and an authorizer; who comes by the plain one may do anything. */
+  readonly secured?: Secured;
+}
+
+/** Listeners by name; each has a port of its own (see Broker.listeners). */
+export interface Secured {
+  readonly listeners: Readonly<Record<string, SecuredListener>>;
+  /** Of SCRAM, both kinds, and of PLAIN: passwords by name. */
+  readonly users: Readonly<Record<string, string>>;
+}
+
+interface SecuredListener {
+  readonly protocol: "SASL_SSL" | "SSL";
+  /** PEM: its key (PKCS#8) and its certificate. */
+  readonly key: string;
+  readonly certificate: string;
+  /** PEM: who issues clients' certificates; they must have one then. */
+  readonly clientAuthority?: string;
 }
 
 export interface Broker {
   /** `127.0.0.1:port`. */
   readonly brokers: string;
+  /** The secured ones, `localhost:port` by their names. */
+  readonly listeners: Readonly<Record<string, string>>;
   /** Where the broker writes its own log. */
   readonly logFile: string;
   /** Shuts down in order, within seconds. */
@@ -78,7 +98,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   const controller = await freePort();
   const settings = join(dir, "server.properties");
   const logFile = join(dir, "broker.log");
-  writeFileSync(settings, properties(dir, port, controller, options.advertised ?? port));
+  const secured = await securedSettings(dir, options.secured);
+  writeFileSync(settings, properties(dir, port, controller, options.advertised ?? port, secured));
   writeFileSync(join(dir, "log4j2.properties"), log4j);
   const classpath = join(libs, "*");
   if (!existsSync(join(dir, "data", "meta.properties"))) {
@@ -87,7 +108,17 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
     ).stdout;
     await run(
       "java",
-      ["-cp", classpath, "kafka.tools.StorageTool", "format", "-t", cluster.trim().split("\n").at(-1)!, "-c", settings],
+      [
+        "-cp",
+        classpath,
+        "kafka.tools.StorageTool",
+        "format",
+        "-t",
+        cluster.trim().split("\n").at(-1)!,
+        "-c",
+        settings,
+        ...secured.format,
+      ],
       { env: javaEnv(dir) },
     );
   }
@@ -144,6 +175,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   await start();
   return {
     brokers: `127.0.0.1:${port}`,
+    listeners: Object.fromEntries([...secured.ports].map(([name, own]) => [name, `localhost:${own}`])),
     logFile,
     stop: async () => {
       await end("SIGTERM");
@@ -198,6 +230,11 @@ async function fetchJars(): Promise<string> {
   return libs;
 }
 
+/** What a Java program of ours needs to be a client; the jars are there once a broker was started. */
+export function brokerClasspath(): string {
+  return join(libsOf(projectFolder()), "*");
+}
+
 /** The folder with pom.xml's project, from the sources and from the built files alike. */
 function projectFolder(): string {
   for (let folder = here; ; folder = dirname(folder)) {
@@ -215,16 +252,77 @@ function javaEnv(dir: string): NodeJS.ProcessEnv {
   return { ...process.env, LOG_DIR: dir };
 }
 
-function properties(dir: string, port: number, controller: number, advertised: number): string {
+interface SecuredSettings {
+  readonly ports: ReadonlyMap<string, number>;
+  readonly protocols: readonly string[];
+  readonly properties: readonly string[];
+  /** Arguments of the storage tool. */
+  readonly format: readonly string[];
+}
+
+/** Each listener's key and certificate go into a file of its own. */
+async function securedSettings(dir: string, secured: Secured | undefined): Promise<SecuredSettings> {
+  const ports = new Map<string, number>();
+  if (!secured) return { ports, protocols: [], properties: [], format: [] };
+  const users = Object.entries(secured.users);
+  const plain = users.map(([user, password]) => ` user_${user}="${password}"`).join("");
+  const properties = [
+    "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "super.users=User:ANONYMOUS",
+    "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER",
+  ];
+  for (const [name, { key, certificate, clientAuthority }] of Object.entries(secured.listeners)) {
+    ports.set(name, await freePort());
+    const own = `listener.name.${name.toLowerCase()}`;
+    const file = (suffix: string, text: string) => {
+      const path = join(dir, `${name}-${suffix}.pem`);
+      writeFileSync(path, text, { mode: 0o600 });
+      return path;
+    };
+    const login = "org.apache.kafka.common.security";
+    properties.push(
+      `${own}.ssl.keystore.type=PEM`,
+      `${own}.ssl.keystore.location=${file("key", `${key}\n${certificate}\n`)}`,
+      ...(clientAuthority
+        ? [
+            `${own}.ssl.client.auth=required`,
+            `${own}.ssl.truststore.type=PEM`,
+            `${own}.ssl.truststore.location=${file("clients", `${clientAuthority}\n`)}`,
+          ]
+        : []),
+      `${own}.plain.sasl.jaas.config=${login}.plain.PlainLoginModule required${plain};`,
+      `${own}.scram-sha-256.sasl.jaas.config=${login}.scram.ScramLoginModule required;`,
+      `${own}.scram-sha-512.sasl.jaas.config=${login}.scram.ScramLoginModule required;`,
+      `${own}.oauthbearer.sasl.jaas.config=${login}.oauthbearer.OAuthBearerLoginModule required;`,
+    );
+  }
+  const format = users.flatMap(([user, password]) =>
+    ["SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((kind) => [
+      "--add-scram",
+      `${kind}=[name=${user},password=${password}]`,
+    ]),
+  );
+  const protocols = Object.entries(secured.listeners).map(([name, { protocol }]) => `${name}:${protocol}`);
+  return { ports, protocols, properties, format };
+}
+
+function properties(
+  dir: string,
+  port: number,
+  controller: number,
+  advertised: number,
+  { ports, protocols, properties: more }: SecuredSettings,
+): string {
+  const secured = [...ports].map(([name, own]) => `,${name}://localhost:${own}`).join("");
   return `${[
     "process.roles=broker,controller",
     "node.id=1",
     `controller.quorum.voters=1@127.0.0.1:${controller}`,
-    `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
-    `advertised.listeners=PLAINTEXT://127.0.0.1:${advertised}`,
+    `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}${secured}`,
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${advertised}${secured}`,
     "controller.listener.names=CONTROLLER",
     "inter.broker.listener.name=PLAINTEXT",
-    "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    `listener.security.protocol.map=${["PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT", ...protocols].join(",")}`,
     `log.dirs=${join(dir, "data")}`,
     "num.network.threads=2",
     "num.io.threads=4",
@@ -240,6 +338,7 @@ function properties(dir: string, port: number, controller: number, advertised: n
     "transaction.state.log.num.partitions=4",
     "share.coordinator.state.topic.replication.factor=1",
     "share.coordinator.state.topic.min.isr=1",
+    ...more,
   ].join("\n")}\n`;
 }
 

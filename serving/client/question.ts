@@ -1,14 +1,11 @@
 /** A question about a view, and its query string. */
 
-import { filterText, type Value } from "./values.ts";
+export type Value = string | number | bigint | boolean | Date;
 
-type Bare = string | number | bigint | boolean | Date | Uint8Array | readonly (Value | null)[];
-
-/** Conditions on a column: all of them hold. A bare value: it equals that, null: it is NULL; of a STRUCT write `{ eq: … }`. */
+/** Conditions on a column: all of them hold. A bare value: it equals that, null: it is NULL. */
 export type Where =
-  | Bare
+  | Value
   | null
-  | { readonly [op in "eq" | "neq"]?: Value | null }
   | { readonly [op in "eq" | "neq" | "gt" | "gte" | "lt" | "lte"]?: Value }
   | { readonly in: readonly Value[] };
 
@@ -30,7 +27,7 @@ export function queryOf<Row>({ where = {}, by, select, order, limit, offset, mor
   const pairs: [string, string][] = [];
   for (const [column, conditions] of Object.entries(where) as [string, Where | undefined][]) {
     if (conditions === undefined) continue;
-    for (const condition of conditionsIn(column, conditions)) pairs.push([column, condition]);
+    for (const condition of conditionsIn(conditions)) pairs.push([column, condition]);
   }
   const list = (names: readonly string[]) => names.map(listed).join(",");
   if (by) pairs.push(["by", by.join(",")]);
@@ -43,21 +40,17 @@ export function queryOf<Row>({ where = {}, by, select, order, limit, offset, mor
   return text === "" ? "" : `?${text}`;
 }
 
-/** @throws TypeError for a value that can't be sent */
-function conditionsIn(column: string, where: Where): string[] {
+function conditionsIn(where: Where): string[] {
   if (where === null) return ["is.null"];
-  if (isBare(where)) return [`eq.${filterText(where, column)}`];
-  return Object.entries(where as Record<string, Value | null | undefined>).flatMap(([op, value]) => {
-    if (value === undefined) return [];
-    if (op === "in") return [`in.(${(value as Value[]).map((each) => quoted(filterText(each, column))).join(",")})`];
-    if (value !== null) return [`${op}.${filterText(value, column)}`];
-    if (op === "eq" || op === "neq") return [op === "eq" ? "is.null" : "is.not_null"];
-    throw new TypeError(`${column}: nothing is ${op} null`);
+  if (typeof where !== "object" || where instanceof Date) return [`eq.${textOf(where)}`];
+  return Object.entries(where).map(([op, value]) => {
+    if (Array.isArray(value)) return `in.(${value.map((each) => quoted(textOf(each as Value))).join(",")})`;
+    return `${op}.${textOf(value as Value)}`;
   });
 }
 
-function isBare(where: Where): where is Bare {
-  return typeof where !== "object" || where instanceof Date || where instanceof Uint8Array || Array.isArray(where);
+function textOf(value: Value): string {
+  return value instanceof Date ? value.toISOString().replace("Z", "") : String(value);
 }
 
 function quoted(text: string): string {

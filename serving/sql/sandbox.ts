@@ -193,6 +193,5 @@ function partialsOf({ definition, files }: ChildView): string {
 }
 
 function bindable(value: QueryParam): Param {
-  if (typeof value === "object" && value !== null) return BigInt(value.integer);
-  return Number.isSafeInteger(value) && !Object.is(value, -0) ? BigInt(value as number) : value;
+  return typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : value;
 }

@@ -58,6 +58,16 @@ export function notAppended(stream: LogStream, why: string, cause?: unknown): Ti
   );
 }
 
+/** Kafka keeps what others wrote, in forms that may be newer, or much older. */
+export function unknownFormat(stream: LogStream, partition: number, offset: number, why: string): TidemarkError {
+  return new TidemarkError(
+    "LOG_FORMAT",
+    `Cannot read ${named(stream)}, partition ${partition}, from offset ${offset}: ${why}`,
+    "have its producers write record batches of format 2, plain or with gzip, snappy, lz4 or zstd",
+    { stream: stream.name, partition, offset },
+  );
+}
+
 /** Stored bytes are not what was written. `offsets` names what cannot be read. */
 export function corrupt(stream: string, partition: number, offsets: string, why: string): TidemarkError {
   return new TidemarkError(

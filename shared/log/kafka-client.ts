@@ -1,10 +1,10 @@
-import { promisify } from "node:util";
-import { gunzip as gunzipCallback } from "node:zlib";
 import kafkajs from "kafkajs";
 import { messageOf, TidemarkError } from "../errors.ts";
+import { compressionOf } from "./kafka-codecs.ts";
+import { isRefusal, refusalOf, type Shown } from "./kafka-refusals.ts";
 import { connectWhole } from "./kafka-socket.ts";
 import {
-  type Decompress,
+  type Compression,
   decodeFetch,
   encodeFetch,
   type Fetched,
@@ -13,8 +13,6 @@ import {
   WireError,
 } from "./kafka-wire.ts";
 import type { LogSettings, LogStream } from "./log.ts";
-
-const gunzip = promisify(gunzipCallback);
 
 /** Time for a first contact, milliseconds; beyond it the broker counts as unreachable. */
 export const contactMsMax = 6000;
@@ -37,7 +35,7 @@ export interface KafkaOptions {
   readonly ssl?: kafkajs.KafkaConfig["ssl"];
   readonly sasl?: kafkajs.SASLOptions;
   /** How appended records are compressed; none unless told. */
-  readonly compression?: "none" | "gzip";
+  readonly compression?: Compression;
   /** Called with one line when the connection is in trouble, and when it is well again. */
   readonly warn?: (message: string) => void;
   /** A reader gives up after this long without an answer from any broker, milliseconds; one minute unless told. */
@@ -96,11 +94,20 @@ export class KafkaClient {
   readonly #kafka: kafkajs.Kafka;
   readonly #appendKafka: kafkajs.Kafka;
   readonly #compression: kafkajs.CompressionTypes;
+  readonly #shown: Shown;
+  /** What to look at, where it does not answer. */
+  readonly #hint: string;
 
   constructor(options: KafkaOptions) {
     this.brokers = options.brokers.join(", ");
     this.warn = options.warn ?? (() => undefined);
-    this.#compression = options.compression === "gzip" ? kafkajs.CompressionTypes.GZIP : kafkajs.CompressionTypes.None;
+    const { ssl, sasl } = options;
+    this.#shown = {
+      user: sasl && "username" in sasl ? sasl.username : null,
+      certificate: typeof ssl === "object" && ssl.cert !== undefined,
+    };
+    this.#hint = ssl ? ", and whether it speaks TLS at this port" : ", and whether it asks for ssl or sasl";
+    this.#compression = compressionOf(options.compression ?? "none");
     const config: kafkajs.KafkaConfig = {
       clientId: options.clientId ?? "tidemark",
       brokers: [...options.brokers],
@@ -214,11 +221,14 @@ export class KafkaClient {
     return this.#compression;
   }
 
+  /** Why nothing is answered: it refuses us, or nobody is there. */
   unreachable(error: unknown): TidemarkError {
+    const refusal = refusalOf(error, this.brokers, this.#shown);
+    if (refusal) return refusal;
     return new TidemarkError(
       "LOG_UNREACHABLE",
       `Cannot reach Kafka at ${this.brokers}: ${messageOf(error)}`,
-      "check that the broker runs and that the address is right",
+      `check that the broker runs and that the address is right${this.#hint}`,
       { brokers: this.brokers },
       error,
     );
@@ -240,7 +250,7 @@ const troubles = new Set([
 
 /** True when trying again may help. */
 export function isTrouble(error: unknown): boolean {
-  if (error instanceof TidemarkError || error instanceof WireError) return false;
+  if (error instanceof TidemarkError || error instanceof WireError || isRefusal(error)) return false;
   const { name, retriable, cause } = error as KafkaError;
   return retriable === true || troubles.has(name) || (cause instanceof Error && troubles.has(cause.name));
 }
@@ -348,20 +358,6 @@ function send<T>(
     logResponseError: false,
   });
 }
-
-const codecNames = ["none", "gzip", "snappy", "lz4", "zstd"];
-
-/** gzip by Node; the others when the program has registered a codec with kafkajs. */
-export const decompress: Decompress = async (codec, bytes) => {
-  if (codec === 1) return gunzip(bytes);
-  const codecs: Readonly<Record<number, () => { decompress(bytes: Buffer): Promise<Buffer> }>> =
-    kafkajs.CompressionCodecs;
-  try {
-    return await codecs[codec]!().decompress(bytes);
-  } catch (error) {
-    throw new WireError(`cannot decompress ${codecNames[codec] ?? `codec ${codec}`}: ${messageOf(error)}`);
-  }
-};
 
 /** What reaches the caller as an error anyway, happens on closing, or advises on a setting that is chosen here. */
 const noise = /^(Response |Limiting retries|Connection error: write after end)/;

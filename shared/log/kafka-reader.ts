@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, TidemarkError } from "../errors.ts";
-import { closed, corrupt, outOfRange } from "./faults.ts";
-import { type Cluster, decompress, fetchFrom, isTrouble, type KafkaClient } from "./kafka-client.ts";
+import { closed, corrupt, outOfRange, unknownFormat } from "./faults.ts";
+import { type Cluster, fetchFrom, isTrouble, type KafkaClient } from "./kafka-client.ts";
+import { decompress } from "./kafka-codecs.ts";
 import { offsetsOf } from "./kafka-offsets.ts";
-import { decodeRecords, type FetchedPart, WireError } from "./kafka-wire.ts";
+import { forbidden } from "./kafka-refusals.ts";
+import { decodeRecords, type FetchedPart, UnknownFormat, WireError } from "./kafka-wire.ts";
 import type { LogReader, LogStream, RecordBatch } from "./log.ts";
 import { Wake } from "./wake.ts";
 
@@ -12,6 +14,7 @@ const holdMs = 100;
 const partBytesMin = 1 << 20;
 const backOffMs = { first: 100, max: 1000 };
 const offsetOutOfRange = 1;
+const topicForbidden = 29;
 
 interface Lane {
   readonly partition: number;
@@ -147,6 +150,7 @@ export class KafkaReader implements LogReader {
   async #receive(cluster: Cluster, lane: Lane, part: FetchedPart): Promise<void> {
     const { at } = lane;
     if (part.error === offsetOutOfRange) await this.#checkRange(cluster, lane);
+    if (part.error === topicForbidden) throw forbidden(this.#stream, "Read");
     if (part.error !== 0) throw new FetchError(part.error);
     try {
       const batch = await decodeRecords(part, at, decompress);
@@ -155,6 +159,7 @@ export class KafkaReader implements LogReader {
       lane.ready = batch;
       lane.at = batch.upto;
     } catch (error) {
+      if (error instanceof UnknownFormat) throw unknownFormat(this.#stream, lane.partition, at, error.message);
       throw error instanceof WireError
         ? corrupt(this.#stream.name, lane.partition, `offsets from ${at}`, error.message)
         : error;

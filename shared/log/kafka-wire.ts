@@ -40,11 +40,18 @@ interface Aborted {
   readonly first: number;
 }
 
+/** By Kafka's number for them. */
+export const codecNames = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
+export type Compression = (typeof codecNames)[number];
+
 /** Turns the bytes of a compressed record batch into plain ones; `codec` is Kafka's number for it (1 gzip … 4 zstd). */
 export type Decompress = (codec: number, bytes: Buffer) => Promise<Buffer>;
 
 /** Bytes that Kafka sent and that cannot be read. */
 export class WireError extends Error {}
+
+/** Bytes that may be sound, and are of a form that is not known here. */
+export class UnknownFormat extends WireError {}
 
 export function encodeFetch({ topic, waitMs, bytesMax, parts }: FetchRequest): Buffer {
   const name = Buffer.from(topic);
@@ -165,7 +172,10 @@ function readHeads(bytes: Buffer): WireHead[] {
     const base = Number(bytes.readBigInt64BE(at));
     const end = at + 12 + bytes.readInt32BE(at + 8);
     const magic = bytes[at + 16];
-    if (magic !== 2) throw new WireError(`record batch at offset ${base} has format ${magic}, only 2 is known here`);
+    if (magic !== 2)
+      throw new UnknownFormat(
+        `the record batch at offset ${base} has format ${magic}, and only 2 is known here (Kafka 0.11 and later)`,
+      );
     if (end > bytes.length) break;
     if (crc32c(bytes.subarray(at + 21, end)) !== bytes.readUInt32BE(at + 17)) {
       throw new WireError(`the checksum of the record batch at offset ${base} does not match`);

@@ -14,6 +14,7 @@ import {
 } from "./kafka-client.ts";
 import { offsetsOf } from "./kafka-offsets.ts";
 import { KafkaReader } from "./kafka-reader.ts";
+import { isRefusal } from "./kafka-refusals.ts";
 import type { Log, LogOrigin, LogReader, LogSettings, LogStream, NewRecord } from "./log.ts";
 import { requestHeader, textOfId } from "./request-header.ts";
 
@@ -158,6 +159,7 @@ export class KafkaLog implements Log {
       await this.#attempt(stream, () => this.#client.createTopic(stream));
     } catch (error) {
       if (error instanceof TidemarkError) throw error;
+      if (isRefusal(error)) throw this.#client.unreachable(error);
       throw new TidemarkError(
         "LOG_STREAM_MISSING",
         `Cannot create topic ${stream.topic} in Kafka at ${this.#client.brokers}: ${messageOf(error)}`,
@@ -199,6 +201,7 @@ export class KafkaLog implements Log {
         if (error instanceof TooLate || (isTrouble(error) && performance.now() + 200 > until)) {
           throw this.#client.unreachable(last);
         }
+        if (isRefusal(error)) throw this.#client.unreachable(error);
         if (!isTrouble(error)) throw error;
         await sleep(200);
       }
@@ -233,7 +236,8 @@ export class KafkaLog implements Log {
   }
 
   #appendError(stream: LogStream, error: unknown): TidemarkError {
-    return error instanceof TidemarkError ? error : notAppended(stream, messageOf(error), error);
+    if (error instanceof TidemarkError) return error;
+    return isRefusal(error) ? this.#client.unreachable(error) : notAppended(stream, messageOf(error), error);
   }
 
   /** Sends one request's worth of records and notes where each append ends. */

@@ -29,10 +29,25 @@ export interface StreamConfig {
   topic?: string;
 }
 
+export type SaslConfig =
+  | { mechanism: "plain" | "scram-sha-256" | "scram-sha-512"; username: string; password: string }
+  /** `token`: "file:PATH", read again for each connection. */
+  | { mechanism: "oauthbearer"; token: string }
+  /** Tokens by OAuth's client credentials. */
+  | { mechanism: "oauthbearer"; tokenUrl: string; clientId: string; clientSecret: string; scope?: string };
+
 /** Where events are kept. Absent: the embedded log. */
 export interface LogConfig {
   /** Kafka's bootstrap brokers, "host:port" each. */
   brokers?: string[];
+  /** TLS: true, or with certificates in PEM ("file:PATH", "env:NAME", or as they are; a key is never written here). */
+  ssl?: boolean | { ca?: string; cert?: string; key?: string; servername?: string };
+  /** Secrets as "env:NAME" or "file:PATH". */
+  sasl?: SaslConfig;
+  /** How Kafka knows this client. Default "tidemark". */
+  clientId?: string;
+  /** Of what is appended to Kafka. Default "none". */
+  compression?: "none" | "gzip" | "snappy" | "lz4" | "zstd";
   /** How long the embedded log keeps what is archived already, e.g. "36 hours". Default "7 days". */
   retention?: string;
 }

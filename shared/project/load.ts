@@ -1,7 +1,7 @@
 import { basename, resolve } from "node:path";
 import { TidemarkError } from "../errors.ts";
 import { runConfigFile } from "./config-file.ts";
-import { parseDuration } from "./duration.ts";
+import { checkBrokers, readLogSettings } from "./log-config.ts";
 import type { Project } from "./project.ts";
 import { readReferences } from "./references.ts";
 import { cronProblem, isTimeZone } from "./schedule.ts";
@@ -40,7 +40,7 @@ export async function loadProject(options: LoadOptions): Promise<Project> {
   const config = Section.of(file, "", value, ["name", "streams", "log", "batch", "speed", "serve"]);
   const name = config.text("name") ?? basename(dir);
   const streams = await readStreams(config);
-  const log = readLog(config, options);
+  const log = readLog(config, dir, options);
   const batch = readBatch(config);
   const speed = readSpeed(config);
   const serve = readServe(config, options);
@@ -61,22 +61,12 @@ export async function loadProject(options: LoadOptions): Promise<Project> {
   };
 }
 
-function readLog(config: Section, { env, flags }: Settings): Project["log"] {
-  const log = config.section("log", ["brokers", "retention"]);
-  const written = log.texts("brokers");
-  if (written) checkBrokers(log.where("brokers"), written);
-  if (written && log.has("retention")) {
-    invalid(log.where("retention"), "is for the embedded log only", "remove it, and set retention.ms on the topics");
-  }
-  const retention = log.text("retention") ?? "7 days";
-  const retentionMs = parseDuration(retention);
-  if (retentionMs === null) {
-    invalid(log.where("retention"), `${JSON.stringify(retention)} is not a duration`, 'write "7 days" or "36 hours"');
-  }
+function readLog(config: Section, dir: string, { env, flags }: Settings): Project["log"] {
   const fromEnv = env.KAFKA_BROKERS?.split(",").map((broker) => broker.trim());
   if (env.KAFKA_BROKERS && fromEnv) checkBrokers("environment KAFKA_BROKERS", fromEnv);
   if (flags?.brokers) asUsage(() => checkBrokers("--brokers", flags.brokers ?? []));
-  return { brokers: flags?.brokers ?? (env.KAFKA_BROKERS ? fromEnv : undefined) ?? written ?? null, retentionMs };
+  const given = flags?.brokers ?? (env.KAFKA_BROKERS ? fromEnv : undefined) ?? null;
+  return readLogSettings(config, { dir, env }, given);
 }
 
 function readBatch(config: Section): Project["batch"] {
@@ -146,13 +136,6 @@ const portMax = 65_535;
 
 function checkPort(where: string, text: string): number {
   return checkInteger(where, /^\d+$/.test(text) ? Number(text) : text, 0, portMax);
-}
-
-function checkBrokers(where: string, brokers: readonly string[]): void {
-  if (brokers.length === 0)
-    invalid(where, "names no broker", 'write "127.0.0.1:9092", or leave it out for the embedded log');
-  const bad = brokers.find((broker) => !/^(\[[0-9a-f:]+\]|[^\s:,/[\]]+):\d{1,5}$/i.test(broker));
-  if (bad !== undefined) invalid(where, `${JSON.stringify(bad)} is not host:port`, 'write "127.0.0.1:9092"');
 }
 
 /** A flag is checked as a setting is, but it is the command line that has to change. */

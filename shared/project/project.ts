@@ -1,4 +1,5 @@
 import type { StreamDefinition, ViewSource } from "../definition.ts";
+import type { LogSettings } from "./log-config.ts";
 import type { ReferenceSource } from "./references.ts";
 
 /** A project folder, read and checked: config and views, with flags and environment already applied. */
@@ -11,12 +12,7 @@ export interface Project {
   readonly streams: readonly StreamDefinition[];
   readonly references: readonly ReferenceSource[];
   readonly views: readonly ViewSource[];
-  readonly log: {
-    /** null: the embedded log. */
-    readonly brokers: readonly string[] | null;
-    /** How long the embedded log keeps what is archived already, ms. */
-    readonly retentionMs: number;
-  };
+  readonly log: LogSettings;
   readonly batch: {
     /** Cron expression of the full recompute. */
     readonly schedule: string;

@@ -62,6 +62,11 @@ export class Section {
     return value;
   }
 
+  /** Whether it is true or false, where it may be something else, too. */
+  isFlag(key: string): boolean {
+    return typeof this.#values[key] === "boolean";
+  }
+
   flag(key: string): boolean | undefined {
     const value = this.#values[key];
     if (value === undefined || typeof value === "boolean") return value;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { configText, folder, refusal, withStream } from "./project-folder.ts";
+import { configText, folder, load, refusal, withStream } from "./project-folder.ts";
 
 const file = "tidemark.config.mjs";
 
@@ -132,6 +132,54 @@ const configs: [string, unknown, string][] = [
     withStream({}, { log: { brokers: ["a:1"], retention: "1 day" } }),
     "log.retention: is for the embedded log only; remove it, and set retention.ms on the topics",
   ],
+  [
+    "TLS on the embedded log",
+    withStream({}, { log: { ssl: true } }),
+    "log.ssl: is for Kafka only; name brokers, or remove it",
+  ],
+  ...kafka({
+    "an unknown codec": [
+      { compression: "bzip2" },
+      'compression: "bzip2" is not known; one of: none, gzip, snappy, lz4, zstd',
+    ],
+    "a key that is written out": [
+      { ssl: { cert: "file:c.pem", key: "-----BEGIN PRIVATE KEY-----" } },
+      'ssl.key: is a secret, and must not be written here; name where it is: "env:NAME" or "file:PATH"',
+    ],
+    "a certificate without its key": [
+      { ssl: { cert: "file:c.pem" } },
+      "ssl.key: is missing; a certificate and its key go together",
+    ],
+    "a password that is written out": [
+      { sasl: { mechanism: "plain", username: "u", password: "hunter2" } },
+      'sasl.password: is a secret, and must not be written here; name where it is: "env:NAME" or "file:PATH"',
+    ],
+    "no mechanism": [
+      { sasl: { username: "u" } },
+      "sasl.mechanism: is missing; one of: plain, scram-sha-256, scram-sha-512, oauthbearer",
+    ],
+    "an unknown mechanism": [
+      { sasl: { mechanism: "gssapi" } },
+      'sasl.mechanism: "gssapi" is not known; one of: plain, scram-sha-256, scram-sha-512, oauthbearer',
+    ],
+    "no user": [{ sasl: { mechanism: "plain", password: "env:P" } }, "sasl.username: is missing"],
+    "a token beside a password": [
+      { sasl: { mechanism: "plain", username: "u", password: "env:P", token: "file:t" } },
+      "sasl.token: has no place beside mechanism plain; there: username, password",
+    ],
+    "no token": [
+      { sasl: { mechanism: "oauthbearer" } },
+      "sasl.token: is missing; name token, or tokenUrl, clientId and clientSecret",
+    ],
+    "a token's address that is none": [
+      { sasl: { mechanism: "oauthbearer", tokenUrl: "idp", clientId: "c", clientSecret: "env:S" } },
+      'sasl.tokenUrl: "idp" is no address; write "https://…"',
+    ],
+    "a client secret that is written out": [
+      { sasl: { mechanism: "oauthbearer", tokenUrl: "https://idp/t", clientId: "c", clientSecret: "s" } },
+      'sasl.clientSecret: is a secret, and must not be written here; name where it is: "env:NAME" or "file:PATH"',
+    ],
+  }),
   [
     "a bad duration",
     withStream({}, { log: { retention: "1 month" } }),
@@ -302,4 +350,47 @@ describe("a setting from outside is refused", () => {
   ])("%s", async (_what, options, line) => {
     expect(await refusal(folder({ [file]: configText(withStream()) }), options)).toBe(line);
   });
+});
+
+/** Of the section `log`, with brokers. */
+function kafka(settings: Record<string, readonly [object, string]>): [string, unknown, string][] {
+  return Object.entries(settings).map(([what, [log, line]]) => [
+    what,
+    withStream({}, { log: { brokers: ["a:1"], ...log } }),
+    `log.${line}`,
+  ]);
+}
+
+describe("a secret that is not where the configuration says is refused, once it is needed,", () => {
+  const cases: [string, object, string][] = [
+    [
+      "in the environment",
+      { sasl: { mechanism: "plain", username: "u", password: "env:NOBODY" } },
+      "log.sasl.password: the environment has no NOBODY; set it, or name another place",
+    ],
+    [
+      "in a file",
+      { sasl: { mechanism: "plain", username: "u", password: "file:gone" } },
+      "log.sasl.password: cannot read gone: there is no such file; correct the path, or its rights",
+    ],
+    [
+      "in an empty file",
+      { sasl: { mechanism: "plain", username: "u", password: "file:empty" } },
+      "log.sasl.password: empty is empty; write the secret there",
+    ],
+    [
+      "as a certificate",
+      { ssl: { ca: "file:text" } },
+      'log.ssl.ca: is no certificate in PEM; write "file:PATH" of one',
+    ],
+  ];
+  for (const [what, log, line] of cases) {
+    test(what, async () => {
+      const config = configText(withStream({}, { log: { brokers: ["a:1"], ...log } }));
+      const project = await load(folder({ [file]: config, empty: "\n", text: "no certificate" }));
+      expect(() => project.log.connection()).toThrow(
+        expect.objectContaining({ line: `${file}: ${line} [CONFIG_INVALID]` }),
+      );
+    });
+  }
 });
