@@ -7,6 +7,7 @@ import type { Store } from "../shared/store/store.ts";
 import type { Meta } from "./client/meta.ts";
 import { copied } from "./copied.ts";
 import { failureFor } from "./failing.ts";
+import { valueSql } from "./filter-values.ts";
 import { columnOf, valuesIn } from "./filters.ts";
 import type { Follower } from "./follower.ts";
 import type { Format } from "./formats.ts";
@@ -122,7 +123,7 @@ export async function answer(
         return copy.body;
       }
       const rows = await rowsFrom(lent, sql.text, sql.params);
-      return format.encode(rows, { view: name, ...metaOf(served, freshness, now()) });
+      return begun(format.encode(rows, { view: name, ...metaOf(served, freshness, now()) }));
     });
     const meta = metaOf(served, freshness, now());
     return {
@@ -201,13 +202,29 @@ async function complained<T>(
 async function refuseValues(session: Session, view: ServedView, question: Question): Promise<void> {
   for (const { column, value } of question.filters.flatMap(valuesIn)) {
     const { type } = columnOf(view.definition, column);
-    if ((await session.value(`SELECT TRY_CAST($1::VARCHAR AS ${type}) IS NOT NULL`, [value])) === true) continue;
+    const read = session.value(`SELECT ${valueSql(type, value, "$1")} IS NOT NULL`, [value]);
+    if (
+      await read.then(
+        (is) => is === true,
+        () => false,
+      )
+    )
+      continue;
     throw new TidemarkError(
       "USAGE",
       `filter on ${column}: "${value.slice(0, 60)}" is not a ${type}`,
       "correct the value",
     );
   }
+}
+
+/** The same, its first piece taken already: what fails there fails before anything is sent. */
+async function begun(pieces: AsyncGenerator<string | Uint8Array>): Promise<AsyncGenerator<string | Uint8Array>> {
+  const first = await pieces.next();
+  return (async function* () {
+    if (!first.done) yield first.value;
+    yield* pieces;
+  })();
 }
 
 /** The encoded rows; the snapshot and its session are let go when they end, or are given up. */

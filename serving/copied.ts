@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { ViewDefinition } from "../shared/definition.ts";
 import { quoteName, quoteText, type Session } from "../shared/duckdb/duck.ts";
+import { TidemarkError } from "../shared/errors.ts";
 import type { FileFormat } from "./formats.ts";
 import type { Sql } from "./query.ts";
 
@@ -11,13 +12,15 @@ const exact: Readonly<Record<string, string>> = {
   HUGEINT: "DECIMAL(38,0)",
   UHUGEINT: "VARCHAR",
   INTERVAL: "VARCHAR",
+  // DuckDB's writer fails at its infinity
+  TIMESTAMP_S: "TIMESTAMP",
   "TIME WITH TIME ZONE": "VARCHAR",
 };
 
 /** The same within lists, structs and maps; what is quoted is a name. */
 function exactType(type: string): string {
   return type.replace(
-    /"(?:[^"]|"")*"|'(?:[^']|'')*'|\b(?:U?HUGEINT|INTERVAL|TIME WITH TIME ZONE)\b/g,
+    /"(?:[^"]|"")*"|'(?:[^']|'')*'|\b(?:U?HUGEINT|INTERVAL|TIMESTAMP_S|TIME WITH TIME ZONE)\b/g,
     (part) => exact[part] ?? part,
   );
 }
@@ -49,7 +52,7 @@ export async function copied(
   return { body: read(path), remove: () => void rm(path, { force: true }).catch(() => undefined) };
 }
 
-/** SQL that writes a query's rows as such a file. */
+/** SQL that writes a query's rows as such a file. @throws QUERY_FAILED for a type that it can't keep */
 export function copyTo(
   columns: readonly { readonly name: string; readonly type: string }[],
   text: string,
@@ -59,6 +62,12 @@ export function copyTo(
   // by place: two columns may have one name
   const places = columns.map((_, i) => `c${i}`);
   const shown = columns.map(({ name, type }, i) => {
+    if (/\bUNION\(/.test(type))
+      throw new TidemarkError(
+        "QUERY_FAILED",
+        `column "${name}" is a UNION, which Parquet has no type for`,
+        "cast it to VARCHAR, or ask for JSON or CSV",
+      );
     const kept = exactType(type);
     return `${kept === type ? places[i] : castTo(`${places[i]}`, name, type, kept)} AS ${quoteName(name)}`;
   });

@@ -2,6 +2,7 @@
 import type { ViewColumn, ViewDefinition } from "../shared/definition.ts";
 import type { Param } from "../shared/duckdb/duck.ts";
 import { TidemarkError } from "../shared/errors.ts";
+import { valueSql } from "./filter-values.ts";
 
 export const comparisons = { eq: "=", neq: "<>", gt: ">", gte: ">=", lt: "<", lte: "<=" } as const;
 export type Comparison = keyof typeof comparisons;
@@ -51,7 +52,7 @@ function plainCondition(
   }
   const column = columnOf(view, filter.column);
   const sql = sqlOf(column);
-  const value = (text: string) => `CAST(${parameter(params, text)}::VARCHAR AS ${column.type})`;
+  const value = (text: string) => valueSql(column.type, text, parameter(params, text));
   switch (filter.op) {
     case "in":
       return filter.values.length === 0 ? "false" : `${sql} IN (${filter.values.map(value).join(", ")})`;

@@ -1,6 +1,7 @@
 /** A query string in PostgREST's way → a question: `carrier=eq.AA&hour=gte.2001-01-01&order=hour.desc&limit=10`. */
 import type { ViewDefinition } from "../shared/definition.ts";
 import { TidemarkError } from "../shared/errors.ts";
+import { readValue } from "./filter-values.ts";
 import { type Comparison, columnOf, comparisons, type Filter } from "./filters.ts";
 import { type Layer, layers, type Question } from "./query.ts";
 import { type Bucket, type By, buckets } from "./roll-up.ts";
@@ -144,10 +145,10 @@ function parseFilter(view: ViewDefinition, name: string, written: string): Filte
     new TidemarkError("USAGE", `filter ${name}=${written.slice(0, 100)}: ${why}`, todo);
   if (dot < 0) throw wrong("it names no operator", `write ${name}=eq.${written.slice(0, 40)}; there are ${operators}`);
   const { type } = columnOf(view, name);
-  if (Object.hasOwn(comparisons, op)) return { column, not, op: op as Comparison, value: exact(name, type, value) };
+  if (Object.hasOwn(comparisons, op)) return { column, not, op: op as Comparison, value: readValue(name, type, value) };
   if (op === "in") {
     if (!/^\(.*\)$/s.test(value)) throw wrong("its list is not in parentheses", `write ${name}=in.(a,b,"c,d")`);
-    return { column, not, op, values: listOf(value.slice(1, -1)).map((item) => exact(name, type, unquoted(item))) };
+    return { column, not, op, values: listOf(value.slice(1, -1)).map((item) => readValue(name, type, unquoted(item))) };
   }
   if (op === "is") {
     const known = ["null", "not_null", "true", "false"] as const;
@@ -159,20 +160,6 @@ function parseFilter(view: ViewDefinition, name: string, written: string): Filte
     return { column, not, op, value: found };
   }
   throw wrong(`"${op.slice(0, 40)}" is no operator`, `there are ${operators}`);
-}
-
-/** The value, unless DuckDB's cast would round it or leave something out: a filter never means another value than it says. */
-function exact(name: string, type: string, value: string): string {
-  const text = value.trim();
-  const scale = Number(/^DECIMAL\(\d+,(\d+)\)$/.exec(type)?.[1] ?? Number.NaN);
-  const whole = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER)$/.test(type);
-  const wrong =
-    (whole && !/^[-+]?\d+$/.test(text)) ||
-    (!Number.isNaN(scale) &&
-      !new RegExp(`^[-+]?(\\d+\\.?\\d{0,${scale}}0*|\\.\\d{1,${Math.max(scale, 1)}}0*)$`).test(text)) ||
-    (type === "DATE" && !/^\d{4,}-\d{1,2}-\d{1,2}$/.test(text));
-  if (!wrong) return value;
-  throw new TidemarkError("USAGE", `filter on ${name}: "${value.slice(0, 60)}" is not a ${type}`, "correct the value");
 }
 
 function parseOrder(view: ViewDefinition, term: string): Question["order"][number] {

@@ -1,6 +1,6 @@
 import type { DuckDBDataChunk, DuckDBType } from "@duckdb/node-api";
 import type { DuckDBValue, Param, Session } from "../shared/duckdb/duck.ts";
-import { hasZone, type Writer, writerOf } from "../shared/values/written.ts";
+import { hasZone, spelled, type Writer, writerOf } from "../shared/values/written.ts";
 import { offsetsOf } from "../shared/values/zone-offsets.ts";
 
 export interface Column {
@@ -48,6 +48,6 @@ async function columnsOf({ timezone }: Session, result: Described): Promise<Colu
   const offsetAt = await offsetsOf(types.some(hasZone) ? timezone : "UTC");
   return result.columnNames().map((name, i) => {
     const type = types[i]!;
-    return { name, type: type.alias ?? String(type), writer: writerOf(type, offsetAt) };
+    return { name, type: spelled(type), writer: writerOf(type, offsetAt) };
   });
 }

@@ -6,12 +6,14 @@
  */
 import { Connection, type Options } from "./connection.ts";
 import { Stream } from "./stream.ts";
+import { paramText } from "./values.ts";
 import { type Answer, View } from "./view.ts";
 
 export { ApiError, type Appended, type Options } from "./connection.ts";
 export { DigestMismatch } from "./frame.ts";
 export type { Meta } from "./meta.ts";
-export type { Question, Value, Where } from "./question.ts";
+export type { Question, Where } from "./question.ts";
+export type { Value } from "./values.ts";
 export type { Answer, Change } from "./view.ts";
 
 /** What each view's rows and keys are; see `tidemark types`. */
@@ -71,10 +73,12 @@ export class Client<
   /** One SELECT over the views, at one snapshot. @throws ApiError */
   query<Row extends object = Record<string, unknown>>(
     sql: string,
-    params: readonly (string | number | boolean | null)[] = [],
+    params: readonly (string | number | bigint | boolean | Date | null)[] = [],
     signal?: AbortSignal,
   ): Promise<Answer<Row>> {
-    return this.#connection.json<Answer<Row>>("/v1/query", { body: JSON.stringify({ sql, params }), signal });
+    const texts = params.map((param, i) => paramText(param, `parameter ${i + 1}`));
+    const body = `{"sql":${JSON.stringify(sql)},"params":[${texts.join(",")}]}`;
+    return this.#connection.json<Answer<Row>>("/v1/query", { body, signal });
   }
 
   /** The views: columns, types, keys. @throws ApiError */

@@ -18,7 +18,7 @@ export function parseExactly(text: string): unknown {
 }
 
 /** True where the double that JavaScript makes of it has the same digits. */
-function isDouble(token: string): boolean {
+export function isDouble(token: string): boolean {
   if (token.length < 16) return true;
   const value = Number(token);
   if (/^-?0*(\.0*)?([eE].*)?$/.test(token)) return true;

@@ -1,11 +1,14 @@
 /** A question about a view, and its query string. */
 
-export type Value = string | number | bigint | boolean | Date;
+import { filterText, type Value } from "./values.ts";
 
-/** Conditions on a column: all of them hold. A bare value: it equals that, null: it is NULL. */
+type Bare = string | number | bigint | boolean | Date | Uint8Array | readonly (Value | null)[];
+
+/** Conditions on a column: all of them hold. A bare value: it equals that, null: it is NULL; of a STRUCT write `{ eq: … }`. */
 export type Where =
-  | Value
+  | Bare
   | null
+  | { readonly [op in "eq" | "neq"]?: Value | null }
   | { readonly [op in "eq" | "neq" | "gt" | "gte" | "lt" | "lte"]?: Value }
   | { readonly in: readonly Value[] };
 
@@ -27,7 +30,7 @@ export function queryOf<Row>({ where = {}, by, select, order, limit, offset, mor
   const pairs: [string, string][] = [];
   for (const [column, conditions] of Object.entries(where) as [string, Where | undefined][]) {
     if (conditions === undefined) continue;
-    for (const condition of conditionsIn(conditions)) pairs.push([column, condition]);
+    for (const condition of conditionsIn(column, conditions)) pairs.push([column, condition]);
   }
   const list = (names: readonly string[]) => names.map(listed).join(",");
   if (by) pairs.push(["by", by.join(",")]);
@@ -40,17 +43,21 @@ export function queryOf<Row>({ where = {}, by, select, order, limit, offset, mor
   return text === "" ? "" : `?${text}`;
 }
 
-function conditionsIn(where: Where): string[] {
+/** @throws TypeError for a value that can't be sent */
+function conditionsIn(column: string, where: Where): string[] {
   if (where === null) return ["is.null"];
-  if (typeof where !== "object" || where instanceof Date) return [`eq.${textOf(where)}`];
-  return Object.entries(where).map(([op, value]) => {
-    if (Array.isArray(value)) return `in.(${value.map((each) => quoted(textOf(each as Value))).join(",")})`;
-    return `${op}.${textOf(value as Value)}`;
+  if (isBare(where)) return [`eq.${filterText(where, column)}`];
+  return Object.entries(where as Record<string, Value | null | undefined>).flatMap(([op, value]) => {
+    if (value === undefined) return [];
+    if (op === "in") return [`in.(${(value as Value[]).map((each) => quoted(filterText(each, column))).join(",")})`];
+    if (value !== null) return [`${op}.${filterText(value, column)}`];
+    if (op === "eq" || op === "neq") return [op === "eq" ? "is.null" : "is.not_null"];
+    throw new TypeError(`${column}: nothing is ${op} null`);
   });
 }
 
-function textOf(value: Value): string {
-  return value instanceof Date ? value.toISOString().replace("Z", "") : String(value);
+function isBare(where: Where): where is Bare {
+  return typeof where !== "object" || where instanceof Date || where instanceof Uint8Array || Array.isArray(where);
 }
 
 function quoted(text: string): string {

@@ -1,4 +1,5 @@
 import { type Appended, type Connection, RefusedEvents } from "./connection.ts";
+import { jsonText } from "./values.ts";
 
 export class Stream<Event extends object> {
   readonly #connection: Connection;
@@ -52,10 +53,7 @@ function randomKey(): string {
   return crypto.randomUUID();
 }
 
-/** One event a line; a bigint's digits stand there as they are. */
+/** One event a line. @throws TypeError for a value that can't be sent */
 function linesOf(events: readonly object[]): string {
-  const mark = randomKey();
-  const digits = new RegExp(`"${mark}(-?\\d+)"`, "g");
-  const replacer = (_key: string, value: unknown) => (typeof value === "bigint" ? `${mark}${value}` : value);
-  return events.map((event) => `${JSON.stringify(event, replacer).replace(digits, "$1")}\n`).join("");
+  return events.map((event, i) => `${jsonText(event, events.length > 1 ? `event ${i}` : "event")}\n`).join("");
 }

@@ -1,8 +1,9 @@
 import { ApiError, type Connection, pause } from "./connection.ts";
 import type { Meta } from "./meta.ts";
 import { parseExactly } from "./numbers.ts";
-import { type Question, queryOf, type Value } from "./question.ts";
+import { type Question, queryOf } from "./question.ts";
 import { eventsIn } from "./sse.ts";
+import type { Value } from "./values.ts";
 
 export interface Answer<Row> {
   readonly data: Row[];

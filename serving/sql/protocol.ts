@@ -3,7 +3,8 @@ import type { ViewDefinition } from "../../shared/definition.ts";
 import { type ErrorCode, TidemarkError } from "../../shared/errors.ts";
 import type { FileRef } from "../../shared/store/store.ts";
 
-export type QueryParam = string | number | boolean | null;
+/** An integer beyond what JSON's readers keep travels as its digits. */
+export type QueryParam = string | number | boolean | null | { readonly integer: string };
 
 /** A file that a child may read: checked by it first. */
 export interface ChildFile extends FileRef {

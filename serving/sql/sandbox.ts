@@ -193,5 +193,6 @@ function partialsOf({ definition, files }: ChildView): string {
 }
 
 function bindable(value: QueryParam): Param {
-  return typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : value;
+  if (typeof value === "object" && value !== null) return BigInt(value.integer);
+  return Number.isSafeInteger(value) && !Object.is(value, -0) ? BigInt(value as number) : value;
 }

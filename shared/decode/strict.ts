@@ -40,8 +40,8 @@ export function orDefault(field: FieldDefinition, value: string): string {
   return field.default === undefined ? value : `coalesce(${value}, CAST(${field.default} AS ${field.type}))`;
 }
 
-/** The typed value of a JSON expression, NULL where it is not of the type. */
-function typedValue(type: string, json: string, depth: number): string {
+/** The typed value of a JSON expression, NULL where it is not of the type. @param depth of the lists around it */
+export function typedValue(type: string, json: string, depth = 0): string {
   const text = `${json}::VARCHAR`;
   if (type === "JSON") return jsonOf(json, text);
   if (isInteger(type) || type === "HUGEINT" || type === "UHUGEINT") {

@@ -29,6 +29,7 @@ import {
   type DuckDBValue,
   type DuckDBVariantValue,
 } from "@duckdb/node-api";
+import { quoteName } from "../duckdb/duck.ts";
 import { TidemarkError } from "../errors.ts";
 import { jsonColumnText } from "./json-text.ts";
 import { clockText, dayText, instantText, intervalText, offsetText, zonedText } from "./times.ts";
@@ -69,6 +70,25 @@ const unquoted =
   (write: Write): Write =>
   (value) =>
     write(value).replace(/^"(.*)"$/, "$1");
+
+/** A type as SQL has it. The driver's own spelling leaves out that a text is JSON. */
+export function spelled(type: DuckDBType): string {
+  const [first, second] = inner(type).map(spelled);
+  switch (type.typeId) {
+    case DuckDBTypeId.LIST:
+      return `${first}[]`;
+    case DuckDBTypeId.ARRAY:
+      return `${first}[${(type as DuckDBArrayType).length}]`;
+    case DuckDBTypeId.MAP:
+      return `MAP(${first}, ${second})`;
+    case DuckDBTypeId.STRUCT: {
+      const { entryNames: names, entryTypes } = type as DuckDBStructType;
+      return `STRUCT(${names.map((name, i) => `${quoteName(name)} ${spelled(entryTypes[i]!)}`).join(", ")})`;
+    }
+    default:
+      return type.alias ?? String(type);
+  }
+}
 
 function inner(type: DuckDBType): readonly DuckDBType[] {
   switch (type.typeId) {

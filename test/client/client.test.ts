@@ -193,5 +193,5 @@ it.each([
     { by: ["carrier", "hour.day"], select: ["n ü"], order: ["n.desc"], limit: 3, offset: 0 },
     "?by=carrier%2Chour.day&select=%22n+%C3%BC%22&order=n.desc&limit=3&offset=0",
   ],
-  [{ where: { at: new Date("2026-01-02T03:04:05Z") } }, "?at=eq.2026-01-02T03%3A04%3A05.000"],
+  [{ where: { at: new Date("2026-01-02T03:04:05Z") } }, "?at=eq.2026-01-02T03%3A04%3A05.000Z"],
 ])("question %# as a query string", (question, expected) => expect(queryOf(question as never)).toBe(expected));
