@@ -10,6 +10,7 @@ import type { Context } from "../context.ts";
 import { Judges, rowsIn } from "../load/judged.ts";
 import { type Outcome, tell } from "../load/outcome.ts";
 import { Rejects } from "../load/rejects.ts";
+import { resumed } from "../load/resumed.ts";
 import { loadToServer } from "../load/to-server.ts";
 import { withProject } from "../opened.ts";
 import type { VerbArgs } from "../verb.ts";
@@ -28,7 +29,7 @@ export async function run(context: Context, args: VerbArgs["load"]): Promise<num
     const judges = await Judges.open(project, store, stream);
     try {
       return await withRejects(context, args, (rejects) =>
-        loadToLog(context, args, { stream, store, log, judges, rejects }),
+        loadToLog(context, args, { project, stream, store, log, judges, rejects }),
       );
     } finally {
       judges.close();
@@ -52,6 +53,7 @@ async function withRejects(
 }
 
 interface Loading {
+  readonly project: Project;
   readonly stream: StreamDefinition;
   readonly store: Store;
   readonly log: Log;
@@ -62,7 +64,7 @@ interface Loading {
 async function loadToLog(
   context: Context,
   args: VerbArgs["load"],
-  { stream, store, log, judges, rejects }: Loading,
+  { project, stream, store, log, judges, rejects }: Loading,
 ): Promise<Outcome> {
   const { request, check, acceptDead, files, input } = args;
   const rows = judges.judge(rowsIn(context, stream, files, input));
@@ -76,8 +78,12 @@ async function loadToLog(
     return { events, rejected: rejects.count, position: "" };
   }
   const { signal } = context;
-  const { partitions } = await originOf(store, log, stream);
-  const producer = await Producer.open(log, stream, { partitions, signal, ...(request === null ? {} : { request }) });
+  const origin = await originOf(store, log, stream);
+  const again =
+    request === null
+      ? { partitions: origin.partitions }
+      : await resumed(context, args, request, { project, store, log, stream }, origin.partitions);
+  const producer = await Producer.open(log, stream, { signal, ...again });
   try {
     for await (const group of rows)
       for (const each of group) {
@@ -86,7 +92,9 @@ async function loadToLog(
         if (each.reason === null || acceptDead) await producer.add(each.row.value);
         else producer.skip(each.row.value);
       }
-    return { events, rejected: rejects.count, position: formatPosition(await producer.flush()) };
+    const position = formatPosition(await producer.flush());
+    const already = Math.min(events, producer.already);
+    return { events: events - already, already, rejected: rejects.count, position };
   } catch (error) {
     await producer.flush().catch(() => undefined);
     if (producer.durable > 0) context.say(`${producer.durable} events were appended before this:`);

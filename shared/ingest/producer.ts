@@ -4,11 +4,12 @@
  */
 import { randomUUID } from "node:crypto";
 import type { StreamDefinition } from "../definition.ts";
-import type { Log, NewRecord } from "../log/log.ts";
+import type { Log, NewRecord, RequestId } from "../log/log.ts";
 import { Partitioner } from "../log/partitioner.ts";
 import { type Position, positionOf } from "../position.ts";
 import { logStream } from "../store/origin.ts";
 import { appendPatiently } from "./append.ts";
+import { type Appended, isAppended } from "./appended.ts";
 import { keyOf } from "./event-key.ts";
 
 const groupBytes = 1 << 20;
@@ -22,6 +23,8 @@ const patienceMs = 60_000;
 export interface ProducerOptions {
   /** Whoever appends the same events again, in the same order, under the same name, appends them once. */
   readonly request?: string;
+  /** What the log holds under that name already: it is not appended again. */
+  readonly appended?: Appended;
   /** How many partitions it chooses from (see StreamOrigin); default: those that the log has now. */
   readonly partitions?: number;
   /** How long a group is tried again. */
@@ -43,6 +46,7 @@ export class Producer {
   #group: NewRecord[] = [];
   #bytes = 0;
   #durable = 0;
+  #already = 0;
   #underWay: Promise<void>[] = [];
   #failed: unknown = null;
 
@@ -65,9 +69,20 @@ export class Producer {
     return this.#durable;
   }
 
+  /** Events that the log held before. */
+  get already(): number {
+    return this.#already;
+  }
+
   /** Takes one event's JSON text. @throws LOG_APPEND when an earlier group may not have arrived */
   async add(value: Buffer): Promise<void> {
-    this.#group.push(this.#numbered(value));
+    const record = this.#numbered(value);
+    const { appended } = this.#options;
+    if (appended && isAppended(appended, record.partition, record.id.sequence)) {
+      this.#already++;
+      return;
+    }
+    this.#group.push(record);
     this.#bytes += value.length;
     if (this.#bytes < groupBytes && this.#group.length < groupRecords) return;
     this.#send();
@@ -83,7 +98,7 @@ export class Producer {
     this.#numbered(value);
   }
 
-  #numbered(value: Buffer): NewRecord {
+  #numbered(value: Buffer): NewRecord & { readonly id: RequestId } {
     const record = this.#partitioner.record(keyOf(this.#stream, value), value);
     const sequence = this.#sequences.get(record.partition) ?? 0;
     this.#sequences.set(record.partition, sequence + 1);

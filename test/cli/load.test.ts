@@ -114,6 +114,24 @@ describe("rows that are no events", () => {
   });
 });
 
+describe("a request id", () => {
+  it("stands for its files: again, nothing is appended, and others are refused", async () => {
+    const rows = Array.from({ length: 500 }, (_, id) => `{"id":${id}}`).join("\n");
+    const dir = project({ "a.ndjson": rows, "b.ndjson": `${rows}\n{"id":501}`, "a.csv": "id\n1\n2\n" });
+    const a = join(dir, "a.ndjson");
+    expect((await load(dir, a, "--request-id", "r")).said).toEqual(["500 events appended to s"]);
+    const before = await recordsIn(dir);
+    expect((await load(dir, a, "--request-id", "r")).said).toEqual(["0 events appended to s, 500 were there already"]);
+    expect(await recordsIn(dir)).toEqual(before);
+    for (const other of [["b.ndjson"], ["a.csv"], ["a.ndjson", "b.ndjson"]])
+      await expect(load(dir, ...other.map((file) => join(dir, file)), "--request-id", "r")).rejects.toThrow(
+        "other files",
+      );
+    expect(await recordsIn(dir)).toEqual(before);
+    expect((await load(dir, join(dir, "b.ndjson"), "--request-id", "q")).said).toEqual(["501 events appended to s"]);
+  });
+});
+
 describe("what is loaded", () => {
   it("may be any JSON: an array, gzipped or not, or objects over many lines", async () => {
     const { gzipSync } = await import("node:zlib");

@@ -1,0 +1,64 @@
+/** A load under a request id that was given before: the same files, in the places that they went to, without what is there already. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { pipeline } from "node:stream/promises";
+import type { StreamDefinition } from "../../shared/definition.ts";
+import { TidemarkError } from "../../shared/errors.ts";
+import { appendedOf } from "../../shared/ingest/appended.ts";
+import type { ProducerOptions } from "../../shared/ingest/producer.ts";
+import { fingerprintOf, Requests } from "../../shared/ingest/requests.ts";
+import { logStream } from "../../shared/store/origin.ts";
+import type { Context } from "../context.ts";
+import type { Opened } from "../opened.ts";
+import type { VerbArgs } from "../verb.ts";
+
+interface Target extends Opened {
+  readonly stream: StreamDefinition;
+}
+
+/**
+ * Registers the request, or finds how it was registered.
+ * @param partitions what a new one is placed in
+ * @throws USAGE where other files were loaded under the id; LOG_APPEND, LOG_UNREACHABLE
+ */
+export async function resumed(
+  { signal }: Context,
+  { files, input }: VerbArgs["load"],
+  request: string,
+  { project, store, log, stream }: Target,
+  partitions: number,
+): Promise<Pick<ProducerOptions, "request" | "partitions" | "appended">> {
+  const target = logStream(stream);
+  const requests = new Requests(log, project.name, store.scratch("requests"), signal);
+  try {
+    // standard input can't be read twice: whether it is the same, only its sender knows
+    const fingerprint = files.includes("-")
+      ? null
+      : fingerprintOf(JSON.stringify(input), ...(await Promise.all(files.map((file) => hashOf(file, signal)))));
+    const from = await log.end(target);
+    const known = await requests.register(`${stream.name} load:${request}`, { fingerprint, partitions, from });
+    if (fingerprint !== null && known.fingerprint !== null && known.fingerprint !== fingerprint)
+      throw new TidemarkError(
+        "USAGE",
+        `--request-id ${request}: other files, or the same with other options, were loaded under it within the last day`,
+        "name another for these",
+      );
+    if (known.first || known.from === null) return { request, partitions: known.partitions };
+    return {
+      request,
+      partitions: known.partitions,
+      appended: await appendedOf(log, target, request, known.from, signal),
+    };
+  } finally {
+    await requests.close();
+  }
+}
+
+async function hashOf(file: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash("sha256");
+  // what can't be read is said by whoever reads its rows
+  await pipeline(createReadStream(file), hash, { signal }).catch((error: unknown) => {
+    if (signal.aborted) throw error;
+  });
+  return hash.digest("base64");
+}
