@@ -2,6 +2,7 @@
 import { isCode } from "../shared/errors.ts";
 import { cleanGenerations, graceMs } from "../shared/store/generations.ts";
 import { layout, type VersionManifest } from "../shared/store/layout.ts";
+import { cleanPositionTexts } from "../shared/store/position-texts.ts";
 import type { Store } from "../shared/store/store.ts";
 import { readVersion, removeVersion, versionNumbers } from "../shared/store/versions.ts";
 import { isRebuilding } from "./rebuild-progress.ts";
@@ -64,6 +65,7 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
       await remove(layout.rebuild(id));
   }
   removed.push(...(await store.sweep()));
+  removed.push(...(await cleanPositionTexts(store)));
   return { removed };
 }
 

@@ -3,6 +3,7 @@ import type { Session } from "../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { isOfValues } from "../shared/health/failing-groups.ts";
 import { formatPosition } from "../shared/position.ts";
+import type { PositionTexts } from "../shared/store/position-texts.ts";
 import type { Store } from "../shared/store/store.ts";
 import type { Meta } from "./client/meta.ts";
 import { copied } from "./copied.ts";
@@ -22,7 +23,19 @@ import { Reader } from "./reader.ts";
 import { rowsFrom } from "./rows.ts";
 import type { Asker } from "./waiting.ts";
 
-export function metaOf(served: Served, freshness: Freshness, now: number): Meta {
+/** What an answer says of itself, with positions as texts that fit into headers. */
+export async function metaOf(
+  served: Served,
+  { freshness, positions, now }: Pick<Answering, "freshness" | "positions" | "now">,
+): Promise<Meta> {
+  const { position, manifest } = served;
+  const meta = longMetaOf(served, freshness, now());
+  const verifiedUpTo = meta.verifiedUpTo === null ? null : await positions.textOf(manifest.cut);
+  return { ...meta, position: await positions.textOf(position), verifiedUpTo };
+}
+
+/** The same, with positions in full. */
+export function longMetaOf(served: Served, freshness: Freshness, now: number): Meta {
   return {
     position: formatPosition(served.position),
     version: served.manifest.number,
@@ -60,6 +73,7 @@ export interface Answering {
   readonly follower: Follower;
   readonly pool: SessionPool;
   readonly freshness: Freshness;
+  readonly positions: PositionTexts;
   /** Null: every row is asked of DuckDB. */
   readonly models: ReadModels | null;
   /** Null: views are tried only when they are asked. */
@@ -72,12 +86,13 @@ export interface Answering {
  * @throws VIEW_UNKNOWN, USAGE, SERVE_VIEW_FAILED, SERVE_BUSY; what DuckDB has against the values is a USAGE too
  */
 export async function answer(
-  { store, follower, pool, freshness, models, health, now }: Answering,
+  answering: Answering,
   name: string,
   pairs: Iterable<readonly [string, string]>,
   format: Format,
   asker: Asker,
 ): Promise<Answer> {
+  const { store, follower, pool, models, health } = answering;
   const served = follower.pin();
   let session: Session | null = null;
   let state: "waiting" | "begun" | "over" = "waiting";
@@ -99,7 +114,7 @@ export async function answer(
     const question = parseQuestion(view.definition, pairs);
     const row = format.ofJson && models?.lookup(served, view, question);
     if (row !== undefined) {
-      const meta = metaOf(served, freshness, now());
+      const meta = await metaOf(served, answering);
       letGo();
       const body = format.ofJson!(row === null ? [] : [row], { view: name, ...meta });
       return { meta, snapshot: snapshotName(served), body, abandon: () => undefined };
@@ -123,9 +138,9 @@ export async function answer(
         return copy.body;
       }
       const rows = await rowsFrom(lent, sql.text, sql.params);
-      return begun(format.encode(rows, { view: name, ...metaOf(served, freshness, now()) }));
+      return begun(format.encode(rows, { view: name, ...(await metaOf(served, answering)) }));
     });
-    const meta = metaOf(served, freshness, now());
+    const meta = await metaOf(served, answering);
     return {
       meta,
       snapshot: snapshotName(served),

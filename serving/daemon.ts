@@ -7,6 +7,7 @@ import type { Log } from "../shared/log/log.ts";
 import { pause } from "../shared/pause.ts";
 import { Incidents, incidentsIn } from "../shared/store/incidents.ts";
 import { endsOf, originOf } from "../shared/store/origin.ts";
+import { PositionTexts } from "../shared/store/position-texts.ts";
 import type { Store } from "../shared/store/store.ts";
 import { newestVersion } from "../shared/store/versions.ts";
 import { hostsFor } from "./access/guard.ts";
@@ -68,6 +69,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
   // events do not wait for whoever reads many rows
   const judges = await SessionPool.open(duck, judgesMax);
   const freshness = new Freshness();
+  const positions = new PositionTexts(store, now, say);
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
   const models = new ReadModels(store, follower, await duck.session(), say);
@@ -75,7 +77,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
   const versions = new KeptVersions(store);
   const incidents = new Incidents(store, "serve", now);
   const health = new ViewHealth(follower, await duck.session(), incidents, say);
-  const queries = new Queries({ store, follower, pool, freshness, models, health, now }, queryLimits, say);
+  const queries = new Queries({ store, follower, pool, freshness, positions, models, health, now }, queryLimits, say);
   const requests = new Requests(options.log, follower.manifest.definition.project, store.scratch("requests"), both);
   const app = httpApi({
     store,
@@ -83,19 +85,20 @@ export async function runServe(options: ServeOptions): Promise<void> {
     follower,
     pool,
     freshness,
+    positions,
     models,
     health,
     now,
     queries,
     versions,
-    feeds: new Feeds(store, follower, pool, versions, both, say),
+    feeds: new Feeds(store, follower, pool, positions, versions, both, say),
     access: { keys, hosts, now },
     limits: options.limits,
     ...(options.answered ? { answered: options.answered } : {}),
     waitMsMax,
     say,
     signal: both,
-    ingest: new Ingest(options.log, requests, judges, both, async (stream) => {
+    ingest: new Ingest(options.log, requests, positions, judges, both, async (stream) => {
       return (await originOf(store, options.log, stream)).partitions;
     }),
     incidents: () => incidentsIn(store),

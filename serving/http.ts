@@ -19,6 +19,7 @@ import { changeRoutes } from "./routes/changes.ts";
 import { Endings } from "./routes/endings.ts";
 import { explainRoutes } from "./routes/explain.ts";
 import { operationRoutes } from "./routes/operations.ts";
+import { positionRoutes } from "./routes/positions.ts";
 import { queryRoutes } from "./routes/query.ts";
 import { type HttpOptions, refuse } from "./routes/route.ts";
 import { metaSchema, problemSchema, rowsSchema } from "./routes/schemas.ts";
@@ -126,6 +127,7 @@ export function httpApi(options: HttpOptions): FastifyInstance {
     ticketRoutes(scope, tickets);
     explainRoutes(scope, options);
     queryRoutes(scope, options);
+    positionRoutes(scope, options);
     operationRoutes(scope, options, metrics);
   });
   app.register(async (scope) => {

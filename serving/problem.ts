@@ -27,6 +27,7 @@ type OwnCode =
 const statusOf: { readonly [code in ErrorCode]?: number } = {
   USAGE: 400,
   VIEW_UNKNOWN: 404,
+  POSITION_GONE: 410,
   QUERY_FAILED: 400,
   QUERY_REFUSED: 403,
   QUERY_LIMIT: 422,
@@ -50,6 +51,7 @@ const titles: Readonly<Record<number, string>> = {
   404: "There is no such thing",
   405: "That can't be done here",
   406: "Rows do not come in that form",
+  410: "That is not kept any more",
   413: "The request is too large",
   421: "This is not who was asked for",
   415: "That form is not taken here",

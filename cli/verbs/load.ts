@@ -2,9 +2,9 @@ import type { StreamDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { Producer } from "../../shared/ingest/producer.ts";
 import type { Log } from "../../shared/log/log.ts";
-import { formatPosition } from "../../shared/position.ts";
 import type { Project } from "../../shared/project/project.ts";
 import { originOf } from "../../shared/store/origin.ts";
+import { PositionTexts } from "../../shared/store/position-texts.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { Context } from "../context.ts";
 import { Judges, rowsIn } from "../load/judged.ts";
@@ -27,9 +27,10 @@ export async function run(context: Context, args: VerbArgs["load"]): Promise<num
   return withProject(context, async ({ project, store, log }) => {
     const stream = streamNamed(project, args.stream);
     const judges = await Judges.open(project, store, stream);
+    const texts = new PositionTexts(store, Date.now, (line) => context.say(line));
     try {
       return await withRejects(context, args, (rejects) =>
-        loadToLog(context, args, { project, stream, store, log, judges, rejects }),
+        loadToLog(context, args, { project, stream, store, log, texts, judges, rejects }),
       );
     } finally {
       judges.close();
@@ -57,6 +58,7 @@ interface Loading {
   readonly stream: StreamDefinition;
   readonly store: Store;
   readonly log: Log;
+  readonly texts: PositionTexts;
   readonly judges: Judges;
   readonly rejects: Rejects;
 }
@@ -64,7 +66,7 @@ interface Loading {
 async function loadToLog(
   context: Context,
   args: VerbArgs["load"],
-  { project, stream, store, log, judges, rejects }: Loading,
+  { project, stream, store, log, texts, judges, rejects }: Loading,
 ): Promise<Outcome> {
   const { request, check, acceptDead, files, input } = args;
   const rows = judges.judge(rowsIn(context, stream, files, input));
@@ -92,7 +94,7 @@ async function loadToLog(
         if (each.reason === null || acceptDead) await producer.add(each.row.value);
         else producer.skip(each.row.value);
       }
-    const position = formatPosition(await producer.flush());
+    const position = await texts.textOf(await producer.flush());
     const already = Math.min(events, producer.already);
     return { events: events - already, already, rejected: rejects.count, position };
   } catch (error) {

@@ -7,11 +7,12 @@ import { rowsOf } from "../../shared/compiler/texts.ts";
 import { type DuckDBValue, quoteName, type Session } from "../../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import { failingError, failingGroups, isOfValues, noneFailing } from "../../shared/health/failing-groups.ts";
-import { formatPosition, parsePosition, strangeStreams, withAdded } from "../../shared/position.ts";
+import { formatPosition, strangeStreams, withAdded } from "../../shared/position.ts";
 import type { Project } from "../../shared/project/project.ts";
 import { damagedFiles } from "../../shared/store/file-troubles.ts";
 import { endsOf } from "../../shared/store/origin.ts";
 import { failureOf } from "../../shared/store/partials.ts";
+import { PositionTexts } from "../../shared/store/position-texts.ts";
 import type { Store } from "../../shared/store/store.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
 import type { Context } from "../context.ts";
@@ -31,10 +32,12 @@ export async function run(context: Context, args: VerbArgs["query"]): Promise<nu
       withPins(store, async (run) => {
         const newest = await newestVersion(store);
         if (!newest) throw nothing(store);
-        const strange = strangeStreams(position, newest.origin);
+        const texts = new PositionTexts(store, Date.now, (line) => context.say(line));
+        const long = await texts.longOf(position);
+        const strange = strangeStreams(long, newest.origin);
         const { end } = await endsOf(log, newest.definition.streams);
-        const asked = parsePosition(position, withAdded(newest.origin, end));
-        if (strange.length > 0 && strange.length === position.split(";").filter((part) => part !== "").length) {
+        const asked = await texts.read(position, withAdded(newest.origin, end));
+        if (strange.length > 0 && strange.length === long.split(";").filter((part) => part !== "").length) {
           throw new TidemarkError(
             "USAGE",
             `position "${position.slice(0, 200)}" names no stream that there is`,

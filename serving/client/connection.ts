@@ -1,7 +1,7 @@
 /** The way to a server: one request after the other, each with the furthest position seen so far. */
 import { contentDigest, DigestMismatch, digestHeader, framedValue, unframed } from "./frame.ts";
 import { parseExactly } from "./numbers.ts";
-import { furthest } from "./positions.ts";
+import { furthest, without } from "./positions.ts";
 
 export interface Options {
   /** e.g. "http://127.0.0.1:7070" */
@@ -72,6 +72,16 @@ export class Connection {
     return this.#url + path;
   }
 
+  async #shorten(): Promise<void> {
+    const before = this.#position;
+    const body = JSON.stringify({ position: before });
+    const found = await this.json<{ readonly position: string }>(positionsPath, { body }).catch((error: unknown) => {
+      if (error instanceof ApiError && error.code === "POSITION_GONE") return { position: "" };
+      throw error;
+    });
+    this.#position = furthest(without(this.#position, before), found.position);
+  }
+
   /** @throws ApiError */
   async json<T>(path: string, request: Request = {}): Promise<T> {
     const response = await this.send(path, request);
@@ -92,7 +102,10 @@ export class Connection {
     if (accept !== "text/event-stream") all[digestHeader] = framedValue;
     if (accept) all.Accept = accept;
     if (this.#key !== undefined) all.Authorization = `Bearer ${this.#key}`;
-    if (this.#position !== "") all["Tidemark-Wait-For"] = this.#position;
+    const waits = path !== positionsPath && !path.startsWith(streamsPath);
+    if (waits && this.#position.length > positionMax) await this.#shorten();
+    let waited = waits ? this.#position : "";
+    if (waited !== "") all["Tidemark-Wait-For"] = waited;
     for (let tries = 1; ; tries++) {
       const last = !again || tries >= triesMax;
       let response: Response;
@@ -110,16 +123,32 @@ export class Connection {
         continue;
       }
       if (response.ok) {
-        this.see(response.headers.get("tidemark-position") ?? "");
+        const position = response.headers.get("tidemark-position") ?? "";
+        // rows contain what was waited for: their position says it all
+        if (position !== "") this.#position = without(this.#position, waited);
+        this.see(position);
         return response;
       }
       const problem = await problemIn(response);
+      if (problem.code === "POSITION_GONE" && waited !== "" && !last) {
+        // seen more than a day ago
+        this.#position = without(this.#position, waited);
+        delete all["Tidemark-Wait-For"];
+        waited = "";
+        continue;
+      }
       if (last || !passes(problem)) throw problem;
       if (problem.code !== changedOnItsWay)
         await pause(Math.min(10, Number(response.headers.get("retry-after") ?? 1)) * 1000, signal);
     }
   }
 }
+
+const positionsPath = "/v1/positions";
+/** What is appended there waits for nothing. */
+const streamsPath = "/v1/streams/";
+/** Longer ones are exchanged for their short text: headers have no room for them. */
+const positionMax = 1024;
 
 interface Request {
   readonly body?: string | Uint8Array<ArrayBuffer>;

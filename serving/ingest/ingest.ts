@@ -10,8 +10,9 @@ import type { Requests } from "../../shared/ingest/requests.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import type { Log, NewRecord } from "../../shared/log/log.ts";
 import { Partitioner, partitionOf } from "../../shared/log/partitioner.ts";
-import { formatPosition, positionOf } from "../../shared/position.ts";
+import { positionOf } from "../../shared/position.ts";
 import { logStream } from "../../shared/store/origin.ts";
+import type { PositionTexts } from "../../shared/store/position-texts.ts";
 import type { SessionPool } from "../pool.ts";
 import { Refusal } from "../problem.ts";
 import type { Asker } from "../waiting.ts";
@@ -53,6 +54,7 @@ interface Open {
 export class Ingest {
   readonly #log: Log;
   readonly #requests: Requests;
+  readonly #positions: PositionTexts;
   readonly #pool: SessionPool;
   readonly #signal: AbortSignal;
   /** Events without a request id of their client's go under this one. */
@@ -65,6 +67,7 @@ export class Ingest {
   constructor(
     log: Log,
     requests: Requests,
+    positions: PositionTexts,
     pool: SessionPool,
     signal: AbortSignal,
     partitionsOf: (stream: StreamDefinition) => Promise<number>,
@@ -72,6 +75,7 @@ export class Ingest {
     this.#log = log;
     this.#requests = requests;
     this.#partitionsOf = partitionsOf;
+    this.#positions = positions;
     this.#pool = pool;
     this.#signal = signal;
   }
@@ -111,7 +115,7 @@ export class Ingest {
     return {
       accepted: events.length - refused.length,
       refused: [...unreadable, ...refused].sort((left, right) => left.index - right.index),
-      position: formatPosition(position),
+      position: await this.#positions.textOf(position),
     };
   }
 

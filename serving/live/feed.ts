@@ -1,8 +1,9 @@
 /** Changed rows as they are committed, for whoever listens: computed once for all that ask the same. */
 import { isCode, messageOf } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
-import { covers, equals, follows, formatPosition, type Position } from "../../shared/position.ts";
+import { covers, equals, follows, type Position } from "../../shared/position.ts";
 import { layout, type VersionManifest } from "../../shared/store/layout.ts";
+import type { PositionTexts } from "../../shared/store/position-texts.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { Filter } from "../filters.ts";
 import type { Follower } from "../follower.ts";
@@ -69,6 +70,7 @@ export class Feeds {
   readonly #store: Store;
   readonly #follower: Follower;
   readonly #pool: SessionPool;
+  readonly #positions: PositionTexts;
   readonly #versions: KeptVersions;
   readonly #say: (line: string) => void;
   readonly #feeds = new Map<string, Feed>();
@@ -81,6 +83,7 @@ export class Feeds {
     store: Store,
     follower: Follower,
     pool: SessionPool,
+    positions: PositionTexts,
     versions: KeptVersions,
     signal: AbortSignal,
     say: (line: string) => void,
@@ -88,6 +91,7 @@ export class Feeds {
     this.#store = store;
     this.#follower = follower;
     this.#pool = pool;
+    this.#positions = positions;
     this.#versions = versions;
     this.#signal = signal;
     this.#asker = { client: "changes", line: this, gone: signal };
@@ -159,13 +163,13 @@ export class Feeds {
 
   /** What a listener that stands at `since` has to know to stand where the answers do. */
   async #catchUp(feed: Feed, since: Position | null, asker: Asker): Promise<Told> {
-    if (!since || !covers(since, feed.knownFrom)) return reset(this.#follower.position);
+    if (!since || !covers(since, feed.knownFrom)) return this.#reset(this.#follower.position);
     try {
       return await this.#changes(feed, since, asker);
     } catch (error) {
       if (asker.gone.aborted || isCode(error, "SERVE_BUSY")) throw error;
       // a file that is damaged or was compacted away: what is read anew is as good
-      return reset(this.#follower.position);
+      return this.#reset(this.#follower.position);
     }
   }
 
@@ -190,7 +194,7 @@ export class Feeds {
       if (!continues(feed.telling, now, manifest)) {
         feed.telling = now;
         feed.knownFrom = position;
-        told = reset(position);
+        told = await this.#reset(position);
       } else {
         feed.telling = now;
         if (equals(feed.at, position)) return;
@@ -205,7 +209,7 @@ export class Feeds {
       // compaction has replaced a file meanwhile: the next look finds its successor
       if (!isCode(error, "SERVE_VIEW_FAILED")) return;
       // whoever reads anew is told why there is no answer
-      told = reset(this.#follower.position);
+      told = await this.#reset(this.#follower.position);
     }
     feed.at = told.position;
     if (told.empty) return;
@@ -232,22 +236,28 @@ export class Feeds {
         !follows(position, since) ||
         !continues(feed.telling, tellingOf(served, view), served.manifest)
       )
-        return reset(position);
+        return this.#reset(position);
       await session.inZone(served.manifest.definition.timezone);
       const changes = await changedRows(this.#store, session, served, view, since, filters, feed.stood);
       feed.stood = standOf(served, view);
-      if (!changes) return reset(position);
+      if (!changes) return this.#reset(position);
       const { rows, removed } = changes;
-      const place = `"position":${JSON.stringify(formatPosition(position))},"version":${served.manifest.number}`;
+      const text = await this.#positions.textOf(position);
+      const place = `"position":${JSON.stringify(text)},"version":${served.manifest.number}`;
       // whoever may not see every group is not told which of them fail
       const failing = known.definition.rollUp?.having ? [] : changes.failing;
       const failed = failing.length > 0 ? `,"failed":[${failing.join(",")}]` : "";
       const data = `{${place},"rows":[${rows.join(",")}],"removed":[${removed.join(",")}]${failed}}`;
-      return { ...toldAs("rows", position, data), empty: rows.length + removed.length + failing.length === 0 };
+      return { ...toldAs("rows", position, text, data), empty: rows.length + removed.length + failing.length === 0 };
     } finally {
       this.#pool.giveBack(session);
       served.release();
     }
+  }
+
+  async #reset(position: Position): Promise<Told> {
+    const text = await this.#positions.textOf(position);
+    return { ...toldAs("reset", position, text, JSON.stringify({ position: text })), empty: false };
   }
 
   #endAll(): void {
@@ -256,13 +266,8 @@ export class Feeds {
   }
 }
 
-function reset(position: Position): Told {
-  const data = JSON.stringify({ position: formatPosition(position) });
-  return { ...toldAs("reset", position, data), empty: false };
-}
-
-function toldAs<E extends Told["event"]>(event: E, position: Position, data: string) {
-  return { event, position, bytes: Buffer.from(`id: ${formatPosition(position)}\nevent: ${event}\ndata: ${data}\n\n`) };
+function toldAs<E extends Told["event"]>(event: E, position: Position, text: string, data: string) {
+  return { event, position, bytes: Buffer.from(`id: ${text}\nevent: ${event}\ndata: ${data}\n\n`) };
 }
 
 /** True where rows of the one go on with rows of the other: the same telling, or a version that was proved to be equal at its cut. */

@@ -1,7 +1,7 @@
 /** Changed rows as server-sent events. */
 import type { FastifyInstance } from "fastify";
 import { TidemarkError } from "../../shared/errors.ts";
-import { type Position, parsePosition, withAdded } from "../../shared/position.ts";
+import { type Position, withAdded } from "../../shared/position.ts";
 import { isTicket } from "../access/tickets.ts";
 import { hasKnownRows } from "../groups.ts";
 import { identityOf, type Listener } from "../live/feed.ts";
@@ -64,7 +64,7 @@ export function changeRoutes(app: FastifyInstance, options: HttpOptions): void {
         );
       if (feeds.listeners >= listenersMax)
         throw new TidemarkError("SERVE_BUSY", `${listenersMax} listen already`, "come again later");
-      const since = positionIn(request.headers["last-event-id"], withAdded(follower.origin, follower.position));
+      const since = await positionIn(options, request.headers["last-event-id"]);
       const outbox = outboxes.open(
         () => reply.raw.writableLength,
         () => reply.raw.destroy(),
@@ -93,10 +93,13 @@ export function changeRoutes(app: FastifyInstance, options: HttpOptions): void {
 }
 
 /** What can't be read as a position is none: the listener is told to read anew. */
-function positionIn(header: string | string[] | undefined, origin: Position): Position | null {
+async function positionIn(
+  { positions, follower }: HttpOptions,
+  header: string | string[] | undefined,
+): Promise<Position | null> {
   if (typeof header !== "string" || header.trim() === "") return null;
   try {
-    return parsePosition(header.trim(), origin);
+    return await positions.read(header.trim(), withAdded(follower.origin, follower.position));
   } catch {
     return null;
   }

@@ -4,7 +4,7 @@ import type { ViewDefinition } from "../../shared/definition.ts";
 import type { Session } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { History } from "../../shared/history/history.ts";
-import { formatPosition, parsePosition, rangesBetween, withAdded } from "../../shared/position.ts";
+import { formatPosition, rangesBetween, withAdded } from "../../shared/position.ts";
 import { unpin } from "../../shared/store/pin.ts";
 import { needScope } from "../access/guard.ts";
 import { metaOf, viewNamed } from "../answer.ts";
@@ -27,7 +27,7 @@ const rowsPreset = 100;
 const waitingMax = 16;
 
 export function explainRoutes(app: FastifyInstance, options: HttpOptions): void {
-  const { follower, pool, freshness, now } = options;
+  const { follower, pool } = options;
   const inTurn = new OneAtATime(waitingMax);
 
   /** With a session on what is served now. */
@@ -84,7 +84,7 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
           );
           const made = await explainRow(options.store, session, served, group);
           const events = !page ? "" : made.hidden ? noEvents : await eventsText(options, session, served, group, page);
-          const meta = metaOf(served, freshness, now());
+          const meta = await metaOf(served, options);
           const told = insideOf({ view: name, meta, ...layersOf(served, made) });
           return stamped(reply, meta)
             .type("application/json")
@@ -117,7 +117,7 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
         },
         additionalProperties: false,
       },
-      response: { 200: jsonResponse("what changed", diffSchema), ...problems(400, 401, 403, 404, 421, 429, 503) },
+      response: { 200: jsonResponse("what changed", diffSchema), ...problems(400, 401, 403, 404, 410, 421, 429, 503) },
     },
     handler: async (request, reply) => {
       const { from, to, view, limit } = request.query as { from: string; to: string; view?: string; limit?: string };
@@ -127,7 +127,10 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
         withServed(asker, async (served, session) => {
           const { manifest } = served;
           const origin = withAdded(manifest.origin, served.position);
-          const positions = { from: parsePosition(from, origin), to: parsePosition(to, origin) };
+          const positions = {
+            from: await options.positions.read(from, origin),
+            to: await options.positions.read(to, origin),
+          };
           const all = [...served.views.values()];
           const views =
             view === undefined

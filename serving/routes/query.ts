@@ -28,7 +28,7 @@ function queryRoute(app: FastifyInstance, options: HttpOptions): void {
       summary: "SQL over the views, at one snapshot",
       body: querySchema,
       headers: rowsHeaders,
-      response: { 200: rowsResponse, ...problems(400, 401, 403, 406, 413, 415, 421, 422, 429, 503, 504) },
+      response: { 200: rowsResponse, ...problems(400, 401, 403, 406, 410, 413, 415, 421, 422, 429, 503, 504) },
     },
     handler: async (request, reply) => {
       const format = formatOf(request.headers.accept);

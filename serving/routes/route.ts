@@ -1,7 +1,7 @@
 /** What all routes share: their options, who is gone, what is waited for, and how failures leave. */
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods, RouteOptions } from "fastify";
 import type { Log } from "../../shared/log/log.ts";
-import { follows, formatPosition, parsePosition, withAdded } from "../../shared/position.ts";
+import { follows, withAdded } from "../../shared/position.ts";
 import type { Incident } from "../../shared/store/incidents.ts";
 import type { Access } from "../access/guard.ts";
 import type { Answering } from "../answer.ts";
@@ -125,18 +125,19 @@ export function askerOf(request: FastifyRequest, reply: FastifyReply): Asker {
 
 /** Holds the request until what is served covers the position that it names. */
 export async function waitFor(
-  { follower, freshness, waitMsMax, signal }: HttpOptions,
+  { follower, freshness, positions, waitMsMax, signal }: HttpOptions,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
   const text = request.headers["tidemark-wait-for"];
   if (typeof text !== "string" || text.trim() === "") return;
-  const position = parsePosition(text.trim(), withAdded(follower.origin, freshness.end ?? follower.position));
+  const origin = withAdded(follower.origin, freshness.end ?? follower.position);
+  const position = await positions.read(text.trim(), origin);
   if (follows(follower.position, position)) return;
   if (await follower.covers(position, waitMsMax, AbortSignal.any([goneSignal(reply), signal]))) return;
   throw new Refusal(
     504,
     "WAIT_TIMEOUT",
-    `what is served, ${formatPosition(follower.position)}, does not cover ${text.trim().slice(0, 500)} after ${waitMsMax} ms`,
+    `what is served, ${await positions.textOf(follower.position)}, does not cover ${text.trim().slice(0, 500)} after ${waitMsMax} ms`,
   );
 }

@@ -20,7 +20,11 @@ export const metaSchema = {
   required: ["position", "version", "verifiedUpTo", "lagMs", "events", "dead", "duplicates", "late"],
   properties: {
     view: text,
-    position: { ...text, description: "stream@partition:next,…, streams joined by ;" },
+    position: {
+      ...text,
+      description:
+        "stream@partition:next,…, streams joined by ;, or its short text (~…) where that is longer than 1,024 characters",
+    },
     version: count,
     verifiedUpTo: {
       ...nullable("string"),
@@ -47,7 +51,10 @@ export const rowsSchema = {
 } as const;
 
 const waitFor = {
-  "tidemark-wait-for": { ...text, description: "a position: the answer covers it, or there is a 504" },
+  "tidemark-wait-for": {
+    ...text,
+    description: "a position, or several joined by ;: the answer covers them, or there is a 504",
+  },
 } as const;
 
 /** Headers of requests for rows. */
@@ -70,6 +77,7 @@ const descriptions: Readonly<Record<number, string>> = {
   403: "not allowed",
   404: "there is no such thing",
   406: "rows do not come in that form",
+  410: "the short text of a position is not known, or not any more",
   413: "the body is too large",
   415: "the body's form is not taken",
   421: "without keys, this server answers to other names only",
@@ -280,4 +288,19 @@ export const diffSchema = {
       },
     },
   },
+} as const;
+
+export const positionSchema = {
+  type: "object",
+  required: ["position"],
+  additionalProperties: false,
+  properties: {
+    position: { ...text, description: "in any form, or several joined by ;, of which it is the furthest" },
+  },
+} as const;
+
+export const positionsSchema = {
+  type: "object",
+  required: ["position", "long"],
+  properties: { position: text, long: text },
 } as const;

@@ -12,7 +12,7 @@ import { askerOf, type HttpOptions, pairsOf, refuse, route, stamped, varyBy, wai
 import { jsonResponse, problems, rowsHeaders, rowsResponse, viewsSchema } from "./schemas.ts";
 
 export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
-  const { follower, freshness, health, now } = options;
+  const { follower, health } = options;
   route(app, {
     method: "GET",
     url: "/v1/views",
@@ -24,7 +24,7 @@ export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
     handler: async (_request, reply) => {
       const served = follower.pin();
       try {
-        const meta = metaOf(served, freshness, now());
+        const meta = await metaOf(served, options);
         const data = [...served.views.values()].map(({ definition, failed }) => ({
           name: definition.name,
           description: definition.description,
@@ -51,7 +51,7 @@ export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
       response: {
         200: rowsResponse,
         304: { description: "the rows are those of If-None-Match", type: "null" },
-        ...problems(400, 401, 403, 404, 406, 421, 429, 503, 504),
+        ...problems(400, 401, 403, 404, 406, 410, 421, 429, 503, 504),
       },
     },
     // the question's own parser says more, and knows the view's columns

@@ -83,11 +83,11 @@ export class Queries {
     format: Format,
     signal: AbortSignal,
   ): Promise<QueryAnswer> {
-    const { follower, freshness, now } = this.#answering;
+    const { follower } = this.#answering;
     for (let tries = 1; ; tries++) {
       const served = follower.pin();
       try {
-        const meta = metaOf(served, freshness, now());
+        const meta = await metaOf(served, this.#answering);
         const body = await this.#ask(child, served, sql, params, format, meta, signal);
         return { meta, snapshot: snapshotName(served), body };
       } catch (error) {

@@ -43,6 +43,9 @@ export const layout = {
   rebuilds: "rebuilds",
   rebuild: (id: string) => `rebuilds/${id}`,
   rebuildProgress: (id: string) => `rebuilds/${id}/PROGRESS`,
+  /** Long positions under their short texts; see PositionTexts. */
+  positionTexts: "positions",
+  positionText: (text: string) => `positions/${text}`,
   incidents: "incidents",
   incidentsOf: (role: string) => `incidents/${role}.json`,
   damages: "damages",

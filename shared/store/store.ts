@@ -221,6 +221,14 @@ export class Store {
     }
   }
 
+  /** The file's size; 0 where it is gone. */
+  async bytesOf(name: string): Promise<number> {
+    return stat(this.path(name)).then(
+      ({ size }) => size,
+      () => 0,
+    );
+  }
+
   /** Milliseconds since the file or folder last changed; Infinity where it is gone. */
   async ageMs(name: string): Promise<number> {
     try {

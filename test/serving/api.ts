@@ -15,6 +15,7 @@ import type { AnswerFacts } from "../../serving/routes/route.ts";
 import { Queries, type QueryLimits, queryLimits } from "../../serving/sql/queries.ts";
 import { Requests } from "../../shared/ingest/requests.ts";
 import { Incidents, incidentsIn } from "../../shared/store/incidents.ts";
+import { PositionTexts } from "../../shared/store/position-texts.ts";
 import type { World } from "../pipeline/world.ts";
 
 export interface Api {
@@ -80,14 +81,15 @@ export async function openApi(
   const health = new ViewHealth(follower, await world.session(), incidents, say);
   const pool = await SessionPool.open(world.duck, 2, patienceMs);
   const freshness = new Freshness();
+  const positions = new PositionTexts(world.store, () => world.now, say);
   const stop = new AbortController();
   const versions = new KeptVersions(world.store);
   const queries = new Queries(
-    { store: world.store, follower, pool, freshness, models: null, health, now: () => world.now },
+    { store: world.store, follower, pool, freshness, positions, models: null, health, now: () => world.now },
     limits,
     say,
   );
-  const feeds = new Feeds(world.store, follower, pool, versions, stop.signal, say);
+  const feeds = new Feeds(world.store, follower, pool, positions, versions, stop.signal, say);
   const requests = new Requests(world.log, "test", world.store.scratch("requests"), stop.signal);
   const app = httpApi({
     store: world.store,
@@ -95,6 +97,7 @@ export async function openApi(
     follower,
     pool,
     freshness,
+    positions,
     models,
     health,
     queries,
@@ -107,7 +110,7 @@ export async function openApi(
     waitMsMax,
     signal: stop.signal,
     say,
-    ingest: new Ingest(world.log, requests, pool, stop.signal, async (stream) => stream.partitions),
+    ingest: new Ingest(world.log, requests, positions, pool, stop.signal, async (stream) => stream.partitions),
     incidents: () => incidentsIn(world.store),
   });
   const close = async () => {
