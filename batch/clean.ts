@@ -64,9 +64,7 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
     if (!(await isRebuilding(store, id)) && (await store.ageMs(layout.rebuild(id))) > abandonedMs)
       await remove(layout.rebuild(id));
   }
-  removed.push(...(await store.sweep()));
-  removed.push(...(await cleanPositionTexts(store)));
-  return { removed };
+  return { removed: removed.concat(await store.sweep(), await cleanPositionTexts(store)) };
 }
 
 /** What a damaged manifest names is not known, and read by nobody; one that is missing went by another run's cleaning. */

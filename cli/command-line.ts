@@ -117,14 +117,16 @@ function commandLine(found: (invocation: Invocation) => void): Command {
     .command("list [stream]")
     .description("one JSON line each, to be corrected and replayed")
     .option("--count", "how many there are, by reason", false)
-    .action((stream: string | undefined, { count }: { count: boolean }, command: Command) => {
-      give("dead-letters", command, { stream: stream ?? null, count, replay: [] });
+    .option("--limit <n>", "no more than so many, the first of each stream's partitions first", wholeNumber)
+    .action((stream: string | undefined, options: { count: boolean; limit?: number }, command: Command) => {
+      const { count, limit = null } = options;
+      give("dead-letters", command, { stream: stream ?? null, count, limit, replay: [] });
     });
   letters
     .command("replay <files...>")
     .description("append the corrected events of such lines (-: standard input), each exactly once")
     .action((files: string[], _options, command: Command) => {
-      give("dead-letters", command, { stream: null, count: false, replay: files });
+      give("dead-letters", command, { stream: null, count: false, limit: null, replay: files });
     });
   program
     .command("status")

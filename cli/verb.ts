@@ -43,7 +43,13 @@ export interface VerbArgs {
     readonly server: string | null;
   };
   /** replay: files of corrected lines; none: they are listed, or only counted. stream null: of all. */
-  "dead-letters": { readonly stream: string | null; readonly count: boolean; readonly replay: readonly string[] };
+  "dead-letters": {
+    readonly stream: string | null;
+    readonly count: boolean;
+    /** Letters that are listed; null: all. */
+    readonly limit: number | null;
+    readonly replay: readonly string[];
+  };
   status: { readonly server: string | null };
   explain: { readonly view: string };
   diff: { readonly view: string };

@@ -59,8 +59,8 @@ export async function compact(
     ),
     views,
     ...(told && { told }),
-    level: Math.max(...entries.map((entry) => entry.level)) + 1,
-    latest: Math.max(...entries.map((entry) => entry.latest)),
+    level: entries.reduce((most, { level }) => Math.max(most, level), 0) + 1,
+    latest: entries.reduce((most, { latest }) => Math.max(most, latest), 0),
   };
 }
 

@@ -1,10 +1,4 @@
-import {
-  type Correction,
-  countByReason,
-  type DeadLetters,
-  listDeadLetters,
-  replayDeadLetters,
-} from "../../serving/dead-letters.ts";
+import { type Correction, type DeadLetters, LetterList, replayDeadLetters } from "../../serving/dead-letters.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
@@ -28,7 +22,7 @@ export async function run(context: Context, args: VerbArgs["dead-letters"]): Pro
       const letters = { store, log, session, manifest };
       return args.replay.length > 0
         ? replay(context, letters, streams, args.replay)
-        : list(context, letters, streams, args.count);
+        : list(context, letters, streams, args);
     });
   });
 }
@@ -37,16 +31,22 @@ async function list(
   context: Context,
   letters: DeadLetters,
   streams: readonly StreamDefinition[],
-  count: boolean,
+  { count, limit }: Pick<VerbArgs["dead-letters"], "count" | "limit">,
 ): Promise<number> {
-  const found = await listDeadLetters(letters, streams);
-  const counts = countByReason(found);
-  if (count)
-    await context.out(context.json ? `${JSON.stringify(counts)}\n` : counts.length > 0 ? tableText(counts) : "");
-  else for (const letter of found) await context.out(`${JSON.stringify(letter)}\n`);
-  const replayed = found.filter((letter) => letter.replayed).length;
-  context.say(`${found.length} dead letters, ${replayed} of them replayed`);
-  return 0;
+  const found = await LetterList.open(letters, streams);
+  try {
+    if (count) {
+      const reasons = await found.reasons();
+      const text = reasons.length > 0 ? tableText(reasons.map((each) => ({ ...each }))) : "";
+      await context.out(context.json ? `${JSON.stringify(reasons)}\n` : text);
+    } else for await (const letter of found.letters(limit)) await context.out(`${JSON.stringify(letter)}\n`);
+    const all = await found.count();
+    const shown = !count && limit !== null && limit < all.letters ? `, the first ${limit} of them listed` : "";
+    context.say(`${all.letters} dead letters, ${all.replayed} of them replayed${shown}`);
+    return 0;
+  } finally {
+    await found.close();
+  }
 }
 
 async function replay(

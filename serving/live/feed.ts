@@ -151,9 +151,9 @@ export class Feeds {
    * generation that was rejected, nobody knows who has heard.
    */
   async #knownFrom(manifest: VersionManifest, view: string, now: Position): Promise<Position> {
-    const told: string[] = [];
+    let told: string[] = [];
     for (let shard = 0; shard < manifest.definition.shards; shard++)
-      told.push(...(await this.#store.list(layout.generations(manifest.number, shard))));
+      told = told.concat(await this.#store.list(layout.generations(manifest.number, shard)));
     const rejected = told.some((name) => name.endsWith(".rejected"));
     const before = (await this.#versions.list()).findLast(({ number }) => number < manifest.number);
     const same = before === undefined || identityOf(before, view) === identityOf(manifest, view);

@@ -2,7 +2,6 @@
  * The one reader of the past: archive below, log above, joined by offset, as typed events. Recompute, verify, a damaged delta
  * and a speed layer that must go back further than the log still reaches all read through it.
  */
-import type { DuckDBBlobValue } from "@duckdb/node-api";
 import type { Inputs } from "../compiler/texts.ts";
 import { type DeadLetter, type Decoded, Decoder, suppressedFaults } from "../decode/decode.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../definition.ts";
@@ -19,6 +18,7 @@ import type { Entry, Segment } from "../store/layout.ts";
 import { logStream } from "../store/origin.ts";
 import { loadReferences } from "../store/reference-tables.ts";
 import type { Store } from "../store/store.ts";
+import type { LetterTable } from "./dead-letters.ts";
 import { rememberArchived, rememberTold } from "./duplicates-at.ts";
 import { checkEvolution } from "./evolution.ts";
 import { inputsOf } from "./inputs.ts";
@@ -141,62 +141,46 @@ export class History {
   }
 
   /**
-   * The dead letters of these ranges with what was sent, a stretch at a time, and the requests of dead letters that were replayed.
+   * Puts the dead letters of these ranges into a table, with what was sent, and the requests of dead letters that were replayed.
    * @throws as `events`
    */
-  async *deadLetters(
+  async deadLetters(
     session: Session,
     stream: StreamDefinition,
     ranges: readonly Range[],
-  ): AsyncGenerator<{
-    readonly letters: readonly (DeadLetter & { readonly value: Buffer | null })[];
-    readonly replays: readonly string[];
-  }> {
+    table: LetterTable,
+  ): Promise<void> {
     for (const range of ranges.filter((each) => each.stream === stream.name)) {
-      const segments = await this.segments(stream.name, range.partition);
+      const { partition } = range;
+      const segments = await this.segments(stream.name, partition);
       const inside = segments.filter((segment) => segment.from < range.upto && segment.upto > range.from);
       for (const segment of inside) {
-        const requests = segment.requests ?? [];
         if (segment.dead === 0 && segment.requests?.length === 0) continue;
         await this.#check(stream, [segment]);
         const file = `read_parquet(${quoteText(this.#store.path(segment.file.name))})`;
-        const rows = await session.rows(
-          `SELECT __offset, __fault, __raw FROM ${file} WHERE __fault NOT IN (${suppressedFaults}) AND __offset >= ${range.from} AND __offset < ${range.upto} ORDER BY __offset`,
+        await table.addFrom(
+          `SELECT ${quoteText(stream.name)}, ${partition}, __offset, __fault, __raw FROM ${file} WHERE __fault NOT IN (${suppressedFaults}) AND __offset >= ${range.from} AND __offset < ${range.upto} ORDER BY __offset`,
         );
-        const replays =
-          segment.requests === null
-            ? (await session.rows(`SELECT DISTINCT __request FROM ${file} WHERE starts_with(__request, 'dl:')`)).map(
-                (row) => String(row.__request),
-              )
-            : requests.map(({ request }) => request).filter((request) => request.startsWith(replayPrefix));
-        const letters = rows.map((row) => ({
-          stream: stream.name,
-          partition: range.partition,
-          offset: Number(row.__offset),
-          reason: String(row.__fault),
-          value: row.__raw === null ? null : Buffer.from((row.__raw as DuckDBBlobValue).bytes),
-        }));
-        yield { letters, replays };
+        if (segment.requests === null)
+          await table.replayedFrom(
+            `SELECT DISTINCT __request FROM ${file} WHERE starts_with(__request, ${quoteText(replayPrefix)})`,
+          );
+        else await table.replayed(replaysIn(segment.requests));
       }
       const from = Math.max(segments.at(-1)?.upto ?? range.from, range.from);
       if (from >= range.upto) continue;
-      const duplicates = await this.duplicatesAt(session, stream, [{ partition: range.partition, offset: from }]);
-      const found: (DeadLetter & { value: Buffer | null })[] = [];
-      const replays = new Set<string>();
+      const duplicates = await this.duplicatesAt(session, stream, [{ partition, offset: from }]);
       try {
         await this.#decodeFromLog(session, stream, { ...range, from }, duplicates, async (decoded, batches) => {
-          for (const { request } of batches.flatMap((batch) => batch.requests))
-            if (request.startsWith(replayPrefix)) replays.add(request);
+          for (const { requests } of batches) await table.replayed(replaysIn(requests));
           if (decoded.dead.length === 0) return;
-          const values = new Map(
-            batches.flatMap((batch) => batch.records()).map((record) => [record.offset, record.value]),
-          );
-          for (const letter of decoded.dead) found.push({ ...letter, value: values.get(letter.offset) ?? null });
+          const records = batches.flatMap((batch) => batch.records());
+          const values = new Map(records.map((record) => [record.offset, record.value]));
+          await table.add(decoded.dead.map((letter) => ({ ...letter, value: values.get(letter.offset) ?? null })));
         });
       } finally {
         await duplicates.close();
       }
-      yield { letters: found, replays: [...replays] };
     }
   }
 
@@ -357,4 +341,8 @@ export class History {
       await reader.close();
     }
   }
+}
+
+function* replaysIn(requests: Iterable<{ readonly request: string }>): Generator<string> {
+  for (const { request } of requests) if (request.startsWith(replayPrefix)) yield request;
 }

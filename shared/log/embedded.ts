@@ -362,7 +362,7 @@ export class EmbeddedLog implements Log {
         const from = at.get(partition)!;
         const taken = this.#take(stream, partition, from, end, Math.min(share, left), batches.length === 0);
         const upto = taken.at(-1)?.upto ?? from;
-        batches.push(...taken);
+        for (const batch of taken) batches.push(batch);
         for (const batch of taken) left -= batch.bytes;
         if (upto === end || taken.length === 0) ends.delete(partition);
         // The partition served goes to the back of the queue.

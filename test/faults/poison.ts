@@ -1,5 +1,5 @@
 /** Records that are no events: as many dead letters as there were, no stall, and each replayed exactly once. */
-import { countByReason, listDeadLetters, replayDeadLetters } from "../../serving/dead-letters.ts";
+import { LetterList, type ListedLetter, replayDeadLetters } from "../../serving/dead-letters.ts";
 import { sumCounts } from "../../shared/store/counts.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { bestSnapshot } from "../../shared/store/versions.ts";
@@ -115,7 +115,11 @@ export const poison: Fault = {
       );
 
       const letters = { store: world.store, log: world.log, session: await world.session(), manifest: version };
-      const listed = await listDeadLetters(letters, [events]);
+      const list = await LetterList.open(letters, [events]);
+      const listed: ListedLetter[] = [];
+      for await (const letter of list.letters()) listed.push(letter);
+      const reasons = (await list.reasons()).length;
+      await list.close();
       check("letters listed", listed.length, bad);
       const corrections = listed.map(({ stream: name, partition, offset }) => ({
         stream: name,
@@ -150,7 +154,7 @@ export const poison: Fault = {
       return {
         n: bad,
         failures,
-        facts: { kinds: names.length, good: well, deadLetters: bad, reasons: countByReason(listed).length },
+        facts: { kinds: names.length, good: well, deadLetters: bad, reasons },
       };
     } finally {
       await world.close();
