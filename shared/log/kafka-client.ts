@@ -178,7 +178,7 @@ export class KafkaClient {
     }
   }
 
-  /** Null where this client may not see them. */
+  /** Null where this client may not see them (it needs DescribeConfigs on the topic). */
   async topicSettings(topic: string): Promise<LogSettings | null> {
     const admin = this.#kafka.admin();
     try {
@@ -196,8 +196,9 @@ export class KafkaClient {
         anyTimestamp: values.get(names[1]!) !== "LogAppendTime" && ahead > unlimitedMs,
       };
     } catch (error) {
-      if (isForbidden(error)) return null;
-      throw error;
+      // what does not pass is a right that is not given, or a broker that does not know the question
+      if (isTrouble(error) || isUnknownTopic(error)) throw error;
+      return null;
     } finally {
       await admin.disconnect().catch(() => undefined);
     }
@@ -253,11 +254,6 @@ export function isTrouble(error: unknown): boolean {
   if (error instanceof TidemarkError || error instanceof WireError || isRefusal(error)) return false;
   const { name, retriable, cause } = error as KafkaError;
   return retriable === true || troubles.has(name) || (cause instanceof Error && troubles.has(cause.name));
-}
-
-function isForbidden(error: unknown): boolean {
-  const { type, cause } = error as KafkaError;
-  return /AUTHORIZATION_FAILED$/.test(type ?? "") || (cause instanceof Error && isForbidden(cause));
 }
 
 export function isUnknownTopic(error: unknown): boolean {
