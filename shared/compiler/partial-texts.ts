@@ -2,6 +2,7 @@
 import type { Estimates, PartialColumn } from "../definition.ts";
 import { callOf } from "./aggregates/plan.ts";
 import { castTo, type Planned } from "./plan.ts";
+import { isList } from "./types.ts";
 
 /** Which rows a partial row is: 0 for a group's parts, else the number of a value set. Only where a view has value sets. */
 const setColumn: PartialColumn = { name: "s", type: "INTEGER" };
@@ -104,7 +105,7 @@ export function estimatesOf(plan: Planned, columns: readonly string[]): Estimate
     return sketch?.exact ? [{ name: `a${i}`, exact: sketch.exact, type, error: sketch.error }] : [];
   });
   const list = (sql: string, type: string, i: number) =>
-    `CAST(${type.endsWith("[]") ? sql : `[${sql}]`} AS DOUBLE[]) AS e${i}`;
+    `CAST(${isList(type) ? sql : `[${sql}]`} AS DOUBLE[]) AS e${i}`;
   const own = keys.map((key) => key.name);
   const estimate = [...own, ...known.map(({ name, type }, i) => list(name, type, i))];
   const exact = [

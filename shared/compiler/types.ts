@@ -35,6 +35,9 @@ const carried: Readonly<Record<string, string>> = {
 export function storageOf(type: string): string | null {
   if (kept.has(type) || isDecimal(type)) return type;
   if (carried[type]) return carried[type];
+  // Parquet knows no lists of a fixed length
+  const fixed = /^(.*)\[\d+\]$/.exec(type);
+  if (fixed) return storageOf(fixed[1]!) === fixed[1] ? `${fixed[1]}[]` : null;
   const inner = elementsOf(type);
   return inner?.every((each) => storageOf(each) === each) ? type : null;
 }
@@ -85,6 +88,11 @@ export interface StructField {
   readonly type: string;
 }
 
+/** Lists of any or of a fixed length. */
+export function isList(type: string): boolean {
+  return /\[\d*\]$/.test(type);
+}
+
 /** "BIGINT" of "BIGINT[]", or null. */
 export function listElementOf(type: string): string | null {
   return type.endsWith("[]") ? type.slice(0, -2) : null;
@@ -117,7 +125,6 @@ export function structFieldsOf(type: string): StructField[] | null {
 }
 
 function elementsOf(type: string): string[] | null {
-  const element = listElementOf(type);
-  if (element) return [element];
+  if (isList(type)) return [type.replace(/\[\d*\]$/, "")];
   return structFieldsOf(type)?.map((field) => field.type) ?? null;
 }

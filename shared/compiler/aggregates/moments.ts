@@ -3,6 +3,7 @@
  * would cancel: at values around 10^9 they give 0 for a variance of 2.
  */
 import { isDecimal, isFloat, isInteger } from "../types.ts";
+import { sumOf, sumParts } from "./doubles.ts";
 import {
   type Aggregate,
   type Argument,
@@ -34,10 +35,10 @@ const rootMean = (n: string, mean: string, about: string) => `sqrt(${squares(n, 
 const nan = "CAST('NaN' AS DOUBLE)";
 
 /**
- * Squares of what is larger overflow. DuckDB raises on such values, and on NaN, once there are two of them: one event would stop a
- * view for good. Here the result is NaN for every split.
+ * Squares of what is larger overflow, or sums of many of them. DuckDB raises on such values, and on NaN, once there are two of them: one event
+ * would stop a view for good. Here the result is NaN for every split.
  */
-const most = "1e150::DOUBLE";
+const most = "1e140::DOUBLE";
 const within = (value: string) => `CASE WHEN abs(${value}) < ${most} THEN ${value} END`;
 
 /** How many events have a value beyond that; only doubles can. */
@@ -59,30 +60,43 @@ const meanOf = (n: string, mean: string) => `sum(${n} * ${mean}) / nullif(sum(${
 const comoment = (n: string, x: string, y: string, own: string) =>
   `tidemark_comoment(list({n: ${n}, x: ${x}, y: ${y}, s: ${own}}) FILTER (WHERE ${n} > 0))`;
 
-/** Finalize gets n, the mean, and the sum of squares about it. */
+/** Finalize gets n and the sum of squares about the mean. */
 function spread(finalize: (n: string, s: string) => string): Aggregate["plan"] {
   return ([x]): PartsPlan | Refused => {
     if (!isNumber(x!.type)) return refused(`variance takes numbers, not ${x!.type}`, "cast the argument to DOUBLE");
-    const whole = `CAST(${x!.sql} AS DOUBLE)`;
-    const value = isFloat(x!.type) ? within(whole) : whole;
-    const parts = [
-      countPart(`count(${value})`),
-      moment(
-        `avg(${value})`,
-        ([n, mean]) => meanOf(n!, mean!),
-        ([n, mean, s]) => rootMean(n!, mean!, s!),
-      ),
-      moment(
-        (filter) => `(var_pop(${value})${filter} * count(${value})${filter})`,
-        ([n, mean, s]) => comoment(n!, mean!, mean!, s!),
-        ([n, mean, s]) => squares(n!, mean!, s!),
-      ),
-    ];
-    if (!isFloat(x!.type)) return { parts, finalize: ([n, , s]) => finalize(n!, s!) };
-    return {
-      parts: [...parts, beyondPart(`NOT abs(${whole}) < ${most}`)],
-      finalize: ([n, , s, beyond]) => finalize(`(${n} + coalesce(${beyond}, 0))`, spoilt(n!, beyond!, s!)),
-    };
+    return spreadOf(`CAST(${x!.sql} AS DOUBLE)`, isFloat(x!.type), finalize);
+  };
+}
+
+/** Of one side of pairs where both are there: the other's size does not matter. */
+function side(own: 0 | 1): Aggregate["plan"] {
+  return (args): PartsPlan | Refused => {
+    const wrong = args.find(({ type }) => !isNumber(type));
+    if (wrong) return refused(`regression takes numbers, not ${wrong.type}`, "cast the argument to DOUBLE");
+    const value = `CASE WHEN (${args[1 - own]!.sql}) IS NOT NULL THEN CAST(${args[own]!.sql} AS DOUBLE) END`;
+    return spreadOf(value, isFloat(args[own]!.type), (_, s) => s);
+  };
+}
+
+function spreadOf(whole: string, float: boolean, finalize: (n: string, s: string) => string): PartsPlan {
+  const value = float ? within(whole) : whole;
+  const parts = [
+    countPart(`count(${value})`),
+    moment(
+      `avg(${value})`,
+      ([n, mean]) => meanOf(n!, mean!),
+      ([n, mean, s]) => rootMean(n!, mean!, s!),
+    ),
+    moment(
+      (filter) => `(var_pop(${value})${filter} * count(${value})${filter})`,
+      ([n, mean, s]) => comoment(n!, mean!, mean!, s!),
+      ([n, mean, s]) => squares(n!, mean!, s!),
+    ),
+  ];
+  if (!float) return { parts, finalize: ([n, , s]) => finalize(n!, s!) };
+  return {
+    parts: [...parts, beyondPart(`NOT abs(${whole}) < ${most}`)],
+    finalize: ([n, , s, beyond]) => finalize(`(${n} + coalesce(${beyond}, 0))`, spoilt(n!, beyond!, s!)),
   };
 }
 
@@ -164,19 +178,11 @@ function mean(name: "regr_avgx" | "regr_avgy"): Aggregate["plan"] {
     const [y, x] = args.map(({ sql }) => `CAST(${sql} AS DOUBLE)`) as [string, string];
     const both = `${y}, ${x}`;
     const [own, other] = name === "regr_avgx" ? [x, y] : [y, x];
-    const size = `sum(CASE WHEN ${other} IS NOT NULL THEN abs(${own}) END)`;
-    return {
-      parts: [
-        countPart((filter) => `CAST(regr_count(${both})${filter} AS BIGINT)`),
-        moment(
-          `${name}(${both})`,
-          ([n, m]) => meanOf(n!, m!),
-          ([n, , size]) => `(${size} / nullif(${n}, 0))`,
-        ),
-        { call: size, type: "DOUBLE", storage: "DOUBLE", combine: "sum", tolerance: momentTolerance },
-      ],
-      finalize: ([, m]) => m!,
-    };
+    const parts = [
+      ...sumParts("sum", `CASE WHEN ${other} IS NOT NULL THEN ${own} END`),
+      countPart((filter) => `CAST(regr_count(${both})${filter} AS BIGINT)`),
+    ];
+    return { parts, finalize: (all) => `(${sumOf(all)} / nullif(${all.at(-1)}, 0))` };
   };
 }
 
@@ -221,26 +227,17 @@ export const moments: readonly Aggregate[] = [
     2,
     pairs(
       ({ n, xx, yy, xy }) =>
-        `(CASE WHEN ${n} > 0 THEN CASE WHEN ${xx} = 0 OR ${yy} = 0 THEN ${nan} ELSE ${xy} / sqrt(${xx} * ${yy}) END END)`,
+        `(CASE WHEN ${n} > 0 THEN CASE WHEN ${xx} = 0 OR ${yy} = 0 THEN ${nan} ELSE ${xy} / (sqrt(${xx}) * sqrt(${yy})) END END)`,
     ),
   ),
-  entry(
-    ["regr_count"],
-    2,
-    pairs(({ n }) => `coalesce(${n}, 0)`),
-  ),
+  entry(["regr_count"], 2, ([y, x]) => ({
+    parts: [countPart((filter) => `CAST(regr_count(${y!.sql}, ${x!.sql})${filter} AS BIGINT)`)],
+    finalize: ([n]) => `coalesce(${n}, 0)`,
+  })),
   entry(["regr_avgx"], 2, mean("regr_avgx")),
   entry(["regr_avgy"], 2, mean("regr_avgy")),
-  entry(
-    ["regr_sxx"],
-    2,
-    pairs(({ xx }) => xx),
-  ),
-  entry(
-    ["regr_syy"],
-    2,
-    pairs(({ yy }) => yy),
-  ),
+  entry(["regr_sxx"], 2, side(1)),
+  entry(["regr_syy"], 2, side(0)),
   entry(
     ["regr_sxy"],
     2,
@@ -261,7 +258,7 @@ export const moments: readonly Aggregate[] = [
     2,
     pairs(
       ({ n, xx, yy, xy }) =>
-        `(CASE WHEN ${n} > 0 AND ${xx} <> 0 THEN CASE WHEN ${yy} = 0 THEN 1 ELSE ${xy} * ${xy} / (${xx} * ${yy}) END END)`,
+        `(CASE WHEN ${n} > 0 AND ${xx} <> 0 THEN CASE WHEN ${yy} = 0 THEN 1 ELSE (${xy} / ${xx}) * (${xy} / ${yy}) END END)`,
     ),
   ),
 ];

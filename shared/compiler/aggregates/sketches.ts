@@ -2,7 +2,7 @@
  * Sketches: a bounded number of rows for each group, however many values it has, at a stated error. They are kept as rows of values
  * (a register, a bucket), so that merging adds no error: the rows of two parts together are those of one sketch over all events.
  */
-import { isDecimal, isFloat, isInteger, oneZero } from "../types.ts";
+import { isDecimal, isFloat, isInteger, isList, oneZero } from "../types.ts";
 import { type Aggregate, type Refused, refused, type ValuesPlan } from "./plan.ts";
 import { discrete, listed, sharesOf, valuesOf } from "./values.ts";
 
@@ -66,7 +66,7 @@ const quantile: Aggregate = {
       storage: "INTEGER",
       aggregate: (rows) => {
         const all = shares.map((share) => middle(discrete(share, rows)));
-        return listed(all, q!.type.endsWith("[]"), rows);
+        return listed(all, isList(q!.type), rows);
       },
     };
   },

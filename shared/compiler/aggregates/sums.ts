@@ -1,5 +1,6 @@
 /** Counts, sums, averages and extremes: aggregates of one or two parts. */
 import { decimalOf, hidesFloat, isDecimal, isFloat, isInteger, isSmall, oneZero, storageOf } from "../types.ts";
+import { productPlan, sumOf, sumParts } from "./doubles.ts";
 import {
   type Aggregate,
   type Argument,
@@ -21,11 +22,15 @@ function sumPart({ sql, type }: Pick<Argument, "sql" | "type">): Part | null {
     const storage = `DECIMAL(38,${decimalOf(type).scale})`;
     return { call, type: storage, storage, combine: "sum" };
   }
-  if (isFloat(type)) {
-    const size = `sum(abs(CAST(${sql} AS DOUBLE)))`;
-    return { call, type: "DOUBLE", storage: "DOUBLE", combine: "sum", tolerance: sumTolerance, size };
-  }
+  // of 32 bits: no number of them leaves the range of a double
+  if (type === "FLOAT") return doubleSum(sql);
   return null;
+}
+
+/** A sum of doubles that are far from the ends of their range. */
+function doubleSum(sql: string): Part {
+  const size = `sum(abs(CAST(${sql} AS DOUBLE)))`;
+  return { call: `sum(${sql})`, type: "DOUBLE", storage: "DOUBLE", combine: "sum", tolerance: sumTolerance, size };
 }
 
 /** Microseconds since the epoch (or midnight) of a time-like argument, and the way back to avg's result type. */
@@ -90,6 +95,10 @@ function average(x: Argument): PartsPlan | Refused {
     const total = sumPart({ sql: micros.sql, type: "BIGINT" })!;
     return { parts: [total, count], finalize: ([s, n]) => micros.back(`tidemark_avg_micros(${s}, ${n})`) };
   }
+  if (x.type === "DOUBLE") {
+    const parts = [...sumParts("sum", x.sql), count];
+    return { parts, finalize: (all) => `(${sumOf(all)} / nullif(${all.at(-1)}, 0))` };
+  }
   const total = sumPart(x);
   if (!total || x.type === "BOOLEAN") {
     return refused(`avg of ${x.type} is not available`, "cast the argument to BIGINT, DECIMAL or DOUBLE");
@@ -117,22 +126,7 @@ function average(x: Argument): PartsPlan | Refused {
 }
 
 /** What DuckDB computes in doubles, whatever the argument. */
-function double(name: "fsum" | "product", { sql }: Argument): PartsPlan {
-  const call = `${name}(CAST(${sql} AS DOUBLE))`;
-  return {
-    parts: [
-      {
-        call,
-        type: "DOUBLE",
-        storage: "DOUBLE",
-        combine: ([part]) => `${name}(${part})`,
-        tolerance: sumTolerance,
-        ...(name === "fsum" ? { size: `sum(abs(CAST(${sql} AS DOUBLE)))` } : {}),
-      },
-    ],
-    finalize: ([part]) => part!,
-  };
-}
+const asDouble = ({ sql }: Argument) => `CAST(${sql} AS DOUBLE)`;
 
 export const sums: readonly Aggregate[] = [
   {
@@ -155,13 +149,17 @@ export const sums: readonly Aggregate[] = [
     monotone: "up",
     arity: [1],
     // unlike count, NULL over no rows
-    plan: ([x]) => ({ parts: [countPart(`count_if(${x!.sql})`)], finalize: ([n]) => n! }),
+    plan: ([x]) => ({
+      parts: [countPart((filter) => `CAST(count_if(${x!.sql})${filter} AS BIGINT)`)],
+      finalize: ([n]) => n!,
+    }),
   },
   {
     names: ["sum"],
     class: "group",
     arity: [1],
     plan: ([x]) => {
+      if (x!.type === "DOUBLE") return { parts: sumParts("sum", x!.sql), finalize: sumOf };
       const part = sumPart(x!);
       if (!part)
         return refused(`sum of ${x!.type} is not available`, "cast the argument to an integer, DECIMAL or DOUBLE");
@@ -169,24 +167,29 @@ export const sums: readonly Aggregate[] = [
     },
   },
   { names: ["avg", "mean"], class: "group", arity: [1], plan: ([x]) => average(x!) },
-  { names: ["fsum", "sumkahan", "kahan_sum"], class: "group", arity: [1], plan: ([x]) => double("fsum", x!) },
+  {
+    names: ["fsum", "sumkahan", "kahan_sum"],
+    class: "group",
+    arity: [1],
+    plan: ([x]) => ({ parts: sumParts("fsum", asDouble(x!)), finalize: sumOf }),
+  },
   {
     names: ["favg"],
     class: "group",
     arity: [1],
     plan: ([x]) => {
-      const { parts } = double("fsum", x!);
-      return { parts: [...parts, countPart(`count(${x!.sql})`)], finalize: ([s, n]) => `(${s} / nullif(${n}, 0))` };
+      const parts = [...sumParts("fsum", asDouble(x!)), countPart(`count(${x!.sql})`)];
+      return { parts, finalize: (all) => `(${sumOf(all)} / nullif(${all.at(-1)}, 0))` };
     },
   },
-  { names: ["product"], class: "semigroup", arity: [1], plan: ([x]) => double("product", x!) },
+  { names: ["product"], class: "semigroup", arity: [1], plan: ([x]) => productPlan(asDouble(x!)) },
   {
     names: ["geomean", "geometric_mean"],
     class: "group",
     arity: [1],
     plan: ([x]) => {
-      const logs = { sql: `ln(${x!.sql})`, type: "DOUBLE" };
-      const parts = [sumPart(logs)!, countPart(`count(${logs.sql})`)];
+      const logs = `ln(${x!.sql})`;
+      const parts = [doubleSum(logs), countPart(`count(${logs})`)];
       return { parts, finalize: ([s, n]) => `exp(${s} / nullif(${n}, 0))` };
     },
   },

@@ -1,9 +1,11 @@
 /** Aggregates that have to know every value of a group, exactly: over one row for each value, with its count. */
-import { decimalOf, hidesFloat, isDecimal, isFloat, isInteger, oneZero, storageOf } from "../types.ts";
+import { decimalOf, hidesFloat, isDecimal, isFloat, isInteger, isList, oneZero, storageOf } from "../types.ts";
 import {
   type Aggregate,
   type Argument,
+  callOf,
   momentTolerance,
+  type PartsPlan,
   type Refused,
   refused,
   sumTolerance,
@@ -45,11 +47,33 @@ export function distinctOf(entry: Aggregate, name: string): Aggregate {
     arity: [1],
     ...(entry.monotone ? { monotone: entry.monotone } : {}),
     plan: ([x]) => {
+      // DuckDB takes the values in whatever order, and overflows on the way in some
+      if (isFloat(x!.type) && computed.test(name)) return computedOf(entry, x!);
       const summed = isFloat(x!.type) && /^(sum|avg|mean)$/.test(name) ? sumTolerance : 0;
       const rounds = /^(var|std|sem)/.test(name) ? momentTolerance : summed;
       return valuesOf(x!, (rows) => filtered(`${name}(${rows.value})`, rows), rounds);
     },
   };
+}
+
+/** Aggregates that compute with the values themselves. */
+const computed = /^(sum|avg|mean|fsum|sumkahan|kahan_sum|favg|product|geomean|geometric_mean|var|std|sem)/;
+
+/** By its own parts, each value once. */
+function computedOf(entry: Aggregate, x: Argument): ValuesPlan | Refused {
+  const written = { distinct: true, descending: false };
+  const planned = (value: string) => entry.plan([{ ...x, sql: value }], written);
+  const own = planned(x.sql);
+  if ("why" in own || "value" in own) return own;
+  const tolerance = Math.max(0, ...own.parts.map((part) => part.tolerance ?? 0));
+  return valuesOf(
+    x,
+    (rows) => {
+      const { parts, finalize } = planned(rows.value) as PartsPlan;
+      return finalize(parts.map((part) => callOf(part, rows.where)));
+    },
+    tolerance,
+  );
 }
 
 /** The smallest value at or beyond a place among all events of the group, counted from 0. */
@@ -114,7 +138,7 @@ function quantile(kind: "continuous" | "discrete"): Aggregate["plan"] {
   return ([x, q]) => {
     const shares = sharesOf(q!);
     if ("why" in shares) return shares;
-    const many = q!.type.endsWith("[]");
+    const many = isList(q!.type);
     if (kind === "continuous") return interpolated(x!, shares, many);
     return valuesOf(x!, (rows) =>
       listed(
