@@ -30,8 +30,9 @@ const lostAgainMs = 60_000;
 /** Runs until the signal. A run that fails is said, and the next one comes at its time: nothing wrong is ever published. */
 export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void> {
   const { signal } = options;
-  const incidents = new Incidents(options.batch.store, "batch", options.batch.now);
-  const batch: Batch = { ...options.batch, onStopped: (stopped) => void tellStopped(incidents, stopped) };
+  const incidents = options.batch.incidents ?? new Incidents(options.batch.store, "batch", options.batch.now);
+  const onStopped: Batch["onStopped"] = (stopped) => void tellStopped(incidents, stopped);
+  const batch: Batch = { ...options.batch, incidents, onStopped };
   let running: Promise<void> | null = null;
   /** What a run has failed by, by run. */
   const damaged = new Map<string, TidemarkError>();

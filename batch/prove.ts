@@ -4,8 +4,10 @@ import { combineOf, partialOf } from "../shared/compiler/texts.ts";
 import type { Definition, ViewDefinition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
 import { TidemarkError } from "../shared/errors.ts";
+import { isOfValues } from "../shared/health/failing-groups.ts";
+import { saidWithoutValues } from "../shared/health/said.ts";
 import { noInputs } from "../shared/history/inputs.ts";
-import type { Proof, ViewFile } from "../shared/store/layout.ts";
+import type { ViewFile } from "../shared/store/layout.ts";
 import { failureOf, partialsIn, snapshotFiles } from "../shared/store/partials.ts";
 import type { Store } from "../shared/store/store.ts";
 import type { Snapshot } from "../shared/store/versions.ts";
@@ -15,6 +17,14 @@ export interface Disproved {
   readonly view: ViewDefinition;
   /** `left` is the version and its delta, `right` the recompute. */
   readonly differences: readonly Difference[];
+}
+
+export interface Proved {
+  /** Number of views that are equal. */
+  readonly proved: number;
+  readonly disproved: readonly Disproved[];
+  /** Views that can't be compared, and why. */
+  readonly unproved: ReadonlyMap<string, string>;
 }
 
 /**
@@ -30,8 +40,10 @@ export async function prove(
   definition: Definition,
   files: Readonly<Record<string, ViewFile>>,
   say: (line: string) => void,
-): Promise<Proof | Disproved> {
-  let views = 0;
+): Promise<Proved> {
+  let proved = 0;
+  const disproved: Disproved[] = [];
+  const unproved = new Map<string, string>();
   for (const view of definition.views) {
     const before = pinned.manifest.definition.views.find((each) => each.name === view.name);
     const fresh = files[view.name]!;
@@ -44,6 +56,7 @@ export async function prove(
           : null;
     if (skipped) {
       say(`view ${view.name}: not proved, since ${skipped}`);
+      unproved.set(view.name, skipped);
       continue;
     }
     if (fresh.file) await store.check(fresh.file);
@@ -53,11 +66,17 @@ export async function prove(
       view,
       await withIdentity(definition, view, partialsIn(store, view, fresh.file ? [fresh.file] : [])),
     );
-    const { differences } = await comparePartials(session, view, served, recomputed);
-    if (differences.length > 0) return { view, differences };
-    views++;
+    try {
+      const { differences } = await comparePartials(session, view, served, recomputed);
+      if (differences.length > 0) disproved.push({ view, differences });
+      else proved++;
+    } catch (error) {
+      if (!isOfValues(error)) throw error;
+      unproved.set(view.name, `its partials can't be merged: ${saidWithoutValues(error)}`);
+      say(`view ${view.name}: not proved, since ${unproved.get(view.name)}`);
+    }
   }
-  return { state: "proved", by: `version ${pinned.manifest.number} and its delta`, views };
+  return { proved, disproved, unproved };
 }
 
 /** A view without keys has a row of counts 0 where events were looked for and none found, and no row where nobody looked: the same. */

@@ -239,7 +239,7 @@ class Replay {
     const { store, say } = this.#options.batch;
     const name = this.#progress.nextName(view.name);
     try {
-      return await writePartials(this.#session, store, partials, name, { durable: false });
+      return await writePartials(this.#session, store, view, partials, name, { durable: false });
     } catch (error) {
       const failed = failedView(error, null);
       say(`view ${view.name} FAILED and can't be answered: ${messageOf(error)}`);
@@ -286,7 +286,7 @@ async function join(
 ): Promise<ViewFile> {
   for (const file of files) await store.check(file);
   const merged = combineOf(view, partialsIn(store, view, files));
-  return writePartials(session, store, merged, name, { durable: true }).then(
+  return writePartials(session, store, view, merged, name, { durable: true }).then(
     (file) => tried(store, session, view, file),
     (error: unknown) => failedView(error, null),
   );

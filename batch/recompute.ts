@@ -38,7 +38,7 @@ export async function recompute(
   const files: Record<string, ViewFile> = {};
   const write = async (view: ViewDefinition, partials: string): Promise<ViewFile> => {
     const name = layout.versionFile(run, view.name);
-    return writePartials(session, store, partials, name, { durable: true }).then(
+    return writePartials(session, store, view, partials, name, { durable: true }).then(
       (file) => tried(store, session, view, file),
       (error: unknown) => failedView(error, null),
     );

@@ -21,11 +21,11 @@ import {
 import { differencesOf } from "../shared/project/differences.ts";
 import { type Counts, sumCounts } from "../shared/store/counts.ts";
 import { damagesOf } from "../shared/store/damage.ts";
-import { layout, manifestFormat, type Proof, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
+import type { Incidents } from "../shared/store/incidents.ts";
+import { layout, manifestFormat, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, ensureVersion, logStream } from "../shared/store/origin.ts";
 import { failureOf, filesOf } from "../shared/store/partials.ts";
 import { pinAgain, unpin } from "../shared/store/pin.ts";
-import { reject } from "../shared/store/rejections.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
 import {
   lostVersions,
@@ -39,12 +39,12 @@ import {
 } from "../shared/store/versions.ts";
 import { archivedPosition } from "./archive.ts";
 import { archiveStreams, type Readable, readable } from "./archive-streams.ts";
-import { blame, type Told } from "./blame.ts";
 import { checkArchivedAlike, checkFields } from "./changed-fields.ts";
 import { clean } from "./clean.ts";
 import { mendAll } from "./mending.ts";
-import { disprovedError, prove } from "./prove.ts";
 import { recompute } from "./recompute.ts";
+import { type Settled, settleProof } from "./settle.ts";
+import { viewTroubles } from "./view-troubles.ts";
 
 export interface Batch {
   readonly store: Store;
@@ -59,6 +59,8 @@ export interface Batch {
   readonly onArchived?: (records: number) => void;
   /** Told after each archiving which streams can't be read on, and why; the others are. */
   readonly onStopped?: (stopped: ReadonlyMap<string, TidemarkError>) => void;
+  /** Where views that are not well are told of. */
+  readonly incidents?: Incidents;
 }
 
 /** How long each step of a run took, ms. */
@@ -140,20 +142,22 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
     batch.onStopped?.(stopped);
     await checkReached(history, stopped, cut);
     const base = mode === "full" ? null : await wholeOf(batch, newest);
-    const files = await timed("recompute", () =>
+    const made = await timed("recompute", () =>
       recompute({ store, history, session }, definition, origin, cut, run, base, (view, how, ms) =>
         batch.say(`view ${view}: ${how} (${Math.round(ms)} ms)`),
       ),
     );
     const counted = await history.counts(session, cut);
     if (pinned.snapshot) await checkNothingGone(history, pinned.snapshot, counted);
-    if (pinned.snapshot) placeFailures(files, pinned.snapshot, definition);
-    for (const [name, file] of Object.entries(files))
+    if (pinned.snapshot) placeFailures(made, pinned.snapshot, definition);
+    for (const [name, file] of Object.entries(made))
       if (file.failed) batch.say(`view ${name} FAILED and is not in this version: ${file.failed.message}`);
     const { snapshot } = pinned;
-    const proof: Proof = snapshot
-      ? await timed("prove", () => proofOf({ store, history, session, definition, pinned: snapshot }, files, batch.say))
-      : { state: "unproved", by: pinned.reason, views: 0 };
+    const { files, proof }: Settled = snapshot
+      ? await timed("prove", () =>
+          settleProof({ store, history, session, definition, pinned: snapshot }, made, run, batch.say),
+        )
+      : { files: made, proof: { state: "unproved", by: pinned.reason, views: 0 } };
     await checkArchivedAlike(history, definition, newest.definition, cut);
     // another run may have archived what is below the cut and not synced its names yet
     for (const { stream, partition } of places(cut)) await store.settle(layout.segments(stream, partition));
@@ -172,6 +176,7 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
     );
     published = true;
     await tidy(batch, history, manifest, from.streams);
+    await batch.incidents?.settle("view-failed", viewTroubles(manifest));
     return { manifest, timings, archived: records };
   } finally {
     session.close();
@@ -226,37 +231,6 @@ export async function runArchive(batch: Batch): Promise<number> {
     session.close();
     duck.close();
   }
-}
-
-/**
- * The proof, or what is wrong: an entry of the delta is rejected, so that speed tells it again. A version that is wrong itself does not
- * stand in the way of the right one, which two recomputes agree on.
- * @throws BATCH_UNPROVED
- */
-async function proofOf(
-  told: Told,
-  files: Readonly<Record<string, ViewFile>>,
-  say: (line: string) => void,
-): Promise<Proof> {
-  const { store, session, pinned, definition } = told;
-  const proof = await prove(store, session, pinned, definition, files, say);
-  if (!("view" in proof)) return proof;
-  const { view } = proof;
-  const found = await blame(told, view, files[view.name]!);
-  if (found.wrong === "version") {
-    say(`view ${view.name}: ${found.says}; it is replaced by this one`);
-    return { state: "unproved", by: `${found.says} (view ${view.name})`, views: 0 };
-  }
-  if (found.wrong === "entry") {
-    await reject(store, { ...found.rejection, why: found.says });
-    throw disprovedError(
-      pinned,
-      proof,
-      found.says,
-      "speed tells its delta again from there; the next run then proves it",
-    );
-  }
-  throw disprovedError(pinned, proof, found.says, "run it again, and check the machine's memory and disks");
 }
 
 /**

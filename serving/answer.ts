@@ -3,6 +3,7 @@ import type { Session } from "../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { isOfValues } from "../shared/health/failing-groups.ts";
 import { formatPosition } from "../shared/position.ts";
+import { isProved } from "../shared/store/layout.ts";
 import type { PositionTexts } from "../shared/store/position-texts.ts";
 import type { Store } from "../shared/store/store.ts";
 import type { Meta } from "./client/meta.ts";
@@ -23,23 +24,26 @@ import { Reader } from "./reader.ts";
 import { rowsFrom } from "./rows.ts";
 import type { Asker } from "./waiting.ts";
 
-/** What an answer says of itself, with positions as texts that fit into headers. */
+/** What an answer says of itself, with positions as texts that fit into headers. @param view of whose rows; none: of all */
 export async function metaOf(
   served: Served,
   { freshness, positions, now }: Pick<Answering, "freshness" | "positions" | "now">,
+  view?: string,
 ): Promise<Meta> {
   const { position, manifest } = served;
-  const meta = longMetaOf(served, freshness, now());
+  const meta = longMetaOf(served, freshness, now(), view);
   const verifiedUpTo = meta.verifiedUpTo === null ? null : await positions.textOf(manifest.cut);
   return { ...meta, position: await positions.textOf(position), verifiedUpTo };
 }
 
 /** The same, with positions in full. */
-export function longMetaOf(served: Served, freshness: Freshness, now: number): Meta {
+export function longMetaOf(served: Served, freshness: Freshness, now: number, view?: string): Meta {
+  const { proof } = served.manifest;
+  const proved = view === undefined ? proof.state === "proved" : isProved(proof, view);
   return {
     position: formatPosition(served.position),
     version: served.manifest.number,
-    verifiedUpTo: served.manifest.proof.state === "proved" ? formatPosition(served.manifest.cut) : null,
+    verifiedUpTo: proved ? formatPosition(served.manifest.cut) : null,
     lagMs: freshness.lagMs(served.position, now),
     events: served.events,
     dead: served.counts.dead,
@@ -114,7 +118,7 @@ export async function answer(
     const question = parseQuestion(view.definition, pairs);
     const row = format.ofJson && models?.lookup(served, view, question);
     if (row !== undefined) {
-      const meta = await metaOf(served, answering);
+      const meta = await metaOf(served, answering, name);
       letGo();
       const body = format.ofJson!(row === null ? [] : [row], { view: name, ...meta });
       return { meta, snapshot: snapshotName(served), body, abandon: () => undefined };
@@ -138,9 +142,9 @@ export async function answer(
         return copy.body;
       }
       const rows = await rowsFrom(lent, sql.text, sql.params);
-      return begun(format.encode(rows, { view: name, ...(await metaOf(served, answering)) }));
+      return begun(format.encode(rows, { view: name, ...(await metaOf(served, answering, name)) }));
     });
-    const meta = await metaOf(served, answering);
+    const meta = await metaOf(served, answering, name);
     return {
       meta,
       snapshot: snapshotName(served),

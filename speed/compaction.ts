@@ -43,7 +43,7 @@ export async function compact(
     }
     for (const file of files) await store.check(file);
     const partials = combineOf(view, partialsIn(store, view, files));
-    views[view.name] = await writePartials(session, store, partials, nameOf(view.name), { durable: false });
+    views[view.name] = await writePartials(session, store, view, partials, nameOf(view.name), { durable: false });
   }
   const told = toldOf(entries);
   const [first, last] = [entries[0]!, entries.at(-1)!];

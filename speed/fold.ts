@@ -91,7 +91,7 @@ export class Folder {
 
   /** Partials of what a view reads. */
   foldInputs(view: ViewDefinition, inputs: Inputs, name: string): Promise<ViewFile> {
-    return writePartials(this.#session, this.#store, partialOf(view, inputs), name, { durable: false });
+    return writePartials(this.#session, this.#store, view, partialOf(view, inputs), name, { durable: false });
   }
 
   async #foldView(view: ViewDefinition, decoded: DecodedStreams, name: string): Promise<ViewFile> {

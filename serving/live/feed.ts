@@ -2,7 +2,7 @@
 import { isCode, messageOf } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
 import { covers, equals, follows, type Position } from "../../shared/position.ts";
-import { layout, type VersionManifest } from "../../shared/store/layout.ts";
+import { isProved, layout, type VersionManifest } from "../../shared/store/layout.ts";
 import type { PositionTexts } from "../../shared/store/position-texts.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { Filter } from "../filters.ts";
@@ -157,7 +157,7 @@ export class Feeds {
     const rejected = told.some((name) => name.endsWith(".rejected"));
     const before = (await this.#versions.list()).findLast(({ number }) => number < manifest.number);
     const same = before === undefined || identityOf(before, view) === identityOf(manifest, view);
-    const proved = before === undefined || before.cause === "origin" || manifest.proof.state === "proved";
+    const proved = before === undefined || before.cause === "origin" || isProved(manifest.proof, view);
     return same && proved && !rejected ? manifest.cut : now;
   }
 
@@ -191,7 +191,7 @@ export class Feeds {
     try {
       const { manifest, telling, position } = this.#follower;
       const now = tellingOf({ manifest, telling }, feed.asked.view);
-      if (!continues(feed.telling, now, manifest)) {
+      if (!continues(feed.asked.view, feed.telling, now, manifest)) {
         feed.telling = now;
         feed.knownFrom = position;
         told = await this.#reset(position);
@@ -234,7 +234,7 @@ export class Feeds {
       if (
         !answerable ||
         !follows(position, since) ||
-        !continues(feed.telling, tellingOf(served, view), served.manifest)
+        !continues(feed.asked.view, feed.telling, tellingOf(served, view), served.manifest)
       )
         return this.#reset(position);
       await session.inZone(served.manifest.definition.timezone);
@@ -271,9 +271,9 @@ function toldAs<E extends Told["event"]>(event: E, position: Position, text: str
 }
 
 /** True where rows of the one go on with rows of the other: the same telling, or a version that was proved to be equal at its cut. */
-function continues(before: Telling, now: Telling, { proof }: VersionManifest): boolean {
+function continues(view: string, before: Telling, now: Telling, { proof }: VersionManifest): boolean {
   if (before.identity !== now.identity) return false;
-  return before.version === now.version ? before.delta === now.delta : proof.state === "proved";
+  return before.version === now.version ? before.delta === now.delta : isProved(proof, view);
 }
 
 function tellingOf({ manifest, telling }: Pick<Served, "manifest" | "telling">, view: string): Telling {

@@ -84,7 +84,7 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
           );
           const made = await explainRow(options.store, session, served, group);
           const events = !page ? "" : made.hidden ? noEvents : await eventsText(options, session, served, group, page);
-          const meta = await metaOf(served, options);
+          const meta = await metaOf(served, options, name);
           const told = insideOf({ view: name, meta, ...layersOf(served, made) });
           return stamped(reply, meta)
             .type("application/json")

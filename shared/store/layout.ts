@@ -151,7 +151,15 @@ export interface Proof {
   readonly state: "proved" | "unproved";
   /** The version whose delta it was proved against, or why there was nothing to prove it by. */
   readonly by: string;
+  /** How many views were proved. */
   readonly views: number;
+  /** Those that were not, though others were, and why. Versions of before have none. */
+  readonly unproved?: Readonly<Record<string, string>>;
+}
+
+/** Whether a view equals, at the cut, what the version before and its delta answered. */
+export function isProved({ state, unproved }: Proof, view: string): boolean {
+  return state === "proved" && unproved?.[view] === undefined;
 }
 
 /** Rises when what a manifest says changes its shape. */

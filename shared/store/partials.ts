@@ -16,18 +16,22 @@ export function partialsIn(store: Store, view: ViewDefinition, files: readonly F
 }
 
 /**
- * Writes partial rows, a SELECT, into a file of the store.
+ * Writes partial rows, a SELECT, into a file of the store, each column in the type that the definition says: what else DuckDB computes (a HUGEINT, say)
+ * Parquet would keep as something else again.
  * @throws what DuckDB throws; `isOfSql` tells whether the view's SQL is at fault
  */
 export async function writePartials(
   session: Session,
   store: Store,
+  view: Pick<ViewDefinition, "keys" | "parts">,
   partials: string,
   name: string,
   options: { readonly durable: boolean },
 ): Promise<ViewFile> {
   const scratch = store.scratch("partials.parquet");
-  const rows = Number(await session.value(`COPY (${partials}) TO ${quoteText(scratch)} (FORMAT parquet)`));
+  const typed = [...view.keys, ...view.parts].map(({ name, type }) => `CAST(${name} AS ${type}) AS ${name}`);
+  const select = `SELECT ${typed.join(", ") || "1 AS nothing"} FROM (${partials})`;
+  const rows = Number(await session.value(`COPY (${select}) TO ${quoteText(scratch)} (FORMAT parquet)`));
   return { file: await store.publish(scratch, name, options), rows };
 }
 

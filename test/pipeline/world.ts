@@ -24,6 +24,7 @@ import { plainly } from "../../shared/plainly.ts";
 import { covers, formatPosition, ofShard, type Position, places } from "../../shared/position.ts";
 import { keepReference, type ReferenceSource } from "../../shared/project/references.ts";
 import { sumCounts } from "../../shared/store/counts.ts";
+import { Incidents } from "../../shared/store/incidents.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import { ensureVersion, logStream } from "../../shared/store/origin.ts";
 import { failureOf } from "../../shared/store/partials.ts";
@@ -63,6 +64,10 @@ export class World {
   definition!: Definition;
   /** The world's clock, ms; only moves when told. */
   now = Date.UTC(2026, 0, 1);
+  /** The batch layer's own. */
+  get #incidents(): Incidents {
+    return new Incidents(this.store, "batch", () => this.now);
+  }
   /** What the pipeline said, newest last. */
   readonly said: string[] = [];
   readonly #dead: { partition: number; offset: number }[] = [];
@@ -254,6 +259,7 @@ export class World {
       retentionMs: 1e15,
       now: () => this.now,
       say: this.say,
+      incidents: this.#incidents,
     };
   }
 

@@ -1,0 +1,106 @@
+/**
+ * What becomes of each view once it is proved, or is not: one that both layers tell otherwise is told again to find out who is wrong, and holds no
+ * other view back.
+ */
+import { comparePartials } from "../shared/compare.ts";
+import { combineOf, partialOf } from "../shared/compiler/texts.ts";
+import type { ViewDefinition } from "../shared/definition.ts";
+import { rangesBetween } from "../shared/position.ts";
+import { layout, type Proof, type ViewFile } from "../shared/store/layout.ts";
+import { failedView, partialsIn, snapshotFiles, writePartials } from "../shared/store/partials.ts";
+import { reject } from "../shared/store/rejections.ts";
+import { blame, type Told } from "./blame.ts";
+import { disprovedError, prove, withIdentity } from "./prove.ts";
+import { tried } from "./recompute.ts";
+
+export interface Settled {
+  readonly files: Record<string, ViewFile>;
+  readonly proof: Proof;
+}
+
+/**
+ * The proof, and each view's file. A wrong entry of the delta is rejected, so that speed tells it again; here the view is as the archive has it, which
+ * two recomputes agree on. So it is where the older version itself is wrong. Where two recomputes differ the view stays as it is served.
+ *
+ * @param run names the files that are written
+ * @throws BATCH_UNPROVED where no view at all is proved, though some were compared: that is no view's fault
+ */
+export async function settleProof(
+  told: Told,
+  files: Readonly<Record<string, ViewFile>>,
+  run: string,
+  say: (line: string) => void,
+): Promise<Settled> {
+  const { store, session, pinned, definition } = told;
+  const { proved, disproved, unproved } = await prove(store, session, pinned, definition, files, say);
+  const settled: Record<string, ViewFile> = { ...files };
+  const doubts = new Map(unproved);
+  let [right, replaced] = [proved, 0];
+  let failure: Error | null = null;
+  for (const each of disproved) {
+    const { name } = each.view;
+    const found = await blame(told, each.view, files[name]!);
+    if (found.wrong === "entry") await reject(store, { ...found.rejection, why: found.says });
+    failure ??= disprovedError(pinned, each, found.says, todoOf[found.wrong]);
+    say(`view ${name} is NOT proved: ${found.says}`);
+    if (found.wrong === "nothing") {
+      const again = await madeAgain(told, each.view, run);
+      if (again) {
+        settled[name] = again;
+        right++;
+        continue;
+      }
+    }
+    if (found.wrong === "version") replaced++;
+    if (found.wrong === "version" || found.wrong === "entry") {
+      doubts.set(name, `${found.says}; it is as the archive has it`);
+      continue;
+    }
+    settled[name] = await asServed(told, each.view, run);
+    doubts.set(name, `${found.says}; it stays as it was served`);
+  }
+  // all of them wrong is nobody's own trouble: nothing is published that nothing speaks for
+  if (failure && right + replaced === 0) throw failure;
+  const by = `version ${pinned.manifest.number} and its delta`;
+  const says = [...doubts].map(([view, why]) => `${why} (view ${view})`).join("; ");
+  const proof: Proof =
+    right > 0 || disproved.length === 0
+      ? { state: "proved", by, views: right, unproved: Object.fromEntries(doubts) }
+      : { state: "unproved", by: says, views: 0, unproved: Object.fromEntries(doubts) };
+  return { files: settled, proof };
+}
+
+const todoOf = {
+  entry: "speed tells its delta again from there; the next run then proves it",
+  version: "the next run replaces it",
+  recompute: "run it again, and check the machine's memory and disks",
+  nothing: "run it again, and check the machine's memory and disks",
+} as const;
+
+/** The recompute once more, where it equals what is served; null: it does not. */
+async function madeAgain(told: Told, view: ViewDefinition, run: string): Promise<ViewFile | null> {
+  const { store, session, history, definition, pinned } = told;
+  const ranges = rangesBetween(pinned.manifest.origin, pinned.position);
+  const inputs = await history.inputs(session, definition, ranges)(view);
+  const name = `${layout.versionFolder(run)}/again-${view.name}.parquet`;
+  const file = await writePartials(session, store, view, partialOf(view, inputs), name, { durable: true });
+  if (file.file) await store.check(file.file);
+  const fresh = await withIdentity(definition, view, partialsIn(store, view, file.file ? [file.file] : []));
+  const served = await withIdentity(definition, view, partialsIn(store, view, snapshotFiles(pinned, view.name)));
+  const { differences } = await comparePartials(session, view, combineOf(view, served), combineOf(view, fresh));
+  return differences.length > 0 ? null : tried(store, session, view, file);
+}
+
+/** A view's partials as the pinned snapshot has them, in one file; failed where they can't be merged. */
+export async function asServed(
+  { store, session, pinned }: Pick<Told, "store" | "session" | "pinned">,
+  view: ViewDefinition,
+  run: string,
+): Promise<ViewFile> {
+  const served = combineOf(view, partialsIn(store, view, snapshotFiles(pinned, view.name)));
+  const name = `${layout.versionFolder(run)}/served-${view.name}.parquet`;
+  return writePartials(session, store, view, served, name, { durable: true }).then(
+    (file) => tried(store, session, view, file),
+    (error: unknown) => failedView(error, null),
+  );
+}
