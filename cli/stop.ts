@@ -33,10 +33,16 @@ export function listenForStop(): AbortSignal {
 
 /** The work's outcome, or the signal's reason as soon as it aborts: what was under way is given up then. */
 export async function orStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop = () => {};
   const stopped = new Promise<never>((_resolve, reject) => {
-    const stop = () => reject(signal.reason);
+    stop = () => reject(signal.reason);
     if (signal.aborted) stop();
     else signal.addEventListener("abort", stop, { once: true });
   });
-  return Promise.race([work, stopped]);
+  try {
+    return await Promise.race([work, stopped]);
+  } finally {
+    // a verb may wait many times
+    signal.removeEventListener("abort", stop);
+  }
 }

@@ -59,7 +59,11 @@ export function startBuilt(
   });
   const done = new Promise<Done>((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (code) => resolve({ code, out, err, ms: performance.now() - began }));
+    child.on("close", (code) => {
+      if (/^\(node:\d+\) (?!ExperimentalWarning|DeprecationWarning|\[)\w*Warning/m.test(err))
+        reject(new Error(`it was warned: ${err}`));
+      resolve({ code, out, err, ms: performance.now() - began });
+    });
   });
   return {
     child,

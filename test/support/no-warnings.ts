@@ -1,0 +1,6 @@
+/** A warning of the process fails the run, as an error that nobody catches does. */
+const passing = /^(ExperimentalWarning|DeprecationWarning)$/;
+
+process.on("warning", (warning) => {
+  if (!passing.test(warning.name)) throw warning;
+});
