@@ -1,7 +1,6 @@
 /** The batch daemon: recompute and archive at their times, never two at once, and a run that was missed is caught up. */
-import cron from "node-cron";
 import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
-import { previousRun } from "../shared/project/schedule.ts";
+import { pause } from "../shared/pause.ts";
 import { damagesOf } from "../shared/store/damage.ts";
 import { FileWatch, fileTroubles } from "../shared/store/file-troubles.ts";
 import { Incidents, troubleOf } from "../shared/store/incidents.ts";
@@ -9,6 +8,7 @@ import type { Store } from "../shared/store/store.ts";
 import { lostVersions, newestVersion, unlessCorrupt } from "../shared/store/versions.ts";
 import { mendFlaws } from "./mending.ts";
 import { type Batch, type BatchResult, isChanged, runArchive, runBatch, runDefinition, runRepair } from "./run.ts";
+import { Timetable } from "./timetable.ts";
 
 export interface BatchDaemonOptions {
   readonly batch: Batch;
@@ -22,6 +22,10 @@ export interface BatchDaemonOptions {
 
 /** How long a stop waits for a run that is under way; what it leaves behind is nobody's, and cleaned later. */
 const patienceMs = 3000;
+/** How often it looks whether a run is due: a machine that slept, or a clock that was set, is noticed by then. */
+const lookMs = 60_000;
+/** A run that comes so much later than its time was missed. */
+const lateMs = 5 * 60_000;
 /** How often it looks for files that are damaged. */
 const repairMs = 2000;
 /** A run in place of a version that can't be read is tried again after so long. */
@@ -116,22 +120,29 @@ export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void>
     batch.say(`batch: ${why}; running now`);
     void recompute();
   }
-  const settings = { timezone: options.timezone, noOverlap: true, suppressMissedWarning: true, logger: silent };
-  const tasks = [
-    cron.schedule(options.schedule, recompute, settings),
-    cron.schedule(options.archive, archive, settings),
-  ];
-  tasks[0]!.on("execution:missed", ({ date }) => {
-    batch.say(`batch: the run of ${date.toISOString()} was missed; running now`);
-    void recompute();
-  });
+  const timetables = [options.schedule, options.archive].map(
+    (schedule) => new Timetable(schedule, options.timezone, batch.now()),
+  );
+  const keepTime = async (timetable: Timetable, run: () => Promise<void>) => {
+    while (!signal.aborted) {
+      const due = timetable.take(batch.now());
+      if (due !== null) {
+        if (batch.now() - due > lateMs)
+          batch.say(`batch: the run of ${new Date(due).toISOString()} was missed; running now`);
+        // what becomes due meanwhile is due once, afterwards
+        await run();
+      }
+      await pause(Math.min(timetable.waitMs(batch.now()), lookMs), signal);
+    }
+  };
+  void keepTime(timetables[0]!, recompute);
+  void keepTime(timetables[1]!, archive);
   const repairs = setInterval(() => void repair().catch(() => undefined), repairMs);
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
   clearInterval(repairs);
-  await Promise.all(tasks.map((task) => task.destroy()));
   await Promise.race([running, new Promise((resolve) => setTimeout(resolve, patienceMs).unref())]);
 }
 
@@ -143,9 +154,8 @@ export async function missedRun(
 ): Promise<string | null> {
   const newest = await newestVersion(store).catch(unlessCorrupt);
   if (!newest) return null;
-  const made = Date.parse(newest.createdAt);
-  const due = previousRun(schedule, timezone, now);
-  return due > made ? `the run of ${new Date(due).toISOString()} was missed` : null;
+  const due = new Timetable(schedule, timezone, Date.parse(newest.createdAt)).due(now);
+  return due === null ? null : `the run of ${new Date(due).toISOString()} was missed`;
 }
 
 function tellStopped(incidents: Incidents, stopped: ReadonlyMap<string, TidemarkError>): Promise<void> {
@@ -163,6 +173,3 @@ export function describeRun({ manifest, timings, archived }: BatchResult): strin
     `${seconds(timings.archive)}, recomputed in ${seconds(timings.recompute)}; ${proved} in ${seconds(timings.prove)}`
   );
 }
-
-/** node-cron would write to the console; what is worth saying is said here. */
-const silent = { info: () => undefined, warn: () => undefined, error: () => undefined, debug: () => undefined };

@@ -1,4 +1,4 @@
-import { CronExpressionParser } from "cron-parser";
+import { type CronExpression, CronExpressionParser } from "cron-parser";
 import { messageOf } from "../errors.ts";
 
 /** Why a text is no cron expression; null: it is one. */
@@ -15,11 +15,30 @@ export function cronProblem(text: string): string | null {
   }
 }
 
-/** When a schedule last fired before `now`, both in milliseconds since the epoch. */
-export function previousRun(text: string, timezone: string, now: number): number {
-  return CronExpressionParser.parse(text, { tz: timezone, currentDate: new Date(now) })
-    .prev()
-    .getTime();
+/** The times that an expression names, by a clock that is never changed: ms as of UTC. */
+export class WallTimes {
+  readonly #expression: CronExpression;
+
+  constructor(text: string) {
+    this.#expression = CronExpressionParser.parse(text, { tz: "UTC" });
+  }
+
+  /** The last one at or before `wall`. */
+  last(wall: number): number {
+    this.#expression.reset(new Date(Math.floor(wall / 1000) * 1000 + 1));
+    return this.#expression.prev().getTime();
+  }
+
+  /** The first one after `wall`. */
+  next(wall: number): number {
+    this.#expression.reset(new Date(wall));
+    return this.#expression.next().getTime();
+  }
+
+  /** True where there are some in every hour of a day. */
+  get everyHour(): boolean {
+    return this.#expression.fields.hour.values.length === 24;
+  }
 }
 
 export function isTimeZone(name: string): boolean {
