@@ -33,7 +33,7 @@ export function loadCommand(program: Command, give: (args: VerbArgs["load"], com
   program
     .command("load <stream> <files...>")
     .description(
-      "append events from JSON, NDJSON, CSV or Parquet files (-: standard input); rows that are none are left out, told, and make exit code 1",
+      "append events from JSON, NDJSON, CSV, Parquet or Arrow files (-: standard input); rows that are none are left out, told, and make exit code 1",
     )
     .option("--request-id <id>", "the same load under the same id appends only what did not arrive the time before")
     .option("--server <url>", "send them to a server instead of the log; its key in TIDEMARK_KEY", serverUrl)

@@ -1,2 +1,2 @@
-export const formats = ["json", "ndjson", "csv", "parquet"] as const;
+export const formats = ["json", "ndjson", "csv", "parquet", "arrow"] as const;
 export type Format = (typeof formats)[number];

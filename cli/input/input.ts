@@ -1,5 +1,6 @@
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
+import { arrowRows } from "./arrow.ts";
 import { csvRows } from "./csv.ts";
 import { type CsvOptions, plainCsv } from "./csv-options.ts";
 import { type Format, formats } from "./formats.ts";
@@ -40,6 +41,9 @@ export async function openInput(
     case "parquet":
       mustSeek(file, "Parquet");
       return parquetRows(file, stream);
+    case "arrow":
+      mustSeek(file, "Arrow");
+      return { unit: "row", count: null, rows: arrowRows(file, stream) };
   }
 }
 
@@ -53,6 +57,7 @@ const endings: readonly (readonly [RegExp, Format])[] = [
   [/\.json(\.gz)?$/i, "json"],
   [/\.(csv|tsv|tab|psv)(\.gz)?$/i, "csv"],
   [/\.(parquet|pq)$/i, "parquet"],
+  [/\.(arrow|arrows|feather|ipc)$/i, "arrow"],
 ];
 
 function formatOf(file: string): Format {
@@ -61,6 +66,6 @@ function formatOf(file: string): Format {
   throw new TidemarkError(
     "LOAD_INPUT",
     `can't tell what kind of file ${file} is`,
-    `say so with --format ${formats.join("|")}, or name it .ndjson, .json, .csv, .tsv or .parquet`,
+    `say so with --format ${formats.join("|")}, or name it .ndjson, .json, .csv, .tsv, .parquet or .arrow`,
   );
 }

@@ -1,6 +1,7 @@
 /** The forms that events come in over HTTP, as events of JSON. */
 import { isUtf8 } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
+import type { StreamDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { Refusal } from "../problem.ts";
 import { arrowEvents } from "./arrow-events.ts";
@@ -14,10 +15,10 @@ export type Incoming = { readonly value: Buffer; readonly id?: string } | { read
 const eventsMax = 200_000;
 
 interface Form {
-  readonly read: (body: Buffer, headers: IncomingHttpHeaders) => Incoming[];
+  readonly read: (body: Buffer, headers: IncomingHttpHeaders, stream: StreamDefinition) => Incoming[];
 }
 
-const arrow: Form = { read: (body) => arrowEvents(body, eventsMax + 1) };
+const arrow: Form = { read: (body, _headers, stream) => arrowEvents(body, stream, eventsMax + 1) };
 const lines: Form = { read: (body) => linesIn(body).map((value) => ({ value })) };
 
 const forms: Readonly<Record<string, Form>> = {
@@ -50,10 +51,15 @@ const forms: Readonly<Record<string, Form>> = {
 export const eventTypes = Object.keys(forms);
 
 /** @param type of the body, without parameters; one of eventTypes. @throws USAGE; Refusal where there are too many */
-export function eventsOf(type: string, body: Buffer, headers: IncomingHttpHeaders): Incoming[] {
+export function eventsOf(
+  type: string,
+  body: Buffer,
+  headers: IncomingHttpHeaders,
+  stream: StreamDefinition,
+): Incoming[] {
   const form = forms[type]!;
   if (form !== arrow && !isUtf8(body)) throw notUtf8(body);
-  const found = form.read(body, headers);
+  const found = form.read(body, headers, stream);
   if (found.length > eventsMax)
     throw new Refusal(413, "USAGE", `a request takes ${eventsMax} events at most; send several of them`);
   return found;

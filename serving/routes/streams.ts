@@ -93,7 +93,7 @@ export function streamRoutes(app: FastifyInstance, options: HttpOptions): void {
         return refuse(reply, problem(400, "USAGE", "Idempotency-Key: at most 200 characters, none of them a space"));
       const keyed =
         key === null ? null : { id: idOf(request, key), fingerprint: fingerprintOf(...saidBy(request), body) };
-      const read = () => eventsOf(type, body, request.headers);
+      const read = () => eventsOf(type, body, request.headers, stream);
       const asker = askerOf(request, reply);
       const found = await underWay.during(asker, body.length, () =>
         options.ingest.take(stream, read, keyed, asker, append),

@@ -1,0 +1,60 @@
+/** The rows of an Arrow record batch as events of a stream. */
+import type { RecordBatch } from "apache-arrow";
+import type { StreamDefinition } from "../definition.ts";
+import { TidemarkError } from "../errors.ts";
+import "./compression.ts";
+import { NoColumn, NoRoom, Refused, type Room, type Writer, writerOf } from "./json-text.ts";
+
+/** An event's JSON, or why the row can't be one. */
+export type ArrowRow = { readonly value: Buffer } | { readonly reason: string };
+
+interface Member {
+  readonly name: string;
+  readonly field: string;
+  readonly write: Writer;
+}
+
+/**
+ * Columns are taken by name; what the stream does not have is left out, unless an upcast may read it.
+ * @throws USAGE for a column of a type that no event can have, or rows that say more than `room`
+ */
+export function* rowsOfBatch(batch: RecordBatch, stream: StreamDefinition, room: Room): Generator<ArrowRow> {
+  const members = batch.schema.fields.flatMap(({ name }, at) => memberOf(batch, name, at, stream, room));
+  for (let row = 0; row < batch.numRows; row++) yield rowOf(members, row);
+}
+
+function rowOf(members: readonly Member[], row: number): ArrowRow {
+  let field = "";
+  try {
+    const texts = members.map((each) => {
+      field = each.field;
+      return `${each.name}:${each.write(row)}`;
+    });
+    return { value: Buffer.from(`{${texts.join(",")}}`) };
+  } catch (error) {
+    if (error instanceof Refused) return { reason: `${field}: ${error.message}` };
+    if (error instanceof NoRoom)
+      throw new TidemarkError("USAGE", "the rows say more than is taken at a time", "send fewer");
+    throw error;
+  }
+}
+
+function memberOf(batch: RecordBatch, name: string, at: number, stream: StreamDefinition, room: Room): Member[] {
+  const field =
+    stream.fields.find((each) => each.name === name) ??
+    stream.fields.find((each) => each.name.toLowerCase() === name.toLowerCase());
+  if (!field && stream.upcast === null) return [];
+  const target = stream.upcast === null ? field!.type : "";
+  const written = stream.upcast === null ? field!.name : name;
+  try {
+    const write = writerOf(batch.data.children[at]!, target, room);
+    return [{ name: JSON.stringify(written), field: written, write }];
+  } catch (error) {
+    if (!(error instanceof NoColumn)) throw error;
+    throw new TidemarkError(
+      "USAGE",
+      `column "${name}" is a ${error.message}, which is not taken`,
+      "cast it to text, a number, a date or a timestamp",
+    );
+  }
+}
