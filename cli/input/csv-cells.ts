@@ -18,12 +18,12 @@ export function cellWriter({ type }: FieldDefinition, options: CsvOptions): Cell
       const plain = plainNumber(cell, options);
       return plain === undefined ? undefined : (numeric(plain) ?? quoted(cell));
     };
+  if (listElementOf(type) !== null || structFieldsOf(type) !== null)
+    return (cell) => (isJson(cell) ? oneLine(cell) : quoted(cell));
   if (type === "BOOLEAN") return (cell) => truths[cell.trim().toLowerCase()] ?? quoted(cell);
   if (type === "DATE") return timeWriter(options.dateFormat, (iso) => iso.replace(/ 00:00:00$/, ""));
   if (type.startsWith("TIMESTAMP")) return timeWriter(options.timestampFormat, (iso) => iso);
   if (type === "JSON") return (cell) => (isJson(cell) ? oneLine(cell) : undefined);
-  if (listElementOf(type) !== null || structFieldsOf(type) !== null)
-    return (cell) => (isJson(cell) ? oneLine(cell) : quoted(cell));
   return quoted;
 }
 

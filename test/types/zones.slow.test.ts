@@ -33,7 +33,7 @@ async function urlOf(server: Running): Promise<string> {
 
 const rowsIn = (body: string) => body.replace(/,"meta":.*/s, "");
 
-it("the same bytes from every process, whatever its zone", { timeout: 240_000 }, async () => {
+it("the same bytes from every process, whatever its zone", { timeout: 600_000 }, async () => {
   const dir = folder({
     "tidemark.config.ts": config,
     "views/made.sql": views.made!,
@@ -70,15 +70,16 @@ it("the same bytes from every process, whatever its zone", { timeout: 240_000 },
       );
       return (await run.done).out;
     };
-    return { ...bodies, cliJson: await cli("ndjson"), cliCsv: await cli("csv") };
+    return { ...bodies, cliCsv: await cli("csv") };
   });
   const [first, ...others] = await Promise.all(asked);
   for (const other of others) expect(other).toEqual(first);
-  const { list, sql, listCsv, sqlCsv, cliCsv, cliJson, one } = first!;
+  const { list, sql, listCsv, sqlCsv, cliCsv, one } = first!;
   expect(sql).toBe(list);
   expect(sqlCsv).toBe(listCsv);
   expect(cliCsv).toBe(listCsv);
-  expect(`{"data":[${cliJson.trimEnd().split("\n").join(",")}]`).toBe(list);
+  const lines = await outputOf("query", "SELECT * FROM made ORDER BY i", "--format", "ndjson", ...project);
+  expect(`{"data":[${lines.trimEnd().split("\n").join(",")}]`).toBe(list);
   expect(list.startsWith(one.slice(0, -1))).toBe(true);
 
   const own = await outputOf("query", `SELECT ${shown} FROM made ORDER BY i`, "--format", "csv", ...project);
