@@ -93,14 +93,20 @@ export function disprovedError(
   todo: string,
 ): TidemarkError {
   const first = differences[0]!;
-  const row = first.left ?? first.right!;
-  const key = view.keys.map(({ name }) => JSON.stringify(row[name])).join(", ") || "(no key)";
-  const partOf = (side: Difference["left"]) =>
-    side ? JSON.stringify(Object.fromEntries(view.parts.map(({ name }) => [name, side[name]!]))) : "no row";
+  const { number } = pinned.manifest;
+  const { left, right } = first;
+  const parts = view.parts
+    .map(({ name }) => name)
+    .filter((name) => JSON.stringify(left?.[name]) !== JSON.stringify(right?.[name]));
+  const rows = differences.length === 1 ? "one group" : `${differences.length} groups`;
+  const how =
+    left && right
+      ? `the first in ${parts.join(", ")}`
+      : `the first is missing from ${left ? "the recompute" : `version ${number} and its delta`}`;
   return new TidemarkError(
     "BATCH_UNPROVED",
-    `view ${view.name}, key ${key}: version ${pinned.manifest.number} and its delta have ${partOf(first.left)}, the recompute has ${partOf(first.right)} (${differences.length} rows differ); ${says}; nothing was published`,
+    `view ${view.name}: version ${number} and its delta differ from the recompute in ${rows}, ${how}; ${says}; nothing was published`,
     todo,
-    { view: view.name, key, served: first.left, recomputed: first.right, rows: differences.length, says },
+    { view: view.name, parts, rows: differences.length, says },
   );
 }

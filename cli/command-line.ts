@@ -118,15 +118,18 @@ function commandLine(found: (invocation: Invocation) => void): Command {
     .description("one JSON line each, to be corrected and replayed")
     .option("--count", "how many there are, by reason", false)
     .option("--limit <n>", "no more than so many, the first of each stream's partitions first", wholeNumber)
-    .action((stream: string | undefined, options: { count: boolean; limit?: number }, command: Command) => {
-      const { count, limit = null } = options;
-      give("dead-letters", command, { stream: stream ?? null, count, limit, replay: [] });
-    });
+    .option("--values", "with what was sent: needed to correct it", false)
+    .action(
+      (stream: string | undefined, options: { count: boolean; values: boolean; limit?: number }, command: Command) => {
+        const { count, values, limit = null } = options;
+        give("dead-letters", command, { stream: stream ?? null, count, values, limit, replay: [] });
+      },
+    );
   letters
     .command("replay <files...>")
     .description("append the corrected events of such lines (-: standard input), each exactly once")
     .action((files: string[], _options, command: Command) => {
-      give("dead-letters", command, { stream: null, count: false, limit: null, replay: files });
+      give("dead-letters", command, { stream: null, count: false, limit: null, values: false, replay: files });
     });
   program
     .command("status")
@@ -145,9 +148,10 @@ function commandLine(found: (invocation: Invocation) => void): Command {
     .command("verify [views...]")
     .description("recompute from archive and log with the views' own SQL, and compare every row")
     .option("--files", "hash every file that an answer may need, and name the damaged ones", false)
-    .action((views: string[], { files }: { files: boolean }, command: Command) => {
+    .option("--values", "show the rows that differ, not only in which columns", false)
+    .action((views: string[], { files, values }: { files: boolean; values: boolean }, command: Command) => {
       if (files && views.length > 0) throw new TidemarkError("USAGE", "--files looks at all files", "name no views");
-      give("verify", command, { views, files });
+      give("verify", command, { views, files, values });
     });
   program
     .command("repair")

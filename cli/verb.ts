@@ -48,6 +48,7 @@ export interface VerbArgs {
     readonly count: boolean;
     /** Letters that are listed; null: all. */
     readonly limit: number | null;
+    readonly values: boolean;
     readonly replay: readonly string[];
   };
   status: { readonly server: string | null };
@@ -58,7 +59,7 @@ export interface VerbArgs {
   /** No views: all of them. */
   rebuild: { readonly views: readonly string[]; readonly fullSpeed: boolean };
   /** No views: all of them. files: every file is hashed instead. */
-  verify: { readonly views: readonly string[]; readonly files: boolean };
+  verify: { readonly views: readonly string[]; readonly files: boolean; readonly values: boolean };
   /** file null: standard output. */
   types: { readonly file: string | null };
   /** which: an id or a name. */

@@ -76,11 +76,19 @@ export class Refusal extends Error {
   }
 }
 
+/** What went wrong here, without what is the server's own: where its files are, and SQL that the client did not write. */
+function outward(text: string): string {
+  return text
+    .replace(/\s*\bLINE \d+:[\s\S]*$/, "")
+    .replaceAll(/(?<![\w.:/])(?:\/[^\s/'",;:()]+){2,}\/?/g, "(a place on the server)");
+}
+
 /** Anything thrown, without a stack: what is not expected says only that it is not. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof TidemarkError) {
+    const status = statusOf[error.code] ?? 500;
     const detail = error.todo ? `${error.message}; ${error.todo}` : error.message;
-    return problem(statusOf[error.code] ?? 500, error.code, detail);
+    return problem(status, error.code, status >= 500 ? outward(detail) : detail);
   }
   if (error instanceof Refusal) return error.problem;
   if ((error as { code?: unknown } | null)?.code === "FST_ERR_CTP_INVALID_MEDIA_TYPE")

@@ -1,4 +1,10 @@
-import { type Correction, type DeadLetters, LetterList, replayDeadLetters } from "../../serving/dead-letters.ts";
+import {
+  type Correction,
+  type DeadLetters,
+  LetterList,
+  type ListedLetter,
+  replayDeadLetters,
+} from "../../serving/dead-letters.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
@@ -31,7 +37,7 @@ async function list(
   context: Context,
   letters: DeadLetters,
   streams: readonly StreamDefinition[],
-  { count, limit }: Pick<VerbArgs["dead-letters"], "count" | "limit">,
+  { count, limit, values }: VerbArgs["dead-letters"],
 ): Promise<number> {
   const found = await LetterList.open(letters, streams);
   try {
@@ -39,7 +45,9 @@ async function list(
       const reasons = await found.reasons();
       const text = reasons.length > 0 ? tableText(reasons.map((each) => ({ ...each }))) : "";
       await context.out(context.json ? `${JSON.stringify(reasons)}\n` : text);
-    } else for await (const letter of found.letters(limit)) await context.out(`${JSON.stringify(letter)}\n`);
+    } else
+      for await (const letter of found.letters(limit))
+        await context.out(`${JSON.stringify(values ? letter : withoutValue(letter))}\n`);
     const all = await found.count();
     const shown = !count && limit !== null && limit < all.letters ? `, the first ${limit} of them listed` : "";
     context.say(`${all.letters} dead letters, ${all.replayed} of them replayed${shown}`);
@@ -47,6 +55,10 @@ async function list(
   } finally {
     await found.close();
   }
+}
+
+function withoutValue({ value, ...letter }: ListedLetter): object {
+  return { ...letter, bytes: value === null ? null : Buffer.byteLength(value) };
 }
 
 async function replay(
@@ -87,5 +99,7 @@ function correctionIn(text: string, where: string): Correction {
     throw wrong("it does not name a dead letter");
   if (typeof value === "string") return { stream, partition, offset, value };
   if (typeof value === "object" && value !== null) return { stream, partition, offset, value: JSON.stringify(value) };
-  throw wrong("its value is neither a text nor an object");
+  throw wrong(
+    value === undefined ? "it has no value: list them with --values" : "its value is neither a text nor an object",
+  );
 }

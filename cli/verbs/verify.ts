@@ -29,12 +29,12 @@ export async function run(context: Context, args: VerbArgs["verify"]): Promise<n
           const { value, done } = await orStopped(all.next(), context.signal);
           if (done) break;
           verdicts.push(value);
-          if (!context.json) await context.out(verdictText(value));
+          if (!context.json) await context.out(verdictText(value, args.values));
         }
         const wrong = verdicts.filter((each) => each.failed || each.differences.length > 0);
         if (context.json)
           await context.out(
-            `${JSON.stringify({ version: number, position, equal: wrong.length === 0, views: verdicts })}\n`,
+            `${JSON.stringify({ version: number, position, equal: wrong.length === 0, views: args.values ? verdicts : verdicts.map(withoutValues) })}\n`,
           );
         context.say(
           wrong.length === 0
@@ -77,7 +77,11 @@ const ways: Readonly<Record<Verdict["comparedAs"], string>> = {
   estimates: " (sketches as partials, and within their error of exact values)",
 };
 
-export function verdictText({ view, rows, differences, comparedAs, failed, plainRaises }: Verdict): string {
+/** @param values show the rows that differ: they are of events */
+export function verdictText(
+  { view, rows, differences, comparedAs, failed, plainRaises }: Verdict,
+  values = false,
+): string {
   if (failed) {
     const partials =
       comparedAs === "rows" ? "" : `; ${differences.length === 0 ? "its partials are equal" : "its partials DIFFER"}`;
@@ -85,14 +89,34 @@ export function verdictText({ view, rows, differences, comparedAs, failed, plain
   }
   const how = plainRaises === null ? ways[comparedAs] : ` (as partials: plain DuckDB has no answer: ${plainRaises})`;
   if (differences.length === 0) return `${view}: ${rows} ${rows === 1 ? "row" : "rows"}, equal${how}\n`;
-  const shown = differences
-    .slice(0, shownMax)
-    .flatMap(({ left, right }) => [
+  const shown = differences.slice(0, shownMax).flatMap((difference) => {
+    const { left, right } = difference;
+    if (!values) return [`  ${whereIn(difference)}; --values shows the rows`];
+    return [
       `  served:     ${left ? JSON.stringify(left) : "no such row"}`,
       `  recomputed: ${right ? JSON.stringify(right) : "no such row"}`,
-    ]);
+    ];
+  });
   const more = differences.length > shownMax ? [`  and ${differences.length - shownMax} more`] : [];
   return `${[`${view}: ${differences.length} ${differences.length === 1 ? "row DIFFERS" : "rows DIFFER"}${how}`, ...shown, ...more].join("\n")}\n`;
+}
+
+function whereIn({ left, right }: Verdict["differences"][number]): string {
+  if (!left || !right) return `a row is only ${left ? "served" : "recomputed"}`;
+  return `differs in ${differing(left, right).join(", ")}`;
+}
+
+function differing(left: Readonly<Record<string, unknown>>, right: Readonly<Record<string, unknown>>): string[] {
+  return Object.keys(left).filter((name) => JSON.stringify(left[name]) !== JSON.stringify(right[name]));
+}
+
+function withoutValues(verdict: Verdict): object {
+  const differences = verdict.differences.map(({ left, right }) => ({
+    served: left !== null,
+    recomputed: right !== null,
+    columns: left && right ? differing(left, right) : [],
+  }));
+  return { ...verdict, differences };
 }
 
 export function viewsNamed(views: readonly ViewDefinition[], names: readonly string[]): readonly ViewDefinition[] {

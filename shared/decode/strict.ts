@@ -22,7 +22,7 @@ export function strictSelect(fields: readonly FieldDefinition[], source: string,
   ]);
   const values = fields.map((field, i) => `${orDefault(field, `v${i}`)} AS ${quoteName(field.name)}`);
   const faults = fields.map((field, i) => {
-    const wrong = `WHEN v${i} IS NULL AND j${i} IS NOT NULL THEN ${quoteText(`${field.name}: `)} || left(j${i}::VARCHAR, 60) || ${quoteText(` is not a ${field.type}`)}`;
+    const wrong = `WHEN v${i} IS NULL AND j${i} IS NOT NULL THEN ${quoteText(`${field.name}: `)} || ${classOf(`j${i}`)} || ${quoteText(` is not a ${field.type}`)}`;
     return field.nullable
       ? wrong
       : `WHEN j${i} IS NULL THEN ${quoteText(`${field.name}: required field is missing`)} ${wrong}`;
@@ -33,6 +33,15 @@ export function strictSelect(fields: readonly FieldDefinition[], source: string,
   );
   const fault = `CASE WHEN __fault IS NOT NULL THEN __fault WHEN ${good.join(" AND ")} THEN NULL ${faults.join(" ")} END AS __fault`;
   return `SELECT ${[...values, fault, ...kept].join(", ")} FROM (SELECT ${[...inner, "__fault", ...kept].join(", ")} FROM ${source})`;
+}
+
+/** What a JSON value is, without saying it: a reason goes to logs, status and whoever sent the event, and the value is a person's. */
+function classOf(json: string): string {
+  const length = (text: string, of: string) => `'${of} of ' || length(${text}) || ' characters'`;
+  return (
+    `CASE json_type(${json}) WHEN 'VARCHAR' THEN ${length(`json_extract_string(${json}, '$')`, "a text")} WHEN 'BOOLEAN' THEN 'a boolean' ` +
+    `WHEN 'ARRAY' THEN 'a list of ' || json_array_length(${json}) WHEN 'OBJECT' THEN 'an object' ELSE ${length(`${json}::VARCHAR`, "a number")} END`
+  );
 }
 
 /** A field's value where it may have a default. */

@@ -94,7 +94,7 @@ describe("events come as", () => {
       [
         { index: 2, reason: "it is no CloudEvent: specversion is missing" },
         { index: 3, reason: "it is no CloudEvent: it is no object" },
-        { index: 4, reason: "k: 8 is not a VARCHAR" },
+        { index: 4, reason: "k: a number of 1 characters is not a VARCHAR" },
         { index: 6, reason: "it is a CloudEvent of version 0.3, and 1.0 is known" },
         { index: 7, reason: "it is no CloudEvent of an event: it has no data" },
       ],

@@ -66,7 +66,7 @@ describe("POST /v1/streams/{stream}/events", () => {
     expect(found.refused).toEqual([
       { index: 1, reason: "x: required field is missing" },
       { index: 2, reason: "not a JSON object" },
-      { index: 3, reason: 'x: "y" is not a DECIMAL(38,0)' },
+      { index: 3, reason: "x: a text of 1 characters is not a DECIMAL(38,0)" },
     ]);
     expect((await post("[7]")).statusCode).toBe(422);
     expect(await total()).toMatchObject({ n: 2, s: 3, meta: { dead: 0 } });
