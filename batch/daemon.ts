@@ -1,6 +1,6 @@
 /** The batch daemon: recompute and archive at their times, never two at once, and a run that was missed is caught up. */
+import cron from "node-cron";
 import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
-import { pause } from "../shared/pause.ts";
 import { damagesOf } from "../shared/store/damage.ts";
 import { FileWatch, fileTroubles } from "../shared/store/file-troubles.ts";
 import { Incidents, troubleOf } from "../shared/store/incidents.ts";
@@ -22,8 +22,8 @@ export interface BatchDaemonOptions {
 
 /** How long a stop waits for a run that is under way; what it leaves behind is nobody's, and cleaned later. */
 const patienceMs = 3000;
-/** How often it looks whether a run is due: a machine that slept, or a clock that was set, is noticed by then. */
-const lookMs = 60_000;
+/** Every minute it looks whether a run is due: a machine that slept, or a clock that was changed or set, is noticed by then. */
+const everyMinute = "* * * * *";
 /** A run that comes so much later than its time was missed. */
 const lateMs = 5 * 60_000;
 /** How often it looks for files that are damaged. */
@@ -120,29 +120,33 @@ export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void>
     batch.say(`batch: ${why}; running now`);
     void recompute();
   }
-  const timetables = [options.schedule, options.archive].map(
-    (schedule) => new Timetable(schedule, options.timezone, batch.now()),
-  );
-  const keepTime = async (timetable: Timetable, run: () => Promise<void>) => {
-    while (!signal.aborted) {
-      const due = timetable.take(batch.now());
-      if (due !== null) {
+  const keepTime = (schedule: string, run: () => Promise<void>) => {
+    const timetable = new Timetable(schedule, options.timezone, batch.now());
+    let busy = false;
+    const look = async () => {
+      if (busy) return;
+      busy = true;
+      // what becomes due during a run is due once, afterwards
+      for (let due = timetable.take(batch.now()); due !== null && !signal.aborted; due = timetable.take(batch.now())) {
         if (batch.now() - due > lateMs)
           batch.say(`batch: the run of ${new Date(due).toISOString()} was missed; running now`);
-        // what becomes due meanwhile is due once, afterwards
         await run();
       }
-      await pause(Math.min(timetable.waitMs(batch.now()), lookMs), signal);
-    }
+      busy = false;
+    };
+    // the timer wakes at the schedule's times; whether a run is due says the timetable, which no change of clocks confuses
+    return [schedule, everyMinute].map((each) =>
+      cron.schedule(each, look, { timezone: options.timezone, suppressMissedWarning: true, logger: silent }),
+    );
   };
-  void keepTime(timetables[0]!, recompute);
-  void keepTime(timetables[1]!, archive);
+  const timers = [...keepTime(options.schedule, recompute), ...keepTime(options.archive, archive)];
   const repairs = setInterval(() => void repair().catch(() => undefined), repairMs);
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
   clearInterval(repairs);
+  await Promise.all(timers.map((timer) => timer.destroy()));
   await Promise.race([running, new Promise((resolve) => setTimeout(resolve, patienceMs).unref())]);
 }
 
@@ -173,3 +177,6 @@ export function describeRun({ manifest, timings, archived }: BatchResult): strin
     `${seconds(timings.archive)}, recomputed in ${seconds(timings.recompute)}; ${proved} in ${seconds(timings.prove)}`
   );
 }
+
+/** node-cron would write to the console; what is worth saying is said here. */
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined, debug: () => undefined };
