@@ -92,7 +92,7 @@ async function madeAgain(told: Told, view: ViewDefinition, run: string): Promise
 }
 
 /** A view's partials as the pinned snapshot has them, in one file; failed where they can't be merged. */
-export async function asServed(
+async function asServed(
   { store, session, pinned }: Pick<Told, "store" | "session" | "pinned">,
   view: ViewDefinition,
   run: string,

@@ -104,7 +104,7 @@ export function whenGone(reply: FastifyReply, hear: () => void): void {
 }
 
 /** Aborts when the response is over, or its client has left. */
-export function goneSignal(reply: FastifyReply): AbortSignal {
+function goneSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
   whenGone(reply, () => gone.abort());
   return gone.signal;

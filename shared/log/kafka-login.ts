@@ -20,7 +20,7 @@ export interface TokenIssuer {
 }
 
 /** Why there is no token; it says nothing secret. */
-export class TokenError extends Error {
+class TokenError extends Error {
   constructor(message: string) {
     super(message);
     this.name = "TokenError";

@@ -103,7 +103,7 @@ export async function lostVersions(store: Store): Promise<LostVersion[]> {
 }
 
 /** Every number that something in the store bears, ascending: a power cut may have taken a version and left what was made for it. */
-export async function numbersBorne(store: Store): Promise<number[]> {
+async function numbersBorne(store: Store): Promise<number[]> {
   const lists = [await versionNumbers(store), await store.list(layout.deltas), await store.list(layout.damages)];
   const numbers = new Set(lists.flat().map(Number).filter(Number.isInteger));
   return [...numbers].sort((a, b) => a - b);

@@ -18,7 +18,7 @@ import { newestVersion, snapshotOf } from "../../shared/store/versions.ts";
 import { DeltaWriter } from "../../speed/delta-writer.ts";
 import { stream } from "../support/view-case.ts";
 
-export const views = {
+const views = {
   of_a: "SELECT g, count(*) AS n, sum(x) AS x FROM a GROUP BY g",
   of_b: "SELECT g, count(*) AS n, sum(x) AS x FROM b GROUP BY g",
   of_both: "SELECT g, count(*) AS n, sum(x) AS x FROM (SELECT g, x FROM a UNION ALL SELECT g, x FROM b) GROUP BY g",

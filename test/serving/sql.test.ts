@@ -253,11 +253,14 @@ describe("SQL over HTTP", () => {
   it.each([
     ['{"sql": 1}', "400 body.sql must be string; see /openapi.json"],
     ["[]", "400 body must be object"],
-    ["{", "400 Body is not valid JSON"],
+    ["{", "400 the body is not JSON; send"],
     ['{"sql": "SELECT 1", "limit": 3}', '400 body has no place for "limit"; see /openapi.json'],
     ['{"sql": "SELECT ?", "params": [[1]]}', "400 body.params.0 must be string,number,boolean,null"],
-    ['{"sql": "SELECT 1", "__proto__": {"x": 1}}', "400 Body is not valid JSON"],
-    ['{"sql": "SELECT 1", "constructor": {"prototype": {"x": 1}}}', "400 Body is not valid JSON"],
+    ['{"sql": "SELECT 1", "__proto__": {"x": 1}}', '400 body has no place for "__proto__"; see /openapi.json'],
+    [
+      '{"sql": "SELECT 1", "constructor": {"prototype": {"x": 1}}}',
+      '400 body has no place for "constructor"; see /openapi.json',
+    ],
     [
       '{"sql": "SELECT ?"}',
       "400 Invalid Input Error: Values were not provided for the following prepared statement parameters: 1",
