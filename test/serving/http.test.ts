@@ -430,7 +430,7 @@ describe("the API", () => {
       expect(data.map((view) => view.failed === null)).toEqual([true, true, true, false]);
     });
 
-    it("versions are swapped under queries without going back or mixing", async () => {
+    it("versions are swapped under queries without going back or mixing", { timeout: 60_000 }, async () => {
       let stop = false;
       let seen = 0;
       let asked = 0;
