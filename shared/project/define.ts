@@ -16,7 +16,7 @@ export interface StreamConfig {
   time?: string;
   /** Field with the event's id. */
   id?: string;
-  /** Window of duplicate suppression, e.g. "1 hour". Not available in this version: a config that sets it is refused. */
+  /** Window of duplicate suppression, e.g. "1 hour": an event whose id counted so much log time before, in its partition, does not count again. Needs `id`. */
   dedup?: string;
   /**
    * SQL over a record's JSON, called `event`, that gives the JSON of an event with these fields; for records of an older or another

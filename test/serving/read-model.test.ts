@@ -104,7 +104,7 @@ async function ask(view: string, query: string, accept = "application/json"): Pr
   return response.body;
 }
 
-it("is the row that DuckDB gives", { timeout: 60_000 }, async () => {
+it("is the row that DuckDB gives", { timeout: 120_000 }, async () => {
   const steps = Number(process.env.N || 24);
   let [found, asked] = [0, 0];
   const lookup = models.lookup.bind(models);
@@ -190,7 +190,7 @@ async function ticksAt(now: number, count: number): Promise<void> {
 }
 
 it("is there before its version is served, which waits for it, unless its views are others", {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const { follower } = api;
   await settled();
@@ -225,7 +225,7 @@ it("is there before its version is served, which waits for it, unless its views 
 });
 
 it("is not waited for once what is served does not come after it; the next one is, again", {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const { follower } = api;
   for (let night = 0; night < 2; night++) {
@@ -245,7 +245,7 @@ it("is not waited for once what is served does not come after it; the next one i
   }
 });
 
-it("is served before the one that comes after it", { timeout: 60_000 }, async () => {
+it("is served before the one that comes after it", { timeout: 120_000 }, async () => {
   const { follower } = api;
   await settled();
   const nights: number[] = [];
