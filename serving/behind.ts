@@ -14,11 +14,7 @@ export function fileBeside(url: string, name: string): { readonly path: string; 
   };
 }
 
-export function goBehind(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    setPriority(pid, niceness);
-  } catch {
-    // it has ended already
-  }
+/** This process, and what it starts from here on. To be called once its code is loaded: nobody is served by a start that takes ten times as long. */
+export function goBehind(): void {
+  setPriority(niceness);
 }

@@ -7,6 +7,7 @@ import type { ViewDefinition } from "../../shared/definition.ts";
 import { Duck, quoteText } from "../../shared/duckdb/duck.ts";
 import { messageOf } from "../../shared/errors.ts";
 import { checkFile, type FileRef } from "../../shared/store/store.ts";
+import { goBehind } from "../behind.ts";
 import { keyColumns, keyWriter } from "../groups.ts";
 import { jsonRow } from "../json.ts";
 import { rowsFrom } from "../rows.ts";
@@ -31,6 +32,7 @@ export interface BuildReport {
   readonly failure: string | null;
 }
 
+goBehind();
 const order = await new Promise<BuildOrder>((resolve) =>
   process.once("message", (message) => resolve(message as BuildOrder)),
 );

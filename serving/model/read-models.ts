@@ -15,7 +15,7 @@ import type { VersionManifest } from "../../shared/store/layout.ts";
 import { versionFiles } from "../../shared/store/partials.ts";
 import type { Store } from "../../shared/store/store.ts";
 import { snapshotName } from "../answer.ts";
-import { fileBeside, goBehind } from "../behind.ts";
+import { fileBeside } from "../behind.ts";
 import type { Follower } from "../follower.ts";
 import { hasKnownRows } from "../groups.ts";
 import type { Served, ServedView } from "../loaded.ts";
@@ -216,7 +216,6 @@ export class ReadModels {
       });
       builder.once("error", () => resolve());
     });
-    goBehind(builder.pid);
     builder.send(order, () => undefined);
     const models: Models = {
       name: nameOf(manifest),

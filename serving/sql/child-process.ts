@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
 import { TidemarkError } from "../../shared/errors.ts";
-import { fileBeside, goBehind } from "../behind.ts";
+import { fileBeside } from "../behind.ts";
 import { type Ask, answerPipe, errorOf, type Told } from "./protocol.ts";
 
 export interface ChildLimits {
@@ -54,7 +54,6 @@ export class QueryChild {
     this.#reader = new Reader(this.#process.stdio[answerPipe] as Readable, this.ended);
     this.ready = this.#reader.next();
     this.ready.catch(() => undefined);
-    goBehind(this.#process.pid);
   }
 
   get alive(): boolean {

@@ -2,9 +2,11 @@
 import { createWriteStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
+import { goBehind } from "../behind.ts";
 import { type Ask, answerPipe, failureOf, type Told } from "./protocol.ts";
 import { Sandbox } from "./sandbox.ts";
 
+goBehind();
 const answers = createWriteStream("", { fd: answerPipe });
 const sandbox = await Sandbox.open();
 const lines = createInterface({ input: process.stdin });
