@@ -44,7 +44,7 @@ export class RebuildProgress {
   /** Takes over what is good of an earlier run, and fences it; removes what other definitions have left. */
   static async open(store: Store, id: string, origin: Position, say: (line: string) => void): Promise<RebuildProgress> {
     for (const other of await store.list(layout.rebuilds)) {
-      if (other === id || (await isRebuilding(store, other))) continue;
+      if (other === id || (await isAnothers(store, other))) continue;
       say(`an unfinished rebuild of another definition is given up (${other})`);
       await store.remove(layout.rebuild(other));
     }
@@ -112,6 +112,12 @@ export class RebuildProgress {
     const progress: Progress = { run: this.#run, stretches: this.#stretches };
     await this.#store.replace(layout.rebuildProgress(this.#id), seal(progress));
   }
+}
+
+/** True while another process lives that goes on with it: this one goes on with one at a time. */
+async function isAnothers(store: Store, id: string): Promise<boolean> {
+  const progress = await readProgress(store, id);
+  return progress !== null && !progress.run.startsWith(`${store.owner}-`) && (await isRebuilding(store, id));
 }
 
 /** True while the process lives that goes on with it. */
