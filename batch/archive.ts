@@ -302,7 +302,7 @@ async function writeSegment(
   const file = await store.publish(scratch, name, { durable: true });
   await store.check(file);
   const fingerprint = async (from: string) =>
-    (await session.read(`SELECT count(*), sum(hash(r)) FROM ${from} r`)).getRowsJson()[0];
+    (await session.read(`SELECT count(*), sum(hash(__row)) FROM ${from} AS __row`)).getRowsJson()[0];
   const [written, found] = [await fingerprint(rows), await fingerprint(`read_parquet(${quoteText(store.path(name))})`)];
   if (JSON.stringify(written) !== JSON.stringify(found)) {
     await store.remove(name);

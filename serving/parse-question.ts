@@ -22,7 +22,8 @@ export const questionSchema = {
   },
   additionalProperties: {
     type: "string",
-    description: "a filter on a column: eq.1, gte.2001-01-01, in.(a,b), is.null, not.…",
+    description:
+      'a filter on a column: eq.1, gte.2001-01-01, in.(a,b), is.null, not.…; a column that is called as a parameter is stands in quotes: "limit"=eq.1',
   },
 } as const;
 
@@ -68,7 +69,7 @@ export function parseQuestion(view: ViewDefinition, pairs: Iterable<readonly [st
         layer = parseLayer(value);
         break;
       default:
-        filters.push(logicNamed(view, name, value) ?? parseFilter(view, name, value));
+        filters.push(logicNamed(view, name, value) ?? parseFilter(view, nameIn(view, name), value));
     }
   }
   return { filters, layer, by, select, order, limit, offset };
@@ -80,10 +81,16 @@ function parseLayer(value: string): Layer {
   throw new TidemarkError("USAGE", `layer=${value.slice(0, 40)} is none`, `there are ${layers.join(" and ")}`);
 }
 
-/** `or=(a.eq.1,and(b.gt.2,c.is.null))`, where no column is called so; null: it is no such thing. */
+/** A column's name as a parameter: in quotes where it is called as another parameter is. */
+function nameIn(view: ViewDefinition, name: string): string {
+  return view.columns.some((column) => column.name === name) ? name : unquoted(name);
+}
+
+/** `or=(a.eq.1,and(b.gt.2,c.is.null))`; null: it is no such thing, but a filter on a column that is called so. */
 function logicNamed(view: ViewDefinition, name: string, value: string): Filter | null {
   const [, not, op] = /^(not\.)?(and|or)$/.exec(name) ?? [];
-  if (!op || view.columns.some((column) => column.name === name)) return null;
+  const filters = !value.startsWith("(") && view.columns.some((column) => column.name === name);
+  if (!op || filters) return null;
   return parseLogic(view, op as "and" | "or", not !== undefined, value, 1);
 }
 

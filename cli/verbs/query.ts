@@ -1,12 +1,13 @@
 import { csvHead, csvRow } from "../../serving/csv.ts";
 import { jsonRow } from "../../serving/json.ts";
 import { atPosition, atVersion, type Past } from "../../serving/past.ts";
-import { type Column, rowsFrom } from "../../serving/rows.ts";
+import { type Column, type Rows, rowsFrom } from "../../serving/rows.ts";
 import { checkedPartials } from "../../serving/snapshot-rows.ts";
 import { rowsOf } from "../../shared/compiler/texts.ts";
 import { type DuckDBValue, quoteName, type Session } from "../../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import { failingError, failingGroups, isOfValues, noneFailing } from "../../shared/health/failing-groups.ts";
+import { sameName } from "../../shared/names.ts";
 import { formatPosition, strangeStreams, withAdded } from "../../shared/position.ts";
 import type { Project } from "../../shared/project/project.ts";
 import { damagedFiles } from "../../shared/store/file-troubles.ts";
@@ -70,10 +71,11 @@ async function answer(
 ): Promise<number> {
   const { manifest, position } = past.snapshot;
   return withSession(project, store, manifest.definition, async (session) => {
-    const partials = await createViews(session, past, sql);
+    const read = new Map<string, string>();
+    const printed = resultOf(session, past, sql, read).then((result) => print(context, result, format));
     const rows = await orStopped(
-      print(context, session, sql, format).catch(async (error: unknown) => {
-        throw isOfValues(error) ? ((await failureIn(session, past, partials)) ?? complained(error)) : complained(error);
+      printed.catch(async (error: unknown) => {
+        throw isOfValues(error) ? ((await failureIn(session, past, read)) ?? complained(error)) : complained(error);
       }),
       context.signal,
     );
@@ -104,18 +106,19 @@ function complained(error: unknown): unknown {
 }
 
 /**
- * One DuckDB view for each view that the query may name: only their files are checked and read.
- * @returns a SELECT of the partial rows of each
+ * Runs a query over DuckDB views of those views that it names, by DuckDB's own reading of it: only their files are checked and read.
+ * @param read is given a SELECT of the partial rows of each
+ * @throws SERVE_VIEW_FAILED for one of them that has failed; what DuckDB throws
  */
-async function createViews(
+async function resultOf(
   session: Session,
   { snapshot, partials }: Past,
   sql: string,
-): Promise<ReadonlyMap<string, string>> {
-  const created = new Map<string, string>();
-  const text = sql.toLowerCase();
-  for (const view of snapshot.manifest.definition.views) {
-    if (!text.includes(view.name.toLowerCase())) continue;
+  read: Map<string, string>,
+): Promise<Rows> {
+  const make = async (named: string): Promise<boolean> => {
+    const view = snapshot.manifest.definition.views.find(({ name }) => sameName(name, named));
+    if (!view || read.has(view.name)) return false;
     const failed = failureOf(snapshot, view.name);
     if (failed)
       throw new TidemarkError(
@@ -125,13 +128,22 @@ async function createViews(
       );
     const own = await partials(session, view);
     await session.run(`CREATE TEMP VIEW ${quoteName(view.name)} AS ${rowsOf(view, own)}`);
-    created.set(view.name, own);
+    read.set(view.name, own);
+    return true;
+  };
+  for (const name of session.connection.getTableNames(sql, false)) await make(name);
+  for (;;) {
+    try {
+      return await rowsFrom(session, sql, []);
+    } catch (error) {
+      // of what is more than one plain statement (PIVOT) DuckDB gives no list, but names the first that it misses
+      const [, missing] = /Table with name "?(.+?)"? does not exist/.exec(messageOf(error)) ?? [];
+      if (missing === undefined || !(await make(missing))) throw error;
+    }
   }
-  return created;
 }
 
-async function print(context: Context, session: Session, sql: string, format: QueryFormat): Promise<number> {
-  const { columns, chunks } = await rowsFrom(session, sql, []);
+async function print(context: Context, { columns, chunks }: Rows, format: QueryFormat): Promise<number> {
   const writer = writers[format](columns);
   let count = 0;
   await emit(context, writer.head);

@@ -30,7 +30,7 @@ export function queryOf<Row>({ where = {}, by, select, order, limit, offset, mor
   const pairs: [string, string][] = [];
   for (const [column, conditions] of Object.entries(where) as [string, Where | undefined][]) {
     if (conditions === undefined) continue;
-    for (const condition of conditionsIn(column, conditions)) pairs.push([column, condition]);
+    for (const condition of conditionsIn(column, conditions)) pairs.push([parameterOf(column), condition]);
   }
   const list = (names: readonly string[]) => names.map(listed).join(",");
   if (by) pairs.push(["by", by.join(",")]);
@@ -62,6 +62,14 @@ function isBare(where: Where): where is Bare {
 
 function quoted(text: string): string {
   return `"${text.replaceAll(/["\\]/g, "\\$&")}"`;
+}
+
+/** Names of the API's own parameters. */
+const parameters = /^(select|by|layer|order|limit|offset|(not\.)?(and|or)|events|after)$/;
+
+/** A column's name as that of a parameter, in quotes where it could be taken for another. */
+function parameterOf(column: string): string {
+  return parameters.test(column) || column.startsWith('"') ? quoted(column) : column;
 }
 
 /** A name in a list, in quotes where it needs them. */

@@ -76,11 +76,11 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
         withServed(asker, async (served, session) => {
           const { definition: view } = viewNamed(served, name);
           const pairs = [...pairsOf(request)];
-          const page = pageIn(new Map(pairs.filter(([key]) => isOfPage(view, key))));
+          const page = pageIn(new Map(pairs.filter((pair) => isOfPage(view, pair))));
           if (page) needScope(request, "events");
           const group = parseGroup(
             view,
-            pairs.filter(([key]) => !isOfPage(view, key)),
+            pairs.filter((pair) => !isOfPage(view, pair)),
           );
           const made = await explainRow(options.store, session, served, group);
           const events = !page ? "" : made.hidden ? noEvents : await eventsText(options, session, served, group, page);
@@ -172,9 +172,10 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
 
 const noEvents = `,"events":{"data":[],"next":null}`;
 
-/** Parameters of a page of events, where the view has no columns of these names. */
-function isOfPage(view: ViewDefinition, key: string): boolean {
-  return ["events", "after"].includes(key) && !view.columns.some((column) => column.name === key);
+/** Parameters of a page of events. Where the view has a column of that name, a number is one, and a condition names the group. */
+function isOfPage(view: ViewDefinition, [key, value]: readonly [string, string]): boolean {
+  if (key !== "events" && key !== "after") return false;
+  return /^\d+$/.test(value) || !view.columns.some((column) => column.name === key);
 }
 
 interface Page {

@@ -1,6 +1,8 @@
 /** SQL over the views of one snapshot, run by children. */
 import { rm } from "node:fs/promises";
+import { fold } from "../../shared/duckdb/fold.ts";
 import { isCode } from "../../shared/errors.ts";
+import { namesIn } from "../../shared/names.ts";
 import { pause } from "../../shared/pause.ts";
 import { type Answering, metaOf, snapshotName, unanswerable } from "../answer.ts";
 import type { Meta } from "../client/meta.ts";
@@ -115,19 +117,18 @@ export class Queries {
     signal: AbortSignal,
   ): Promise<Buffer> {
     // only the child parses: what the text does not even mention it can't read
-    const text = sql.toLowerCase();
-    const mentioned = [...served.views.values()].filter(({ definition }) =>
-      text.includes(definition.name.toLowerCase()),
-    );
+    const names = namesIn(sql);
+    const mentioned = [...served.views.values()].filter(({ definition }) => names.has(fold(definition.name)));
+    // of one that has no answer there may be no files, and it may be mentioned without being read
     const pinned = await this.#pins.pin(
       served,
-      mentioned.map(({ definition }) => definition.name),
+      mentioned.filter((view) => !unanswerable(view)).map(({ definition }) => definition.name),
     );
     const scratch = this.#answering.store.scratch("answer");
     try {
       const views = mentioned.map((view): ChildView => {
         const failure = unanswerable(view);
-        const files = pinned.files.get(view.definition.name)!;
+        const files = pinned.files.get(view.definition.name) ?? [];
         return { definition: view.definition, failure: failure && failureOf(failure), files };
       });
       const { memory, rowsMax, bytesMax } = this.#limits;

@@ -2,6 +2,7 @@
  * DuckDB's own syntax tree, as json_serialize_sql gives it and json_deserialize_sql takes it back.
  */
 import type { Session } from "../duckdb/duck.ts";
+import { fold } from "../duckdb/fold.ts";
 
 export type Json = null | boolean | number | string | Json[] | Node;
 export interface Node {
@@ -224,7 +225,7 @@ function parametersOf(lambda: Node): string[] {
 }
 
 function firstName(node: Node): string {
-  return String((node.column_names as string[])[0]).toLowerCase();
+  return fold(String((node.column_names as string[])[0]));
 }
 
 /** Byte offset of a node in the SQL text; the nearest one below it where it has none itself. */

@@ -16,6 +16,7 @@ import type {
   ViewSource,
 } from "../definition.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
+import { fold } from "../duckdb/fold.ts";
 import { messageOf, TidemarkError } from "../errors.ts";
 import type { Aggregate } from "./aggregates/plan.ts";
 import { aggregateNamed } from "./aggregates/table.ts";
@@ -24,6 +25,7 @@ import { type FunctionKind, readCatalog } from "./catalog.ts";
 import { coordinationOf, type WrittenUse } from "./coordination.ts";
 import { eventColumn, eventType } from "./event-order.ts";
 import { type Input, InputReader, type Relations } from "./input.ts";
+import { checkOwnNames } from "./own-names.ts";
 import { combineText, estimatesOf, keyColumns, partColumns, partialText, valuesText } from "./partial-texts.ts";
 import { plainCalls } from "./plain-calls.ts";
 import { type Planned, planView } from "./plan.ts";
@@ -64,7 +66,7 @@ export class Compiler {
     for (const stream of streams) await create(stream.name, stream.fields);
     for (const table of references) await create(table.name, table.columns);
     const byName = <T extends { name: string }>(list: readonly T[]) =>
-      new Map(list.map((each) => [each.name.toLowerCase(), each] as const));
+      new Map(list.map((each) => [fold(each.name), each] as const));
     const relations = { streams: byName(streams), references: byName(references) };
     const timezone = String(await session.value("SELECT current_setting('TimeZone')"));
     return new Compiler(session, relations, await readCatalog(session), timezone);
@@ -90,6 +92,7 @@ export class Compiler {
 
   async #compile(source: ViewSource): Promise<ViewDefinition> {
     const select = await this.#parse(source);
+    checkOwnNames(source, select);
     checkModifiers(source, select);
     const ordered = this.#orderedIn(select);
     const input = await new InputReader(this.#session, source, this.#relations, this.#catalog).read(select, ordered);
@@ -106,7 +109,7 @@ export class Compiler {
     const aliases = new Map<string, Node>();
     const items = nodesOf(select.select_list).map((written) => {
       const node = scope.inline(scope.qualify(written), aliases);
-      if (written.alias) aliases.set(String(written.alias).toLowerCase(), node);
+      if (written.alias) aliases.set(fold(String(written.alias)), node);
       return { node, location: locationOf(written) };
     });
     const holdsAggregate = (node: Node) => this.#aggregatesIn(node).length > 0;

@@ -5,6 +5,7 @@
  */
 import type { ReferenceTable, StreamDefinition } from "../definition.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
+import { fold } from "../duckdb/fold.ts";
 import { columnRef, isNode, type Json, locationOf, type Node, nodesOf, renderSelect, visit } from "./ast.ts";
 import { eventColumn } from "./event-order.ts";
 import { findWord, refuse, type SourceText } from "./refusal.ts";
@@ -86,7 +87,7 @@ export class InputReader {
     }
     const stream = found.streams[0]!;
     const name = String(from.alias) || (from.type === "BASE_TABLE" ? String(from.table_name) : "");
-    if (from.type === "BASE_TABLE" && !queries.has(String(from.table_name).toLowerCase())) {
+    if (from.type === "BASE_TABLE" && !queries.has(fold(String(from.table_name)))) {
       const table = quoteName(stream.name);
       const tables = [{ name: name || stream.name, columns: stream.fields }];
       return { ...found, table, typed: table, placed: table, tables };
@@ -136,7 +137,7 @@ export class InputReader {
     for (const each of nodesOf((select.cte_map as Node).map)) {
       const node = ((each.value as Node).query as Node).node as Node;
       const source = await this.#checkQuery(node, queries);
-      queries.set(String(each.key).toLowerCase(), { node: inlinedQuery(node, queries), source });
+      queries.set(fold(String(each.key)), { node: inlinedQuery(node, queries), source });
     }
     return queries;
   }
@@ -183,11 +184,11 @@ export class InputReader {
     checkSample(this.#source, from, at);
     const name = String(from.table_name);
     const path = [from.catalog_name, from.schema_name, name].filter((part) => part !== "").join(".");
-    const query = path === name ? queries.get(name.toLowerCase()) : undefined;
+    const query = path === name ? queries.get(fold(name)) : undefined;
     if (query) return query.source;
     if (from.at_clause) throw this.#no(at, "AT is not available in a view", "leave it out");
-    const stream = path === name ? this.#relations.streams.get(name.toLowerCase()) : undefined;
-    const reference = path === name ? this.#relations.references.get(name.toLowerCase()) : undefined;
+    const stream = path === name ? this.#relations.streams.get(fold(name)) : undefined;
+    const reference = path === name ? this.#relations.references.get(fold(name)) : undefined;
     if (!stream && !reference) {
       const instead = `declare it in the config's streams or put it into reference/, or read one of: ${this.#known}`;
       throw this.#no(at, `there is no stream "${path}"`, instead);
@@ -333,7 +334,7 @@ function inlined(from: Node, queries: Queries): Node {
     const subquery = from.subquery as Node;
     return { ...from, subquery: { ...subquery, node: inlinedQuery(subquery.node as Node, queries) } };
   }
-  const query = from.type === "BASE_TABLE" ? queries.get(String(from.table_name).toLowerCase()) : undefined;
+  const query = from.type === "BASE_TABLE" ? queries.get(fold(String(from.table_name))) : undefined;
   if (!query) return from;
   return {
     type: "SUBQUERY",
@@ -349,7 +350,7 @@ function inlinedQuery(query: Node, outer: Queries): Node {
   const queries = new Map(outer);
   for (const each of nodesOf((query.cte_map as Node).map)) {
     const node = ((each.value as Node).query as Node).node as Node;
-    queries.set(String(each.key).toLowerCase(), { node: inlinedQuery(node, queries), source: "events" });
+    queries.set(fold(String(each.key)), { node: inlinedQuery(node, queries), source: "events" });
   }
   const inside: Node = { ...query, cte_map: noQueries };
   if (query.type === "SELECT_NODE") return { ...inside, from_table: inlined(query.from_table as Node, queries) };

@@ -2,7 +2,15 @@
 import type { AggregateUse, PartialColumn } from "../definition.ts";
 import type { Session } from "../duckdb/duck.ts";
 import { messageOf } from "../errors.ts";
-import { type Argument, callOf, type Part, type Sketch, sumTolerance, type ValueRows } from "./aggregates/plan.ts";
+import {
+  type Argument,
+  callOf,
+  type Order,
+  type Part,
+  type Sketch,
+  sumTolerance,
+  type ValueRows,
+} from "./aggregates/plan.ts";
 import { aggregateNamed } from "./aggregates/table.ts";
 import { isNode, locationOf, type Node, nodesOf, renderExpressions, visit } from "./ast.ts";
 import { refuse, type SourceText } from "./refusal.ts";
@@ -87,7 +95,10 @@ export async function planView(
   taken: Taken,
 ): Promise<Planned> {
   const { keys, uses, where } = taken;
-  const args = uses.flatMap((use) => nodesOf(use.children));
+  const args = uses.flatMap((use) => [
+    ...nodesOf(use.children),
+    ...ordersOf(use).map(({ expression }) => expression as Node),
+  ]);
   const filters = uses.map((use) => (isNode(use.filter) ? use.filter : null));
   const rendered = await renderExpressions(session, [
     ...keys,
@@ -113,12 +124,14 @@ export async function planView(
   const columns = new Columns();
   let next = 0;
   const found = uses.map((use, i) => {
-    const own = nodesOf(use.children).map((): Argument => {
+    const argument = (): Argument => {
       const at = next++;
       return { sql: argSql[at]!, type: argTypes[at]!, ...constants[at]! };
-    });
+    };
+    const own = nodesOf(use.children).map(argument);
+    const [order = null] = ordersOf(use).map((each) => orderOf(each, argument()));
     const entry = aggregateNamed(String(use.function_name).toLowerCase(), use.distinct === true)!;
-    const plan = entry.plan(own, { distinct: use.distinct === true, descending: isDescending(use) });
+    const plan = entry.plan(own, { distinct: use.distinct === true, order });
     if ("why" in plan) throw refuse(source, locationOf(use), plan.why, plan.instead);
     const described = (names: readonly string[]): AggregateUse => ({
       sql: useSql[i]!,
@@ -259,9 +272,13 @@ function rowsOf(set: ValueSet, more: string): ValueRows {
   return { value, count: "n", upto: "upto", total: "total", more, where: `s = ${set.number}` };
 }
 
-function isDescending(use: Node): boolean {
-  const orders = isNode(use.order_bys) ? nodesOf(use.order_bys.orders) : [];
-  return orders[0]?.type === "DESCENDING";
+/** ORDER BY inside an aggregate: of one expression at most, as `supported.ts` sees to. */
+function ordersOf(use: Node): Node[] {
+  return isNode(use.order_bys) ? nodesOf(use.order_bys.orders) : [];
+}
+
+function orderOf({ type, null_order: nulls }: Node, by: Argument): Order {
+  return { ...by, descending: type === "DESCENDING", nullsFirst: nulls === "NULLS FIRST" };
 }
 
 /** Which arguments mention no field, and the numbers that those are. */

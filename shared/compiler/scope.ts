@@ -1,4 +1,6 @@
 /** Names in a view: what each can mean, and the group keys they make. */
+
+import { fold } from "../duckdb/fold.ts";
 import {
   fingerprint,
   freeNames,
@@ -39,8 +41,8 @@ export class Scope {
     this.#source = source;
     this.#tables = new Map(
       tables.map(({ name, columns }) => [
-        name.toLowerCase(),
-        new Map(columns.map((column) => [column.name.toLowerCase(), column.name])),
+        fold(name),
+        new Map(columns.map((column) => [fold(column.name), column.name])),
       ]),
     );
     for (const [table, columns] of this.#tables)
@@ -48,13 +50,13 @@ export class Scope {
   }
 
   isColumn(name: string): boolean {
-    return this.#owners.has(name.toLowerCase());
+    return this.#owners.has(fold(name));
   }
 
   /** Refuses names that are neither fields nor aliases, but that DuckDB would take: the clock, row numbers, whole rows. */
   check(expression: Node): void {
     for (const name of lambdaParameters(expression)) {
-      // k0, a0 and p0 are what columns of partials are called
+      // k0, a0 and g0 are what finalize calls keys and values, of which the lambda may speak
       const taken = this.isColumn(name)
         ? "the name of a field"
         : /^[kapg]\d+$/.test(name)
@@ -69,7 +71,7 @@ export class Scope {
       );
     }
     freeNames(expression, (node) => {
-      const names = this.#own(node).map((name) => name.toLowerCase());
+      const names = this.#own(node).map(fold);
       const [first = "", second] = names;
       const at = locationOf(node);
       if (this.isColumn(first)) return;
@@ -104,9 +106,9 @@ export class Scope {
       if (each.class !== "COLUMN_REF") return undefined;
       const names = this.#own(each);
       const written = each.column_names as string[];
-      const owners = this.#owners.get(names[0]!.toLowerCase()) ?? [];
-      const owner = names.length < written.length ? written[0]!.toLowerCase() : owners.length === 1 ? owners[0]! : null;
-      const column = this.#tables.get(owner ?? owners[0] ?? "")?.get(names[0]!.toLowerCase());
+      const owners = this.#owners.get(fold(names[0]!)) ?? [];
+      const owner = names.length < written.length ? fold(written[0]!) : owners.length === 1 ? owners[0]! : null;
+      const column = this.#tables.get(owner ?? owners[0] ?? "")?.get(fold(names[0]!));
       if (!column) return { ...each, column_names: names };
       const table = this.#tables.size > 1 && owner !== null ? [owner] : [];
       return { ...each, column_names: [...table, column, ...names.slice(1)] };
@@ -118,7 +120,7 @@ export class Scope {
     return rewrite(node, (each) => {
       if (each.class !== "COLUMN_REF") return undefined;
       const names = each.column_names as string[];
-      const meant = names.length > 1 || this.isColumn(names[0]!) ? undefined : aliases.get(names[0]!.toLowerCase());
+      const meant = names.length > 1 || this.isColumn(names[0]!) ? undefined : aliases.get(fold(names[0]!));
       // an inner alias names a struct's field
       return meant && { ...meant, alias: each.alias! };
     });
@@ -127,9 +129,9 @@ export class Scope {
   /** The parts of a column reference without the table's name. */
   #own(node: Node): string[] {
     const names = node.column_names as string[];
-    const columns = names.length > 1 ? this.#tables.get(names[0]!.toLowerCase()) : undefined;
+    const columns = names.length > 1 ? this.#tables.get(fold(names[0]!)) : undefined;
     if (!columns) return names;
-    const next = names[1]!.toLowerCase();
+    const next = fold(names[1]!);
     const meant = columns.has(next) || (next === "rowid" && !this.isColumn(names[0]!));
     return meant ? names.slice(1) : names;
   }

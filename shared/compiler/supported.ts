@@ -171,15 +171,11 @@ function checkFunction(source: SourceText, node: Node, at: number | null, catalo
       instead,
     );
   }
-  if (orders.length > 0 && !entry.sorted) {
-    throw refuse(
-      source,
-      at,
-      `ORDER BY inside ${name}() is not available`,
-      /^(quantile|percentile|mode$|median$)/.test(name)
-        ? "write mode(x), or quantile_cont(x, 1 - share) for a descending order"
-        : "leave it out: the result does not depend on it",
-    );
+  if (orders.length > 1 && entry.orderable)
+    throw refuse(source, at, `ORDER BY of several inside ${name}() is not available`, "order by one expression");
+  if (orders.length > 0 && !entry.sorted && !entry.orderable) {
+    const instead = entry.orderAdvice ?? "leave it out: the result does not depend on it";
+    throw refuse(source, at, `ORDER BY inside ${name}() is not available`, instead);
   }
   if (node.export_state === true) {
     throw refuse(source, at, "an aggregate's state can't be stored or combined", "leave out EXPORT_STATE");

@@ -38,7 +38,10 @@ export interface DeadLetter {
 
 /** Decoded records, in the order of the batches. The caller drops the table. */
 export interface Decoded {
-  /** Table with one row per record: the stream's fields and `__fault`. */
+  /**
+   * Table with one row per record: the stream's fields in their order and `__fault`. The fields are called f0, f1, … there: a user's name, such
+   * as rowid, would hide what DuckDB has under it.
+   */
   readonly table: string;
   /**
    * SELECT of the valid events' typed fields.
@@ -100,7 +103,7 @@ export class Decoder {
     const judged = duplicates && (await this.#suppress(table, batches, duplicates));
     const suppressed = judged ? judged.duplicates.length + judged.repeated.length : 0;
     const dead = shaped && odd === 0 ? [] : await this.#deadLetters(table, batches);
-    const fields = this.#stream.fields.map((field) => quoteName(field.name)).join(", ");
+    const fields = this.#stream.fields.map((field, i) => `f${i} AS ${quoteName(field.name)}`).join(", ");
     let places: string | null = null;
     return {
       table,
@@ -114,7 +117,7 @@ export class Decoder {
         const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
         if (!ordered) return `SELECT ${fields} FROM ${table}${where}`;
         places ??= await orderTable(this.#session, batches);
-        return `SELECT ${fields}, CAST({t: t, p: p, o: o} AS ${eventType}) AS ${eventColumn} FROM ${table} POSITIONAL JOIN ${places}${where}`;
+        return `SELECT ${fields}, CAST({t: __t, p: __p, o: __o} AS ${eventType}) AS ${eventColumn} FROM ${table} POSITIONAL JOIN ${places}${where}`;
       },
       drop: async () => {
         await this.#session.run(`DROP TABLE IF EXISTS ${table}`);
@@ -156,7 +159,7 @@ export class Decoder {
   async #fast(table: string, lines: Lines, count: number): Promise<boolean> {
     const { fields } = this.#stream;
     if (count === 0) {
-      await this.#session.run(`CREATE TEMP TABLE ${table} AS ${strictSelect(fields, this.#noRecords())}`);
+      await this.#create(table, strictSelect(fields, this.#noRecords()));
       return true;
     }
     const columns = fields.map((field) => `${quoteText(field.name)}: 'JSON'`).join(", ");
@@ -165,11 +168,19 @@ export class Decoder {
     );
   }
 
+  /** @param select of the fields, `__fault` and what is kept beside */
+  async #create(table: string, select: string, kept: readonly string[] = []): Promise<void> {
+    const columns = [...this.#stream.fields.map((_, i) => `f${i}`), "__fault", ...kept];
+    await this.#session.run(
+      `CREATE TEMP TABLE ${table} AS SELECT * FROM (${select}) AS decoded(${columns.join(", ")})`,
+    );
+  }
+
   /** False where DuckDB's reader objects or does not give one row per line: then another way decides. */
   async #read(table: string, lines: Lines, count: number, select: (file: string) => string): Promise<boolean> {
     const file = await linesFile(lines.buffers);
     try {
-      await this.#session.run(`CREATE TEMP TABLE ${table} AS ${select(file.path)}`);
+      await this.#create(table, select(file.path));
     } catch {
       return false;
     } finally {
@@ -201,9 +212,8 @@ export class Decoder {
     const { upcast } = this.#stream;
     const events = upcast === null ? judged : upcastSelect(upcast, judged, kept);
     try {
-      await this.#session.run(
-        `CREATE TEMP TABLE ${table} AS ${strictSelect(this.#stream.fields, `(SELECT ${[...fields, "__fault", ...kept].join(", ")} FROM (${events}))`, kept)}`,
-      );
+      const source = `(SELECT ${[...fields, "__fault", ...kept].join(", ")} FROM (${events}))`;
+      await this.#create(table, strictSelect(this.#stream.fields, source, kept), kept);
     } finally {
       await file.close();
     }
@@ -214,7 +224,8 @@ export class Decoder {
     const { id } = this.#stream;
     let ids: (string | null)[] | null = null;
     if (duplicates.windowMs !== null && id !== null) {
-      const text = `SELECT CASE WHEN __fault IS NULL THEN CAST(${quoteName(id)} AS VARCHAR) END FROM ${table}`;
+      const column = `f${this.#stream.fields.findIndex((field) => field.name === id)}`;
+      const text = `SELECT CASE WHEN __fault IS NULL THEN CAST(${column} AS VARCHAR) END FROM ${table}`;
       ids = ((await this.#session.read(text)).getColumns()[0] as (string | null)[] | undefined) ?? [];
     }
     const judged = duplicates.judge(batches, ids);
@@ -281,7 +292,7 @@ function* oddRecords(batches: readonly RecordBatch[], looked: readonly Looked[])
 /** A table of the records' places in the log's order, row for row beside a decoded table. */
 async function orderTable(session: Session, batches: readonly RecordBatch[]): Promise<string> {
   const table = freshName("order");
-  await session.run(`CREATE TEMP TABLE ${table} (t BIGINT, p INTEGER, o BIGINT)`);
+  await session.run(`CREATE TEMP TABLE ${table} (__t BIGINT, __p INTEGER, __o BIGINT)`);
   const appender = await session.connection.createAppender(table);
   for (const { partition, offsets, timestamps, count } of batches) {
     for (let start = 0; start < count; start += rowsPerChunk) {

@@ -55,6 +55,9 @@ export const macros: readonly string[] = [
   // between two neighbouring values, part of the way: as DuckDB's quantile_cont does it for each kind of type
   `CREATE MACRO tidemark_between_number(low, high, part) AS
      CASE WHEN part = 0 THEN low::DOUBLE ELSE low::DOUBLE * (1.0::DOUBLE - part) + high::DOUBLE * part END`,
+  // in the column's own precision, rounded at each step
+  `CREATE MACRO tidemark_between_float(low, high, part) AS
+     CASE WHEN part = 0 THEN low ELSE low + CAST((high - low)::DOUBLE * part AS FLOAT) END`,
   `CREATE MACRO tidemark_between_micros(low, high, part) AS CASE WHEN part = 0 THEN low
      ELSE round(low::DOUBLE * (1.0::DOUBLE - part) + high::DOUBLE * part)::BIGINT END`,
   `CREATE MACRO tidemark_between_unscaled(low, high, part) AS

@@ -45,7 +45,10 @@ export async function loadProject(options: LoadOptions): Promise<Project> {
   const speed = readSpeed(config);
   const serve = readServe(config, options);
   const references = await readReferences(dir, streams);
-  const views = await readViews(dir);
+  const views = await readViews(dir, [
+    ...streams.map((stream) => ({ name: stream.name, what: "stream" as const })),
+    ...references.map((table) => ({ name: table.name, what: "reference table" as const })),
+  ]);
   const dataDir = options.dataDir ?? (options.env.TIDEMARK_DATA || undefined);
   return {
     dir,

@@ -8,13 +8,13 @@ import { delimiterOf } from "../csv-delimiter.ts";
 import type { ReferenceTable } from "../definition.ts";
 import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
 import { messageOf } from "../errors.ts";
+import { isName, isOwnName, nameRule, ownNamesRule, sameName } from "../names.ts";
 import { layout } from "../store/layout.ts";
 import { seal } from "../store/sealed.ts";
 import type { Store } from "../store/store.ts";
 import { createTwice, readTwice } from "../store/twice.ts";
 import { filesIn } from "./files.ts";
 import { invalid } from "./section.ts";
-import { namePattern, nameRule } from "./streams.ts";
 
 /** A file in reference/, not looked into yet. */
 export interface ReferenceSource {
@@ -34,8 +34,8 @@ export async function readReferences(dir: string, streams: readonly { name: stri
     if (!kinds.test(entry)) continue;
     const source = `reference/${entry}`;
     const name = entry.replace(kinds, "");
-    if (!namePattern.test(name)) invalid(source, `${JSON.stringify(name)} is not a name for a table`, nameRule);
-    const same = (each: { name: string }) => each.name.toLowerCase() === name.toLowerCase();
+    if (!isName(name)) invalid(source, `${JSON.stringify(name)} is not a name for a table`, nameRule);
+    const same = (each: { name: string }) => sameName(each.name, name);
     const twin = found.find(same);
     if (twin) invalid(source, `is called as ${twin.source} is`, "choose another name");
     if (streams.some(same)) invalid(source, `is called as the stream ${name} is`, "choose another name");
@@ -72,6 +72,8 @@ export async function keepReference(
       "write a CSV file with a header, or a Parquet file",
     );
   });
+  const own = columns.find((column) => isOwnName(column.name));
+  if (own) invalid(source, `column ${quoteName(own.name)}: ${ownNamesRule}`, "give it another name");
   const lost = columns.find((column) => storageOf(column.type) !== column.type);
   if (lost)
     invalid(

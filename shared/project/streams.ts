@@ -1,11 +1,8 @@
 import type { FieldDefinition, StreamDefinition } from "../definition.ts";
+import { isName, isOwnName, nameRule, ownNamesRule, sameName } from "../names.ts";
 import { parseDuration } from "./duration.ts";
 import { FieldTypes } from "./field-types.ts";
 import { invalid, type Section } from "./section.ts";
-
-/** The names of streams and views. */
-export const namePattern = /^[A-Za-z_][A-Za-z0-9_-]*$/;
-export const nameRule = "use letters, digits, _ and -, and start with a letter or _";
 
 const streamKeys = ["fields", "key", "time", "id", "dedup", "partitions", "topic", "upcast"];
 /** Kafka's rule for topics. */
@@ -28,7 +25,7 @@ export async function readStreams(config: Section): Promise<StreamDefinition[]> 
 }
 
 async function readStream(all: Section, name: string, types: FieldTypes): Promise<StreamDefinition> {
-  if (!namePattern.test(name)) invalid(all.where(name), "not a name for a stream", nameRule);
+  if (!isName(name)) invalid(all.where(name), "not a name for a stream", nameRule);
   const stream = all.section(name, streamKeys);
   const fields = await readFields(stream, types);
   const topic = stream.text("topic");
@@ -55,7 +52,9 @@ async function readFields(stream: Section, types: FieldTypes): Promise<FieldDefi
   for (const name of section.keys()) {
     const where = section.where(name);
     if (name === "") invalid(stream.where("fields"), "a field needs a name that is not empty");
-    if (name.startsWith("__")) invalid(where, "names that start with __ are taken", "choose another name");
+    // SQL text ends at a NUL, and half a character has no bytes
+    if (/\0|\p{Surrogate}/u.test(name)) invalid(where, "a name can't hold U+0000 or half a character", "leave it out");
+    if (isOwnName(name)) invalid(where, ownNamesRule, "choose another name");
     // DuckDB's columns know no case.
     const twin = fields.find((field) => field.name.toLowerCase() === name.toLowerCase());
     if (twin) invalid(where, `differs from the field ${twin.name} only in case`, "choose another name");
@@ -127,7 +126,7 @@ function timeField(stream: Section, fields: readonly FieldDefinition[]): FieldDe
 }
 
 function refuseTwin(all: Section, stream: StreamDefinition, earlier: readonly StreamDefinition[]): void {
-  const named = earlier.find((each) => each.name.toLowerCase() === stream.name.toLowerCase());
+  const named = earlier.find((each) => sameName(each.name, stream.name));
   if (named)
     invalid(all.where(stream.name), `differs from the stream ${named.name} only in case`, "choose another name");
   const twin = earlier.find((each) => each.topic === stream.topic);

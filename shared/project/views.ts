@@ -1,20 +1,28 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ViewSource } from "../definition.ts";
+import { isName, nameRule, sameName } from "../names.ts";
 import { filesIn } from "./files.ts";
 import { invalid } from "./section.ts";
-import { namePattern, nameRule } from "./streams.ts";
+
+/** What a view may not be called: a view reads these by their names, a query reads views by theirs, and a name means one thing. */
+export interface Taken {
+  readonly name: string;
+  readonly what: "stream" | "reference table";
+}
 
 /** The project's views, sorted by name: one per views/*.sql. Their SQL is the compiler's business. */
-export async function readViews(dir: string): Promise<ViewSource[]> {
+export async function readViews(dir: string, taken: readonly Taken[]): Promise<ViewSource[]> {
   const views: ViewSource[] = [];
   for (const entry of await filesIn(join(dir, "views"))) {
     if (!entry.endsWith(".sql")) continue;
     const file = `views/${entry}`;
     const name = entry.slice(0, -".sql".length);
-    if (!namePattern.test(name)) invalid(file, `${JSON.stringify(name)} is not a name for a view`, nameRule);
-    const twin = views.find((view) => view.name.toLowerCase() === name.toLowerCase());
+    if (!isName(name)) invalid(file, `${JSON.stringify(name)} is not a name for a view`, nameRule);
+    const twin = views.find((view) => sameName(view.name, name));
     if (twin) invalid(file, `differs from ${twin.file} only in case`, "choose another name");
+    const other = taken.find((each) => sameName(each.name, name));
+    if (other) invalid(file, `is called as the ${other.what} ${other.name} is`, "choose another name");
     const sql = (await readFile(join(dir, file), "utf8")).replace(/^\uFEFF/, "");
     views.push({ name, file, sql, description: leadingComment(sql) });
   }

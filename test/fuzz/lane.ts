@@ -115,22 +115,10 @@ export class Lane {
       return new ArrayBatch(partition, 0, list.length, typed);
     });
     const decoded = await this.#decoder.decode(batches);
-    let first = 0;
-    const starts = records.map((list, partition) => {
-      const start = { partition, first };
-      first += list.length;
-      return start;
-    });
-    const cases = starts.toReversed().map((start) => `WHEN rowid >= ${start.first} THEN`);
-    const choose = (value: (start: { partition: number; first: number }) => number) =>
-      `CASE ${starts
-        .toReversed()
-        .map((start, at) => `${cases[at]} ${value(start)}`)
-        .join(" ")} END`;
     const table = freshName("log");
-    const places = `${choose((start) => start.partition)} AS __partition, rowid - ${choose((start) => start.first)} AS __offset`;
+    const places = `${eventColumn}.p AS __partition, ${eventColumn}.o AS __offset`;
     await this.#session.run(
-      `CREATE TEMP TABLE ${table} AS SELECT ${fields}, ${places} FROM ${decoded.table} WHERE __fault IS NULL ORDER BY rowid`,
+      `CREATE TEMP TABLE ${table} AS SELECT ${fields}, ${places} FROM (${await decoded.select({ ordered: true })}) ORDER BY __partition, __offset`,
     );
     await decoded.drop();
     const dead = new Set(decoded.dead.map((each) => `${each.partition}:${each.offset}`));

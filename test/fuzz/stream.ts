@@ -42,6 +42,7 @@ const fields: Readonly<Record<string, readonly [type: string, kind: Kind]>> = {
   f: ["DOUBLE", "num"],
   r: ["FLOAT", "num"],
   x: ["DOUBLE", "real"],
+  xf: ["FLOAT", "real"],
   b: ["BOOLEAN", "bool"],
   ts: ["TIMESTAMP", "ts"],
   ts_s: ["TIMESTAMP_S", "tsx"],

@@ -28,14 +28,14 @@ const configs: [string, unknown, string][] = [
   [
     "a stream's name",
     { streams: { "2fast": {} } },
-    "streams.2fast: not a name for a stream; use letters, digits, _ and -, and start with a letter or _",
+    "streams.2fast: not a name for a stream; use letters, digits, _ and -, at most 128; start with a letter or one _",
   ],
   ["a stream that is a text", { streams: { a: "VARCHAR" } }, 'streams.a: expected an object, got "VARCHAR"'],
   ["no fields", { streams: { a: {} } }, 'streams.a.fields: a stream needs a field; write { name: "VARCHAR" }'],
   [
     "a field named __offset",
     withStream({ fields: { __offset: "BIGINT" } }),
-    "streams.flights.fields.__offset: names that start with __ are taken; choose another name",
+    "streams.flights.fields.__offset: names that start with __ are Tidemark's own; choose another name",
   ],
   [
     "a field without a name",
@@ -313,12 +313,15 @@ describe("a project is refused", () => {
   test("with a view whose file is no name", async () => {
     const dir = folder({ [file]: configText(withStream()), "views/by hour.sql": "SELECT 1" });
     expect(await refusal(dir)).toBe(
-      'views/by hour.sql: "by hour" is not a name for a view; use letters, digits, _ and -, and start with a letter or _ [CONFIG_INVALID]',
+      'views/by hour.sql: "by hour" is not a name for a view; use letters, digits, _ and -, at most 128; start with a letter or one _ [CONFIG_INVALID]',
     );
   });
 
   test.each([
-    ["by hour.csv", '"by hour" is not a name for a table; use letters, digits, _ and -, and start with a letter or _'],
+    [
+      "by hour.csv",
+      '"by hour" is not a name for a table; use letters, digits, _ and -, at most 128; start with a letter or one _',
+    ],
     ["Flights.csv", "is called as the stream Flights is; choose another name"],
   ])("with a reference table %s", async (name, line) => {
     const dir = folder({ [file]: configText(withStream()), [`reference/${name}`]: "code,name\n" });

@@ -126,7 +126,9 @@ export class ViewBench {
       expect(decoded.dead).toEqual([]);
       const table = freshName("numbered");
       const numbers = `([${own.map((event) => event.number).join(", ")}]::BIGINT[])`;
-      await session.run(`CREATE TEMP TABLE ${table} AS SELECT *, ${numbers}[rowid + 1] AS __n FROM ${decoded.table}`);
+      await session.run(
+        `CREATE TEMP TABLE ${table} AS SELECT * EXCLUDE (${eventColumn}), ${numbers}[${eventColumn}.o + 1] AS __n FROM (${await decoded.select({ ordered: true })})`,
+      );
       await decoded.drop();
       tables.set(stream.name, table);
     }

@@ -156,6 +156,9 @@ const refused: Readonly<Record<string, readonly (readonly [sql: string, line: st
       "1:8: there is no exact interpolation of DECIMAL(30,4)",
     ],
     ["SELECT quantile_disc(i, -0.5) AS m FROM events", "1:8: a share of -0.5 is not from 0 to 1"],
+    ["SELECT first(g ORDER BY i, ts) AS f FROM events", "1:8: ORDER BY of several inside first() is not available"],
+    ["SELECT arg_max(g, i ORDER BY ts) AS f FROM events", "1:8: ORDER BY inside arg_max() is not available; of equals"],
+    ["SELECT mode(g ORDER BY i) AS f FROM events", "1:8: ORDER BY inside mode() is not available; write mode(x): of"],
     ["SELECT sum(i ORDER BY ts) AS s FROM events", "1:8: ORDER BY inside sum() is not available"],
     ["SELECT list(i) AS m FROM events", "1:8: list() has no exact partial form in this version"],
     ["SELECT array_agg(i) AS m FROM events", "1:8: array_agg() has no exact partial form in this version"],
@@ -423,6 +426,25 @@ const refused: Readonly<Record<string, readonly (readonly [sql: string, line: st
     [
       "SELECT g, count(*) FROM events GROUP BY g, ts - day",
       "1:47: a group key of type INTERVAL can't be kept without loss",
+    ],
+  ],
+  "names that are Tidemark's own": [
+    [
+      "SELECT g AS __g0, count(*) FROM events GROUP BY 1",
+      '1:8: the column "__g0": names that start with __ are Tidemark',
+    ],
+    ['SELECT g, max(i) AS "__Event" FROM events GROUP BY g', '1:11: the column "__Event": names that start with __'],
+    ["SELECT count(*) FROM events AS __event", '1:22: the table "__event": names that start with __'],
+    [
+      "SELECT e.g, count(*) FROM events e JOIN codes __c USING (g) GROUP BY e.g",
+      '1:41: the table "__c": names that start with __',
+    ],
+    ["SELECT x, count(*) FROM (SELECT g AS __event, i AS x FROM events) GROUP BY x", '1:33: the column "__event"'],
+    ["SELECT x, count(*) FROM (SELECT unnest(l) FROM events) AS u(__x) GROUP BY x", '1:61: the column "__x"'],
+    ["WITH __w AS (SELECT g FROM events) SELECT g, count(*) FROM __w GROUP BY g", '1:6: the query of WITH "__w"'],
+    [
+      "SELECT list_transform(l, lambda __x: __x + 1) AS k, count(*) FROM events GROUP BY k",
+      '1:8: the lambda parameter "__x"',
     ],
   ],
   names: [

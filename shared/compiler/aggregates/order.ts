@@ -24,7 +24,7 @@ const placeOf = (counts: string | null) =>
   counts === null ? eventColumn : `CASE WHEN ${counts} THEN ${eventColumn} END`;
 
 /** The first or last event's value; `nulls`: also where it is NULL. */
-function byOrder(which: "min" | "max", nulls: boolean): Aggregate["plan"] {
+function byPlace(which: "min" | "max", nulls: boolean): Aggregate["plan"] {
   return ([x]): PartsPlan | Refused => {
     const place = placeOf(nulls ? null : `(${x!.sql}) IS NOT NULL`);
     const value = kept(x!, `arg_${which}_null(${x!.sql}, ${place})`);
@@ -39,37 +39,69 @@ function byOrder(which: "min" | "max", nulls: boolean): Aggregate["plan"] {
   };
 }
 
-/** Orders by a value first, and then by the event's place such that the earliest wins. */
+/** What decides: `by` (SQL of the fields of a struct), and then the event's place, such that the earliest wins. */
 function rankOf(which: "min" | "max", by: string, place: string): string {
   const sign = which === "min" ? "" : "-";
-  return `{y: ${by}, t: ${sign}${place}.t, p: ${sign}${place}.p, o: ${sign}${place}.o}`;
+  return `{${by}, t: ${sign}${place}.t, p: ${sign}${place}.p, o: ${sign}${place}.o}`;
 }
 
-/** The value of the event with the least or greatest `y`; of several such events, the first. `nulls`: also where the value is NULL. */
+/**
+ * The value of the event whose `y` comes first by `which`; of several such events, the earliest.
+ * @param there SQL of which events count; null: all do
+ * @param rank the fields of a struct by which events compare, of a value of `y`
+ */
+function chosen(
+  which: "min" | "max",
+  x: Argument,
+  y: Argument,
+  there: string | null,
+  rank: (y: string) => string,
+): PartsPlan | Refused {
+  const by = oneZero(y.sql, y.type);
+  const own = rankOf(which, rank(by), eventColumn);
+  const ranked = there === null ? own : `CASE WHEN ${there} THEN ${own} END`;
+  const value = kept(x, `arg_${which}_null(${x.sql}, ${ranked})`);
+  const compared = kept({ ...y, sql: by }, `arg_${which}_null(${by}, ${ranked})`);
+  if ("why" in value) return value;
+  if ("why" in compared) return compared;
+  const merged = (what: string, [, v, o]: readonly string[]) =>
+    `arg_${which}_null(${what}, CASE WHEN ${o} IS NOT NULL THEN ${rankOf(which, rank(v!), `(${o})`)} END)`;
+  return {
+    parts: [
+      { ...value, combine: (all) => merged(all[0]!, all) },
+      { ...compared, combine: (all) => merged(all[1]!, all) },
+      {
+        call: `arg_${which}_null(${eventColumn}, ${ranked})`,
+        type: eventType,
+        storage: eventType,
+        combine: (all) => merged(all[2]!, all),
+      },
+    ],
+    finalize: ([v]) => v!,
+  };
+}
+
+/** The value of the event with the least or greatest `y`. `nulls`: also where the value is NULL. */
 function byValue(which: "min" | "max", nulls: boolean): Aggregate["plan"] {
-  return ([x, y]): PartsPlan | Refused => {
-    const by = oneZero(y!.sql, y!.type);
+  return ([x, y]) => {
     const there = [y!, ...(nulls ? [] : [x!])].map((each) => `(${each.sql}) IS NOT NULL`).join(" AND ");
-    const rank = `CASE WHEN ${there} THEN ${rankOf(which, by, eventColumn)} END`;
-    const value = kept(x!, `arg_${which}_null(${x!.sql}, ${rank})`);
-    const compared = kept({ ...y!, sql: by }, `arg_${which}_null(${by}, ${rank})`);
-    if ("why" in value) return value;
-    if ("why" in compared) return compared;
-    const merged = (what: string, [, v, o]: readonly string[]) =>
-      `arg_${which}_null(${what}, CASE WHEN ${o} IS NOT NULL THEN ${rankOf(which, v!, `(${o})`)} END)`;
-    return {
-      parts: [
-        { ...value, combine: (all) => merged(all[0]!, all) },
-        { ...compared, combine: (all) => merged(all[1]!, all) },
-        {
-          call: `arg_${which}_null(${eventColumn}, ${rank})`,
-          type: eventType,
-          storage: eventType,
-          combine: (all) => merged(all[2]!, all),
-        },
-      ],
-      finalize: ([v]) => v!,
-    };
+    return chosen(which, x!, y!, there, (value) => `y: ${value}`);
+  };
+}
+
+/** The first or last event's value, or of the order that is written. `nulls`: also where it is NULL. */
+function byOrder(end: "first" | "last", nulls: boolean): Aggregate["plan"] {
+  const inLog = byPlace(end === "first" ? "min" : "max", nulls);
+  return (args, written) => {
+    const [x] = args;
+    const { order } = written;
+    if (!order) return inLog(args, written);
+    // DuckDB makes arg_min and arg_max of it, so that of equals the earliest wins, whichever end is asked for
+    const which = (end === "first") === order.descending ? "max" : "min";
+    const wins = (end === "first") === order.nullsFirst;
+    const place = (which === "min") === wins ? "-1" : "1";
+    const there = nulls ? null : `(${x!.sql}) IS NOT NULL`;
+    return chosen(which, x!, order, there, (y) => `z: CASE WHEN ${y} IS NULL THEN ${place} ELSE 0 END, y: ${y}`);
   };
 }
 
@@ -81,16 +113,21 @@ const entry = (names: readonly string[], arity: 1 | 2, plan: Aggregate["plan"]):
   ordered: true,
 });
 
+/** Of an order inside arg_min(x, y), which would decide between equals. */
+const tiesAdvice =
+  "of equals the earliest event counts: make what else decides part of the second argument: {y: y, z: z}";
+
 export const order: readonly Aggregate[] = [
-  entry(["first", "arbitrary"], 1, byOrder("min", true)),
-  entry(["last"], 1, byOrder("max", true)),
-  entry(["any_value"], 1, byOrder("min", false)),
-  entry(["arg_min", "argmin", "min_by"], 2, byValue("min", false)),
-  entry(["arg_max", "argmax", "max_by"], 2, byValue("max", false)),
-  entry(["arg_min_null"], 2, byValue("min", true)),
-  entry(["arg_max_null"], 2, byValue("max", true)),
+  { ...entry(["first", "arbitrary"], 1, byOrder("first", true)), orderable: true },
+  { ...entry(["last"], 1, byOrder("last", true)), orderable: true },
+  { ...entry(["any_value"], 1, byOrder("first", false)), orderable: true },
+  { ...entry(["arg_min", "argmin", "min_by"], 2, byValue("min", false)), orderAdvice: tiesAdvice },
+  { ...entry(["arg_max", "argmax", "max_by"], 2, byValue("max", false)), orderAdvice: tiesAdvice },
+  { ...entry(["arg_min_null"], 2, byValue("min", true)), orderAdvice: tiesAdvice },
+  { ...entry(["arg_max_null"], 2, byValue("max", true)), orderAdvice: tiesAdvice },
   {
     names: ["mode"],
+    orderAdvice: "write mode(x): of equally frequent values the one that came first counts",
     class: "values",
     arity: [1],
     ordered: true,

@@ -14,8 +14,13 @@ export interface Argument {
 /** What stands inside the brackets beside the arguments. */
 export interface Written {
   readonly distinct: boolean;
-  /** ORDER BY … DESC. */
+  readonly order: Order | null;
+}
+
+/** ORDER BY of one expression. */
+export interface Order extends Argument {
   readonly descending: boolean;
+  readonly nullsFirst: boolean;
 }
 
 /** The aggregate that merges parts, or its SQL over the loaded parts of the same plan: commutative and associative. */
@@ -105,6 +110,10 @@ export interface Aggregate {
   readonly plan: (args: readonly Argument[], written: Written) => Plan | Refused;
   /** It must be given an ORDER BY of its own argument. */
   readonly sorted?: true;
+  /** It may be given an ORDER BY of one expression, which chooses among values. */
+  readonly orderable?: true;
+  /** What to write in place of an ORDER BY inside; left out: its value depends on none. */
+  readonly orderAdvice?: string;
   /** DISTINCT makes no difference to it. */
   readonly idempotent?: true;
   /** Its value depends on the order of events, and its plan may use the column `__event`. */

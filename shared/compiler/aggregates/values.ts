@@ -61,7 +61,7 @@ const computed = /^(sum|avg|mean|fsum|sumkahan|kahan_sum|favg|product|geomean|ge
 
 /** By its own parts, each value once. */
 function computedOf(entry: Aggregate, x: Argument): ValuesPlan | Refused {
-  const written = { distinct: true, descending: false };
+  const written = { distinct: true, order: null };
   const planned = (value: string) => entry.plan([{ ...x, sql: value }], written);
   const own = planned(x.sql);
   if ("why" in own || "value" in own) return own;
@@ -100,6 +100,7 @@ function continuous(share: string, type: string, rows: ValueRows): string {
     const between = `tidemark_between_unscaled(${unscaled(low)}, ${unscaled(high)}, ${part})`;
     return `CAST(CAST(${between} AS DECIMAL(18,0)) * CAST(${unit} AS DECIMAL(${scale + 1},${scale})) AS ${type})`;
   }
+  if (type === "FLOAT") return `tidemark_between_float(${low}, ${high}, ${part})`;
   if (!/^(DATE|TIMESTAMP)/.test(type)) return `tidemark_between_number(${low}, ${high}, ${part})`;
   const zoned = type === "TIMESTAMP WITH TIME ZONE";
   const micros = (value: string) => (zoned ? `epoch_us(${value})` : `epoch_us(CAST(${value} AS TIMESTAMP))`);
@@ -175,8 +176,14 @@ export const values: readonly Aggregate[] = [
     if (/^(VARCHAR|UUID|BLOB|BOOLEAN)$/.test(x!.type)) return valuesOf(x!, (rows) => discrete("0.5", rows));
     return interpolated(x!, ["0.5"], false);
   }),
-  entry(["quantile_cont"], [2], quantile("continuous")),
-  entry(["quantile_disc", "quantile"], [2], quantile("discrete")),
+  {
+    ...entry(["quantile_cont"], [2], quantile("continuous")),
+    orderAdvice: "write quantile_cont(x, 1 - share) for a descending order",
+  },
+  {
+    ...entry(["quantile_disc", "quantile"], [2], quantile("discrete")),
+    orderAdvice: "take quantile_disc(x, share) of x in its own order, or of another expression of it, such as -x",
+  },
   entry(
     ["entropy"],
     [1],
@@ -185,16 +192,17 @@ export const values: readonly Aggregate[] = [
       valuesOf(
         x!,
         (rows) =>
-          `coalesce(-sum((${rows.count} / ${rows.total}) * log2(${rows.count} / ${rows.total})) FILTER (WHERE ${rows.where}), 0.0)`,
+          // not the sum's negative, which is -0.0 where it is 0
+          `coalesce(CAST(0 AS DOUBLE) - sum((${rows.count} / ${rows.total}) * log2(${rows.count} / ${rows.total})) FILTER (WHERE ${rows.where}), 0.0)`,
         sumTolerance,
       ),
   ),
   {
-    ...entry(["string_agg", "group_concat", "listagg"], [1, 2], ([x, separator], { distinct, descending }) => {
+    ...entry(["string_agg", "group_concat", "listagg"], [1, 2], ([x, separator], { distinct, order: written }) => {
       if (separator && !separator.fixed)
         return refused("the separator differs from event to event", "write it as a text");
       return valuesOf(x!, ({ value, count, where }) => {
-        const order = `ORDER BY ${value}${descending ? " DESC" : ""}`;
+        const order = `ORDER BY ${value}${written?.descending ? " DESC" : ""}`;
         const text = `CAST(${value} AS VARCHAR)`;
         const each = distinct ? `[${text}]` : `repeat([${text}], CAST(${count} AS BIGINT))`;
         return `array_to_string(flatten(list(${each} ${order}) FILTER (WHERE ${where})), ${separator?.sql ?? "','"})`;
