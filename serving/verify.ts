@@ -88,11 +88,12 @@ async function verdictOf(session: Session, view: ViewDefinition, served: string,
     return { ...verdict, rows, differences: [...differences, ...off], comparedAs, plainRaises: compared };
   }
   const { rows, rounding } = compared;
-  if (!view.estimates && !rounding) return { ...verdict, rows, differences: compared.differences, comparedAs: "rows" };
+  if (compared.differences.length > 0 || (!view.estimates && !rounding))
+    return { ...verdict, rows, differences: compared.differences, comparedAs: "rows" };
   // a HAVING or round over a sum of doubles may fall either way in the last place: the sums themselves decide
-  const differences = [...compared.differences, ...(await partials()).differences];
-  if (view.estimates) differences.push(...(await estimates()));
-  return { ...verdict, rows, differences, comparedAs };
+  const { differences } = await partials();
+  const off = view.estimates ? await estimates() : [];
+  return { ...verdict, rows, differences: [...differences, ...off], comparedAs };
 }
 
 /** @returns what plain DuckDB raises on, where it does */

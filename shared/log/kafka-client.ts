@@ -159,7 +159,7 @@ export class KafkaClient {
     return cluster;
   }
 
-  /** Creates the topic and waits for its leaders; fine when it exists. */
+  /** Creates the topic, which may take a moment to have leaders; fine when it exists. */
   async createTopic({ topic, partitions, retentionMs }: LogStream): Promise<void> {
     const admin = this.#kafka.admin();
     try {
@@ -172,7 +172,10 @@ export class KafkaClient {
           { name: "retention.ms", value: String(retentionMs) },
           { name: "segment.ms", value: String(Math.ceil(retentionMs / 4)) },
         );
-      await admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }], waitForLeaders: true });
+      await admin.createTopics({
+        topics: [{ topic, numPartitions: partitions, configEntries }],
+        waitForLeaders: false,
+      });
     } finally {
       await admin.disconnect().catch(() => undefined);
     }

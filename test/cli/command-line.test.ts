@@ -148,8 +148,8 @@ const right: [string[], unknown][] = [
   [["rebuild", "delay", "--full-speed"], { verb: "rebuild", args: { views: ["delay"], fullSpeed: true }, options }],
   [["status"], { verb: "status", args: { server: null }, options }],
   [["explain", "delay"], { verb: "explain", args: { view: "delay" }, options }],
-  [["verify"], { verb: "verify", args: { views: [], files: false }, options }],
-  [["verify", "a", "b"], { verb: "verify", args: { views: ["a", "b"], files: false }, options }],
+  [["verify"], { verb: "verify", args: { views: [], files: false, values: false }, options }],
+  [["verify", "a", "b"], { verb: "verify", args: { views: ["a", "b"], files: false, values: false }, options }],
   [["versions"], { verb: "versions", args: {}, options }],
 ];
 

@@ -99,7 +99,7 @@ describe("a shape and the strict reading", () => {
     expect(proved.size).toBeGreaterThan(13);
     for (const name of ["blob", "tz"]) expect(proved).not.toContain(name);
     for (const name of ["json", "list", "lists", "st"]) expect(shaped).not.toContain(name);
-  }, 60_000);
+  }, 240_000);
 
   test("doubles and decimals keep their last digit", async () => {
     const own = await DecodeBench.open(
@@ -132,7 +132,7 @@ describe("a shape and the strict reading", () => {
       { numRuns: 20 },
     );
     own.close();
-  }, 60_000);
+  }, 240_000);
 });
 
 describe("a line has a shape", () => {
@@ -240,7 +240,7 @@ describe("odd records among shaped ones", () => {
       { numRuns: 40 },
     );
     own.close();
-  }, 60_000);
+  }, 240_000);
 
   test("a field may be called fault", async () => {
     const own = await DecodeBench.open(stream("faulty", { fault: "VARCHAR", after: "JSON?" }));

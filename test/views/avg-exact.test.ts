@@ -47,7 +47,7 @@ beforeAll(async () => {
   );
   await session.run(`CREATE TEMP TABLE typed AS SELECT g, part, ${list.join(", ")} FROM drawn`);
   groups = Number(await session.value("SELECT count(*) FROM sizes"));
-}, 60_000);
+}, 240_000);
 
 afterAll(() => session.close());
 
@@ -67,7 +67,7 @@ describe("avg from two parts equals DuckDB's avg", () => {
          JOIN (WITH events AS (FROM typed) ${sql}) p ON m.g = p.g AND m.a IS NOT DISTINCT FROM p.a AND m.f IS NOT DISTINCT FROM p.f`,
       );
       expect(Number(row!.same)).toBe(groups);
-    }, 60_000);
+    }, 240_000);
   }
 });
 
@@ -122,7 +122,7 @@ describe("the division behind it equals exact arithmetic", () => {
       );
       expect(rows).toHaveLength(pairs.length);
       expect(wrong.slice(0, 3)).toEqual([]);
-    }, 60_000);
+    }, 240_000);
   }
 
   test("nothing to divide is NULL", async () => {
