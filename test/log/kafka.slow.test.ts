@@ -131,8 +131,11 @@ function kafkaTests(): void {
       const admin = outside().admin();
       await admin.connect();
       const stream = { ...freshStream(2, true), topic: `made-${randomUUID()}` };
-      const create = () =>
-        admin.createTopics({ topics: [{ topic: stream.topic, numPartitions: 3 }], waitForLeaders: true });
+      // kafkajs's own waiting fails where the broker does not know the topic at once
+      const create = async () => {
+        await admin.createTopics({ topics: [{ topic: stream.topic, numPartitions: 3 }], waitForLeaders: false });
+        await until(async () => (await log.ensure(stream).catch(() => null)) !== null);
+      };
       await create();
       const origin = await log.ensure(stream);
       expect(origin.first).toEqual([0, 0, 0]);

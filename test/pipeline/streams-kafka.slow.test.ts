@@ -51,7 +51,12 @@ function kafkaTests(): void {
   async function openWorld(more: Record<string, unknown> = {}, settings: Record<string, string> = {}): Promise<World> {
     const topic = `streams-${Date.now()}-${topics++}`;
     const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }], waitForLeaders: true });
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }], waitForLeaders: false });
+    for (let known = false; !known; )
+      known = await admin.fetchTopicMetadata({ topics: [topic] }).then(
+        () => true,
+        () => false,
+      );
     const fields = stream("events", { g: "VARCHAR", x: "INTEGER" });
     world = await World.open({
       stream: { ...fields, topic, existing: true, partitions: 1, ...more },
