@@ -41,7 +41,7 @@ const alike = /^(regr_(?!sxy)|var_samp|variance|stddev|sem|covar_samp|corr|bool_
  * @param columnOf what the column of a name is called
  * @param calls with the views of every aggregate
  */
-export function viewsOf(
+function viewsOf(
   of: string,
   names: readonly string[],
   columnOf: (name: string) => string,
