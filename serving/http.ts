@@ -32,14 +32,16 @@ const packedFrom = 1024;
 const packed =
   /^(application\/(json|x-ndjson|problem\+json|vnd\.apache\.arrow\.stream)|text\/(csv|html|plain|css|javascript))/;
 
-/** Requests that a connection may send ahead of their answers; beyond four times as many it is not one to be answered. */
+/** Requests that a connection may send ahead of their answers; after four times as many it is answered what is due, and closed. */
 const aheadMax = 16;
 
 function tooFarAhead({ raw: { socket } }: FastifyRequest, reply: FastifyReply, ahead: number): FastifyReply {
-  if (ahead > 4 * aheadMax || socket.destroyed) {
-    socket.destroy();
+  const last = 4 * aheadMax;
+  if (ahead > last || socket.destroyed) {
+    socket.pause();
     return reply.hijack();
   }
+  if (ahead === last) reply.header("Connection", "close");
   return refuse(reply, problem(503, "SERVE_BUSY", `${aheadMax} requests of this connection wait already`));
 }
 

@@ -15,6 +15,7 @@ import { failedView, filesOf } from "../shared/store/partials.ts";
 import { rejectDamaged } from "../shared/store/rejections.ts";
 import type { Store } from "../shared/store/store.ts";
 import { compact, compactable } from "./compaction.ts";
+import type { Judged } from "./dead-rate.ts";
 import { Folder } from "./fold.ts";
 import { Generation } from "./generation.ts";
 import { Intake, type Taken } from "./intake.ts";
@@ -53,6 +54,7 @@ export class DeltaWriter {
   #compacted: { replaced: readonly Entry[]; by: Entry } | null = null;
   #discarded: { at: number; names: string[] }[] = [];
   #events = 0;
+  #judged: [stream: string, Judged][] = [];
 
   private constructor(options: DeltaOptions, generation: Generation, entries: readonly Entry[]) {
     this.#options = options;
@@ -112,6 +114,11 @@ export class DeltaWriter {
     return new Map([...this.#duplicates].map(([stream, duplicates]) => [stream, duplicates.strangeStamps()]));
   }
 
+  /** What became of the records that were committed since it was asked last: for each micro-batch, by stream. */
+  judged(): readonly (readonly [stream: string, Judged])[] {
+    return this.#judged.splice(0);
+  }
+
   /** Reads a stream no more until its trouble is over, which is looked for from time to time. */
   async stop(stream: string, error: TidemarkError): Promise<void> {
     await this.#intake?.drop(stream);
@@ -145,7 +152,7 @@ export class DeltaWriter {
     this.#checkAnyReads();
     const { taken, failed } = await this.#intake.take(flushMsMax);
     const count = taken.reduce((sum, each) => sum + each.batches.reduce((n, batch) => n + batch.count, 0), 0);
-    if (taken.length > 0) await this.#append(await this.#fold(taken));
+    if (taken.length > 0) await this.#foldAndAppend(taken);
     else if (this.#compacted) await this.#append(null);
     else await this.generation.checkFence();
     for (const stream of streams) await this.#settle(stream, failed.get(stream.name));
@@ -246,9 +253,9 @@ export class DeltaWriter {
     this.#partitions.clear();
   }
 
-  async #fold(taken: readonly Taken[]): Promise<Entry> {
+  async #foldAndAppend(taken: readonly Taken[]): Promise<void> {
     const { sequence, nameOf } = this.generation.nextNames();
-    const folded = await this.#folder.fold(taken, nameOf, this.#failed, this.#duplicates);
+    const { judged, ...folded } = await this.#folder.fold(taken, nameOf, this.#failed, this.#duplicates);
     // see rememberTold
     const tellers = [...this.#duplicates].filter(([, { windowMs }]) => windowMs === null);
     const told = Object.fromEntries(tellers.map(([stream, duplicates]) => [stream, duplicates.tell()]));
@@ -256,7 +263,8 @@ export class DeltaWriter {
       batches.map((batch) => ({ stream: stream.name, partition: batch.partition, offset: batch.upto })),
     );
     const upto = positionOf([...places(this.position), ...reached]);
-    return { sequence, from: this.position, upto, told, level: 0, ...folded };
+    await this.#append({ sequence, from: this.position, upto, told, level: 0, ...folded });
+    this.#judged.push(...judged);
   }
 
   /** Commits one more entry (or only a finished compaction) with everything before it. */

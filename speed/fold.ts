@@ -15,10 +15,13 @@ import type { ViewFailure, ViewFile } from "../shared/store/layout.ts";
 import { failedView, isOfSql, writePartials } from "../shared/store/partials.ts";
 import { loadReferences } from "../shared/store/reference-tables.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
+import type { Judged } from "./dead-rate.ts";
 import type { Taken } from "./intake.ts";
 
 /** What a micro-batch came to, its files published under the generation's own names. */
 export interface Folded extends Counts {
+  /** By stream. */
+  readonly judged: ReadonlyMap<string, Judged>;
   readonly views: Record<string, ViewFile>;
   readonly deadFile: FileRef | null;
   readonly latest: number;
@@ -77,6 +80,16 @@ export class Folder {
       const dead = all.flatMap((each) => each.decoded.dead);
       return {
         views,
+        judged: new Map(
+          [...decoded].map(
+            ([
+              name,
+              {
+                decoded: { count, dead },
+              },
+            ]) => [name, { records: count, dead }],
+          ),
+        ),
         dead: dead.length,
         deadFile: await this.writeDead(dead, nameOf("")),
         events: all.reduce((sum, each) => sum + eventsOf(each.decoded), 0),

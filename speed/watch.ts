@@ -7,6 +7,7 @@ import type { Incidents, Trouble } from "../shared/store/incidents.ts";
 import { troubleOf } from "../shared/store/incidents.ts";
 import { endsOf, isOfStream, originOf } from "../shared/store/origin.ts";
 import type { Store } from "../shared/store/store.ts";
+import { DeadRate } from "./dead-rate.ts";
 import type { DeltaWriter } from "./delta-writer.ts";
 import { Progress } from "./progress.ts";
 import { StrangeStamps } from "./strange-stamps.ts";
@@ -27,6 +28,7 @@ export interface Watched {
 export class Watch {
   readonly #watched: Watched;
   readonly #stamps: StrangeStamps;
+  readonly #deadRate: DeadRate;
   #progress = new Progress();
   #looked = performance.now();
   readonly #missingSince = new Map<string, number>();
@@ -36,12 +38,16 @@ export class Watch {
   constructor(watched: Watched) {
     this.#watched = watched;
     this.#stamps = new StrangeStamps(watched.incidents, watched.now);
+    this.#deadRate = new DeadRate(watched.incidents);
   }
 
   /** Between two steps of the writers: the current one, and the one that is to follow it. */
   async look(current: DeltaWriter, next: DeltaWriter | null): Promise<void> {
     for (const [stream, stamps] of current.strangeStamps()) this.#stamps.note(stream, stamps);
+    for (const [stream, judged] of current.judged())
+      await this.#deadRate.note(stream, judged, viewsOf(current, stream));
     next?.strangeStamps();
+    next?.judged();
     await this.#tellStopped(current);
     const now = performance.now();
     if (now - this.#looked < lookMs) return;

@@ -30,9 +30,9 @@ export const publishOrder: Fault = {
       const project = new Project(dir);
       const data = join(dir, "data");
       const runs = [
-        ["load", "events", project.events(0)],
+        ["load", "events", project.events(0), "--accept-dead"],
         ["batch", "--once"],
-        ["load", "events", project.events(1)],
+        ["load", "events", project.events(1), "--accept-dead"],
         ["batch", "--once"],
       ];
       for (const [i, args] of runs.entries()) {

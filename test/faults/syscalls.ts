@@ -164,7 +164,15 @@ class Faulty {
       if (verb === "batch") return await runVerb(["batch", "--once", ...args], verbMsMax, { env });
       if (verb === "load")
         return await runVerb(
-          ["load", "events", this.#world.project.events(nextLoad), "--request-id", "load-next", ...args],
+          [
+            "load",
+            "events",
+            this.#world.project.events(nextLoad),
+            "--request-id",
+            "load-next",
+            "--accept-dead",
+            ...args,
+          ],
           verbMsMax,
           { env },
         );

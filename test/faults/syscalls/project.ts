@@ -25,7 +25,7 @@ export class Project {
     return ["--project", join(this.#dir, "project"), "--data", data];
   }
 
-  /** A file of events of its own, made when it is first asked for. */
+  /** A file of events of its own, made when it is first asked for; it is loaded with `--accept-dead`. */
   events(number: number): string {
     const file = join(this.#dir, `events-${number}.ndjson`);
     if (existsSync(file)) return file;

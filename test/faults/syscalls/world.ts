@@ -43,15 +43,15 @@ export class World {
     const dir = mkdtempSync(join(tmpdir(), "tidemark-calls-"));
     const world = new World(dir, await Duck.open({ threads: 1 }));
     for (let i = 0; i < 3; i++)
-      await world.#must(["load", "events", world.project.events(i), "--request-id", `load-${i}`]);
+      await world.#must(["load", "events", world.project.events(i), "--request-id", `load-${i}`, "--accept-dead"]);
     await world.#must(["batch", "--once"]);
     const speed = new Daemon(["speed", ...world.project.args(world.data)]);
     for (let i = 3; i < 7; i++) {
-      await world.#must(["load", "events", world.project.events(i), "--request-id", `load-${i}`]);
+      await world.#must(["load", "events", world.project.events(i), "--request-id", `load-${i}`, "--accept-dead"]);
       await world.reached(world.data);
     }
     await speed.stop();
-    await world.#must(["load", "events", world.project.events(7), "--request-id", "load-7"]);
+    await world.#must(["load", "events", world.project.events(7), "--request-id", "load-7", "--accept-dead"]);
     return world;
   }
 
