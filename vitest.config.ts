@@ -29,6 +29,8 @@ export default defineConfig({
           testTimeout: 120_000,
           setupFiles: ["./test/support/no-warnings.ts"],
           hookTimeout: 120_000,
+          // what is waited for comes later on a busy machine
+          expect: { poll: { timeout: 20_000 } },
           sequence: { groupOrder: 1 },
         },
       },

@@ -9,6 +9,8 @@ export interface StreamStatus {
   readonly logEnd: string | null;
   /** About: from the origin to the cut, and from there to the position. */
   readonly records: { readonly batch: number; readonly speed: number };
+  /** Why it is not read any more; null: it is. */
+  readonly stopped: string | null;
   readonly behind: number | null;
 }
 
@@ -21,12 +23,28 @@ export interface VersionStatus {
   readonly proof: { readonly state: "proved" | "unproved"; readonly by: string; readonly views: number };
 }
 
+export interface IncidentStatus {
+  readonly role: string;
+  readonly kind: string;
+  readonly code: string;
+  readonly since: string;
+  readonly message?: string;
+  readonly views?: readonly string[];
+  readonly streams?: readonly string[];
+}
+
+export interface ViewStatus {
+  readonly name: string;
+  readonly state: "ok" | "failing" | "failed" | "damaged" | "stopped";
+}
+
 export interface Status extends Meta {
   readonly cut: string;
   readonly createdAt: string;
   readonly complaint: string | null;
   readonly streams: readonly StreamStatus[];
-  readonly incidents: readonly { readonly role: string; readonly code: string; readonly message?: string }[];
+  readonly incidents: readonly IncidentStatus[];
+  readonly views: readonly ViewStatus[];
   readonly versions: readonly VersionStatus[];
 }
 

@@ -2,6 +2,7 @@
 import { ApiError, type ViewInfo } from "../client/client.ts";
 import { keepKey, open, type Status } from "./api.ts";
 import { byId, h } from "./dom.ts";
+import { incidentsTable } from "./incidents.ts";
 import { picture } from "./picture.ts";
 import { Rate, Rates } from "./rate.ts";
 import { sqlBox } from "./sql.ts";
@@ -31,23 +32,31 @@ async function look(): Promise<void> {
     ({ name, records, behind }) => [name, records.batch + records.speed + (behind ?? 0)] as const,
   );
   rates.note(Date.now(), new Map(come));
-  const { version, lagMs, complaint, incidents } = status;
+  const { version, lagMs, complaint } = status;
   byId("state").textContent =
     `version ${version}, ${lagMs === null ? "lag unknown" : `${duration(lagMs)} behind the log`}`;
   byId("picture").replaceChildren(...picture(status, rate.perSecond));
   byId("streams").replaceChildren(streamsTable(status, (stream) => rates.perSecond(stream)));
   byId("list").replaceChildren(versionsTable(status));
-  const wrong = [
-    ...(complaint ? [complaint] : []),
-    ...incidents.map(({ role, code, message }) => `${role}: ${message ?? code}`),
-  ];
-  trouble(wrong.length > 0 ? new Error(wrong.join("; ")) : null);
+  const told = incidentsTable(status);
+  byId("incidents").replaceChildren(...(told ? [told] : []));
+  trouble(complaint ? new Error(complaint) : null);
   const { data: views } = await client.views();
   const names = JSON.stringify(views);
-  if (names === listed) return;
-  listed = names;
-  showViews(views);
-  byId("box").replaceChildren(sqlBox(client, views));
+  if (names !== listed) {
+    listed = names;
+    showViews(views);
+    byId("box").replaceChildren(sqlBox(client, views));
+  }
+  markTabs(status);
+}
+
+/** A view that is not well says so beside its name. */
+function markTabs({ views }: Status): void {
+  for (const tab of document.querySelectorAll<HTMLElement>("#view [data-view]")) {
+    const state = views.find(({ name }) => name === tab.dataset.view)?.state ?? "ok";
+    tab.lastElementChild!.textContent = state === "ok" ? "" : ` ${state}`;
+  }
 }
 
 function showViews(views: readonly ViewInfo[]): void {
@@ -64,7 +73,7 @@ function showViews(views: readonly ViewInfo[]): void {
     body.setAttribute("aria-label", view.name);
     history.replaceState(null, "", `?view=${encodeURIComponent(view.name)}${location.hash}`);
     for (const tab of tabs.children) {
-      const own = tab.textContent === view.name;
+      const own = (tab as HTMLElement).dataset.view === view.name;
       tab.setAttribute("aria-selected", String(own));
       tab.setAttribute("tabindex", own ? "0" : "-1");
     }
@@ -80,7 +89,11 @@ function showViews(views: readonly ViewInfo[]): void {
   };
   tabs.addEventListener("keydown", arrows);
   tabs.append(
-    ...views.map((view) => h("button", { type: "button", role: "tab", onclick: () => choose(view) }, view.name)),
+    ...views.map((view) => {
+      const onclick = () => choose(view);
+      const mark = h("b", {});
+      return h("button", { type: "button", role: "tab", "data-view": view.name, onclick }, view.name, mark);
+    }),
   );
   byId("view").replaceChildren(tabs, body);
   const wanted = new URLSearchParams(location.search).get("view");

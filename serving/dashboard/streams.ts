@@ -42,7 +42,7 @@ export function streamsTable(
           return h(
             "tr",
             {},
-            h("th", { scope: "row" }, stream.name),
+            h("th", { scope: "row" }, stream.name, stream.stopped && h("b", { class: "bad" }, " stopped")),
             h("td", {}, stream.topic),
             h("td", { class: "n" }, stream.partitions),
             h("td", { class: "n" }, rate === null ? "…" : short(rate)),

@@ -27,7 +27,7 @@ export const html = `<!doctype html>
 <label>This server asks for an API key with the scope read <input type="password" name="key" autocomplete="off" required></label>
 <button>Go on</button>
 </form>
-<section id="overview" aria-labelledby="overview-title"><h2 id="overview-title">Overview</h2><div id="picture"></div><div id="streams"></div></section>
+<section id="overview" aria-labelledby="overview-title"><h2 id="overview-title">Overview</h2><div id="incidents"></div><div id="picture"></div><div id="streams"></div></section>
 <section id="views" aria-labelledby="views-title"><h2 id="views-title">Views</h2><div id="view"></div></section>
 <section id="sql" aria-labelledby="sql-title"><h2 id="sql-title">SQL</h2><div id="box"></div></section>
 <section id="versions" aria-labelledby="versions-title"><h2 id="versions-title">Versions</h2><div id="list"></div></section>

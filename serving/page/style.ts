@@ -44,6 +44,7 @@ caption { text-align: left; color: var(--soft); font-size: .85rem; padding: .3re
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
 thead th { position: sticky; top: 0; background: var(--card); z-index: 1; }
 thead th button { border: 0; background: none; padding: 0; font-weight: 600; }
+td.wrap { white-space: normal; min-width: 12rem; overflow-wrap: anywhere; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 tbody tr.can { cursor: pointer; } tbody tr.can:hover { background: color-mix(in srgb, var(--accent) 8%, transparent); }
 tbody tr.changed td { animation: changed 1.6s ease-out; }

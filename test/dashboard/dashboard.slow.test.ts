@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newKey } from "../../serving/access/keys.ts";
 import { readAssets } from "../../serving/page/assets.ts";
 import { queryLimits } from "../../serving/sql/queries.ts";
+import { Incidents } from "../../shared/store/incidents.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { catchUp, World } from "../pipeline/world.ts";
@@ -73,7 +74,7 @@ describe.skipIf(!browser)("the dashboard", () => {
   async function open(path = "/", options: BrowserContextOptions = {}, at = url): Promise<Page> {
     const page = await browser!.newPage({ viewport: { width: 1200, height: 900 }, ...options });
     opened.push(page);
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(60_000);
     page.on(
       "console",
       (message) => message.type() === "error" && !/401/.test(message.text()) && complaints.push(message.text()),
@@ -122,6 +123,33 @@ describe.skipIf(!browser)("the dashboard", () => {
     for (const bar of bars) expect(bar).toMatch(/^C\d: flights 52, batch 40, speed 12$/);
     expect(await page.locator("#list tbody tr").first().textContent()).toMatch(/^1, served.*proved/);
     await shoot(page, "carriers");
+  });
+
+  it("shows incidents, with the streams and views that they touch", async () => {
+    const page = await open("/?view=carriers");
+    await page.locator("#view svg").waitFor();
+    expect(await page.locator("#incidents table").count()).toBe(0);
+    const speed = new Incidents(world.store, "speed-0", () => Date.now() - 180_000);
+    const message = "topic flights was recreated: start with a new data folder";
+    await speed.raise("stream-stopped", "flights", {
+      code: "LOG_RECREATED",
+      message,
+      streams: ["flights"],
+      views: Object.keys(views),
+    });
+    await expect
+      .poll(async () => page.locator("#incidents tbody tr").allTextContents())
+      .toEqual([`stream-stoppedstream flights, view delays, view carriers, view hidden3 min agospeed-0${message}`]);
+    expect(await page.locator("#streams tbody th").textContent()).toBe("flights stopped");
+    expect(await page.getByRole("tab").allTextContents()).toEqual([
+      "delays stopped",
+      "carriers stopped",
+      "hidden stopped",
+    ]);
+    await shoot(page, "incidents");
+    await speed.clear("stream-stopped", "flights");
+    await expect.poll(async () => page.locator("#incidents table").count()).toBe(0);
+    expect(await page.getByRole("tab", { name: "carriers", exact: true }).count()).toBe(1);
   });
 
   it("rolls up, filters and sorts", async () => {
