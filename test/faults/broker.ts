@@ -12,7 +12,7 @@ export const brokerRestarts: Fault = {
   promise: "no event is lost or doubled where the broker dies and comes back, and answers go on by themselves",
   how: "kill -9 or orderly stop of a real broker under load, with speed and serve as processes of their own",
   full: 20,
-  short: 3,
+  short: 2,
   run: (options) => runRounds(options, async (random) => new Restarts(random)),
 };
 

@@ -27,7 +27,7 @@ export const flood: Fault = {
     "events that come too fast find flat memory, a lag that shows, 429 or 503 with Retry-After, and are all counted",
   how: "N seconds of a loader at full speed and of 64 HTTP clients with requests of 50,000 events, 4 MB; memory of speed and serve",
   full: 60,
-  short: 6,
+  short: 3,
   run: async (options) => {
     if (ownMemory(process.pid) === null)
       return { n: 0, failures: [], facts: {}, skipped: "/proc does not tell a process's own memory" };

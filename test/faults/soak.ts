@@ -39,7 +39,7 @@ export const soak: Fault = {
   promise: "at half of the top speed, with kills, answers keep up, memory is flat and files are bounded",
   how: "N minutes of speed, serve and batch (archive every minute, recompute every five) as processes, one of them killed every 8 to 32 s",
   full: 30,
-  short: 0.4,
+  short: 0.25,
   run: async (options) => {
     if (ownMemory(process.pid) === null)
       return { n: 0, failures: [], facts: {}, skipped: "/proc does not tell a process's own memory" };
