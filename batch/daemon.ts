@@ -3,7 +3,7 @@ import cron from "node-cron";
 import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
 import { damagesOf } from "../shared/store/damage.ts";
 import { FileWatch, fileTroubles } from "../shared/store/file-troubles.ts";
-import { Incidents, troubleOf } from "../shared/store/incidents.ts";
+import { type Incidents, troubleOf } from "../shared/store/incidents.ts";
 import type { Store } from "../shared/store/store.ts";
 import { lostVersions, newestVersion, unlessCorrupt } from "../shared/store/versions.ts";
 import { mendFlaws } from "./mending.ts";
@@ -34,9 +34,9 @@ const lostAgainMs = 60_000;
 /** Runs until the signal. A run that fails is said, and the next one comes at its time: nothing wrong is ever published. */
 export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void> {
   const { signal } = options;
-  const incidents = options.batch.incidents ?? new Incidents(options.batch.store, "batch", options.batch.now);
+  const { incidents } = options.batch;
   const onStopped: Batch["onStopped"] = (stopped) => void tellStopped(incidents, stopped);
-  const batch: Batch = { ...options.batch, incidents, onStopped };
+  const batch: Batch = { ...options.batch, onStopped };
   let running: Promise<void> | null = null;
   /** What a run has failed by, by run. */
   const damaged = new Map<string, TidemarkError>();

@@ -60,7 +60,7 @@ export interface Batch {
   /** Told after each archiving which streams can't be read on, and why; the others are. */
   readonly onStopped?: (stopped: ReadonlyMap<string, TidemarkError>) => void;
   /** Where views that are not well are told of. */
-  readonly incidents?: Incidents;
+  readonly incidents: Incidents;
 }
 
 /** How long each step of a run took, ms. */
@@ -176,7 +176,7 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
     );
     published = true;
     await tidy(batch, history, manifest, from.streams);
-    await batch.incidents?.settle("view-failed", viewTroubles(manifest));
+    await batch.incidents.settle("view-failed", viewTroubles(manifest));
     return { manifest, timings, archived: records };
   } finally {
     session.close();

@@ -9,6 +9,7 @@ import { History } from "../shared/history/history.ts";
 import { MemoryLog } from "../shared/log/memory.ts";
 import { openLog } from "../shared/log/open.ts";
 import { rangesBetween } from "../shared/position.ts";
+import { Incidents } from "../shared/store/incidents.ts";
 import { Store } from "../shared/store/store.ts";
 import { type Archived, makeArchive } from "./archive-files.ts";
 import { alternate, figure, figures, timed } from "./measure.ts";
@@ -147,6 +148,7 @@ async function wholeRuns(bench: Bench, { project, definition, stream }: Made): P
         retentionMs: Number.MAX_SAFE_INTEGER,
         now: Date.now,
         say: () => undefined,
+        incidents: new Incidents(store, "batch", Date.now),
       });
       if (manifest.proof.state !== "proved") bench.say(`NOT proved: ${manifest.proof.by}`);
       rates.push((count / timings.archive) * 1000);

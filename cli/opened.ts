@@ -4,6 +4,7 @@ import type { Log } from "../shared/log/log.ts";
 import { openLog } from "../shared/log/open.ts";
 import { makeDefinition } from "../shared/project/definition.ts";
 import type { Project } from "../shared/project/project.ts";
+import { Incidents } from "../shared/store/incidents.ts";
 import { Store } from "../shared/store/store.ts";
 import type { Context } from "./context.ts";
 
@@ -66,5 +67,6 @@ export function batchOf({ project, store, log }: Opened, say: (line: string) => 
     retentionMs: project.log.retentionMs,
     now: Date.now,
     say,
+    incidents: new Incidents(store, "batch", Date.now),
   };
 }

@@ -109,6 +109,11 @@ export class DeltaWriter {
     return new Map([...this.#stopped].map(([stream, { error }]) => [stream, error]));
   }
 
+  /** Views whose partial SQL fails on valid events, and why. */
+  get failed(): ReadonlyMap<string, ViewFailure> {
+    return this.#failed;
+  }
+
   /** By stream, what was strange about timestamps since it was asked last. */
   strangeStamps(): ReadonlyMap<string, readonly StrangeStamp[]> {
     return new Map([...this.#duplicates].map(([stream, duplicates]) => [stream, duplicates.strangeStamps()]));

@@ -34,6 +34,8 @@ export class Watch {
   readonly #missingSince = new Map<string, number>();
   /** Which streams were told to be stopped, and why. */
   #stopped = "-";
+  /** Which views were told to have failed. */
+  #failed = "";
 
   constructor(watched: Watched) {
     this.#watched = watched;
@@ -49,6 +51,7 @@ export class Watch {
     next?.strangeStamps();
     next?.judged();
     await this.#tellStopped(current);
+    await this.#tellFailed(current);
     const now = performance.now();
     if (now - this.#looked < lookMs) return;
     this.#looked = now;
@@ -73,6 +76,18 @@ export class Watch {
       );
       await incidents.settle(kind, new Map(troubles));
     }
+  }
+
+  async #tellFailed({ failed }: DeltaWriter): Promise<void> {
+    const told = JSON.stringify([...failed]);
+    if (told === this.#failed) return;
+    this.#failed = told;
+    const troubles = [...failed].map(([view, { message, at }]) => {
+      const where = at ? `, first at ${at.stream} partition ${at.partition} offset ${at.offset}` : "";
+      const line = `view "${view}" fails on valid events${where}: ${message}; correct its SQL and run a batch`;
+      return [view, { code: "SERVE_VIEW_FAILED", message: line, views: [view] }] as const;
+    });
+    await this.#watched.incidents.settle("view-failed", new Map(troubles));
   }
 
   /** The stream that the log has now may be another one, or have more partitions. */

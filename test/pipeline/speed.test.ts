@@ -6,12 +6,14 @@ import { runArchive } from "../../batch/run.ts";
 import type { Log } from "../../shared/log/log.ts";
 import { MemoryLog } from "../../shared/log/memory.ts";
 import { covers, equals, ofShard, places } from "../../shared/position.ts";
+import { Incidents, incidentsIn } from "../../shared/store/incidents.ts";
 import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import { ensureVersion, logStream } from "../../shared/store/origin.ts";
 import { failureOf, filesOf } from "../../shared/store/partials.ts";
 import { newestHead, snapshotOf } from "../../shared/store/versions.ts";
 import { runSpeed } from "../../speed/daemon.ts";
 import { DeltaWriter } from "../../speed/delta-writer.ts";
+import { Watch } from "../../speed/watch.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { catchUp, isError, World } from "./world.ts";
@@ -144,6 +146,11 @@ describe("speed", () => {
     expect(await failure(version)).toMatchObject({ at });
     expect(world.said.at(-1)).toContain("view sums FAILED at events partition 1 offset 2");
     expect(await exact()).toBe(1);
+    const incidents = new Incidents(world.store, "speed-0", () => world.now);
+    const watch = new Watch({ ...world, incidents, shard: 0, now: () => world.now, say: world.say });
+    await watch.look(writer, null);
+    const told = { kind: "view-failed", subject: "sums", code: "SERVE_VIEW_FAILED", views: ["sums"] };
+    expect(await incidentsIn(world.store)).toMatchObject([{ role: "speed-0", ...told }]);
 
     await writer.close();
     writer = await world.writer(version, 0);

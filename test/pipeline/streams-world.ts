@@ -11,6 +11,7 @@ import { History } from "../../shared/history/history.ts";
 import type { RequestId } from "../../shared/log/log.ts";
 import { MemoryLog } from "../../shared/log/memory.ts";
 import type { Position } from "../../shared/position.ts";
+import { Incidents } from "../../shared/store/incidents.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import { ensureVersion, logStream } from "../../shared/store/origin.ts";
 import { Store } from "../../shared/store/store.ts";
@@ -141,6 +142,7 @@ export class StreamsWorld {
       retentionMs: 1e15,
       now: () => this.now,
       say: (line) => this.said.push(line),
+      incidents: new Incidents(this.store, "batch", () => this.now),
     };
   }
 

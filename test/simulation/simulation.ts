@@ -15,6 +15,7 @@ import { History } from "../../shared/history/history.ts";
 import type { Log, NewRecord } from "../../shared/log/log.ts";
 import { MemoryLog } from "../../shared/log/memory.ts";
 import { covers, ofShard, type Position } from "../../shared/position.ts";
+import { Incidents } from "../../shared/store/incidents.ts";
 import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import { ensureVersion, logStream } from "../../shared/store/origin.ts";
 import { Store } from "../../shared/store/store.ts";
@@ -299,6 +300,7 @@ class Simulation {
       retentionMs: 1e15,
       now: () => this.#now,
       say: () => undefined,
+      incidents: new Incidents(store, "batch", () => this.#now),
     };
   }
 
