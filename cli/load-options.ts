@@ -45,7 +45,11 @@ export function loadCommand(program: Command, give: (args: VerbArgs["load"], com
     .option("--encoding <name>", "of texts, such as windows-1252 (default: UTF-8, or a byte order mark's)", encodingIn)
     .option("--delimiter <c>", "of CSV (default: by name, or the header's most frequent of , ; | and tab)", characterIn)
     .option("--quote <c>", 'of CSV; "" for none', quoteIn, '"')
-    .option("--escape <c>", "of CSV: stands before a quote in quotes, where quotes are not doubled", characterIn)
+    .option(
+      "--escape <c>",
+      'of CSV: stands before a quote in quotes, where quotes are not doubled; with --quote "", before anything',
+      characterIn,
+    )
     .option("--null <text>", "of CSV: what unquoted stands for NULL (default: an empty cell; may be repeated)", listIn)
     .option("--quoted-null", "of CSV: in quotes, too", false)
     .option("--no-header", "of CSV: there is none, the columns are the stream's fields in their order")

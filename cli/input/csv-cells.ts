@@ -48,8 +48,17 @@ const truths: Readonly<Record<string, string>> = {
   0: "false",
 };
 
+const zoned = /(:\d\d(?:[.,]\d+)?) ?(?:UTC|GMT|([+-]\d\d):?(\d\d))$/;
+
+/** An offset as ISO 8601 has it, where it is written ` UTC` as by BigQuery, or `+0000` as by Salesforce. */
+function withIsoZone(time: string): string {
+  return time.replace(zoned, (_, clock: string, hours?: string, minutes?: string) =>
+    hours === undefined ? `${clock}Z` : `${clock}${hours}:${minutes}`,
+  );
+}
+
 function timeWriter(format: string | null, kept: (iso: string) => string): CellWriter {
-  if (format === null) return (cell) => quoted(cell.trim());
+  if (format === null) return (cell) => quoted(withIsoZone(cell.trim()));
   const read = timeReader(format);
   return (cell) => {
     const iso = read(cell.trim());

@@ -1,4 +1,5 @@
 import { TidemarkError } from "../../shared/errors.ts";
+import { unescaped } from "./csv-escapes.ts";
 import { rowBytesMax } from "./row.ts";
 
 /** How a text is cut into cells. */
@@ -6,7 +7,10 @@ export interface Dialect {
   readonly delimiter: string;
   /** What a cell is put into that holds a delimiter, a quote or a line break; null: nothing is. */
   readonly quote: string | null;
-  /** What stands before a quote inside of quotes; a quote that is doubled is one in any case. */
+  /**
+   * What stands before a quote inside of quotes; a quote that is doubled is one in any case. Where there are no quotes, what stands before a
+   * delimiter, a line break or a letter that means one.
+   */
   readonly escape: string | null;
 }
 
@@ -14,7 +18,7 @@ export interface CsvRecord {
   /** From 1: where it begins. */
   readonly line: number;
   readonly cells: readonly string[];
-  /** Which cells are quoted; null: none is. */
+  /** Which cells are quoted, or were escaped; null: none is. */
   readonly quoted: readonly boolean[] | null;
   /** As it stands there. */
   readonly text: string;
@@ -54,6 +58,10 @@ class Cutter {
   readonly #quote: number;
   readonly #quoteText: string;
   readonly #escape: number;
+  /** The escape where there are no quotes; else "". */
+  readonly #bareEscape: string;
+  /** Stands in no bare cell of those who escape in quotes only; else "". */
+  readonly #escapedQuote: string;
   /** What ends a line; null: not seen yet. */
   #end: number | null = null;
   #text = "";
@@ -70,6 +78,8 @@ class Cutter {
     this.#quote = quote === null ? -1 : quote.charCodeAt(0);
     this.#quoteText = quote ?? "";
     this.#escape = dialect.escape === null || dialect.escape === quote ? -1 : dialect.escape.charCodeAt(0);
+    this.#bareEscape = quote === null ? (dialect.escape ?? "") : "";
+    this.#escapedQuote = quote === null || this.#escape < 0 ? "" : `${dialect.escape}${quote}`;
     this.line = firstLine;
   }
 
@@ -123,14 +133,19 @@ class Cutter {
         }
       } else {
         const from = at;
-        let code = -1;
-        for (; at < text.length; at++) {
-          code = text.charCodeAt(at);
-          if (code === this.#delimiter || code === lineEnd) break;
+        at = this.#bareEnd(from, lineEnd);
+        const isLast = lineEnd === newline && text.charCodeAt(at) !== this.#delimiter;
+        const cut = isLast && at > from && text.charCodeAt(at - 1) === carriageReturn;
+        const raw = text.slice(from, cut ? at - 1 : at);
+        const cell = this.#bareEscape !== "" && raw.includes(this.#bareEscape) ? unescaped(raw, this.#bareEscape) : raw;
+        if (cell !== raw) {
+          quoted ??= cells.map(() => false);
+          lines += countOf(text, lineEnd, from, at);
         }
-        const cut = lineEnd === newline && code !== this.#delimiter && text.charCodeAt(at - 1) === carriageReturn;
-        cells.push(text.slice(from, cut && at > from ? at - 1 : at));
-        quoted?.push(false);
+        if (this.#escapedQuote !== "" && raw.includes(this.#escapedQuote))
+          fault ??= "a quote is escaped outside of quotes";
+        cells.push(cell);
+        quoted?.push(cell !== raw);
       }
       if (at >= text.length) {
         if (!this.#whole) return null;
@@ -154,6 +169,20 @@ class Cutter {
     this.line += lines + 1;
     this.#at = at + 1;
     return record;
+  }
+
+  /** Where the cell without quotes that begins at `start` ends, or the text. */
+  #bareEnd(start: number, lineEnd: number): number {
+    const text = this.#text;
+    const mark = this.#bareEscape === "" ? -1 : this.#escape;
+    let at = start;
+    for (; at < text.length; at++) {
+      const code = text.charCodeAt(at);
+      if (code === this.#delimiter || code === lineEnd) break;
+      // what is escaped ends nothing; CRLF is one line break
+      if (code === mark) at += text.startsWith("\r\n", at + 1) ? 2 : 1;
+    }
+    return Math.min(at, text.length);
   }
 
   #pastSpaces(start: number): number {

@@ -59,14 +59,14 @@ export async function* csvRows(
 const rowsAtATime = 2048;
 const headBytesMax = 1 << 20;
 
+/** With the empty lines before it. */
 async function firstLineOf(texts: AsyncGenerator<string>): Promise<{ first: string; rest: AsyncGenerator<string> }> {
   let head = "";
   for (let next = await texts.next(); !next.done; next = await texts.next()) {
     head += next.value;
-    if (/[\r\n]./.test(head) || head.length > headBytesMax) break;
+    if (/[^\r\n](?:\n|\r.)/s.test(head) || head.length > headBytesMax) break;
   }
-  const end = /\r\n|\r|\n/.exec(head);
-  const first = head.slice(0, end ? end.index + end[0].length : head.length);
+  const first = /^[\r\n]*[^\r\n]*(?:\r\n|\r|\n)?/.exec(head)![0];
   return { first, rest: withFirst(head.slice(first.length), texts) };
 }
 
@@ -140,7 +140,7 @@ class RowReader {
 function placeOf(header: readonly string[], field: string, name: string): number {
   const same = (of: (text: string) => string) => header.flatMap((each, at) => (of(each) === of(field) ? [at] : []));
   const exact = same((each) => each);
-  const found = exact.length > 0 ? exact : same((each) => each.toLowerCase());
+  const found = exact.length > 0 ? exact : same((each) => each.trim().toLowerCase());
   if (found.length > 1)
     throw new TidemarkError("LOAD_INPUT", `${name} has ${found.length} columns "${field}"`, "give one another name");
   return found[0] ?? -1;

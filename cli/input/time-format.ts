@@ -64,7 +64,7 @@ function isoOf(parts: Readonly<Record<string, string | undefined>>): string | un
   const hours = hourOf(hour ?? "0", half);
   if (hours === undefined) return undefined;
   const clock = `${two(hours)}:${two(minute ?? "0")}:${two(second ?? "0")}${fraction ? `.${fraction}` : ""}`;
-  return `${date} ${clock}${zone ?? ""}`;
+  return `${date} ${clock}${(zone ?? "").replace(/^(...)(\d\d)$/, "$1:$2")}`;
 }
 
 function hourOf(hour: string, half: string | undefined): string | undefined {

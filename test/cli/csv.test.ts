@@ -50,14 +50,17 @@ describe("any table in any dialect", () => {
     const delimiter = one([",", ";", "\t", "|", "ä"]);
     const quote = one(['"', "'"]);
     const end = one(["\n", "\r\n", "\r"]);
-    const dialect = { delimiter, quote, escape: one([null, quote, "\\"]) };
+    // without quotes, everything is escaped
+    const isBare = random() < 0.25;
+    const dialect = { delimiter, quote: isBare ? null : quote, escape: isBare ? "\\" : one([null, quote, "\\"]) };
     const pieces = ["", "a", "ü", "1", " ", quote, delimiter, "\n", "x\r\ny", "漢字", "\\n", "😀", "\t"];
     const cellOf = () => Array.from({ length: Math.floor(random() * 4) }, () => one(pieces)).join("");
-    const width = 1 + Math.floor(random() * 4);
+    // an empty line is no row
+    const width = (isBare ? 2 : 1) + Math.floor(random() * 4);
     const rows = Array.from({ length: Math.floor(random() * 12) + 1 }, () => Array.from({ length: width }, cellOf));
     const written = (cell: string) => {
+      if (isBare) return cell.replaceAll(/[\\\r\n\t"']|[,;|ä]/g, (each) => `\\${each}`);
       const must = /[\r\n]|^[ ]/.test(cell) || cell.includes(quote) || cell.includes(delimiter);
-      // an empty line is no row
       if (!must && random() < 0.5 && !(width === 1 && cell === "")) return cell;
       const escapes = dialect.escape === "\\" ? cell.replaceAll("\\", "\\\\") : cell;
       return quote + escapes.replaceAll(quote, (dialect.escape ?? quote) + quote) + quote;
@@ -83,6 +86,37 @@ describe("any table in any dialect", () => {
 });
 
 describe("CSV", () => {
+  it("has offsets as others write them, and blanks around the names of its columns", async () => {
+    const of = stream("s", { id: "BIGINT", at: "TIMESTAMP?" });
+    const text =
+      "\n id , At\n1,2024-07-01 00:30:00 UTC\n2,2024-07-01T00:30:00.5+0200\n3,2024-07-01 00:30:00 -07:00\n4,UTC\n";
+    expect(await read("a.csv", text, {}, of)).toEqual([
+      { id: 1, at: "2024-07-01 00:30:00Z" },
+      { id: 2, at: "2024-07-01T00:30:00.5+02:00" },
+      { id: 3, at: "2024-07-01 00:30:00-07:00" },
+      { id: 4, at: "UTC" },
+    ]);
+    expect(await read("a.csv", "id,at\n1,1.7.2024 0:30 -0700\n", { timestampFormat: "%d.%m.%Y %H:%M %z" }, of)).toEqual(
+      [{ id: 1, at: "2024-07-01 00:30:00-07:00" }],
+    );
+  });
+
+  it("escapes without quotes: letters that mean something, and \\N, which is no text", async () => {
+    const options = { quote: null, escape: "\\", nulls: ["\\N"] };
+    const text = "id\tname\tnote\n1\ta\\tb\\n\\\\n\\x\t\\N\n2\ta\\\tb\\\r\nc\t\\\\N\nx\t\\\n";
+    expect(
+      await read("a.tsv", text, options, stream("s", { id: "BIGINT", name: "VARCHAR?", note: "VARCHAR?" })),
+    ).toEqual([
+      { id: 1, name: "a\tb\n\\nx", note: null },
+      { id: 2, name: "a\tb\r\nc", note: "\\N" },
+      [5, "2 columns, where the header has 3"],
+    ]);
+    expect(await read("a.csv", 'id,name\n1,a\\"b\n2,"a\\"b"\n', { escape: "\\" })).toEqual([
+      [2, "a quote is escaped outside of quotes"],
+      { id: 2, name: 'a"b' },
+    ]);
+  });
+
   it("has quotes and delimiters in cells, however late the first of them comes", async () => {
     const rows = Array.from({ length: 25_000 }, (_, i) => `${i},n${i}`);
     const found = (await read(
