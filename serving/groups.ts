@@ -18,10 +18,11 @@ export type GroupRow = readonly [key: string, row: string | null | undefined];
 /** More groups without a value are not gone around one by one. */
 const failingMax = 20;
 
-/** True where each of a view's group keys is shown. */
+/** True where each of a view's group keys is shown, and a row is there once. */
 export function hasKnownRows(view: ViewDefinition): boolean {
   const keys = groupKeys(view);
-  return view.global || (keys.length > 0 && keys.every((key) => view.columns.some((column) => column.key === key)));
+  if (view.global) return !view.repeated;
+  return keys.length > 0 && keys.every((key) => view.columns.some((column) => column.key === key));
 }
 
 /** The keys of groups: what tells rows of values apart is no part of them. */

@@ -48,13 +48,15 @@ export async function comparePartials(
   return { ...compared, differences };
 }
 
-/** The largest of what the roundings of a view's partial columns are shares of; infinite where none of them can be told any more. */
+/** The largest of what is added up in a view, or its roundings are shares of; infinite where that can't be told any more. */
 export async function largestScale(
   session: Session,
-  { inexact }: Pick<ViewDefinition, "inexact">,
+  { inexact, sizes = [] }: Pick<ViewDefinition, "inexact" | "sizes">,
   partials: string,
 ): Promise<number> {
-  const all = inexact.map(({ name, scale }) => `abs(CAST(${scale ?? name} AS DOUBLE))`);
+  const all = [...inexact.map(({ name, scale }) => scale ?? name), ...sizes].map(
+    (sql) => `abs(CAST(${sql} AS DOUBLE))`,
+  );
   if (all.length === 0) return 0;
   return Number(await session.value(`SELECT max(greatest(${all.join(", ")}, 0.0)) FROM (${partials})`));
 }

@@ -104,6 +104,8 @@ export interface ViewDefinition extends ViewSource {
   readonly identity: string;
   /** No group keys: one row, also where there are no events. */
   readonly global: boolean;
+  /** Its one row is there several times: GROUPING SETS ((), ()). Left out: it is not. */
+  readonly repeated?: true;
   /** What partial rows are grouped by when they merge. */
   readonly keys: readonly PartialColumn[];
   readonly parts: readonly PartialColumn[];
@@ -116,6 +118,8 @@ export interface ViewDefinition extends ViewSource {
   readonly inexact: readonly InexactColumn[];
   /** By what share such values may differ between two tellings, in partials and in the rows' doubles; 0: everything is exact. */
   readonly tolerance: number;
+  /** How large the doubles are that are added up from rows of single values, SQL over the columns of a partial; left out: there are none. */
+  readonly sizes?: readonly string[];
   /** How HAVING depends on those: which rows there are may fall either way, too. Left out: there is none, or a definition of before does not say. */
   readonly having?: Precision;
   readonly coordination: Coordination;

@@ -17,7 +17,7 @@ import type {
 } from "../definition.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
 import { fold } from "../duckdb/fold.ts";
-import { messageOf, TidemarkError } from "../errors.ts";
+import { TidemarkError } from "../errors.ts";
 import type { Aggregate } from "./aggregates/plan.ts";
 import { aggregateNamed } from "./aggregates/table.ts";
 import { columnRef, fingerprint, freeNames, isNode, locationOf, type Node, nodesOf, parseSql, rewrite } from "./ast.ts";
@@ -29,7 +29,7 @@ import { checkOwnNames } from "./own-names.ts";
 import { combineText, estimatesOf, keyColumns, partColumns, partialText, valuesText } from "./partial-texts.ts";
 import { plainCalls } from "./plain-calls.ts";
 import { type Planned, planView } from "./plan.ts";
-import { complaint, findWord, refuse } from "./refusal.ts";
+import { complaint, fault, findWord, refuse } from "./refusal.ts";
 import { rollUpOf } from "./roll-up.ts";
 import { groupingOf, Scope } from "./scope.ts";
 import { aggregatesIn, checkExpression, checkModifiers, oneSelect } from "./supported.ts";
@@ -81,12 +81,7 @@ export class Compiler {
       return await this.#compile(source);
     } catch (error) {
       if (error instanceof TidemarkError) throw error;
-      throw refuse(
-        source,
-        null,
-        `this view can't be taken apart (${messageOf(error)})`,
-        "write its expressions in a simpler way",
-      );
+      throw fault(source, error);
     }
   }
 
@@ -194,12 +189,14 @@ export class Compiler {
     const finalize =
       `SELECT ${columns.map((column, i) => `${shownSql[i]} AS ${quoteName(column.name)}`).join(", ")} ` +
       `FROM (${valuesText(planned)})${having ? ` WHERE ${havingSql}` : ""}`;
+    const sizes = [...new Set(planned.aggregates.flatMap(({ size }) => size ?? []))];
     const view: Omit<ViewDefinition, "identity"> = {
       ...source,
       streams: streams.map((stream) => stream.name),
       references: references.map((table) => table.name),
       ordered: ordered !== null,
       global: planned.keys.length === 0,
+      ...(sets && keys.length === 0 ? { repeated: true as const } : {}),
       keys: keyColumns(planned),
       parts: partColumns(planned),
       partial: partialText(planned),
@@ -218,6 +215,7 @@ export class Compiler {
         .filter(({ part }) => (part.tolerance ?? 0) > 0)
         .map(({ name, scale }) => ({ name, scale })),
       tolerance: planned.tolerance,
+      ...(sizes.length > 0 ? { sizes } : {}),
       ...(having ? { having: this.#precisionOf(having, uses, planned) } : {}),
       coordination: coordinationOf(
         items.map(({ node }, i) => ({

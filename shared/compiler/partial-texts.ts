@@ -133,7 +133,7 @@ function rolledUp(plan: Planned, groupingSets: readonly (readonly number[])[]): 
     ...keyColumns(plan).map((column) => column.name),
     ...parts.map(({ name, combine }) => `${combine} AS ${name}`),
     ...(plan.sets.length > 0 ? ["CAST(sum(n) AS BIGINT) AS n"] : []),
-    `grouping(${keys.map((key) => key.name).join(", ")}) AS gid`,
+    `${keys.length > 0 ? `grouping(${keys.map((key) => key.name).join(", ")})` : "0"} AS gid`,
   ];
   return `SELECT ${list.join(", ")} FROM merged GROUP BY GROUPING SETS (${each.map((set) => `(${set.join(", ")})`).join(", ")})`;
 }

@@ -1,7 +1,6 @@
 /** From a view's keys and aggregates to the columns of its partials, and the texts that make and merge them. */
 import type { AggregateUse, PartialColumn } from "../definition.ts";
 import type { Session } from "../duckdb/duck.ts";
-import { messageOf } from "../errors.ts";
 import {
   type Argument,
   callOf,
@@ -13,7 +12,7 @@ import {
 } from "./aggregates/plan.ts";
 import { aggregateNamed } from "./aggregates/table.ts";
 import { isNode, locationOf, type Node, nodesOf, renderExpressions, visit } from "./ast.ts";
-import { refuse, type SourceText } from "./refusal.ts";
+import { fault, refuse, type SourceText } from "./refusal.ts";
 import { hidesFloat, oneZero, storageOf } from "./types.ts";
 
 /** A view taken apart: group keys, distinct aggregate uses, and WHERE. */
@@ -65,6 +64,8 @@ export interface PlannedAggregate {
   readonly tolerance: number;
   readonly finalize: string;
   readonly over: "parts" | "values";
+  /** See ViewDefinition.sizes. */
+  readonly size: string | null;
 }
 
 export interface Planned {
@@ -143,11 +144,13 @@ export async function planView(
     if ("value" in plan) {
       const set = columns.set(plan.value, plan.type, plan.storage, filterSql[i]!);
       const more = plan.more ? columns.parts([plan.more], null, set.number)[0]! : "n";
+      const rows = rowsOf(set, columns.loaded(more));
       return {
         planned: {
           type: results[i]!,
-          finalize: plan.aggregate(rowsOf(set, columns.loaded(more))),
+          finalize: plan.aggregate(rows),
           over: "values",
+          size: plan.size?.(rows.value) ?? null,
           sketch,
           tolerance: plan.tolerance ?? 0,
         } as const,
@@ -158,7 +161,14 @@ export async function planView(
     const loaded = names.map((name) => columns.loaded(name));
     const tolerance = Math.max(0, ...plan.parts.map((part) => part.tolerance ?? 0));
     return {
-      planned: { type: results[i]!, finalize: plan.finalize(loaded), over: "parts", sketch, tolerance } as const,
+      planned: {
+        type: results[i]!,
+        finalize: plan.finalize(loaded),
+        over: "parts",
+        size: null,
+        sketch,
+        tolerance,
+      } as const,
       use: described(names),
     };
   });
@@ -318,12 +328,7 @@ async function typesOf(
     );
     return columns.map((column) => column.type);
   } catch (error) {
-    throw refuse(
-      source,
-      null,
-      `DuckDB could not type a part of this view (${messageOf(error)})`,
-      "write the expression in a simpler way",
-    );
+    throw fault(source, error);
   }
 }
 

@@ -1,4 +1,4 @@
-import { TidemarkError } from "../errors.ts";
+import { messageOf, TidemarkError } from "../errors.ts";
 
 /** Where in a view's file something stands. */
 export interface SourceText {
@@ -28,6 +28,21 @@ export function refuse(source: SourceText, byte: number | null, why: string, ins
   return new TidemarkError("VIEW_UNSUPPORTED", `${placeOf(source, byte)}: ${why}`, instead, {
     place: placeOf(source, byte),
   });
+}
+
+/** Names that only our SQL has, among those of a complaint about it. */
+const ours = /\btidemark_|\bpartials\b|\bmerged\b|\b__|\b[kvpagxte]\d+\b/;
+
+/** What DuckDB complains of in SQL that the compiler wrote. Nobody else can read that SQL: of the complaint only its first line is told, and only where it speaks of what is the view's own. */
+export function fault(source: SourceText, error: unknown): TidemarkError {
+  const [said = ""] = messageOf(error).split("\n");
+  const why = ours.test(said) ? "" : ` (${said})`;
+  return refuse(
+    source,
+    null,
+    `the SQL that Tidemark made of this view fails${why}`,
+    "write its expressions in a simpler way, and report it",
+  );
 }
 
 /** DuckDB's own complaint about a view's SQL, with the place it points at. */

@@ -37,6 +37,47 @@ export const macros: readonly string[] = [
        WHEN list_min(list_transform(t.l, lambda p: p.x)) = list_max(list_transform(t.l, lambda p: p.x))
          OR list_min(list_transform(t.l, lambda p: p.y)) = list_max(list_transform(t.l, lambda p: p.y)) THEN 0.0
        ELSE list_sum(list_transform(t.l, lambda p: p.n * (p.x - t.x / t.n) * (p.y - t.y / t.n))) END)[1])[1]`,
+  // high 10^19 + low: first the halves are brought to one sign, so that nothing on the way is larger than the whole
+  `CREATE MACRO tidemark_joined(high, low) AS list_transform([{h: high, l: low}], lambda w:
+     list_transform([{h: w.h + w.l // 10000000000000000000::HUGEINT, l: w.l % 10000000000000000000::HUGEINT}], lambda p:
+     list_transform([CASE WHEN p.h > 0 AND p.l < 0 THEN 1 WHEN p.h < 0 AND p.l > 0 THEN -1 ELSE 0 END::HUGEINT], lambda c:
+       (p.h - c) * 10000000000000000000::HUGEINT + (p.l + c * 10000000000000000000::HUGEINT))[1])[1])[1]`,
+  // units of the last of so many digits behind the point, as a text
+  `CREATE MACRO tidemark_pointed(units, scale) AS list_transform([units::VARCHAR], lambda t: CASE WHEN scale = 0 THEN t ELSE
+     list_transform([replace(t, '-', '')], lambda d: concat(CASE WHEN t[1] = '-' THEN '-' ELSE '' END,
+       list_transform([lpad(d, greatest(length(d), scale + 1)::INTEGER, '0')], lambda z: left(z, -scale) || '.' || right(z, scale))[1]))[1] END)[1]`,
+  // Sums without rounding. A double lies in the stretch of 32 powers of two that its size does; in 97 where it is not finite.
+  `CREATE MACRO tidemark_stretch(x) AS CASE WHEN x = 0 THEN 0 WHEN isfinite(x) THEN floor(log2(abs(x)) / 32)::INTEGER
+     WHEN x IS NOT NULL THEN 97 END`,
+  // how many units of 2^(32 b - 54) it is: a whole number below 2^87, also where the logarithm was rounded to the next stretch
+  `CREATE MACRO tidemark_units(x) AS CASE WHEN isfinite(x) THEN
+     (x * pow(2.0, 27 - 16 * tidemark_stretch(x)) * pow(2.0, 27 - 16 * tidemark_stretch(x)))::HUGEINT WHEN x IS NOT NULL THEN 1::HUGEINT END`,
+  `CREATE MACRO tidemark_stretch_end(b) AS pow(2.0, 32 * (b + 1))`,
+  // the double nearest to u 2^e, for u of 54 bits or more; in two steps, since 2^e may be 0 or infinite where the double is not
+  `CREATE MACRO tidemark_nearest(u, e) AS list_transform([length(bin(u)) - 53], lambda drop:
+     ((u + (1::UHUGEINT << (drop - 1)::UHUGEINT) - 1 + ((u >> drop::UHUGEINT) & 1)) >> drop::UHUGEINT)::DOUBLE
+       * pow(2.0, (e + drop) // 2) * pow(2.0, (e + drop) - (e + drop) // 2))[1]`,
+  // The sum of stretches' units, a list of {b, s}, as the nearest double; as DuckDB's fsum has it, NaN beyond those. Units become digits of base 2^32 from -2^31 to 2^31, highest first, so that
+  // the first that is not 0 has the sum's sign; of what lies below the first three only the sign is asked for.
+  `CREATE MACRO tidemark_exact_sum(parts) AS list_transform([parts], lambda l: CASE WHEN l IS NULL THEN NULL
+     WHEN list_max(list_transform(l, lambda p: p.b)) = 97 THEN 'NaN'::DOUBLE
+     ELSE list_transform([list_max(list_transform(l, lambda p: p.b)) + 4], lambda top:
+     list_transform([list_reduce(list_prepend([0::HUGEINT], list_transform(range(list_min(list_transform(l, lambda p: p.b)), top + 1), lambda b:
+       [coalesce(list_sum(list_transform(list_filter(l, lambda p: p.b = b), lambda p: p.s)), 0)::HUGEINT])),
+       lambda a, e: list_transform([a[1] + e[1]], lambda t: list_transform([t // 4294967296 + t % 4294967296 // 2147483648], lambda c:
+         list_concat([c, t - c * 4294967296], a[2:]))[1])[1])[2:]], lambda digits:
+     list_transform([list_position(list_transform(digits, lambda d: d <> 0), true)], lambda first: CASE WHEN coalesce(first, 0) = 0 THEN 0.0::DOUBLE ELSE
+     list_transform([(digits[first] * 18446744073709551616::HUGEINT + coalesce(digits[first + 1], 0) * 4294967296 + coalesce(digits[first + 2], 0)) * 4
+       + sign(coalesce(list_filter(digits[first + 3:], lambda d: d <> 0)[1], 0))], lambda w:
+     list_transform([sign(w) * tidemark_nearest(abs(w)::UHUGEINT, 32 * (top - first - 1) - 56)], lambda r:
+       CASE WHEN isinf(r) THEN 'NaN'::DOUBLE ELSE r END)[1])[1] END)[1])[1])[1] END)[1]`,
+  // the same from what needs no lists where there are no more than two stretches, side by side: the sums of the even and of the odd ones
+  `CREATE MACRO tidemark_sum_of_stretches(low, high, even, odd, parts) AS CASE
+     WHEN high - low <= 1 AND high < 31 AND greatest(abs(even), abs(odd)) < 9903520314283042199192993792 THEN
+       list_transform([CASE WHEN low % 2 = 0 THEN coalesce(even, 0) + coalesce(odd, 0) * 4294967296 ELSE coalesce(odd, 0) + coalesce(even, 0) * 4294967296 END],
+         lambda w: CASE WHEN abs(w) < 9007199254740992 THEN w::DOUBLE * pow(2.0, 16 * low - 27) * pow(2.0, 16 * low - 27)
+           ELSE sign(w) * tidemark_nearest(abs(w)::UHUGEINT, 32 * low - 54) END)[1]
+     ELSE tidemark_exact_sum(parts) END`,
   // HyperLogLog: the place of the highest bit of 52, counted from the top; 53 where there is none
   `CREATE MACRO tidemark_rank(w) AS CAST(53 - length(bin(w)) + (w = 0)::INTEGER AS TINYINT)`,
   // Ertl's estimator ("New cardinality estimation algorithms for HyperLogLog sketches", 2017) without bias at any size; `filled`

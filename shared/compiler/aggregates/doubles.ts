@@ -11,29 +11,21 @@ const large = double(2 ** 900);
 const down = double(2 ** -200);
 const up = double(2 ** 200);
 
-type Adding = "sum" | "fsum";
-
 /** Three parts: the sum of all values that are not large, that of the large ones, scaled, and what the rounding of both is a share of. */
-export function sumParts(adding: Adding, x: string): Part[] {
-  const part = (call: string, own: Pick<Part, "combine" | "scale">): Part => ({
+export function sumParts(x: string): Part[] {
+  const part = (call: string, scale?: Part["scale"]): Part => ({
     call,
     type: "DOUBLE",
     storage: "DOUBLE",
+    combine: "sum",
     tolerance: sumTolerance,
-    ...own,
+    ...(scale ? { scale } : {}),
   });
-  const merged = (own: number): Part["combine"] => (adding === "sum" ? "sum" : (parts) => `${adding}(${parts[own]})`);
   return [
-    part(`${adding}(CASE WHEN abs(${x}) < ${large} THEN ${x} END)`, {
-      combine: merged(0),
-      scale: ([, , size]) => `(${size} * ${up})`,
-    }),
+    part(`sum(CASE WHEN abs(${x}) < ${large} THEN ${x} END)`, ([, , size]) => `(${size} * ${up})`),
     // infinite ones, and NaN
-    part(`${adding}(CASE WHEN NOT abs(${x}) < ${large} THEN ${x} * ${down} END)`, {
-      combine: merged(1),
-      scale: ([, , size]) => size!,
-    }),
-    part(`sum(abs(${x}) * ${down})`, { combine: "sum" }),
+    part(`sum(CASE WHEN NOT abs(${x}) < ${large} THEN ${x} * ${down} END)`, ([, , size]) => size!),
+    part(`sum(abs(${x}) * ${down})`),
   ];
 }
 

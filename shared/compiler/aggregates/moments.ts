@@ -179,7 +179,7 @@ function mean(name: "regr_avgx" | "regr_avgy"): Aggregate["plan"] {
     const both = `${y}, ${x}`;
     const [own, other] = name === "regr_avgx" ? [x, y] : [y, x];
     const parts = [
-      ...sumParts("sum", `CASE WHEN ${other} IS NOT NULL THEN ${own} END`),
+      ...sumParts(`CASE WHEN ${other} IS NOT NULL THEN ${own} END`),
       countPart((filter) => `CAST(regr_count(${both})${filter} AS BIGINT)`),
     ];
     return { parts, finalize: (all) => `(${sumOf(all)} / nullif(${all.at(-1)}, 0))` };

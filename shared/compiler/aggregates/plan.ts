@@ -75,6 +75,8 @@ export interface ValuesPlan {
   readonly aggregate: (rows: ValueRows) => string;
   /** As of a part. */
   readonly tolerance?: number;
+  /** How large it may be on the way in plain DuckDB, SQL over a row's value. */
+  readonly size?: (value: string) => string;
 }
 
 /** The rows of one group's values, each value once: names of their columns, and the condition that picks them. */
@@ -114,6 +116,10 @@ export interface Aggregate {
   readonly orderable?: true;
   /** What to write in place of an ORDER BY inside; left out: its value depends on none. */
   readonly orderAdvice?: string;
+  /** With DISTINCT: its value over a row for each value, of doubles. Left out: DuckDB's own is taken of those. */
+  readonly ofEach?: (rows: ValueRows) => string;
+  /** What to write in place of DISTINCT, where it can't be had; left out: the same without. */
+  readonly distinctAdvice?: string;
   /** DISTINCT makes no difference to it. */
   readonly idempotent?: true;
   /** Its value depends on the order of events, and its plan may use the column `__event`. */

@@ -11,13 +11,13 @@ import {
   refused,
   sumTolerance,
 } from "./plan.ts";
+import { isWide, wideParts, wideSum, wideUnits } from "./wide-sums.ts";
 
 /** A sum as DuckDB types it: HUGEINT of integers, DECIMAL(38,s) of decimals, DOUBLE of floats. Null: no exact carrier. */
 function sumPart({ sql, type }: Pick<Argument, "sql" | "type">): Part | null {
   const call = `sum(${sql})`;
   // 64-bit inputs reach 38 digits only after 10^19 events
   if (isInteger(type) || type === "BOOLEAN") return { call, type: "HUGEINT", storage: "DECIMAL(38,0)", combine: "sum" };
-  if (type === "HUGEINT") return { call, type: "HUGEINT", storage: "VARCHAR", combine: "sum" };
   if (isDecimal(type)) {
     const storage = `DECIMAL(38,${decimalOf(type).scale})`;
     return { call, type: storage, storage, combine: "sum" };
@@ -54,10 +54,11 @@ function microsOf({ sql, type }: Argument): { sql: string; back: (micros: string
 function extreme(combine: "min" | "max", { sql, type }: Argument): PartsPlan | Refused {
   const storage = storageOf(type);
   if (!storage) {
-    return refused(
-      `${combine} of ${type} can't be kept in files without loss`,
-      "cast it to a type such as VARCHAR or BIGINT",
-    );
+    const instead =
+      type === "INTERVAL"
+        ? `take it of the seconds: ${combine}(epoch(x))`
+        : "cast it to a type such as VARCHAR or BIGINT";
+    return refused(`${combine} of ${type} can't be kept in files without loss`, instead);
   }
   if (hidesFloat(type)) {
     return refused(
@@ -96,14 +97,18 @@ function average(x: Argument): PartsPlan | Refused {
     return { parts: [total, count], finalize: ([s, n]) => micros.back(`tidemark_avg_micros(${s}, ${n})`) };
   }
   if (x.type === "DOUBLE") {
-    const parts = [...sumParts("sum", x.sql), count];
+    const parts = [...sumParts(x.sql), count];
     return { parts, finalize: (all) => `(${sumOf(all)} / nullif(${all.at(-1)}, 0))` };
   }
-  const total = sumPart(x);
-  if (!total || x.type === "BOOLEAN") {
-    return refused(`avg of ${x.type} is not available`, "cast the argument to BIGINT, DECIMAL or DOUBLE");
+  const totals = isWide(x.type) ? wideParts(x) : [sumPart(x)].filter((part) => part !== null);
+  if (totals.length === 0 || x.type === "BOOLEAN") {
+    const instead =
+      x.type === "INTERVAL"
+        ? "take it of the seconds: avg(epoch(x))"
+        : "cast the argument to BIGINT, DECIMAL or DOUBLE";
+    return refused(`avg of ${x.type} is not available`, instead);
   }
-  if (isFloat(x.type)) return { parts: [total, count], finalize: ([s, n]) => `(${s} / nullif(${n}, 0))` };
+  if (isFloat(x.type)) return { parts: [...totals, count], finalize: ([s, n]) => `(${s} / nullif(${n}, 0))` };
   const scale = isDecimal(x.type) ? decimalOf(x.type).scale : 0;
   if (scale > 22)
     return refused(
@@ -111,9 +116,10 @@ function average(x: Argument): PartsPlan | Refused {
       `cast the argument to DECIMAL(38,${22}) or less`,
     );
   const unscaled = (s: string) => (scale === 0 ? s : `CAST(replace(CAST(${s} AS VARCHAR), '.', '') AS HUGEINT)`);
+  const units = (parts: readonly string[]) => (isWide(x.type) ? wideUnits(parts, x.type) : unscaled(parts[0]!));
   if (isSmall(x.type)) {
     return {
-      parts: [total, count],
+      parts: [...totals, count],
       finalize: ([s, n]) => `(CAST(${unscaled(s!)} AS DOUBLE) / (nullif(${n}, 0)::DOUBLE * 1e${scale}))`,
     };
   }
@@ -122,7 +128,7 @@ function average(x: Argument): PartsPlan | Refused {
   const divide = scale <= 10 ? "tidemark_avg" : "tidemark_avg_wide";
   const divisor = (n: string) => (scale === 0 ? n : `(${n}::UHUGEINT * ${5n ** BigInt(scale)}::UHUGEINT)`);
   const unit = scale === 0 ? "" : ` * ${1 / 2 ** scale}::DOUBLE`;
-  return { parts: [total, count], finalize: ([s, n]) => `(${divide}(${unscaled(s!)}, ${divisor(n!)})${unit})` };
+  return { parts: [...totals, count], finalize: (all) => `(${divide}(${units(all)}, ${divisor(all.at(-1)!)})${unit})` };
 }
 
 /** What DuckDB computes in doubles, whatever the argument. */
@@ -159,7 +165,8 @@ export const sums: readonly Aggregate[] = [
     class: "group",
     arity: [1],
     plan: ([x]) => {
-      if (x!.type === "DOUBLE") return { parts: sumParts("sum", x!.sql), finalize: sumOf };
+      if (x!.type === "DOUBLE") return { parts: sumParts(x!.sql), finalize: sumOf };
+      if (isWide(x!.type)) return { parts: wideParts(x!), finalize: (parts) => wideSum(parts, x!.type) };
       const part = sumPart(x!);
       if (!part)
         return refused(`sum of ${x!.type} is not available`, "cast the argument to an integer, DECIMAL or DOUBLE");
@@ -167,21 +174,6 @@ export const sums: readonly Aggregate[] = [
     },
   },
   { names: ["avg", "mean"], class: "group", arity: [1], plan: ([x]) => average(x!) },
-  {
-    names: ["fsum", "sumkahan", "kahan_sum"],
-    class: "group",
-    arity: [1],
-    plan: ([x]) => ({ parts: sumParts("fsum", asDouble(x!)), finalize: sumOf }),
-  },
-  {
-    names: ["favg"],
-    class: "group",
-    arity: [1],
-    plan: ([x]) => {
-      const parts = [...sumParts("fsum", asDouble(x!)), countPart(`count(${x!.sql})`)];
-      return { parts, finalize: (all) => `(${sumOf(all)} / nullif(${all.at(-1)}, 0))` };
-    },
-  },
   { names: ["product"], class: "semigroup", arity: [1], plan: ([x]) => productPlan(asDouble(x!)) },
   {
     names: ["geomean", "geometric_mean"],

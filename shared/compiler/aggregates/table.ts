@@ -6,6 +6,7 @@
  * into one row for each value, and one aggregate over those. The compiler adds FILTER to each part, shares equal parts between
  * aggregates, and moves values between their own type (`type`) and the one files keep (`storage`).
  */
+import { exactSums } from "./exact-sums.ts";
 import { logic } from "./logic.ts";
 import { moments } from "./moments.ts";
 import { order } from "./order.ts";
@@ -14,7 +15,7 @@ import { sketches } from "./sketches.ts";
 import { sums } from "./sums.ts";
 import { distinctOf, values } from "./values.ts";
 
-const table: readonly Aggregate[] = [...sums, ...logic, ...moments, ...values, ...order, ...sketches];
+const table: readonly Aggregate[] = [...sums, ...exactSums, ...logic, ...moments, ...values, ...order, ...sketches];
 
 const byName = new Map(table.flatMap((entry) => entry.names.map((name) => [name, entry] as const)));
 
@@ -24,8 +25,8 @@ export function aggregateNamed(name: string, distinct: boolean): Aggregate | und
   if (!entry || !distinct || entry.sorted) return entry;
   // of a list of the greatest it would make one
   if (entry.idempotent) return { ...entry, arity: [1] };
-  // DuckDB takes such values in the order of a hash table
-  if (entry.ordered) return undefined;
+  // refused: DuckDB takes such values in the order of a hash table
+  if (entry.ordered) return entry;
   return distinctOf(entry, name);
 }
 

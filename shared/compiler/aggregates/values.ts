@@ -12,6 +12,7 @@ import {
   type ValueRows,
   type ValuesPlan,
 } from "./plan.ts";
+import { isWide } from "./wide-sums.ts";
 
 export function valuesOf(x: Argument, aggregate: ValuesPlan["aggregate"], tolerance = 0): ValuesPlan | Refused {
   const storage = storageOf(x.type);
@@ -39,25 +40,35 @@ export function valuesOf(x: Argument, aggregate: ValuesPlan["aggregate"], tolera
 
 const filtered = (call: string, { where }: ValueRows) => `${call} FILTER (WHERE ${where})`;
 
-/** Any aggregate of one argument with DISTINCT: DuckDB's own, over each value once. */
+/** Any aggregate of one argument with DISTINCT: DuckDB's own, over each value once; of a quantile with its share. */
 export function distinctOf(entry: Aggregate, name: string): Aggregate {
   return {
     names: entry.names,
     class: "values",
-    arity: [1],
+    arity: /^quantile/.test(name) ? entry.arity : entry.arity.filter((count) => count === 1),
     ...(entry.monotone ? { monotone: entry.monotone } : {}),
-    plan: ([x]) => {
+    plan: ([argument, ...more]) => {
+      const x = ofDoubles.test(name)
+        ? { ...argument!, sql: `CAST(${argument!.sql} AS DOUBLE)`, type: "DOUBLE" }
+        : argument!;
+      if (entry.ofEach) return { ...valuesOf(x, entry.ofEach, sumTolerance), size: (value: string) => `abs(${value})` };
       // DuckDB takes the values in whatever order, and overflows on the way in some
-      if (isFloat(x!.type) && computed.test(name)) return computedOf(entry, x!);
-      const summed = isFloat(x!.type) && /^(sum|avg|mean)$/.test(name) ? sumTolerance : 0;
-      const rounds = /^(var|std|sem)/.test(name) ? momentTolerance : summed;
-      return valuesOf(x!, (rows) => filtered(`${name}(${rows.value})`, rows), rounds);
+      if (computed.test(name) && (isFloat(x.type) || isWide(x.type))) return computedOf(entry, x);
+      const rounds = /^(var|std|sem)/.test(name) ? momentTolerance : 0;
+      return valuesOf(
+        x,
+        (rows) => filtered(`${name}(${[rows.value, ...more.map(({ sql }) => sql)].join(", ")})`, rows),
+        rounds,
+      );
     },
   };
 }
 
+/** Aggregates that DuckDB computes of doubles alone: what is one value as a double counts once. */
+const ofDoubles = /^(fsum|sumkahan|kahan_sum|favg|product|var|std|sem)/;
+
 /** Aggregates that compute with the values themselves. */
-const computed = /^(sum|avg|mean|fsum|sumkahan|kahan_sum|favg|product|geomean|geometric_mean|var|std|sem)/;
+const computed = /^(sum|avg|mean|product|geomean|geometric_mean|var|std|sem)/;
 
 /** By its own parts, each value once. */
 function computedOf(entry: Aggregate, x: Argument): ValuesPlan | Refused {
@@ -108,14 +119,19 @@ function continuous(share: string, type: string, rows: ValueRows): string {
 }
 
 /** The median and quantiles between values: what type it gives, and whether it can be told apart from DuckDB's. */
-function interpolated(x: Argument, shares: readonly string[] | null, many: boolean): ValuesPlan | Refused {
+function interpolated(x: Argument, shares: readonly string[], many: boolean): ValuesPlan | Refused {
   const { type } = x;
   const numeric =
     isInteger(type) || isFloat(type) || type === "HUGEINT" || (isDecimal(type) && decimalOf(type).precision <= 18);
   if (!numeric && !/^(DATE|TIMESTAMP|TIMESTAMP WITH TIME ZONE)$/.test(type)) {
-    return refused(`there is no exact interpolation of ${type}`, "use quantile_disc, or cast the argument to DOUBLE");
+    const instead =
+      type === "INTERVAL"
+        ? "take it of the seconds: quantile_disc(epoch(x), 0.5)"
+        : type === "TIME"
+          ? "use quantile_disc"
+          : "use quantile_disc, or cast the argument to DOUBLE";
+    return refused(`there is no exact interpolation of ${type}`, instead);
   }
-  if (!shares) return refused("the share of a quantile is not a constant", "write it as a number from 0 to 1");
   return valuesOf(
     x,
     (rows) =>
@@ -157,7 +173,7 @@ export function sharesOf({ constant }: Argument): readonly string[] | Refused {
     return refused("the share of a quantile is not a constant", "write a number from 0 to 1, or a list of them");
   const wrong = constant.find((each) => !share.test(each));
   if (wrong === undefined) return constant;
-  return refused(`a share of ${wrong} is not from 0 to 1`, "write it as 0.5, not as an expression");
+  return refused(`a share of ${wrong} is not from 0 to 1`, "write it as a number such as 0.5");
 }
 
 /** DuckDB counts each NaN as a value of its own there, and loses values beside one. */
