@@ -58,7 +58,12 @@ export function checkModifiers(source: SourceText, select: Node): void {
     }
     if (modifier.type === "DISTINCT_MODIFIER") {
       const place = findWord(source, /\bDISTINCT\b/i);
-      throw refuse(source, place, "SELECT DISTINCT over merged rows would hide groups", "GROUP BY the columns instead");
+      throw refuse(
+        source,
+        place,
+        "SELECT DISTINCT over merged rows would hide groups",
+        "GROUP BY the columns, or take DISTINCT in the query over the view",
+      );
     }
     throw refuse(source, at, "LIMIT on parts is not LIMIT on the whole", "limit in the query (limit=… or LIMIT)");
   }
@@ -148,7 +153,8 @@ function checkFunction(source: SourceText, node: Node, at: number | null, catalo
   }
   if (name.startsWith("tidemark_")) throw refuse(source, at, `${name}() is Tidemark's own`, "use DuckDB's functions");
   if (kind !== "aggregate") return;
-  const entry = aggregateNamed(name, node.distinct === true);
+  const distinct = node.distinct === true;
+  const entry = aggregateNamed(name, distinct);
   if (!entry) {
     throw refuse(
       source,
@@ -156,6 +162,15 @@ function checkFunction(source: SourceText, node: Node, at: number | null, catalo
       `${name}() has no exact partial form in this version`,
       `available: ${aggregateNames.join(", ")}`,
     );
+  }
+  if (distinct && entry.ordered) {
+    const instead =
+      entry.distinctAdvice ?? "leave out DISTINCT: the value that wins among all wins among the different ones";
+    throw refuse(source, at, `DuckDB takes the values of ${name}(DISTINCT …) in no certain order`, instead);
+  }
+  if (distinct && entry.arity.length === 0) {
+    const instead = "GROUP BY its arguments in a view of its own, and compute it in the query over that";
+    throw refuse(source, at, `${name}(DISTINCT …) with several arguments is not available`, instead);
   }
   const orders = isNode(node.order_bys) ? nodesOf(node.order_bys.orders) : [];
   const byItself =
@@ -172,7 +187,12 @@ function checkFunction(source: SourceText, node: Node, at: number | null, catalo
     );
   }
   if (orders.length > 1 && entry.orderable)
-    throw refuse(source, at, `ORDER BY of several inside ${name}() is not available`, "order by one expression");
+    throw refuse(
+      source,
+      at,
+      `ORDER BY of several inside ${name}() is not available`,
+      "order by one expression: {y: y, z: z}",
+    );
   if (orders.length > 0 && !entry.sorted && !entry.orderable) {
     const instead = entry.orderAdvice ?? "leave it out: the result does not depend on it";
     throw refuse(source, at, `ORDER BY inside ${name}() is not available`, instead);

@@ -115,7 +115,7 @@ const entry = (names: readonly string[], arity: 1 | 2, plan: Aggregate["plan"]):
 
 /** Of an order inside arg_min(x, y), which would decide between equals. */
 const tiesAdvice =
-  "of equals the earliest event counts: make what else decides part of the second argument: {y: y, z: z}";
+  "of equals the earliest event counts: make what else decides part of the second argument, {y: y, z: z} or {y: y, z: -z}";
 
 export const order: readonly Aggregate[] = [
   { ...entry(["first", "arbitrary"], 1, byOrder("first", true)), orderable: true },
@@ -127,6 +127,7 @@ export const order: readonly Aggregate[] = [
   { ...entry(["arg_max_null"], 2, byValue("max", true)), orderAdvice: tiesAdvice },
   {
     names: ["mode"],
+    distinctAdvice: "write any_value(x): of values that count once each the first one wins",
     orderAdvice: "write mode(x): of equally frequent values the one that came first counts",
     class: "values",
     arity: [1],
