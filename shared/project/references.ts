@@ -2,7 +2,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { join } from "node:path";
-import { createGunzip } from "node:zlib";
 import { storageOf } from "../compiler/types.ts";
 import { delimiterOf } from "../csv-delimiter.ts";
 import type { ReferenceTable } from "../definition.ts";
@@ -14,6 +13,7 @@ import { seal } from "../store/sealed.ts";
 import type { Store } from "../store/store.ts";
 import { createTwice, readTwice } from "../store/twice.ts";
 import { filesIn } from "./files.ts";
+import { csvFault, csvTable } from "./reference-csv.ts";
 import { invalid } from "./section.ts";
 
 /** A file in reference/, not looked into yet. */
@@ -64,14 +64,13 @@ export async function keepReference(
     await store?.settle(layout.references);
     return { name, source, ...before };
   }
-  const rows = isParquet(source) ? `read_parquet(${quoteText(path)})` : await csvTable(path);
-  const columns = await session.describe(`FROM ${rows}`).catch((error: unknown): never => {
-    return invalid(
-      source,
-      `can't be read as a table: ${firstLine(error)}`,
-      "write a CSV file with a header, or a Parquet file",
-    );
-  });
+  const csv = isParquet(source) ? null : await csvTable(path);
+  const rows = csv?.rows ?? `read_parquet(${quoteText(path)})`;
+  const unreadable = async (error: unknown): Promise<never> => {
+    const why = csv ? await csvFault(session, csv, error) : firstLine(error);
+    return invalid(source, `can't be read as a table: ${why}`, "write a CSV file with a header, or a Parquet file");
+  };
+  const columns = await session.describe(`FROM ${rows}`).catch(unreadable);
   const own = columns.find((column) => isOwnName(column.name));
   if (own) invalid(source, `column ${quoteName(own.name)}: ${ownNamesRule}`, "give it another name");
   const lost = columns.find((column) => storageOf(column.type) !== column.type);
@@ -83,32 +82,13 @@ export async function keepReference(
     );
   if (!store) return { name, source, columns, file: { name: "", bytes: 0, sha256: content } };
   const scratch = store.scratch("reference.parquet");
-  await session.run(`COPY (FROM ${rows}) TO ${quoteText(scratch)} (FORMAT parquet)`).catch((error: unknown): never => {
-    return invalid(source, `can't be read as a table: ${firstLine(error)}`, "correct the file");
-  });
+  await session.run(`COPY (FROM ${rows}) TO ${quoteText(scratch)} (FORMAT parquet)`).catch(unreadable);
   // what was read must be what the name says, or another project's same content would get these rows
   if ((await contentOf(path)) !== content) invalid(source, "was changed while it was read", "run it again");
   const file = await store.publish(scratch, layout.referenceFile(content, randomUUID().slice(0, 8)), { durable: true });
   const mine = await createTwice(store, known, seal({ columns, file }));
   if (!mine) await store.remove(file.name);
   return { name, source, ...(await kept())! };
-}
-
-/** Cells are divided as the name or the first line says; one in quotes is a text, also an empty one. */
-async function csvTable(path: string): Promise<string> {
-  const delimiter = delimiterOf(path, await firstLineOf(path));
-  const quoting = `quote = '"', escape = '"', allow_quoted_nulls = false`;
-  return `read_csv(${quoteText(path)}, header = true, sample_size = -1, delim = ${quoteText(delimiter)}, ${quoting})`;
-}
-
-async function firstLineOf(path: string): Promise<string> {
-  const bytes = createReadStream(path);
-  let text = "";
-  for await (const chunk of /\.gz$/i.test(path) ? bytes.pipe(createGunzip()) : bytes) {
-    text += (chunk as Buffer).toString("latin1");
-    if (/[\r\n]/.test(text)) break;
-  }
-  return text.split(/[\r\n]/, 1)[0]!;
 }
 
 const isParquet = (path: string) => path.toLowerCase().endsWith(".parquet");
@@ -122,7 +102,7 @@ async function contentOf(path: string): Promise<string> {
 
 function readingOf(path: string): string {
   if (isParquet(path)) return "parquet";
-  return delimiterOf(path, "") === "," ? "csv 2" : `csv 2 ${delimiterOf(path, "")}`;
+  return delimiterOf(path, "") === "," ? "csv 3" : `csv 3 ${delimiterOf(path, "")}`;
 }
 
 function firstLine(error: unknown): string {
