@@ -79,8 +79,25 @@ export const aggregates: readonly AggregateEntry[] = [
     scale: "max(abs(CAST($1 AS DOUBLE)))",
   },
   { feature: "mean", args: [["int", "dec"]], result: "num" },
+  {
+    feature: "fsum",
+    args: [["int", "dec", "num", "huge", "real"]],
+    result: "real",
+    distinct: true,
+    scale: "sum(abs(CAST($1 AS DOUBLE)))",
+  },
+  {
+    feature: "favg",
+    args: [["int", "dec", "num", "huge", "real"]],
+    result: "real",
+    distinct: true,
+    scale: "max(abs(CAST($1 AS DOUBLE)))",
+  },
+  spread("product", "abs(product(CAST($1 AS DOUBLE)))"),
   { feature: "min", args: [any], distinct: true },
   { feature: "max", args: [any], distinct: true },
+  { feature: "min of n", args: [comparable], result: "many", call: (draw) => `min($1, ${1 + draw.int(3)})` },
+  { feature: "max of n", args: [comparable], result: "many", call: (draw) => `max($1, ${1 + draw.int(3)})` },
   { feature: "bool_and", args: [["bool"]], result: "bool", distinct: true },
   { feature: "bool_or", args: [["bool"]], result: "bool", distinct: true },
   { feature: "bit_and", args: [whole] },
@@ -123,6 +140,12 @@ export const aggregates: readonly AggregateEntry[] = [
     result: "many",
     call: (draw) => `quantile_cont($1, [${share(draw)}, ${share(draw)}])`,
   },
+  {
+    feature: "quantile_cont of DISTINCT",
+    args: [["int", "huge", "dec", "num", "real", "ts", "day"]],
+    result: { int: "num", huge: "num", real: "num", day: "ts" },
+    call: (draw) => `quantile_cont(DISTINCT $1, ${share(draw)})`,
+  },
   { feature: "quantile_disc", args: [comparable], call: (draw) => `quantile_disc($1, ${share(draw)})` },
   { feature: "quantile", args: [["int", "text", "dec", "real"]], call: (draw) => `quantile($1, ${share(draw)})` },
   {
@@ -137,6 +160,13 @@ export const aggregates: readonly AggregateEntry[] = [
     args: [[...whole, ...times, "text", "dec", "bool", "uuid", "tsx", "blob"]],
     result: "real",
     scale: "10.0",
+  },
+  {
+    feature: "string_agg",
+    args: [["int", "huge", "text", "dec", "day", "uuid", "bool"]],
+    result: "text",
+    call: "string_agg($d$1, ', ' ORDER BY $1)",
+    distinct: true,
   },
   // of the order of events
   { feature: "first", args: [any], order: true },
@@ -212,6 +242,6 @@ export function useOf(entry: AggregateEntry, draw: Draw, scalars: Scalars): Used
 
 /** The scale's text with the numbers of the call's parts, each aggregate of it under the call's FILTER. */
 function scaleParts(scale: string, parts: Parts, terms: Readonly<Record<string, Term>>): (string | number)[] {
-  const filtered = scale.replace(/(max|sum|count)\(((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)/g, "$1($2)$f");
+  const filtered = scale.replace(/(max|sum|count|product)\(((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)/g, "$1($2)$f");
   return filtered.split(/(\$\w)/).map((piece) => (terms[piece] ? parts.indexOf(terms[piece]) : piece));
 }

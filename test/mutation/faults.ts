@@ -15,9 +15,9 @@ export const faults: readonly Fault[] = [
     file: "shared/compiler/aggregates/sums.ts",
     edits: [
       {
-        find: "if (isFloat(x.type)) return { parts: [total, count], finalize: ([s, n]) => `(${s} / nullif(${n}, 0))` };",
+        find: "if (isFloat(x.type)) return { parts: [...totals, count], finalize: ([s, n]) => `(${s} / nullif(${n}, 0))` };",
         replace:
-          "if (isFloat(x.type)) return { parts: [{ ...total, call: `avg(${x.sql})`, combine: ([a]) => `avg(${a})` }], finalize: ([a]) => a! };",
+          "if (isFloat(x.type)) return { parts: [{ ...totals[0]!, call: `avg(${x.sql})`, combine: ([a]) => `avg(${a})` }], finalize: ([a]) => a! };",
       },
     ],
     ...cases("moments"),
@@ -39,6 +39,25 @@ export const faults: readonly Fault[] = [
     file: "shared/compiler/aggregates/sums.ts",
     edits: [{ find: 'storage: "DECIMAL(38,0)"', replace: 'storage: "DOUBLE"' }],
     ...cases("constants"),
+  },
+  {
+    name: "an exact sum that forgets what lies below its first digits",
+    file: "shared/duckdb/macros.ts",
+    edits: [{ find: "+ sign(coalesce(list_filter(digits[first + 3:], lambda d: d <> 0)[1], 0))", replace: "+ 0" }],
+    tests: ["test/views/exact-sums.test.ts"],
+  },
+  {
+    name: "a part of decimals that overflows where the whole does not",
+    file: "shared/compiler/aggregates/wide-sums.ts",
+    edits: [{ find: 'return type === "HUGEINT" ||', replace: "return" }],
+    tests: ["test/views/wide-sums.test.ts"],
+  },
+  {
+    name: "REALs interpolated as doubles",
+    file: "shared/duckdb/macros.ts",
+    edits: [{ find: "low + CAST((high - low)::DOUBLE * part AS FLOAT)", replace: "low + (high - low)::DOUBLE * part" }],
+    tests: ["test/views/reals.test.ts"],
+    named: "quantile_cont",
   },
   {
     name: "NULL group lost",

@@ -9,7 +9,7 @@ const refused =
 /** Of macros DuckDB takes no DISTINCT. */
 const macros = /^(geomean|geometric_mean|countif|arbitrary)$/;
 
-const values = [5, 5, 3, -2, 3, 8, null, 8, 8, 0];
+const values = [5, 3, 5, null, 8, 5];
 const events = values.map((i) => ({ i, f: i === null ? null : i / 8, b: i === 5, g: `${i}`, wide: `${i ?? 1}5` }));
 
 let bench: ViewBench;
@@ -25,11 +25,12 @@ function argumentsOf(name: string): readonly string[] {
   if (/^(bool_|count_?if)/.test(name)) return ["b"];
   if (/^bit_/.test(name)) return ["i"];
   if (/^(string_agg|group_concat|listagg)$/.test(name)) return ["g, '-' ORDER BY g"];
-  if (/^(histogram|entropy)$/.test(name)) return ["i", "g"];
-  if (/quantile/.test(name)) return ["i, 0.4", "f, 0.4"];
+  if (/^(histogram|entropy)$/.test(name)) return ["g"];
+  if (/quantile/.test(name)) return ["f, 0.4"];
   if (/^(arg|m(in|ax)_by|corr|covar|regr)/.test(name)) return ["f, i"];
   if (name === "approx_top_k") return ["i, 2"];
-  return name === "approx_count_distinct" ? ["i"] : ["i", "f", "wide"];
+  if (/^(sum|avg)$/.test(name)) return ["i", "f", "wide"];
+  return name === "approx_count_distinct" ? ["i"] : ["f"];
 }
 
 describe("DISTINCT", () => {

@@ -3,7 +3,7 @@
  * the exact one: two units in the last place of the sum of all sizes.
  */
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
-import { comparePartials } from "../../shared/compare.ts";
+import { comparePartials, largestScale } from "../../shared/compare.ts";
 import { Compiler } from "../../shared/compiler/compile.ts";
 import { combineOf, partialOf, rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
@@ -163,3 +163,17 @@ test.each([
   const each = list.map((one) => `(${partialOf(view, new Map([["events", `SELECT 1 AS g, x FROM (${one})`]]))})`);
   expect((await valuesOf(rowsOf(view, each.join(" UNION ALL ")))).get(1)![0]).toBe(expected);
 });
+
+test.each(["fsum(x)", "favg(x)", "sum(DISTINCT x)", "fsum(DISTINCT x)", "avg(DISTINCT x)"])(
+  "how large what %s adds up is: where plain DuckDB may overflow on the way",
+  async (call) => {
+    const compiler = await Compiler.open(await duck.session(), [stream("events", { g: "INTEGER", x: "DOUBLE?" })]);
+    const sum = `SELECT g, ${call} AS s FROM events GROUP BY g`;
+    const own = await compiler.compile({ name: "v", file: "views/v.sql", sql: sum, description: "" });
+    const largest = (value: string) =>
+      largestScale(session, own, `(${partialOf(own, new Map([["events", `SELECT 1 AS g, ${value}::DOUBLE AS x`]]))})`);
+    expect(await largest("-1.5e308")).toBeGreaterThanOrEqual(1e300);
+    expect(await largest("-1e250")).toBeLessThan(1e300);
+    expect(await largest("NULL")).toBe(0);
+  },
+);

@@ -13,7 +13,7 @@ const int = (below: number) => Math.floor(random() * below);
 /** Digits of each type, and how many of them are behind the point. */
 const types: readonly (readonly [type: string, digits: number, scale: number])[] = [
   ["HUGEINT", 38, 0],
-  ...[0, 2, 10, 18, 19, 20, 27, 28, 37, 38].map((scale) => [`DECIMAL(38,${scale})`, 38, scale] as const),
+  ...[0, 2, 18, 19, 20, 28, 38].map((scale) => [`DECIMAL(38,${scale})`, 38, scale] as const),
   ["DECIMAL(28,0)", 28, 0],
   ["DECIMAL(30,20)", 30, 20],
   ["DECIMAL(27,3)", 27, 3],
@@ -45,7 +45,7 @@ function drawGroup(digits: number): bigint[] {
   return values;
 }
 
-const groups = 60;
+const groups = 30;
 const drawn = types.map(([, digits]) => Array.from({ length: groups }, () => drawGroup(digits)));
 let duck: Duck;
 let session: Session;

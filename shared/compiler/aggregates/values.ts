@@ -51,7 +51,7 @@ export function distinctOf(entry: Aggregate, name: string): Aggregate {
       const x = ofDoubles.test(name)
         ? { ...argument!, sql: `CAST(${argument!.sql} AS DOUBLE)`, type: "DOUBLE" }
         : argument!;
-      if (entry.ofEach) return { ...valuesOf(x, entry.ofEach, sumTolerance), size: (value: string) => `abs(${value})` };
+      if (entry.ofEach) return { ...valuesOf(x, entry.ofEach, sumTolerance), size: sizeOf };
       // DuckDB takes the values in whatever order, and overflows on the way in some
       if (computed.test(name) && (isFloat(x.type) || isWide(x.type))) return computedOf(entry, x);
       const rounds = /^(var|std|sem)/.test(name) ? momentTolerance : 0;
@@ -70,6 +70,8 @@ const ofDoubles = /^(fsum|sumkahan|kahan_sum|favg|product|var|std|sem)/;
 /** Aggregates that compute with the values themselves. */
 const computed = /^(sum|avg|mean|product|geomean|geometric_mean|var|std|sem)/;
 
+const sizeOf = (value: string) => `abs(${value})`;
+
 /** By its own parts, each value once. */
 function computedOf(entry: Aggregate, x: Argument): ValuesPlan | Refused {
   const written = { distinct: true, order: null };
@@ -77,7 +79,7 @@ function computedOf(entry: Aggregate, x: Argument): ValuesPlan | Refused {
   const own = planned(x.sql);
   if ("why" in own || "value" in own) return own;
   const tolerance = Math.max(0, ...own.parts.map((part) => part.tolerance ?? 0));
-  return valuesOf(
+  const plan = valuesOf(
     x,
     (rows) => {
       const { parts, finalize } = planned(rows.value) as PartsPlan;
@@ -85,6 +87,7 @@ function computedOf(entry: Aggregate, x: Argument): ValuesPlan | Refused {
     },
     tolerance,
   );
+  return "why" in plan || tolerance === 0 ? plan : { ...plan, size: sizeOf };
 }
 
 /** The smallest value at or beyond a place among all events of the group, counted from 0. */
