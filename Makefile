@@ -25,7 +25,7 @@ test-fast: $(modules)  ## tests that need no process of their own
 	@npx vitest run --project fast
 
 test-slow: $(built)  ## tests with real processes and a real broker
-	@npx vitest run --project slow
+	@npx vitest run --project "slow*"
 
 one: $(built)  ## one test by name: make one CASE='refuses unknown keys'
 	@test -n "$$CASE" || { echo "error: name a test: make one CASE='...'" >&2; exit 2; }

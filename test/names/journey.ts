@@ -81,6 +81,13 @@ function viewsOf(
   return views;
 }
 
+/** So many that every view has as many of them: where the last ones are followed by the first, no view would have two columns of a name. */
+function filledUp(names: readonly string[]): string[] {
+  const views = Math.ceil(names.length / keysPerView);
+  const missing = views * Math.ceil(names.length / views) - names.length;
+  return [...names, ...Array.from({ length: missing }, (_, i) => `more_${i}`)];
+}
+
 export interface Journey {
   readonly world: World;
   readonly api: Api;
@@ -91,10 +98,11 @@ export interface Journey {
 /** @param columnOf see viewsOf */
 export async function journey(
   of: string,
-  names: readonly string[],
+  wanted: readonly string[],
   columnOf: (name: string) => string,
   calls: boolean,
 ): Promise<Journey> {
+  const names = filledUp(wanted);
   const fields = Object.fromEntries(names.map((name) => [name, "BIGINT?"]));
   const base = stream(of, fields);
   const sales: StreamDefinition = { ...base, key: names[0]!, id: names[1]!, dedupMs: 1000, time: null };
