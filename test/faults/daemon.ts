@@ -18,6 +18,8 @@ interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A command that runs it. */
   readonly under?: readonly string[];
+  /** Told its number once it runs. */
+  readonly started?: (pid: number) => void;
 }
 
 /** One process of the built program; it is gone with this one at the latest. */
@@ -27,13 +29,14 @@ class Process {
   out = "";
   err = "";
 
-  constructor(args: readonly string[], { env: more = {}, under = [] }: ProcessOptions) {
+  constructor(args: readonly string[], { env: more = {}, under = [], started }: ProcessOptions) {
     const { LOG_LEVEL: _level, KAFKA_BROKERS: _brokers, TIDEMARK_DATA: _data, ...env } = process.env;
     const [command, ...rest] = [...under, process.execPath, main, ...args];
     this.child = spawn(command!, rest, {
       env: { ...env, ...more },
       stdio: ["ignore", "pipe", "pipe"],
     });
+    started?.(this.child.pid ?? 0);
     const kill = () => void this.child.kill("SIGKILL");
     process.once("exit", kill);
     this.child.stdout!.setEncoding("utf8").on("data", (text: string) => {
@@ -90,6 +93,11 @@ export class Daemon {
   /** SIGKILL; it is started again. */
   kill(): void {
     this.#process.child.kill("SIGKILL");
+  }
+
+  /** What it wrote to standard error. */
+  get err(): string {
+    return this.#process.err;
   }
 
   get lastLines(): string {

@@ -10,6 +10,7 @@ import { manyIds } from "./many-ids.ts";
 import { network } from "./network.ts";
 import { poison } from "./poison.ts";
 import { publishOrder } from "./publish-order.ts";
+import { sizes } from "./sizes.ts";
 import { smallDisk } from "./small-disk.ts";
 import { soak } from "./soak.ts";
 import { syscalls } from "./syscalls.ts";
@@ -29,6 +30,7 @@ const faults: readonly Fault[] = [
   network,
   soak,
   flood,
+  sizes,
 ];
 
 const { ONLY, N, SEED } = process.env;

@@ -2,6 +2,8 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
+const pageBytes = 4096;
+
 /** Memory that is a process's own, bytes: mapped pages of files are the system's to take back. Null where the process is gone. */
 export function ownMemory(pid: number): number | null {
   try {
@@ -9,6 +11,31 @@ export function ownMemory(pid: number): number | null {
     return found === undefined ? null : Number(found) * 1024;
   } catch {
     return null;
+  }
+}
+
+/** What a process and those it has started keep in memory, mapped pages of files and all, bytes. Null where it is gone, or /proc does not tell. */
+export function residentOf(pid: number): number | null {
+  try {
+    const pages = Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]);
+    return childrenOf(pid).reduce((sum, child) => sum + (residentOf(child) ?? 0), pages * pageBytes);
+  } catch {
+    return null;
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number),
+  );
+}
+
+/** File descriptors of a process; 0: it is gone. */
+export function openFilesOf(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length;
+  } catch {
+    return 0;
   }
 }
 

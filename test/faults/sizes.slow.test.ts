@@ -1,0 +1,4 @@
+import { testFault } from "./in-ci.ts";
+import { sizes } from "./sizes.ts";
+
+testFault(sizes);
