@@ -222,9 +222,11 @@ export class ViewBench {
     const plain = await this.plain(view);
     const whole = await this.partials(view, 0, this.count);
     await this.expectSame(view, plain, rowsOf(view, `FROM ${whole}`), "all batch");
-    await this.#throughFile(whole, (file) =>
-      this.expectSame(view, plain, rowsOf(view, file), "all batch, through a file"),
-    );
+    await this.#throughFile(whole, async (file) => {
+      await this.expectSame(view, plain, rowsOf(view, file), "all batch, through a file");
+      await this.#expectTypes(view, file, "in a file");
+      await this.#expectTypes(view, combineOf(view, file), "merged");
+    });
 
     const single: string[] = [];
     for (let i = 0; i < this.count; i++) single.push(await this.partials(view, i, i + 1));
@@ -281,6 +283,13 @@ export class ViewBench {
     } finally {
       rmSync(file, { force: true });
     }
+  }
+
+  /** What is computed, what a file makes of it and what merging makes of that has the type that the definition says. */
+  async #expectTypes({ keys, parts, sql }: ViewDefinition, partials: string, what: string): Promise<void> {
+    const said = [...keys, ...parts].map(({ name, type }) => ({ name, type }));
+    const found = (await this.session.describe(partials)).map(({ name, type }) => ({ name, type }));
+    if (said.length > 0) expect(found, `${what}\n${sql}`).toEqual(said);
   }
 
   async #expectLaws(view: ViewDefinition, a: string, b: string, c: string, empty: string): Promise<void> {
