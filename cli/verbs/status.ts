@@ -1,12 +1,13 @@
+import type { ViewDefinition } from "../../shared/definition.ts";
 import type { LogOrigin } from "../../shared/log/log.ts";
 import { formatPosition, offsetAt, type Position, places, positionOf } from "../../shared/position.ts";
 import { sumCounts } from "../../shared/store/counts.ts";
 import { damagesOf } from "../../shared/store/damage.ts";
 import { damagedFiles } from "../../shared/store/file-troubles.ts";
-import { incidentsIn } from "../../shared/store/incidents.ts";
+import { type Incident, type IncidentKind, incidentsIn } from "../../shared/store/incidents.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { failureOf } from "../../shared/store/partials.ts";
-import { bestSnapshot, newestVersion } from "../../shared/store/versions.ts";
+import { bestSnapshot, newestVersion, type Snapshot } from "../../shared/store/versions.ts";
 import type { Context } from "../context.ts";
 import { type Opened, withProject } from "../opened.ts";
 import { statusOfServer } from "../remote.ts";
@@ -71,7 +72,7 @@ async function look(opened: Opened) {
       views: best.manifest.definition.views.map((view) => ({
         view: view.name,
         streams: view.streams,
-        failed: failureOf(best, view.name),
+        ...stateOf(best, view, incidents),
       })),
     },
     damaged: [
@@ -81,6 +82,17 @@ async function look(opened: Opened) {
     incidents,
     differs: newest ? await driftOf(opened, newest) : [],
   };
+}
+
+/** In the words of a server's status; which groups fail, and why, its incident says. */
+function stateOf(best: Snapshot, { name, streams }: ViewDefinition, incidents: readonly Incident[]) {
+  const failed = failureOf(best, name);
+  const told = (kind: IncidentKind) => incidents.filter((each) => each.kind === kind);
+  const isStopped = told("stream-stopped").some(({ subject }) => streams.includes(subject));
+  const isFailing =
+    (best.manifest.views[name]?.failing?.groups.length ?? 0) > 0 ||
+    told("view-failed").some(({ code, subject }) => code === "SERVE_VIEW_FAILED" && subject === name);
+  return { failed, state: failed ? "failed" : isStopped ? "stopped" : isFailing ? "failing" : "ok" };
 }
 
 function missingAsEmpty(error: unknown): LogOrigin["first"][number][] {
@@ -108,10 +120,10 @@ function describe({ project, data, log, streams, version, serving, damaged, inci
     `answers are exact at ${serving.position || "the origin"}: ${serving.events.batch} events from batch, ${serving.events.speed} from speed in ${serving.entries} entries, ${serving.deadLetters} dead letters, ${serving.duplicates} duplicates suppressed${serving.late > 0 ? `, ${serving.late} too late to know` : ""}`,
     "",
     tableText(
-      serving.views.map(({ view, streams, failed }) => ({
+      serving.views.map(({ view, streams, state, failed }) => ({
         view,
         streams: streams.join(", "),
-        state: failed ? `FAILED: ${failed.message}` : "ok",
+        state: failed ? `FAILED: ${failed.message}` : state,
       })),
     ).trimEnd(),
   );

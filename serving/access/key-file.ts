@@ -1,8 +1,8 @@
 /** The file of keys beside the project: read again by every server, changed under one lock by whoever runs `tidemark keys`. */
 import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, statSync, writeSync } from "node:fs";
 import { lstat } from "node:fs/promises";
-import { open } from "lmdb";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
+import { openLmdb } from "../../shared/lmdb.ts";
 import { type ApiKey, parseKeys } from "./keys.ts";
 
 export const keyFile = "keys.json";
@@ -112,7 +112,7 @@ export async function changeKeys(
 ): Promise<readonly ApiKey[]> {
   await read(path, "");
   const place = placeOf(path);
-  const lock = open({ path: `${place}.lock`, noSubdir: true, mapSize: 1 << 16, overlappingSync: false });
+  const lock = openLmdb({ path: `${place}.lock`, noSubdir: true, mapSize: 1 << 16, overlappingSync: false });
   try {
     return lock.transactionSync(() => {
       const after = change(parsed(place));

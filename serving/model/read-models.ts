@@ -236,7 +236,12 @@ export class ReadModels {
         this.#say(`serve: single rows of ${view} are asked of DuckDB: ${failure}`);
         return;
       }
-      models.file ??= new ModelFile(order.path, { readOnly: true });
+      try {
+        models.file ??= new ModelFile(order.path, { readOnly: true });
+      } catch (error) {
+        this.#say(`serve: single rows of ${view} are asked of DuckDB: ${messageOf(error)}`);
+        return;
+      }
       models.numbers.set(
         view,
         order.views.findIndex(({ definition }) => definition.name === view),

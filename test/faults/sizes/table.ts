@@ -37,7 +37,7 @@ const small = {
   fields: () => ({ g: "BIGINT", x: "BIGINT" }),
   event: (i: number) => `{"g":${i % groups},"x":3}`,
   events: () => 1000,
-  versions: () => 3,
+  versions: () => 2,
 };
 const smallView = "SELECT g, count(*) AS n, sum(x) AS s FROM events GROUP BY g";
 const whole = { path: "groups", share: 1, rows: groups, sums: { n: 1, s: 3 } };
