@@ -2,13 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { understand } from "../../cli/command-line.ts";
-import { createContext } from "../../cli/context.ts";
-import type { VerbArgs } from "../../cli/verb.ts";
-import { run as batch } from "../../cli/verbs/batch.ts";
-import { run as load } from "../../cli/verbs/load.ts";
-import { run as query } from "../../cli/verbs/query.ts";
 import { configText, folder } from "../project/project-folder.ts";
+import { tidemarkHere as tidemark } from "./in-process.ts";
 
 const rows = "SELECT k, count(*) AS n FROM s GROUP BY k";
 const failing = "SELECT k, sum(CAST(k AS INTEGER)) AS n FROM s GROUP BY k";
@@ -20,26 +15,6 @@ const dir = () =>
     "views/k.sql": failing,
     "views/n_days.sql": rows,
   });
-
-async function tidemark(...args: string[]): Promise<string> {
-  const understood = understand(args);
-  if (!("invocation" in understood)) throw new Error("not understood");
-  const { verb, options } = understood.invocation;
-  let out = "";
-  const context = {
-    ...createContext(options, {}, new AbortController().signal),
-    progress: false,
-    say: () => undefined,
-    out: async (text: string | Uint8Array) => {
-      out += String(text);
-    },
-  };
-  const given = understood.invocation.args;
-  if (verb === "load") await load(context, given as VerbArgs["load"]);
-  else if (verb === "batch") await batch(context, given as VerbArgs["batch"]);
-  else await query(context, given as VerbArgs["query"]);
-  return out;
-}
 
 it("of views whose names lie in each other, in columns, in texts and in comments", async () => {
   const project = dir();
