@@ -36,7 +36,7 @@ export const sizes: Fault = {
     for (const size of table) {
       const count = Math.max(1, Math.round((size.full * n) / 100));
       const dir = mkdtempSync(join(tmpdir(), "tidemark-sizes-"));
-      const run = new SizeRun(size, count, dir);
+      const run = new SizeRun(size, count, dir, n < 100 ? 1 : 2);
       const what = `${count} ${size.of}`;
       try {
         await run.run();
@@ -58,6 +58,7 @@ class SizeRun {
   readonly failures: string[] = [];
   readonly #size: Size;
   readonly #count: number;
+  readonly #versions: number;
   readonly #args: readonly string[];
   readonly #log: EmbeddedLog;
   readonly #stream: StreamDefinition;
@@ -67,8 +68,10 @@ class SizeRun {
   #asker: Asker | null = null;
   #sent = 0;
 
-  constructor(size: Size, count: number, dir: string) {
+  /** @param versions how many are made one by one */
+  constructor(size: Size, count: number, dir: string, versions: number) {
     this.#size = size;
+    this.#versions = versions;
     this.#count = count;
     const project = join(dir, "project");
     mkdirSync(join(project, "views"), { recursive: true });
@@ -100,7 +103,7 @@ class SizeRun {
       () => this.#sent,
     );
     this.#asker = asker;
-    const newest = 1 + size.versions(count);
+    const newest = 1 + (size.inARow?.(count) ?? this.#versions);
     await this.#timed("all versions", async () => {
       for (let version = 2; version <= newest; version++) {
         await this.#append();

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../../shared/errors.ts";
 import type { Question } from "./table.ts";
 
-const pauseMs = 10;
+const pauseMs = 25;
 const requestMsMax = 120_000;
 const failuresMax = 10;
 

@@ -21,10 +21,8 @@ export interface Size {
   event(i: number, count: number): string;
   /** How many events come before each version; each round of them gives every group alike. */
   events(count: number): number;
-  /** How many versions are made while questions are asked. */
-  versions(count: number): number;
-  /** No waiting for one version before the next is made. */
-  readonly inARow?: true;
+  /** How many versions are made while questions are asked, without waiting for one before the next is made; left out: a few, one by one. */
+  readonly inARow?: (count: number) => number;
   /** Questions that are asked all the time, by turns. */
   asked(i: number, count: number): Question;
   /** Questions that see everything, for when it is still. */
@@ -37,7 +35,6 @@ const small = {
   fields: () => ({ g: "BIGINT", x: "BIGINT" }),
   event: (i: number) => `{"g":${i % groups},"x":3}`,
   events: () => 1000,
-  versions: () => 2,
 };
 const smallView = "SELECT g, count(*) AS n, sum(x) AS s FROM events GROUP BY g";
 const whole = { path: "groups", share: 1, rows: groups, sums: { n: 1, s: 3 } };
@@ -105,8 +102,7 @@ export const sizes: readonly Size[] = [
     of: "versions",
     full: 100,
     views: () => ({ groups: smallView }),
-    versions: (count) => count,
-    inARow: true,
+    inARow: (count) => count,
     asked: (i) => (i % 2 ? whole : oneGroup),
     all: () => [whole],
   },
