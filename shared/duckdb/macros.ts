@@ -57,7 +57,7 @@ export const macros: readonly string[] = [
   `CREATE MACRO tidemark_nearest(u, e) AS list_transform([length(bin(u)) - 53], lambda drop:
      ((u + (1::UHUGEINT << (drop - 1)::UHUGEINT) - 1 + ((u >> drop::UHUGEINT) & 1)) >> drop::UHUGEINT)::DOUBLE
        * pow(2.0, (e + drop) // 2) * pow(2.0, (e + drop) - (e + drop) // 2))[1]`,
-  // The sum of stretches' units, a list of {b, s}, as the nearest double; as DuckDB's fsum has it, NaN beyond those. Units become digits of base 2^32 from -2^31 to 2^31, highest first, so that
+  // The sum of stretches' units, a list of {b, s}, as the nearest double; NaN beyond those. Units become digits of base 2^32 from -2^31 to 2^31, highest first, so that
   // the first that is not 0 has the sum's sign; of what lies below the first three only the sign is asked for.
   `CREATE MACRO tidemark_exact_sum(parts) AS list_transform([parts], lambda l: CASE WHEN l IS NULL THEN NULL
      WHEN list_max(list_transform(l, lambda p: p.b)) = 97 THEN 'NaN'::DOUBLE
