@@ -23,8 +23,8 @@ export const apiFaults: readonly Fault[] = [
   },
   {
     name: "a model that keeps rows which HAVING has let go",
-    file: "serving/model/read-models.ts",
-    edits: [{ find: "for (const key of found.none) rows.set(key, null);", replace: "" }],
+    file: "serving/model/overlay.ts",
+    edits: [{ find: "this.#rows?.set(key, row);", replace: "if (row !== null) this.#rows?.set(key, row);" }],
     tests: ["test/serving/read-model.test.ts"],
   },
   {
@@ -36,13 +36,13 @@ export const apiFaults: readonly Fault[] = [
   {
     name: "a key that is out of date",
     file: "serving/access/keys.ts",
-    edits: [{ find: "Date.parse(key.expiresAt) <= now", replace: "Date.parse(key.expiresAt) > now" }],
+    edits: [{ find: "Date.parse(expiresAt) <= now", replace: "Date.parse(expiresAt) > now" }],
     tests: ["test/serving/access.test.ts"],
   },
   {
     name: "any scope will do",
-    file: "serving/access/guard.ts",
-    edits: [{ find: "|| scopes.includes(scope) ||", replace: "|| scopes.length > 0 ||" }],
+    file: "serving/access/keys.ts",
+    edits: [{ find: "return own.includes(scope) ||", replace: "return own.length > 0 ||" }],
     tests: ["test/serving/access.test.ts"],
   },
   {
@@ -142,7 +142,7 @@ export const apiFaults: readonly Fault[] = [
     name: "a snapshot whose position is an old one",
     file: "serving/loaded.ts",
     edits: [
-      { find: "this.#stretch++;\n    this.#snapshot = null;", replace: "this.#stretch++;" },
+      { find: "upto: this.#stretch });\n    this.#snapshot = null;", replace: "upto: this.#stretch });" },
       { find: "head.generation });\n    this.#snapshot = null;", replace: "head.generation });" },
       {
         find: "this.#heads.set(head.shard, head);\n    this.#snapshot = null;",

@@ -196,8 +196,19 @@ export const faults: readonly Fault[] = [
     file: "shared/position.ts",
     edits: [
       {
-        find: "if (offset < offsets[partition]!) return false;",
-        replace: "if (offset <= offsets[partition]!) return false;",
+        find: ": 0) : -1;\n      if (offset < offsets[partition]!) return false;",
+        replace: ": 0) : -1;\n      if (offset <= offsets[partition]!) return false;",
+      },
+    ],
+    tests: positions,
+  },
+  {
+    name: "follows what stands elsewhere",
+    file: "shared/position.ts",
+    edits: [
+      {
+        find: ": 0;\n      if (offset < offsets[partition]!) return false;",
+        replace: ": 0;\n      if (offset <= offsets[partition]!) return false;",
       },
     ],
     tests: positions,
