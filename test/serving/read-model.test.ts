@@ -105,7 +105,7 @@ async function ask(view: string, query: string, accept = "application/json"): Pr
 }
 
 it("is the row that DuckDB gives", { timeout: 120_000 }, async () => {
-  const steps = Number(process.env.N || 24);
+  const steps = Number(process.env.N || 12);
   let [found, asked] = [0, 0];
   const lookup = models.lookup.bind(models);
   models.lookup = (...args) => {

@@ -10,7 +10,7 @@ import type { ViewDefinition } from "../../shared/definition.ts";
 import { Duck, type Session } from "../../shared/duckdb/duck.ts";
 import { stream } from "../support/view-case.ts";
 
-const seeds = Number(process.env.SKETCH_SEEDS ?? 400);
+const seeds = Number(process.env.SKETCH_SEEDS ?? 160);
 const sizes = [1, 10, 100, 1000, 3000, 10_000, 20_000, 50_000];
 /** Groups at a time, so that memory stays small. */
 const groupsMax = 20;
