@@ -27,7 +27,7 @@ export const sizes: Fault = {
     "much of anything is slower at most: it starts, switches without a gap, answers right, in bounded memory and files",
   how: `speed, serve and batch as processes, questions all the time through new versions; in turn ${table.map(({ full, of }) => `${full.toLocaleString("en")} ${of}`).join(", ")} (N: percent of that)`,
   full: 100,
-  short: 8,
+  short: 4,
   run: async ({ n, say }) => {
     if (residentOf(process.pid) === null)
       return { n: 0, failures: [], facts: {}, skipped: "/proc does not tell a process's memory" };
