@@ -46,8 +46,19 @@ interface Described {
 async function columnsOf({ timezone }: Session, result: Described): Promise<Column[]> {
   const types = result.columnTypes();
   const offsetAt = await offsetsOf(types.some(hasZone) ? timezone : "UTC");
-  return result.columnNames().map((name, i) => {
+  return distinct(result.columnNames()).map((name, i) => {
     const type = types[i]!;
     return { name, type: spelled(type), writer: writerOf(type, offsetAt) };
+  });
+}
+
+/** A name that comes again gets a number, as in DuckDB's tables: who reads an object would see only the last of them. */
+function distinct(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return names.map((name) => {
+    let own = name;
+    for (let number = 1; taken.has(own); number++) own = `${name}_${number}`;
+    taken.add(own);
+    return own;
   });
 }

@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { RecordBatchReader } from "apache-arrow";
-import { rowsOfBatch } from "../../shared/arrow/rows.ts";
+import { heldBy, rowsOfBatch } from "../../shared/arrow/rows.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { type Row, refusedRow } from "./row.ts";
@@ -22,14 +22,11 @@ export async function* arrowRows(file: string, stream: StreamDefinition): AsyncG
     let place = 1;
     for await (const batch of reader) {
       let rows: Row[] = [];
+      const before = place - 1;
       for (const row of rowsOfBatch(batch, stream, { left: Number.POSITIVE_INFINITY })) {
-        if ("value" in row) rows.push({ place: place++, value: row.value });
-        else {
-          const holds = JSON.stringify(batch.get(place - 1), (_, value: unknown) =>
-            typeof value === "bigint" ? String(value) : value,
-          );
-          rows.push(refusedRow(place++, holds, row.reason));
-        }
+        if ("value" in row) rows.push({ place, value: row.value });
+        else rows.push(refusedRow(place, heldBy(batch, place - before - 1), row.reason));
+        place++;
         if (rows.length < rowsAtATime) continue;
         yield rows;
         rows = [];

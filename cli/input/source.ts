@@ -43,7 +43,8 @@ export async function mustBeFile(file: string): Promise<void> {
 
 export function unreadable(name: string, error: unknown): TidemarkError {
   if (error instanceof TidemarkError) return error;
-  const why = messageOf(error).split(/ Possible (?:fixes|solutions)/)[0]!;
+  // what follows is DuckDB's, of a text that is ours
+  const why = messageOf(error).split(/\s+(?:Possible (?:fixes|solutions)|LINE \d+:)/)[0]!;
   const todo = "correct the file and load it again";
   return new TidemarkError("LOAD_INPUT", `cannot read ${name}: ${why.slice(0, 300)}`, todo, {}, error);
 }

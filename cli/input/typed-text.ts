@@ -15,11 +15,17 @@ export function jsonText(value: string, source: string, target: string, depth = 
   if (element !== null) return listText(value, element, target, depth);
   if (source.startsWith("STRUCT(")) return structText(value, source, target, depth);
   if (isFloat(source)) return floatText(value, source, target);
+  // DuckDB writes those of no whole digits without their zero
+  if (isDecimal(source) && /\((\d+),\s*\1\)/.test(source) && !isWhole(target))
+    return `regexp_replace(${value}::VARCHAR, '^(-?)\\.', '\\10.')`;
   if (isDecimal(source) && isWhole(target)) return `regexp_replace(${value}::VARCHAR, '\\.0*$', '')`;
   if (isWhole(source) || isDecimal(source) || source === "BOOLEAN") return `${value}::VARCHAR`;
   if (source === "BLOB") return bytesText(value, target);
   if (source === "JSON" || (source === "VARCHAR" && isJsonLike(target)))
     return `CASE WHEN json_valid(${value}) THEN translate(${value}::VARCHAR, chr(10) || chr(13), '  ') ELSE ${quoted(value)} END`;
+  // answers write it as a text, since Parquet has no such number
+  if (target === "UHUGEINT" && source === "VARCHAR")
+    return `CASE WHEN regexp_full_match(${value}, '[0-9]+') THEN ${value} ELSE ${quoted(value)} END`;
   return quoted(asTime(value, source, target) ?? value);
 }
 
@@ -57,9 +63,12 @@ function asTime(value: string, source: string, target: string): string | null {
   if (target === "DATE" && /^TIMESTAMP(_|$)/.test(source))
     return `CASE WHEN ${value} = CAST(${value} AS DATE) THEN CAST(${value} AS DATE)::VARCHAR ELSE ${value}::VARCHAR END`;
   if (target === "TIME" && source === "TIME WITH TIME ZONE") return `CAST(${value} AS TIME)`;
-  if (!target.startsWith("TIMESTAMP")) return null;
-  if (source === "DATE") return `CAST(${value} AS TIMESTAMP)`;
-  return source === "TIMESTAMP WITH TIME ZONE" && target !== source ? `timezone('UTC', ${value})` : null;
+  if (source === "TIMESTAMP WITH TIME ZONE") {
+    const offset = /^TIMESTAMP(_|$)/.test(target) ? "" : " || '+00'";
+    // DuckDB's own cast goes by doubles of milliseconds, which beyond the year 287396 are off
+    return `CASE WHEN isfinite(${value}) THEN make_timestamp(epoch_us(${value}))::VARCHAR${offset} ELSE ${value}::VARCHAR END`;
+  }
+  return source === "DATE" && target.startsWith("TIMESTAMP") ? `CAST(${value} AS TIMESTAMP)` : null;
 }
 
 /** Old writers don't say which bytes are text. */

@@ -29,7 +29,12 @@ export function changeRoutes(app: FastifyInstance, options: HttpOptions): void {
         "`rows`: {position, version, rows, removed}, the rows of groups that changed, and the keys of groups that have none any more; `failed`, where there are any: the keys of groups that the view's SQL has no value for. " +
         "`reset`: {position}, read the view anew, at that position at least. An event's id is its position; send the last one as Last-Event-ID to go on from there.",
       params: viewParam,
-      querystring: { type: "object", additionalProperties: { type: "string", description: "a filter on a column" } },
+      querystring: {
+        type: "object",
+        // without any, swagger takes the schema's own words for names
+        properties: { ticket: { type: "string", description: "in place of a key: POST /v1/tickets" } },
+        additionalProperties: { type: "string", description: "a filter on a column: carrier=eq.AA" },
+      },
       headers: { type: "object", properties: { "last-event-id": { type: "string", description: "a position" } } },
       response: {
         200: { description: "events", content: { "text/event-stream": { schema: { type: "string" } } } },

@@ -23,6 +23,25 @@ export function* rowsOfBatch(batch: RecordBatch, stream: StreamDefinition, room:
   for (let row = 0; row < batch.numRows; row++) yield rowOf(members, row);
 }
 
+/** What a row holds, whatever a stream says of it, as one JSON text; of a column that no text says, null. */
+export function heldBy(batch: RecordBatch, row: number): string {
+  const room = { left: Number.POSITIVE_INFINITY };
+  const texts = batch.schema.fields.map(({ name }, at) => {
+    const text = textIn(() => writerOf(batch.data.children[at]!, "", room)(row));
+    return `${JSON.stringify(name)}:${text}`;
+  });
+  return `{${texts.join(",")}}`;
+}
+
+function textIn(write: () => string): string {
+  try {
+    return write();
+  } catch (error) {
+    if (error instanceof Refused || error instanceof NoColumn) return "null";
+    throw error;
+  }
+}
+
 function rowOf(members: readonly Member[], row: number): ArrowRow {
   let field = "";
   try {

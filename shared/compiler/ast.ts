@@ -35,7 +35,8 @@ export async function parseSql(session: Session, sql: string): Promise<Parsed> {
   const tree = parseJson(String(await session.value("SELECT json_serialize_sql(?::VARCHAR)", [sql]))) as Node;
   if (tree.error === true) {
     const position = tree.position === undefined ? null : Number(tree.position);
-    return { statements: [], error: { message: String(tree.error_message), position } };
+    const message = String(tree.error_message).replace(/^Only SELECT statements can be serialized.*/, "not a SELECT");
+    return { statements: [], error: { message, position } };
   }
   return { statements: tree.statements as Node[], error: null };
 }

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
+import { Binary, Int64, makeData, Table, Timestamp, TimeUnit, tableToIPC, Vector, vectorFromArray } from "apache-arrow";
 import { describe, expect, it } from "vitest";
 import { openInput } from "../../cli/input/input.ts";
 import { linesOf } from "../../cli/input/ndjson.ts";
@@ -108,7 +109,7 @@ describe("files", () => {
     const dir = folder({
       "a.xyz": "",
       "a.csv": "page,ms\n/,1\n",
-      "a.parquet": "no parquet",
+      "a.parquet": "no parquet".repeat(9),
       "a.json": '[{"page":"/"},{]',
       "b.ndjson.gz": "no gzip",
     });
@@ -120,7 +121,9 @@ describe("files", () => {
     expect(await refusal(join(dir, "a.csv"))).toMatch(
       /a.csv has no column "at", which stream "visits" requires; it has: page, ms/,
     );
-    expect(await refusal(join(dir, "a.parquet"))).toMatch(/^cannot read .*a.parquet: .*\[LOAD_INPUT\]$/);
+    expect(await refusal(join(dir, "a.parquet"))).toMatch(
+      /^cannot read .*a.parquet: Invalid Input Error: [^;]*a.parquet'; correct the file and load it again \[LOAD_INPUT\]$/,
+    );
     expect(await refusal(join(dir, "a.json"))).toMatch(/^cannot read .*a.json: .*\[LOAD_INPUT\]$/);
     expect(await refusal(join(dir, "b.ndjson.gz"))).toMatch(/^cannot read .*b.ndjson.gz: .*\[LOAD_INPUT\]$/);
   });
@@ -172,5 +175,28 @@ describe("Parquet", () => {
     expect(decoded.dead).toEqual([]);
     const { differences } = await compareRows(session(), "FROM source", await decoded.select());
     expect(differences).toEqual([]);
+  });
+});
+
+describe("Arrow", () => {
+  it("what a refused row holds is that row's, in every batch, whatever its values", async () => {
+    const at = new Timestamp(TimeUnit.MICROSECOND);
+    const batches = ["ff", "fe"].map((bytes, i) => {
+      const page = vectorFromArray([Buffer.from("ok"), Buffer.from(bytes, "hex")], new Binary());
+      const times = new Vector([makeData({ type: at, data: BigInt64Array.of(0n, 2n ** 63n - 1n) })]);
+      const ms = vectorFromArray([BigInt(2 * i), BigInt(2 * i + 1)], new Int64());
+      return new Table({ page, at: times, ms });
+    });
+    const file = join(folder({}), "a.arrow");
+    writeFileSync(file, tableToIPC(batches[0]!.concat(batches[1]!), "file"));
+    const rows: unknown[] = [];
+    for await (const some of (await openInput(file, visits)).rows)
+      for (const { place, reason, value } of some)
+        if (reason !== undefined) rows.push([place, reason, JSON.parse(value.toString())]);
+    const why = "page: 1 bytes are not UTF-8";
+    expect(rows).toEqual([
+      [2, why, '{"page":"/w==","at":"infinity","ms":1}'],
+      [4, why, '{"page":"/g==","at":"infinity","ms":3}'],
+    ]);
   });
 });

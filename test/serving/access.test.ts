@@ -202,6 +202,19 @@ describe("access", () => {
     expect((await call("GET", "/healthz", { "accept-encoding": "gzip" })).headers["content-encoding"]).toBeUndefined();
   });
 
+  it("describes parameters by their names, not by words of their schema", async () => {
+    const { paths } = (await call("GET", "/openapi.json")).json<{
+      paths: Record<string, Record<string, { parameters?: { name: string }[] }>>;
+    }>();
+    const names = Object.values(paths).flatMap((each) =>
+      Object.values(each).flatMap(({ parameters = [] }) => parameters.map(({ name }) => name)),
+    );
+    expect(names).toContain("ticket");
+    expect(names.filter((name) => ["type", "properties", "required", "additionalProperties"].includes(name))).toEqual(
+      [],
+    );
+  });
+
   it("hands a trace's context on, and tells the log who asked what, without names and keys", async () => {
     const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     const response = await call("GET", "/v1/views/groups?g=eq.secret", { traceparent, ...bearer(keys.read) });

@@ -133,10 +133,13 @@ describe("SQL over HTTP", () => {
       "SELECT carrier, rank() OVER (ORDER BY MEASURE(flights)) AS place FROM delays GROUP BY carrier ORDER BY place LIMIT 1",
       [{ carrier: "CC", place: 1 }],
     ],
+    ['SELECT 1 AS a, 2 AS a, 3 AS "A", 4 AS a_1', [{ a: 1, a_1: 2, A: 3, a_1_1: 4 }]],
   ])("%s", async (sql, expected) => expect(await ask(sql)).toEqual(expected));
 
   it.each([
     ["SELEC 1", /^400 QUERY_FAILED: .*syntax error/],
+    ["DELETE FROM total", /^400 QUERY_FAILED: not a SELECT; correct the SQL$/],
+    ["PRAGMA version", /^400 QUERY_FAILED: not a SELECT; correct the SQL$/],
     ["SELECT nothing FROM total", /^400 QUERY_FAILED: .*"nothing" not found/],
     ["SELECT 'x'::INTEGER", /^400 QUERY_FAILED: Conversion Error/],
     ["SELECT * FROM casts", /^503 SERVE_VIEW_FAILED: view "casts" fails on valid events/],
