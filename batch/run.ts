@@ -22,7 +22,7 @@ import { differencesOf } from "../shared/project/differences.ts";
 import { type Counts, sumCounts } from "../shared/store/counts.ts";
 import { damagesOf } from "../shared/store/damage.ts";
 import type { Incidents } from "../shared/store/incidents.ts";
-import { layout, manifestFormat, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
+import { type Head, layout, manifestFormat, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, ensureVersion, logStream } from "../shared/store/origin.ts";
 import { failureOf, filesOf } from "../shared/store/partials.ts";
 import { pinAgain, unpin } from "../shared/store/pin.ts";
@@ -74,6 +74,8 @@ export interface BatchResult {
 
 /** A delta this close to the log's end (records, over all partitions) gives the cut; farther away it would only delay the view. */
 const nearEnd = 500_000;
+/** A writer says every second that it is alive; one that was not heard of for so long does not run. */
+const silentMs = 30_000;
 
 /**
  * How a run makes its version. full: all views anew, the truth that all else is checked by. incremental: from the newest version's
@@ -370,7 +372,7 @@ async function pinNear(
   const end = await knownEnd(log, from, snapshot ? snapshot.position : archived);
   if (!snapshot) return [{ snapshot, reason }, end];
   checkWithinLog(snapshot.position, end);
-  reason = whyFar(newest, snapshot, end);
+  reason = await whyFar(store, newest, snapshot, end);
   return [{ snapshot: reason ? null : snapshot, reason }, end];
 }
 
@@ -380,7 +382,12 @@ async function knownEnd(log: Log, { streams, stopped }: Readable, known: Positio
 }
 
 /** Why a snapshot's position can't be the cut; empty: it can. */
-function whyFar(newest: VersionManifest, { heads, position }: Snapshot, end: Position): string {
+async function whyFar(
+  store: Store,
+  newest: VersionManifest,
+  { heads, position }: Snapshot,
+  end: Position,
+): Promise<string> {
   // of the same streams, or of others?
   if (Object.keys(end).length !== Object.keys(position).length || !covers(end, position))
     return "the streams differ from the version before";
@@ -390,7 +397,18 @@ function whyFar(newest: VersionManifest, { heads, position }: Snapshot, end: Pos
     (sum, place) => sum + place.offset - (offsetAt(position, place.stream, place.partition) ?? 0),
     0,
   );
-  return missing > nearEnd ? `the delta of version ${newest.number} is ${missing} records behind the log's end` : "";
+  const behind = `the delta of version ${newest.number} is ${missing} records behind the log's end`;
+  if (missing > nearEnd) return behind;
+  // nobody would take it there
+  return missing > 0 && (await anySilent(store, heads)) ? `${behind}, and speed does not run` : "";
+}
+
+async function anySilent(store: Store, heads: readonly Head[]): Promise<boolean> {
+  for (const { version, shard, generation } of heads) {
+    const beat = layout.beat(version, shard, generation);
+    if ((await store.changedAt(beat)) !== null && (await store.ageMs(beat)) > silentMs) return true;
+  }
+  return false;
 }
 
 /** A recompute knows only that a view fails; where its delta failed on the same SQL, the first event it fails on is known. */

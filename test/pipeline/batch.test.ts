@@ -1,5 +1,5 @@
 /** The batch layer's promises, one by one: the archive's rows and tiles, publishing, proof, cleaning, and no litter. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Archiver, archive } from "../../batch/archive.ts";
 import { clean } from "../../batch/clean.ts";
@@ -53,6 +53,28 @@ describe("batch", () => {
     await catchUp(world, writer);
     await writer.close();
   };
+  it("goes to the log's end where the writer of the delta does not run any more, and no farther than it where it does", async () => {
+    await some(4);
+    const writer = await world.writer(version, 0);
+    await catchUp(world, writer);
+    await writer.generation.beat();
+    await some(6);
+    const proved = await runBatch(world.batch);
+    expect([proved.manifest.events, proved.manifest.proof.state]).toEqual([4, "proved"]);
+    const next = await world.writer(proved.manifest, 0);
+    await next.generation.beat();
+    const long = new Date(Date.now() - 60_000);
+    utimesSync(world.store.path(layout.beat(proved.manifest.number, 0, next.generation.number)), long, long);
+    const { manifest } = await runBatch(world.batch);
+    expect(manifest.events).toBe(10);
+    expect(manifest.proof).toMatchObject({
+      state: "unproved",
+      by: "the delta of version 1 is 6 records behind the log's end, and speed does not run",
+    });
+    await writer.close();
+    await next.close();
+  });
+
   const flip = (name: string) => {
     const bytes = readFileSync(world.store.path(name));
     bytes[bytes.length >> 1]! ^= 1;
