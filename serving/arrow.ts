@@ -1,4 +1,4 @@
-/** Rows as an Arrow IPC stream: one record batch for each chunk of rows. This file is the only door to apache-arrow. */
+/** Rows as an Arrow IPC stream: one record batch for each chunk of rows. */
 import type { DuckDBDataChunk } from "@duckdb/node-api";
 import {
   AsyncByteQueue,

@@ -31,11 +31,14 @@ export interface Parsed {
   readonly error: { readonly message: string; readonly position: number | null } | null;
 }
 
+/** The parser's complaint about any other statement. */
+export const notSelect = "not a SELECT";
+
 export async function parseSql(session: Session, sql: string): Promise<Parsed> {
   const tree = parseJson(String(await session.value("SELECT json_serialize_sql(?::VARCHAR)", [sql]))) as Node;
   if (tree.error === true) {
     const position = tree.position === undefined ? null : Number(tree.position);
-    const message = String(tree.error_message).replace(/^Only SELECT statements can be serialized.*/, "not a SELECT");
+    const message = String(tree.error_message).replace(/^Only SELECT statements can be serialized.*/, notSelect);
     return { statements: [], error: { message, position } };
   }
   return { statements: tree.statements as Node[], error: null };

@@ -20,7 +20,18 @@ import { fold } from "../duckdb/fold.ts";
 import { TidemarkError } from "../errors.ts";
 import type { Aggregate } from "./aggregates/plan.ts";
 import { aggregateNamed } from "./aggregates/table.ts";
-import { columnRef, fingerprint, freeNames, isNode, locationOf, type Node, nodesOf, parseSql, rewrite } from "./ast.ts";
+import {
+  columnRef,
+  fingerprint,
+  freeNames,
+  isNode,
+  locationOf,
+  type Node,
+  nodesOf,
+  notSelect,
+  parseSql,
+  rewrite,
+} from "./ast.ts";
 import { type FunctionKind, readCatalog } from "./catalog.ts";
 import { coordinationOf, type WrittenUse } from "./coordination.ts";
 import { eventColumn, eventType } from "./event-order.ts";
@@ -238,7 +249,7 @@ export class Compiler {
   async #parse(source: ViewSource): Promise<Node> {
     const parsed = await parseSql(this.#session, source.sql);
     if (parsed.error) {
-      if (/Only SELECT/.test(parsed.error.message))
+      if (parsed.error.message === notSelect)
         throw refuse(source, findWord(source, /\S/), "a view is one SELECT", "write SELECT … FROM a stream GROUP BY …");
       // the parser counts characters where everything else counts bytes
       const { message, position } = parsed.error;

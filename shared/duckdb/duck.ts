@@ -1,4 +1,4 @@
-/** The one door to DuckDB. */
+/** Sessions of DuckDB, and how names and texts are quoted for it. */
 import { randomUUID } from "node:crypto";
 import { type DuckDBConnection, DuckDBInstance, type DuckDBResultReader, type DuckDBValue } from "@duckdb/node-api";
 import { macros } from "./macros.ts";

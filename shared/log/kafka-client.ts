@@ -87,7 +87,7 @@ interface ProtocolRequest<T> {
   readonly logResponseError?: boolean;
 }
 
-/** Makes kafkajs's clients with one set of settings. This file is the only door to kafkajs. */
+/** Makes kafkajs's clients with one set of settings. */
 export class KafkaClient {
   readonly brokers: string;
   readonly warn: (message: string) => void;
