@@ -1,0 +1,155 @@
+/** What the house keeps to. Where it does not yet, how often: these numbers may only shrink. */
+
+export const rooms = ["shared", "batch", "speed", "serving", "cli", "demo", "bench", "test"] as const;
+
+/** What a folder may import besides itself; the longest folder that a file is in counts. */
+export const arrows: Readonly<Record<string, readonly string[]>> = {
+  shared: [],
+  batch: ["shared"],
+  speed: ["shared"],
+  serving: ["shared", "serving/client"],
+  "serving/client": [],
+  "serving/dashboard": ["serving/client"],
+  cli: ["shared", "batch", "speed", "serving", "serving/client"],
+  demo: ["shared", "batch", "speed", "serving", "serving/client", "cli"],
+  bench: ["shared", "batch", "speed", "serving", "serving/client", "cli", "demo"],
+};
+
+/** Who may import a library's values; its types may be named by all. Libraries of one room only are not listed. */
+export const doors: Readonly<Record<string, readonly string[]>> = {
+  "@bokuweb/zstd-wasm": ["shared/log/kafka-codecs.ts"],
+  "@duckdb/node-api": [
+    "shared/duckdb/duck.ts",
+    "shared/duckdb/whole-texts.ts",
+    "shared/decode/decode.ts",
+    "shared/values/written.ts",
+  ],
+  "@duckdb/node-bindings": ["serving/raw-column.ts"],
+  "apache-arrow": [
+    "serving/arrow.ts",
+    "serving/ingest/arrow-events.ts",
+    "serving/client/view.ts",
+    "shared/arrow",
+    "cli/input/arrow.ts",
+  ],
+  "cron-parser": ["shared/project/schedule.ts"],
+  fastify: ["serving/http.ts"],
+  fzstd: ["shared/arrow/compression.ts"],
+  jiti: ["shared/project/config-file.ts"],
+  kafkajs: ["shared/log/kafka-client.ts", "shared/log/kafka-codecs.ts"],
+  lmdb: ["shared/lmdb.ts"],
+  "lz4-napi": ["shared/log/kafka-codecs.ts"],
+  "node-cron": ["batch/daemon.ts"],
+  pino: ["cli/logger.ts"],
+  "prom-client": ["serving/metrics.ts"],
+  snappy: ["shared/log/kafka-codecs.ts"],
+};
+
+/** Columns of code, comments and prose; tables, addresses and what is generated aside. */
+export const columnsMax = 120;
+export const longLines: Readonly<Record<string, number>> = {
+  "ARCHITECTURE.md": 72,
+  "CHANGELOG.md": 105,
+  "CONTRIBUTING.md": 15,
+  "README.md": 65,
+  batch: 51,
+  bench: 14,
+  cli: 50,
+  demo: 12,
+  "docs/kafka.md": 8,
+  "docs/loading.md": 16,
+  "docs/reliability.md": 14,
+  "docs/soak.md": 6,
+  "docs/types.md": 12,
+  serving: 228,
+  shared: 333,
+  speed: 23,
+  test: 374,
+};
+
+export const limits = { linesPerFunction: 70, parameters: 5 };
+/** Functions beyond them, by file. */
+export const largeFunctions: Readonly<Record<string, number>> = {
+  "batch/archive.ts": 1,
+  "batch/daemon.ts": 1,
+  "batch/prove.ts": 1,
+  "batch/rebuild.ts": 1,
+  "batch/recompute.ts": 1,
+  "batch/run.ts": 1,
+  "bench/archive-files.ts": 1,
+  "bench/big-view.ts": 1,
+  "cli/command-line.ts": 1,
+  "demo/broker/broker.ts": 1,
+  "serving/explain/events.ts": 1,
+  "serving/http.ts": 1,
+  "serving/ingest/ingest.ts": 1,
+  "serving/live/changed-rows.ts": 1,
+  "serving/live/feed.ts": 1,
+  "serving/routes/explain.ts": 1,
+  "serving/routes/operations.ts": 1,
+  "serving/routes/streams.ts": 1,
+  "serving/sql/queries.ts": 1,
+  "serving/verify-rows.ts": 1,
+  "shared/compiler/compile.ts": 1,
+  "shared/compiler/plan.ts": 1,
+  "shared/duplicates/duplicates.ts": 1,
+  "shared/health/failing-groups.ts": 1,
+  "shared/history/segment-rows.ts": 2,
+  "shared/log/embedded.ts": 1,
+  "shared/log/kafka-client.ts": 1,
+  "shared/log/kafka-wire.ts": 1,
+  "shared/store/partials.ts": 1,
+  "speed/compaction.ts": 1,
+};
+
+/** Where a wall clock or randomness is asked for itself; all else is given them. */
+export const clocks: Readonly<Record<string, number>> = {
+  "batch/archive.ts": 2,
+  "batch/daemon.ts": 2,
+  "batch/rebuild.ts": 2,
+  "batch/recompute.ts": 2,
+  "batch/run.ts": 2,
+  "cli/load/to-server.ts": 1,
+  "cli/verbs/keys.ts": 1,
+  "cli/verbs/rollback.ts": 1,
+  "serving/access/key-file.ts": 2,
+  "serving/access/keys.ts": 2,
+  "serving/access/tickets.ts": 1,
+  "serving/follower.ts": 7,
+  "serving/health.ts": 2,
+  "serving/ingest/ingest.ts": 3,
+  "serving/model/read-models.ts": 4,
+  "serving/reader.ts": 2,
+  "serving/sql/children.ts": 2,
+  "serving/waiting.ts": 2,
+  "shared/duckdb/duck.ts": 1,
+  "shared/ingest/append.ts": 2,
+  "shared/ingest/producer.ts": 1,
+  "shared/ingest/requests.ts": 4,
+  "shared/lmdb.ts": 3,
+  "shared/log/embedded.ts": 3,
+  "shared/log/kafka-client.ts": 1,
+  "shared/log/kafka-reader.ts": 4,
+  "shared/log/kafka.ts": 9,
+  "shared/log/memory.ts": 3,
+  "shared/owned.ts": 2,
+  "shared/project/references.ts": 1,
+  "shared/store/file-troubles.ts": 1,
+  "shared/store/origin.ts": 1,
+  "shared/store/store.ts": 4,
+  "speed/daemon.ts": 5,
+  "speed/delta-writer.ts": 2,
+  "speed/generation.ts": 1,
+  "speed/intake.ts": 2,
+  "speed/watch.ts": 5,
+};
+
+/** Everyday words that had become terms, what is said instead, and how often they are still there. */
+export const words: readonly { readonly word: RegExp; readonly instead: string; readonly left: number }[] = [
+  { word: /\b(re)?(tells?|told|telling)\b/i, instead: "derive, recompute, report", left: 390 },
+  { word: /\b(whoever|whomever)\b/i, instead: "the one who acts: reader, writer, process, client", left: 65 },
+  { word: /\b(hears?|heard)\b/i, instead: "beat, poll", left: 24 },
+  { word: /\b(blacklist|whitelist)/i, instead: "deny list, allow list", left: 0 },
+  { word: /\b(helpers?|misc)\b/i, instead: "what it does", left: 0 },
+  { word: /\b(simply|obviously|just works)\b/i, instead: "nothing", left: 0 },
+];
