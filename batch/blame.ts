@@ -1,18 +1,17 @@
-/** A proof has failed: both sides are told again, to find which one is wrong and where it begins. */
-import { comparePartials } from "../shared/compare.ts";
-import { combineOf, partialOf } from "../shared/compiler/texts.ts";
+/** A proof has failed: both sides are derived again, to find which one is wrong and where it begins. */
+import { partialOf } from "../shared/compiler/texts.ts";
 import type { Definition, ViewDefinition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
 import type { History } from "../shared/history/history.ts";
 import { formatPosition, type Position, rangesBetween } from "../shared/position.ts";
+import { compareDerivations } from "../shared/proof/derivations.ts";
 import type { ViewFile } from "../shared/store/layout.ts";
 import { entryFiles, partialsIn, versionFiles } from "../shared/store/partials.ts";
 import type { Rejection } from "../shared/store/rejections.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
 import type { Snapshot } from "../shared/store/versions.ts";
-import { withIdentity } from "./prove.ts";
 
-export interface Told {
+export interface ProofContext {
   readonly store: Store;
   readonly history: History;
   readonly session: Session;
@@ -28,18 +27,18 @@ export type Blame =
 
 /**
  * @param fresh the recompute's file of the view
- * @throws STORE_CORRUPT, LOG_RANGE where what is needed to tell again is gone
+ * @throws STORE_CORRUPT, LOG_RANGE where what is needed to derive again is gone
  */
-export async function blame(told: Told, view: ViewDefinition, fresh: ViewFile): Promise<Blame> {
-  const { pinned } = told;
+export async function blame(context: ProofContext, view: ViewDefinition, fresh: ViewFile): Promise<Blame> {
+  const { pinned } = context;
   const { manifest, position } = pinned;
-  if (await differs(told, view, fresh.file ? [fresh.file] : [], manifest.origin, position))
+  if (await differs(context, view, fresh.file ? [fresh.file] : [], manifest.origin, position))
     return { wrong: "recompute", says: "two recomputes of the same events differ: this machine can't be trusted" };
-  if (await differs(told, view, versionFiles(manifest, view.name), manifest.origin, manifest.cut))
+  if (await differs(context, view, versionFiles(manifest, view.name), manifest.origin, manifest.cut))
     return { wrong: "version", says: `version ${manifest.number}'s own partials are wrong` };
   for (const head of pinned.heads) {
     for (const entry of head.entries) {
-      if (!(await differs(told, view, entryFiles([entry], view.name), entry.from, entry.upto))) continue;
+      if (!(await differs(context, view, entryFiles([entry], view.name), entry.from, entry.upto))) continue;
       return {
         wrong: "entry",
         says:
@@ -54,15 +53,14 @@ export async function blame(told: Told, view: ViewDefinition, fresh: ViewFile): 
 
 /** True where these files are not the partials of the events between two positions. */
 async function differs(
-  { store, history, session, definition }: Told,
+  { store, history, session, definition }: ProofContext,
   view: ViewDefinition,
   files: readonly FileRef[],
   from: Position,
   upto: Position,
 ): Promise<boolean> {
   const inputs = await history.inputs(session, definition, rangesBetween(from, upto))(view);
-  const kept = combineOf(view, await withIdentity(definition, view, partialsIn(store, view, files)));
-  const again = combineOf(view, await withIdentity(definition, view, `(${partialOf(view, inputs)})`));
-  const { differences } = await comparePartials(session, view, kept, again);
+  const [kept, again] = [partialsIn(store, view, files), partialOf(view, inputs)];
+  const { differences } = await compareDerivations(session, definition, view, kept, again);
   return differences.length > 0;
 }

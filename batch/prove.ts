@@ -1,94 +1,64 @@
 /** prove: version n ⊕ its delta at the new cut must equal version n+1, key by key. A free self-test of both layers every night. */
-import { comparePartials, type Difference } from "../shared/compare.ts";
-import { combineOf, partialOf } from "../shared/compiler/texts.ts";
-import type { Definition, ViewDefinition } from "../shared/definition.ts";
-import type { Session } from "../shared/duckdb/duck.ts";
+import type { ViewDefinition } from "../shared/definition.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import { isOfValues } from "../shared/health/failing-groups.ts";
 import { saidWithoutValues } from "../shared/health/said.ts";
-import { noInputs } from "../shared/history/inputs.ts";
+import type { Difference } from "../shared/proof/compare.ts";
+import { compareDerivations, notCompared, type Verdict, whyIncomparable } from "../shared/proof/derivations.ts";
 import type { ViewFile } from "../shared/store/layout.ts";
 import { failureOf, partialsIn, snapshotFiles } from "../shared/store/partials.ts";
-import type { Store } from "../shared/store/store.ts";
 import type { Snapshot } from "../shared/store/versions.ts";
+import type { ProofContext } from "./blame.ts";
 
-/** A view whose two tellings differ. */
-export interface Disproved {
-  readonly view: ViewDefinition;
-  /** `left` is the version and its delta, `right` the recompute. */
-  readonly differences: readonly Difference[];
-}
-
-export interface Proved {
-  /** Number of views that are equal. */
-  readonly proved: number;
-  readonly disproved: readonly Disproved[];
-  /** Views that can't be compared, and why. */
-  readonly unproved: ReadonlyMap<string, string>;
-}
+type Proving = Pick<ProofContext, "store" | "session" | "pinned" | "definition">;
 
 /**
- * Compares the new partials with what the snapshot at the same position serves, for every view whose partials mean the same.
+ * Compares the new partials with what the snapshot at the same position serves: `left` is the version and its delta, `right` the recompute.
  *
- * @param say told of each view that can't be compared, and why
+ * @param say called with a line for each view that is not compared
  * @param pinned the older version and its delta, whose files the caller has checked and keeps from being removed; its position is the new cut
+ * @returns a verdict for each view of the definition
  */
 export async function prove(
-  store: Store,
-  session: Session,
-  pinned: Snapshot,
-  definition: Definition,
+  proving: Proving,
   files: Readonly<Record<string, ViewFile>>,
   say: (line: string) => void,
-): Promise<Proved> {
-  let proved = 0;
-  const disproved: Disproved[] = [];
-  const unproved = new Map<string, string>();
-  for (const view of definition.views) {
-    const before = pinned.manifest.definition.views.find((each) => each.name === view.name);
-    const fresh = files[view.name]!;
-    const skipped = !before
-      ? "it is new"
-      : before.identity !== view.identity
-        ? "it has changed"
-        : failureOf(pinned, view.name) || fresh.failed
-          ? "it has failed"
-          : null;
-    if (skipped) {
-      say(`view ${view.name}: not proved, since ${skipped}`);
-      unproved.set(view.name, skipped);
-      continue;
-    }
-    if (fresh.file) await store.check(fresh.file);
-    const old = snapshotFiles(pinned, view.name);
-    const served = combineOf(view, await withIdentity(definition, view, partialsIn(store, view, old)));
-    const recomputed = combineOf(
-      view,
-      await withIdentity(definition, view, partialsIn(store, view, fresh.file ? [fresh.file] : [])),
-    );
-    try {
-      const { differences } = await comparePartials(session, view, served, recomputed);
-      if (differences.length > 0) disproved.push({ view, differences });
-      else proved++;
-    } catch (error) {
-      if (!isOfValues(error)) throw error;
-      unproved.set(view.name, `its partials can't be merged: ${saidWithoutValues(error)}`);
-      say(`view ${view.name}: not proved, since ${unproved.get(view.name)}`);
-    }
+): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const view of proving.definition.views) {
+    const verdict = await proveView(proving, view, files[view.name]!);
+    if (verdict.incomparable !== null) say(`view ${view.name}: not proved, since ${verdict.incomparable}`);
+    verdicts.push(verdict);
   }
-  return { proved, disproved, unproved };
+  return verdicts;
 }
 
-/** A view without keys has a row of counts 0 where events were looked for and none found, and no row where nobody looked: the same. */
-export async function withIdentity(definition: Definition, view: ViewDefinition, partials: string): Promise<string> {
-  if (!view.global) return partials;
-  return `${partials} UNION ALL (${partialOf(view, await noInputs(definition, view))})`;
+async function proveView(
+  { store, session, pinned, definition }: Proving,
+  view: ViewDefinition,
+  fresh: ViewFile,
+): Promise<Verdict> {
+  const { name } = view;
+  const before = pinned.manifest.definition.views.find((each) => each.name === name);
+  const served = { view: before, failed: before ? failureOf(pinned, name) : null };
+  const incomparable = whyIncomparable(served, { view, failed: fresh.failed ?? null });
+  if (incomparable !== null) return notCompared(name, incomparable);
+  if (fresh.file) await store.check(fresh.file);
+  const [kept, made] = [snapshotFiles(pinned, name), fresh.file ? [fresh.file] : []];
+  try {
+    const [left, right] = [partialsIn(store, view, kept), partialsIn(store, view, made)];
+    return { view: name, ...(await compareDerivations(session, definition, view, left, right)), incomparable };
+  } catch (error) {
+    if (!isOfValues(error)) throw error;
+    return notCompared(name, `its partials can't be merged: ${saidWithoutValues(error)}`);
+  }
 }
 
 /** The error that says so. */
 export function disprovedError(
   pinned: Snapshot,
-  { view, differences }: Disproved,
+  view: ViewDefinition,
+  differences: readonly Difference[],
   says: string,
   todo: string,
 ): TidemarkError {

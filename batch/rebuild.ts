@@ -2,7 +2,6 @@
  * rebuild (Kappa): replays all events from the beginning, archive below and log above, into a new version; compares it with what is
  * served at the same position; and switches.
  */
-import { comparePartials, compareRows, type Difference, doublesOf } from "../shared/compare.ts";
 import { combineOf, partialOf, rowsOf } from "../shared/compiler/texts.ts";
 import type { Definition, ViewDefinition } from "../shared/definition.ts";
 import { Duck, type Session } from "../shared/duckdb/duck.ts";
@@ -11,10 +10,13 @@ import { isOfValues } from "../shared/health/failing-groups.ts";
 import { History } from "../shared/history/history.ts";
 import { decoderOf } from "../shared/history/segments.ts";
 import { covers, equals, type Position, places, positionOf, rangesBetween } from "../shared/position.ts";
+import { compareServed } from "../shared/proof/answers.ts";
+import { compareDerivations, notCompared, type Verdict, whyIncomparable } from "../shared/proof/derivations.ts";
 import { layout, manifestFormat, type VersionManifest, type ViewFile } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, ensureOrigin, ensureVersion } from "../shared/store/origin.ts";
 import { failedView, failureOf, partialsIn, snapshotFiles, writePartials } from "../shared/store/partials.ts";
 import { pinAgain, unpin } from "../shared/store/pin.ts";
+import { checkedPartials } from "../shared/store/snapshot-rows.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
 import { publishVersion, type Snapshot, snapshotOf } from "../shared/store/versions.ts";
 import { archive } from "./archive.ts";
@@ -36,19 +38,10 @@ export interface RebuildOptions {
   readonly onStep: (done: number, all: number) => void;
 }
 
-/** How a view's replayed rows compare with the served ones. */
-export interface Rebuilt {
-  readonly view: string;
-  readonly rows: number;
-  /** `left` is served, `right` replayed. */
-  readonly differences: readonly Difference[];
-  /** Why there was nothing to compare; null: it was compared. */
-  readonly incomparable: string | null;
-}
-
 export interface RebuildResult {
   readonly manifest: VersionManifest;
-  readonly views: readonly Rebuilt[];
+  /** `left` is served, `right` replayed. */
+  readonly views: readonly Verdict[];
 }
 
 /** More stretches than this are combined into one. */
@@ -91,7 +84,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     const merged = (view: ViewDefinition, files: readonly FileRef[]) =>
       join(store, session, view, files, layout.versionFile(run, view.name));
     const files: Record<string, ViewFile> = {};
-    const compared: Rebuilt[] = [];
+    const compared: Verdict[] = [];
     for (const view of views) {
       const stretches = progress.stretches.map((stretch) => stretch.views[view.name]!);
       const failed = stretches.find((file) => file.failed);
@@ -101,7 +94,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
           view,
           stretches.flatMap((each) => each.file ?? []),
         ));
-      compared.push(await compare(store, session, snapshot, view, files[view.name]!));
+      compared.push(await compare({ store, session, definition }, snapshot, view, files[view.name]!));
     }
     // the others as they are served; what is not served well at this position is made anew
     const others = definition.views.filter((view) => !views.includes(view));
@@ -292,38 +285,33 @@ async function join(
   );
 }
 
+/** What was replayed of a view against what is served: as rows; as partials where there are none, or roundings lie between. */
 async function compare(
-  store: Store,
-  session: Session,
+  { store, session, definition }: { store: Store; session: Session; definition: Definition },
   snapshot: Snapshot | null,
   view: ViewDefinition,
   { file, failed }: ViewFile,
-): Promise<Rebuilt> {
-  const before = snapshot?.manifest.definition.views.find((each) => each.name === view.name);
-  const without = (why: string): Rebuilt => ({ view: view.name, rows: 0, differences: [], incomparable: why });
-  if (failed) return without(`it FAILED: ${failed.message}`);
-  if (!snapshot) return without("nothing is served at this position");
-  if (!before) return without("it is new");
-  if (before.identity !== view.identity) return without("it has changed");
-  if (failureOf(snapshot, view.name)) return without("what is served has failed");
-  const files = snapshotFiles(snapshot, view.name);
-  for (const each of files) await store.check(each);
+): Promise<Verdict> {
+  const { name } = view;
+  if (!snapshot) return notCompared(name, "nothing is served at this position");
+  const before = snapshot.manifest.definition.views.find((each) => each.name === name);
+  const served = { view: before, failed: before ? failureOf(snapshot, name) : null };
+  const incomparable = whyIncomparable(served, { view, failed: failed ?? null });
+  if (incomparable !== null) return notCompared(name, incomparable);
   if (file) await store.check(file);
-  const [old, fresh] = [partialsIn(store, view, files), partialsIn(store, view, file ? [file] : [])];
-  const compared = await compareRows(session, rowsOf(before, old), rowsOf(view, fresh), {
-    inexact: view.tolerance > 0 ? doublesOf(view.columns) : [],
-    tolerance: view.tolerance,
-    keys: view.columns.filter((column) => column.key !== null).map((column) => column.name),
-  }).catch((error: unknown) => {
+  const [old, fresh] = [await checkedPartials(store, snapshot, view), partialsIn(store, view, file ? [file] : [])];
+  const rows = await compareServed(
+    session,
+    view,
+    [rowsOf(before!, old), rowsOf(view, fresh)],
+    view.columns,
+    async () => false,
+  ).catch((error: unknown) => {
     // groups without a value have no rows to compare
     if (!isOfValues(error)) throw error;
     return null;
   });
-  if (compared?.differences.length === 0 || (compared && view.tolerance === 0))
-    return { view: view.name, ...compared, incomparable: null };
-  // what a rounding or HAVING of double sums makes of them says nothing: the sums themselves decide
-  const { rows, differences } = await comparePartials(session, view, combineOf(view, old), combineOf(view, fresh));
-  return differences.length > 0 && compared
-    ? { view: view.name, ...compared, incomparable: null }
-    : { view: view.name, rows: compared?.rows ?? rows, differences, incomparable: null };
+  if (rows && (rows.differences.length > 0 || !rows.rounding)) return { view: name, ...rows, incomparable };
+  const partials = await compareDerivations(session, definition, view, old, fresh);
+  return { view: name, rows: rows?.rows ?? partials.rows, differences: partials.differences, incomparable };
 }

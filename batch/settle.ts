@@ -1,16 +1,16 @@
 /**
- * What becomes of each view once it is proved, or is not: one that both layers tell otherwise is told again to find out who is wrong, and holds no
+ * What becomes of each view once it is proved, or is not: one that the layers derive differently is derived again to find out which is wrong, and holds no
  * other view back.
  */
-import { comparePartials } from "../shared/compare.ts";
 import { combineOf, partialOf } from "../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../shared/definition.ts";
 import { rangesBetween } from "../shared/position.ts";
+import { compareDerivations } from "../shared/proof/derivations.ts";
 import { layout, type Proof, type ViewFile } from "../shared/store/layout.ts";
 import { failedView, partialsIn, snapshotFiles, writePartials } from "../shared/store/partials.ts";
 import { reject } from "../shared/store/rejections.ts";
-import { blame, type Told } from "./blame.ts";
-import { disprovedError, prove, withIdentity } from "./prove.ts";
+import { blame, type ProofContext } from "./blame.ts";
+import { disprovedError, prove } from "./prove.ts";
 import { tried } from "./recompute.ts";
 
 export interface Settled {
@@ -26,25 +26,27 @@ export interface Settled {
  * @throws BATCH_UNPROVED where no view at all is proved, though some were compared: that is no view's fault
  */
 export async function settleProof(
-  told: Told,
+  context: ProofContext,
   files: Readonly<Record<string, ViewFile>>,
   run: string,
   say: (line: string) => void,
 ): Promise<Settled> {
-  const { store, session, pinned, definition } = told;
-  const { proved, disproved, unproved } = await prove(store, session, pinned, definition, files, say);
+  const { store, pinned, definition } = context;
+  const verdicts = await prove(context, files, say);
+  const compared = verdicts.filter(({ incomparable }) => incomparable === null);
+  const disproved = compared.filter(({ differences }) => differences.length > 0);
   const settled: Record<string, ViewFile> = { ...files };
-  const doubts = new Map(unproved);
-  let [right, replaced] = [proved, 0];
+  const doubts = new Map(verdicts.flatMap(({ view, incomparable }) => (incomparable ? [[view, incomparable]] : [])));
+  let [right, replaced] = [compared.length - disproved.length, 0];
   let failure: Error | null = null;
-  for (const each of disproved) {
-    const { name } = each.view;
-    const found = await blame(told, each.view, files[name]!);
+  for (const { view: name, differences } of disproved) {
+    const view = definition.views.find((each) => each.name === name)!;
+    const found = await blame(context, view, files[name]!);
     if (found.wrong === "entry") await reject(store, { ...found.rejection, why: found.says });
-    failure ??= disprovedError(pinned, each, found.says, todoOf[found.wrong]);
+    failure ??= disprovedError(pinned, view, differences, found.says, todoOf[found.wrong]);
     say(`view ${name} is NOT proved: ${found.says}`);
     if (found.wrong === "nothing") {
-      const again = await madeAgain(told, each.view, run);
+      const again = await madeAgain(context, view, run);
       if (again) {
         settled[name] = again;
         right++;
@@ -56,7 +58,7 @@ export async function settleProof(
       doubts.set(name, `${found.says}; it is as the archive has it`);
       continue;
     }
-    settled[name] = await asServed(told, each.view, run);
+    settled[name] = await asServed(context, view, run);
     doubts.set(name, `${found.says}; it stays as it was served`);
   }
   // all of them wrong is nobody's own trouble: nothing is published that nothing speaks for
@@ -78,22 +80,22 @@ const todoOf = {
 } as const;
 
 /** The recompute once more, where it equals what is served; null: it does not. */
-async function madeAgain(told: Told, view: ViewDefinition, run: string): Promise<ViewFile | null> {
-  const { store, session, history, definition, pinned } = told;
+async function madeAgain(context: ProofContext, view: ViewDefinition, run: string): Promise<ViewFile | null> {
+  const { store, session, history, definition, pinned } = context;
   const ranges = rangesBetween(pinned.manifest.origin, pinned.position);
   const inputs = await history.inputs(session, definition, ranges)(view);
   const name = `${layout.versionFolder(run)}/again-${view.name}.parquet`;
   const file = await writePartials(session, store, view, partialOf(view, inputs), name, { durable: true });
   if (file.file) await store.check(file.file);
-  const fresh = await withIdentity(definition, view, partialsIn(store, view, file.file ? [file.file] : []));
-  const served = await withIdentity(definition, view, partialsIn(store, view, snapshotFiles(pinned, view.name)));
-  const { differences } = await comparePartials(session, view, combineOf(view, served), combineOf(view, fresh));
+  const served = partialsIn(store, view, snapshotFiles(pinned, view.name));
+  const fresh = partialsIn(store, view, file.file ? [file.file] : []);
+  const { differences } = await compareDerivations(session, definition, view, served, fresh);
   return differences.length > 0 ? null : tried(store, session, view, file);
 }
 
 /** A view's partials as the pinned snapshot has them, in one file; failed where they can't be merged. */
 async function asServed(
-  { store, session, pinned }: Pick<Told, "store" | "session" | "pinned">,
+  { store, session, pinned }: Pick<ProofContext, "store" | "session" | "pinned">,
   view: ViewDefinition,
   run: string,
 ): Promise<ViewFile> {

@@ -4,7 +4,7 @@ import type { Trouble } from "../shared/store/incidents.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 
 /** Views that only are new, or have changed, have nothing to be proved by: that is no trouble. */
-const expected = /^it (is new|has changed|has failed)$/;
+const expected = /^(it (is new|has changed|has failed)|what is served has failed)/;
 
 /** By view. */
 export function viewTroubles({ number, views, proof }: VersionManifest): Map<string, Trouble> {

@@ -18,9 +18,9 @@ import {
 import type { Head, VersionManifest } from "../shared/store/layout.ts";
 import { endsOf } from "../shared/store/origin.ts";
 import { pin } from "../shared/store/pin.ts";
+import { checkedPartials } from "../shared/store/snapshot-rows.ts";
 import type { Store } from "../shared/store/store.ts";
 import { newestVersion, readVersion, type Snapshot, snapshotOf, versionNumbers } from "../shared/store/versions.ts";
-import { checkedPartials } from "./snapshot-rows.ts";
 
 /** A moment of the past, its files pinned under the run's name. */
 export interface Past {

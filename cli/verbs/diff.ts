@@ -1,15 +1,15 @@
-import { checkedPartials } from "../../serving/snapshot-rows.ts";
-import { compareRows, type Difference, doublesOf } from "../../shared/compare.ts";
 import { partialOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
-import { quoteName } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { failingLine, wellRows } from "../../shared/health/failing-groups.ts";
 import { History } from "../../shared/history/history.ts";
 import { formatPosition, ofStreams, rangesBetween } from "../../shared/position.ts";
 import { makeDefinition } from "../../shared/project/definition.ts";
+import { compareAnswers } from "../../shared/proof/answers.ts";
+import type { Difference } from "../../shared/proof/compare.ts";
 import type { FailingGroups } from "../../shared/store/layout.ts";
 import { failureOf } from "../../shared/store/partials.ts";
+import { checkedPartials } from "../../shared/store/snapshot-rows.ts";
 import type { Context } from "../context.ts";
 import { type Opened, withProject } from "../opened.ts";
 import { withSession, withSnapshot } from "../snapshot.ts";
@@ -58,16 +58,10 @@ async function diff(context: Context, { project, store, log }: Opened, name: str
       const ranges = rangesBetween(ofStreams(manifest.origin, streams), ofStreams(snapshot.position, streams));
       const inputs = await new History(store, log, manifest.origin).inputs(session, definition, ranges)(now);
       const columns = commonColumns(now, before);
-      const list = columns.map((column) => quoteName(column.name)).join(", ") || "1 AS nothing";
-      const keys = columns.filter((column) => column.key !== null).map((column) => column.name);
       const [served, fresh] = [await checkedPartials(store, snapshot, before), partialOf(now, inputs)];
       const { rows, differences, failing } = await wellRows(session, before, served, (old, failedBefore) =>
         wellRows(session, now, fresh, async (own, failedNow) => {
-          const compared = await compareRows(session, `SELECT ${list} FROM (${old})`, `SELECT ${list} FROM (${own})`, {
-            keys,
-            inexact: now.tolerance > 0 ? doublesOf(columns) : [],
-            tolerance: now.tolerance,
-          });
+          const compared = await compareAnswers(session, now, old, own, columns);
           const line = (what: string, found: FailingGroups) => {
             const says = failingLine(found);
             return says === null ? [] : [`${what} fails: ${says}`];

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Rebuilt, rebuild } from "../../batch/rebuild.ts";
+import { rebuild } from "../../batch/rebuild.ts";
+import type { Verdict } from "../../shared/proof/derivations.ts";
 import type { Context } from "../context.ts";
 import { batchOf, withProject } from "../opened.ts";
 import { orStopped } from "../stop.ts";
@@ -35,7 +36,7 @@ export async function run(context: Context, { views, fullSpeed }: VerbArgs["rebu
 
 const shownMax = 5;
 
-function textOf({ view, rows, differences, incomparable }: Rebuilt): string {
+function textOf({ view, rows, differences, incomparable }: Verdict): string {
   if (incomparable) return `${view}: not compared: ${incomparable}`;
   if (differences.length === 0) return `${view}: ${rows} ${rows === 1 ? "row" : "rows"}, as served`;
   const shown = differences

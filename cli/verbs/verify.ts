@@ -1,9 +1,9 @@
-import { type Verdict, verify } from "../../serving/verify.ts";
 import { type FileVerdict, verifyFiles } from "../../serving/verify-files.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log/log.ts";
 import { formatPosition } from "../../shared/position.ts";
+import { type Verified, verify } from "../../shared/proof/verify.ts";
 import { damagedFiles } from "../../shared/store/file-troubles.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { Context } from "../context.ts";
@@ -23,7 +23,7 @@ export async function run(context: Context, args: VerbArgs["verify"]): Promise<n
         const position = formatPosition(snapshot.position);
         for (const line of await damagedFiles(store)) context.say(`DAMAGED: ${line}`);
         context.say(`verifying version ${number} and its delta at ${position || "the origin"}`);
-        const verdicts: Verdict[] = [];
+        const verdicts: Verified[] = [];
         const all = verify({ store, log, session, snapshot }, views);
         for (;;) {
           const { value, done } = await orStopped(all.next(), context.signal);
@@ -71,7 +71,7 @@ async function runFiles(context: Context, store: Store, log: Log): Promise<numbe
 }
 
 const shownMax = 5;
-const ways: Readonly<Record<Verdict["comparedAs"], string>> = {
+const ways: Readonly<Record<Verified["comparedAs"], string>> = {
   rows: "",
   partials: " (as partials: a rounding or HAVING of double sums lies in between)",
   estimates: " (sketches as partials, and within their error of exact values)",
@@ -79,7 +79,7 @@ const ways: Readonly<Record<Verdict["comparedAs"], string>> = {
 
 /** @param values show the rows that differ: they are of events */
 export function verdictText(
-  { view, rows, differences, comparedAs, failed, plainRaises }: Verdict,
+  { view, rows, differences, comparedAs, failed, plainRaises }: Verified,
   values = false,
 ): string {
   if (failed) {
@@ -101,7 +101,7 @@ export function verdictText(
   return `${[`${view}: ${differences.length} ${differences.length === 1 ? "row DIFFERS" : "rows DIFFER"}${how}`, ...shown, ...more].join("\n")}\n`;
 }
 
-function whereIn({ left, right }: Verdict["differences"][number]): string {
+function whereIn({ left, right }: Verified["differences"][number]): string {
   if (!left || !right) return `a row is only ${left ? "served" : "recomputed"}`;
   return `differs in ${differing(left, right).join(", ")}`;
 }
@@ -110,7 +110,7 @@ function differing(left: Readonly<Record<string, unknown>>, right: Readonly<Reco
   return Object.keys(left).filter((name) => JSON.stringify(left[name]) !== JSON.stringify(right[name]));
 }
 
-function withoutValues(verdict: Verdict): object {
+function withoutValues(verdict: Verified): object {
   const differences = verdict.differences.map(({ left, right }) => ({
     served: left !== null,
     recomputed: right !== null,

@@ -6,11 +6,11 @@ import { Binary, Int64, makeData, Table, Timestamp, TimeUnit, tableToIPC, Vector
 import { describe, expect, it } from "vitest";
 import { openInput } from "../../cli/input/input.ts";
 import { linesOf } from "../../cli/input/ndjson.ts";
-import { compareRows } from "../../shared/compare.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
 import { quoteName, quoteText } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
+import { compareRows } from "../../shared/proof/compare.ts";
 import { folder } from "../project/project-folder.ts";
 import { ownSession } from "../support/own-session.ts";
 import { stream } from "../support/view-case.ts";

@@ -14,7 +14,7 @@ import type { ViewDefinition } from "../../shared/definition.ts";
 import { Duck, freshName, quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
-import { plainly } from "../../shared/plainly.ts";
+import { plainly } from "../../shared/proof/plainly.ts";
 import { differenceOf } from "./difference.ts";
 import type { Records } from "./events.ts";
 import type { Offsets, Step } from "./history.ts";

@@ -2,10 +2,10 @@
 import { afterEach, expect, it } from "vitest";
 import { repair } from "../../batch/repair.ts";
 import { runBatch } from "../../batch/run.ts";
-import { checkedRows } from "../../serving/snapshot-rows.ts";
 import { Producer } from "../../shared/ingest/producer.ts";
 import { covers, formatPosition, parsePosition, withAdded } from "../../shared/position.ts";
 import { logStream, originOf } from "../../shared/store/origin.ts";
+import { checkedRows } from "../../shared/store/snapshot-rows.ts";
 import { newestVersion, snapshotOf } from "../../shared/store/versions.ts";
 import { StreamsWorld, steps } from "./streams-world.ts";
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { compareServed } from "../../serving/verify-rows.ts";
+import { compareServed } from "../../shared/proof/answers.ts";
 import { stream, ViewBench } from "../support/view-case.ts";
 
 let bench: ViewBench;
@@ -19,7 +19,7 @@ test.each([
   const view = await bench.compile(`SELECT g, ${call} AS s FROM events GROUP BY g`);
   const rows = (value: string) => `SELECT 'a' AS g, '${value}'::DOUBLE AS s`;
   const small = async () => false;
-  const compared = await compareServed(bench.session, view, rows(served), rows(plain), view.columns, small);
+  const compared = await compareServed(bench.session, view, [rows(served), rows(plain)], view.columns, small);
   expect(compared.differences.length > 0).toBe(differs);
   // else their partials tell
   expect(compared.rounding).toBe(!differs);

@@ -1,7 +1,7 @@
 /** verify sees what is wrong in one column, whatever rounding does to the others: it asks plain DuckDB, not our own partials alone. */
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { checkedRows } from "../../serving/snapshot-rows.ts";
-import { verify } from "../../serving/verify.ts";
+import { verify } from "../../shared/proof/verify.ts";
+import { checkedRows } from "../../shared/store/snapshot-rows.ts";
 import { bestSnapshot } from "../../shared/store/versions.ts";
 import { catchUp, World } from "../pipeline/world.ts";
 import { stream } from "../support/view-case.ts";

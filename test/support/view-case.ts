@@ -3,8 +3,6 @@ import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { expect } from "vitest";
-import { comparePartials, compareRows, doublesOf } from "../../shared/compare.ts";
-import { estimatesOff } from "../../shared/compare-estimates.ts";
 import { Compiler } from "../../shared/compiler/compile.ts";
 import { eventColumn, eventType } from "../../shared/compiler/event-order.ts";
 import { combineOf, type Inputs, noPartials, partialOf, rowsOf } from "../../shared/compiler/texts.ts";
@@ -12,7 +10,9 @@ import { Decoder } from "../../shared/decode/decode.ts";
 import type { FieldDefinition, StreamDefinition, ViewDefinition } from "../../shared/definition.ts";
 import { Duck, freshName, quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
-import { plainly } from "../../shared/plainly.ts";
+import { comparePartials, compareRows, doublesOf } from "../../shared/proof/compare.ts";
+import { estimatesOff } from "../../shared/proof/estimates.ts";
+import { plainly } from "../../shared/proof/plainly.ts";
 
 export interface CaseFile {
   readonly name: string;

@@ -55,8 +55,8 @@ export const longLines: Readonly<Record<string, number>> = {
   bench: 14,
   cli: 50,
   demo: 12,
-  serving: 228,
-  shared: 333,
+  serving: 225,
+  shared: 335,
   speed: 23,
   test: 374,
 };
@@ -66,7 +66,6 @@ export const limits = { linesPerFunction: 70, parameters: 5 };
 export const largeFunctions: Readonly<Record<string, number>> = {
   "batch/archive.ts": 1,
   "batch/daemon.ts": 1,
-  "batch/prove.ts": 1,
   "batch/rebuild.ts": 1,
   "batch/recompute.ts": 1,
   "batch/run.ts": 1,
@@ -83,7 +82,6 @@ export const largeFunctions: Readonly<Record<string, number>> = {
   "serving/routes/operations.ts": 1,
   "serving/routes/streams.ts": 1,
   "serving/sql/queries.ts": 1,
-  "serving/verify-rows.ts": 1,
   "shared/compiler/compile.ts": 1,
   "shared/compiler/plan.ts": 1,
   "shared/duplicates/duplicates.ts": 1,
@@ -140,7 +138,7 @@ export const clocks: Readonly<Record<string, number>> = {
 
 /** Everyday words that had become terms, what is said instead, and how often they are still there. */
 export const words: readonly { readonly word: RegExp; readonly instead: string; readonly left: number }[] = [
-  { word: /\b(re)?(tells?|told|telling)\b/i, instead: "derive, recompute, report", left: 390 },
+  { word: /\b(re)?(tells?|told|telling)\b/i, instead: "derive, recompute, report", left: 367 },
   { word: /\b(whoever|whomever)\b/i, instead: "the one who acts: reader, writer, process, client", left: 65 },
   { word: /\b(hears?|heard)\b/i, instead: "beat, poll", left: 24 },
   { word: /\b(blacklist|whitelist)/i, instead: "deny list, allow list", left: 0 },

@@ -3,11 +3,11 @@
  * was refused, put together from both layers. A refusal that no line here stands for fails the test.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { compareRows } from "../../shared/compare.ts";
 import { aggregateNames } from "../../shared/compiler/aggregates/table.ts";
 import { partialOf, rowsOf } from "../../shared/compiler/texts.ts";
 import { quoteName } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
+import { compareRows } from "../../shared/proof/compare.ts";
 import { refusalsInSource } from "../support/refusals-in-source.ts";
 import { stream, ViewBench } from "../support/view-case.ts";
 

@@ -3,11 +3,11 @@
  * the exact one: two units in the last place of the sum of all sizes.
  */
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
-import { comparePartials, largestScale } from "../../shared/compare.ts";
 import { Compiler } from "../../shared/compiler/compile.ts";
 import { combineOf, partialOf, rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { Duck, type Session } from "../../shared/duckdb/duck.ts";
+import { comparePartials, largestScale } from "../../shared/proof/compare.ts";
 import { stream } from "../support/view-case.ts";
 import { seededNumbers } from "./seeded.ts";
 

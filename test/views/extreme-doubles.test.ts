@@ -3,12 +3,12 @@
  * gives one finite value in whatever order, it is that.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { comparePartials } from "../../shared/compare.ts";
 import { aggregateNames } from "../../shared/compiler/aggregates/table.ts";
 import { Compiler } from "../../shared/compiler/compile.ts";
 import { combineOf, partialOf, rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { Duck, type Session } from "../../shared/duckdb/duck.ts";
+import { comparePartials } from "../../shared/proof/compare.ts";
 import { randomOf } from "../faults/fault.ts";
 import { stream } from "../support/view-case.ts";
 

@@ -4,9 +4,9 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rollUpBy } from "../../serving/roll-up.ts";
-import { compareRows } from "../../shared/compare.ts";
 import { aggregateNamed, aggregateNames } from "../../shared/compiler/aggregates/table.ts";
 import { rolledUpOf, rowsOf } from "../../shared/compiler/texts.ts";
+import { compareRows } from "../../shared/proof/compare.ts";
 import { stream, ViewBench } from "../support/view-case.ts";
 import { seededNumbers } from "./seeded.ts";
 

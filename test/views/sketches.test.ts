@@ -3,11 +3,11 @@
  * not exceed what its registers allow at any. DDSketch: never farther than its relative error. SKETCH_SEEDS=… measures more.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { estimatesOff } from "../../shared/compare-estimates.ts";
 import { Compiler } from "../../shared/compiler/compile.ts";
 import { partialOf, rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { Duck, type Session } from "../../shared/duckdb/duck.ts";
+import { estimatesOff } from "../../shared/proof/estimates.ts";
 import { stream } from "../support/view-case.ts";
 
 const seeds = Number(process.env.SKETCH_SEEDS ?? 160);

@@ -1,10 +1,10 @@
 /** Looks whether sketches keep the error that is promised of them. */
 import type { Json } from "@duckdb/node-api";
+import type { Inputs } from "../compiler/texts.ts";
+import { estimatesFrom, exactFrom } from "../compiler/texts.ts";
+import type { ViewDefinition } from "../definition.ts";
+import { freshName, type Session } from "../duckdb/duck.ts";
 import type { Difference } from "./compare.ts";
-import type { Inputs } from "./compiler/texts.ts";
-import { estimatesFrom, exactFrom } from "./compiler/texts.ts";
-import type { ViewDefinition } from "./definition.ts";
-import { freshName, type Session } from "./duckdb/duck.ts";
 
 /** How many standard errors a count of distinct values may be off: beyond six by chance in one of 10^9 groups. */
 const sigmas = 6;

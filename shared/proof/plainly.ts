@@ -1,12 +1,12 @@
 /** A view's own SQL in plain DuckDB, untouched by the compiler: what its rows have to be. */
-import { eventColumn } from "./compiler/event-order.ts";
-import { type Inputs, plainOf } from "./compiler/texts.ts";
-import type { ViewDefinition } from "./definition.ts";
-import { freshName, type Session } from "./duckdb/duck.ts";
+import { eventColumn } from "../compiler/event-order.ts";
+import { type Inputs, plainOf } from "../compiler/texts.ts";
+import type { ViewDefinition } from "../definition.ts";
+import { freshName, type Session } from "../duckdb/duck.ts";
 
 /**
- * Uses the SELECT of a view's own SQL over these inputs. What depends on the order of events is fed them in the log's order, and
- * read by one thread; so no other session of the instance should be at work meanwhile.
+ * Uses the SELECT of a view's own SQL over these inputs. What depends on the order of events is fed them in the log's
+ * order, and read by one thread; so no other session of the instance should be at work meanwhile.
  */
 export async function plainly<T>(
   session: Session,

@@ -1,7 +1,7 @@
 /** Compares two sets of rows: exactly, but for doubles that are sums, which are equal up to rounding. */
 import type { Json } from "@duckdb/node-api";
-import type { ViewDefinition } from "./definition.ts";
-import { freshName, type Session } from "./duckdb/duck.ts";
+import type { ViewDefinition } from "../definition.ts";
+import { freshName, type Session } from "../duckdb/duck.ts";
 
 /** A row that only one side has; `left` and `right` are set together where both have the same key. */
 export interface Difference {
@@ -48,7 +48,7 @@ export async function comparePartials(
   return { ...compared, differences };
 }
 
-/** The largest of what is added up in a view, or its roundings are shares of; infinite where that can't be told any more. */
+/** The largest of what is added up in a view, or its roundings are shares of; infinite where that is not known any more. */
 export async function largestScale(
   session: Session,
   { inexact, sizes = [] }: Pick<ViewDefinition, "inexact" | "sizes">,

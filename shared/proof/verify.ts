@@ -1,31 +1,31 @@
-/** verify: the user's own SQL in plain DuckDB over archive and log tail, at the served position, against the served rows. */
-import { comparePartials, type Difference, largestScale } from "../shared/compare.ts";
-import { estimatesOff } from "../shared/compare-estimates.ts";
-import { combineOf, type Inputs, partialOf, rowsOf } from "../shared/compiler/texts.ts";
-import type { ViewDefinition } from "../shared/definition.ts";
-import { freshName, type Session } from "../shared/duckdb/duck.ts";
-import { failingGroups, failingLine, isOfValues } from "../shared/health/failing-groups.ts";
-import { saidWithoutValues } from "../shared/health/said.ts";
-import { History } from "../shared/history/history.ts";
-import type { Log } from "../shared/log/log.ts";
-import { plainly } from "../shared/plainly.ts";
-import { rangesBetween } from "../shared/position.ts";
-import type { ViewFailure } from "../shared/store/layout.ts";
-import { failureOf } from "../shared/store/partials.ts";
-import type { Store } from "../shared/store/store.ts";
-import type { Snapshot } from "../shared/store/versions.ts";
-import { checkedPartials } from "./snapshot-rows.ts";
-import { type ComparedRows, compareServed } from "./verify-rows.ts";
+/** verify: the user's own SQL in plain DuckDB over archive and log, at the served position, against the served rows. */
 
-export interface Verdict {
+import { combineOf, type Inputs, partialOf, rowsOf } from "../compiler/texts.ts";
+import type { Definition, ViewDefinition } from "../definition.ts";
+import { freshName, type Session } from "../duckdb/duck.ts";
+import { failingGroups, failingLine, isOfValues } from "../health/failing-groups.ts";
+import { saidWithoutValues } from "../health/said.ts";
+import { History } from "../history/history.ts";
+import type { Log } from "../log/log.ts";
+import { rangesBetween } from "../position.ts";
+import type { ViewFailure } from "../store/layout.ts";
+import { failureOf } from "../store/partials.ts";
+import { checkedPartials } from "../store/snapshot-rows.ts";
+import type { Store } from "../store/store.ts";
+import type { Snapshot } from "../store/versions.ts";
+import { type ComparedRows, compareServed } from "./answers.ts";
+import { type Comparison, largestScale } from "./compare.ts";
+import { compareDerivations } from "./derivations.ts";
+import { estimatesOff } from "./estimates.ts";
+import { plainly } from "./plainly.ts";
+
+/** `left` is what is served, `right` the recomputed row. */
+export interface Verified extends Comparison {
   readonly view: string;
-  /** Rows that were served. */
-  readonly rows: number;
-  /** `left` is what is served, `right` the recomputed row. */
-  readonly differences: readonly Difference[];
   /**
-   * What depends on the rounding of a sum of doubles is compared as partials, where the tolerance can be stated, and so is what has no rows to compare.
-   * Sketches are compared as partials, too, and with the exact aggregates that they estimate. All else is compared as rows, whatever this says.
+   * What depends on the rounding of a sum of doubles is compared as partials, where the tolerance can be stated, and so is
+   * what has no rows to compare. Sketches are compared as partials, too, and with the exact aggregates that they estimate.
+   * All else is compared as rows, whatever this says.
    */
   readonly comparedAs: "rows" | "partials" | "estimates";
   /** Why the view, or one of its groups, has no answer to verify. */
@@ -52,7 +52,7 @@ const overflowFrom = 1e300;
 export async function* verify(
   { store, log, session, snapshot }: Verification,
   views: readonly ViewDefinition[],
-): AsyncGenerator<Verdict> {
+): AsyncGenerator<Verified> {
   const { manifest, position } = snapshot;
   const history = new History(store, log, manifest.origin);
   const ranges = rangesBetween(manifest.origin, position);
@@ -63,15 +63,18 @@ export async function* verify(
       yield { view: view.name, rows: 0, differences: [], comparedAs: "rows", failed, plainRaises: null };
       continue;
     }
-    yield await verdictOf(session, view, await checkedPartials(store, snapshot, view), await inputsOf(view));
+    const served = await checkedPartials(store, snapshot, view);
+    yield await verdictOf({ session, definition: manifest.definition }, view, served, await inputsOf(view));
   }
 }
 
-async function verdictOf(session: Session, view: ViewDefinition, served: string, inputs: Inputs): Promise<Verdict> {
-  const partials = async () => {
-    const [kept, again] = [combineOf(view, served), combineOf(view, `(${partialOf(view, inputs)})`)];
-    return comparePartials(session, view, kept, again);
-  };
+async function verdictOf(
+  { session, definition }: { session: Session; definition: Definition },
+  view: ViewDefinition,
+  served: string,
+  inputs: Inputs,
+): Promise<Verified> {
+  const partials = () => compareDerivations(session, definition, view, served, partialOf(view, inputs));
   const estimates = () => estimatesOff(session, view, served, inputs);
   const failing = failingLine(await failingGroups(session, view, served));
   if (failing !== null) {
@@ -117,7 +120,7 @@ async function rowsCompared(
         },
       ),
     );
-    return raised ?? (await compareServed(session, view, rowsOf(view, served), `FROM ${table}`, columns, overflow));
+    return raised ?? (await compareServed(session, view, [rowsOf(view, served), `FROM ${table}`], columns, overflow));
   } finally {
     await session.run(`DROP TABLE IF EXISTS ${table}`);
   }

@@ -1,8 +1,8 @@
 /** Served rows against those of the view's own SQL, column by column: what rounding can't explain differs. */
 import type { Json } from "@duckdb/node-api";
-import { compareRows, type Difference, doublesOf } from "../shared/compare.ts";
-import type { Precision, ViewColumn, ViewDefinition } from "../shared/definition.ts";
-import { quoteName, type Session } from "../shared/duckdb/duck.ts";
+import type { Precision, ViewColumn, ViewDefinition } from "../definition.ts";
+import { quoteName, type Session } from "../duckdb/duck.ts";
+import { type Comparison, compareRows, type Difference, doublesOf } from "./compare.ts";
 
 export interface ComparedRows {
   readonly rows: number;
@@ -15,6 +15,28 @@ export interface ComparedRows {
 type Row = Record<string, Json>;
 
 /**
+ * Two SELECTs of a view's rows, in these columns: exactly in those that are exact, and within the view's tolerance in the
+ * doubles of the others.
+ *
+ * @param view of the definition by which columns are exact
+ */
+export async function compareAnswers(
+  session: Session,
+  view: Pick<ViewDefinition, "tolerance">,
+  left: string,
+  right: string,
+  columns: readonly ViewColumn[],
+): Promise<Comparison> {
+  const list = columns.map((column) => quoteName(column.name)).join(", ") || "1 AS nothing";
+  const inexact = columns.filter((column) => precisionOf(view, column) !== "exact");
+  return compareRows(session, `SELECT ${list} FROM (${left})`, `SELECT ${list} FROM (${right})`, {
+    inexact: doublesOf(inexact),
+    tolerance: view.tolerance,
+    keys: columns.filter((column) => !inexact.includes(column)).map(({ name }) => name),
+  });
+}
+
+/**
  * @param served SELECTs with the view's columns
  * @param columns those that can be compared
  * @param overflow sums of doubles are so large here that plain SQL may overflow on the way where the whole does not
@@ -22,19 +44,12 @@ type Row = Record<string, Json>;
 export async function compareServed(
   session: Session,
   view: Pick<ViewDefinition, "tolerance" | "having" | "sizes">,
-  served: string,
-  plain: string,
+  [served, plain]: readonly [string, string],
   columns: readonly ViewColumn[],
   overflow: () => Promise<boolean>,
 ): Promise<ComparedRows> {
-  const list = columns.map((column) => quoteName(column.name)).join(", ") || "1 AS nothing";
   const inexact = columns.filter((column) => precisionOf(view, column) !== "exact");
-  const exact = columns.filter((column) => !inexact.includes(column)).map(({ name }) => name);
-  const compared = await compareRows(session, `SELECT ${list} FROM (${served})`, `SELECT ${list} FROM (${plain})`, {
-    inexact: doublesOf(inexact),
-    tolerance: view.tolerance,
-    keys: exact,
-  });
+  const compared = await compareAnswers(session, view, served, plain, columns);
   if (compared.differences.length === 0) return { ...compared, rounding: false };
   // such pairs agree in all that is exact
   const pairs = compared.differences.filter(({ left, right }) => left && right);
@@ -42,11 +57,11 @@ export async function compareServed(
   const mayFlip = view.having !== undefined && view.having !== "exact";
   const keys = columns.filter(({ key }) => key !== null).map(({ name }) => name);
   const hard: Difference[] = [];
-  const told = (column: ViewColumn, left: Json | undefined, right: Json | undefined) =>
+  const isExplained = (column: ViewColumn, left: Json | undefined, right: Json | undefined) =>
     explained(column, left, right) || (view.sizes !== undefined && unbounded(left) && unbounded(right));
   for (const each of byKeys(alone, keys)) if (!mayFlip || (each.left && each.right)) hard.push(each);
   for (const pair of pairs) {
-    const wrong = inexact.some((column) => !told(column, pair.left![column.name], pair.right![column.name]));
+    const wrong = inexact.some((column) => !isExplained(column, pair.left![column.name], pair.right![column.name]));
     if (wrong && !(finite(inexact, pair.left!) && (await overflow()))) hard.push(pair);
   }
   return { rows: compared.rows, differences: hard, rounding: hard.length < compared.differences.length };

@@ -1,9 +1,9 @@
 /** A view of a pinned snapshot as SQL straight over its files, each checked first: for whoever asks once and goes. */
-import { rowsOf } from "../shared/compiler/texts.ts";
-import type { ViewDefinition } from "../shared/definition.ts";
-import { partialsIn, snapshotFiles } from "../shared/store/partials.ts";
-import type { Store } from "../shared/store/store.ts";
-import type { Snapshot } from "../shared/store/versions.ts";
+import { rowsOf } from "../compiler/texts.ts";
+import type { ViewDefinition } from "../definition.ts";
+import { partialsIn, snapshotFiles } from "./partials.ts";
+import type { Store } from "./store.ts";
+import type { Snapshot } from "./versions.ts";
 
 /** A SELECT of the view's rows. @throws STORE_CORRUPT, STORE_MISSING */
 export async function checkedRows(store: Store, snapshot: Snapshot, view: ViewDefinition): Promise<string> {
