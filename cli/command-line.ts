@@ -164,8 +164,9 @@ function commandLine(found: (invocation: Invocation) => void): Command {
     .command("rebuild [views...]")
     .description("replay from the beginning into a new version, report the differences, then switch")
     .option("--full-speed", "without resting after each step for what is live", false)
-    .action((views: string[], { fullSpeed }: { fullSpeed: boolean }, command: Command) => {
-      give("rebuild", command, { views, fullSpeed });
+    .option("--values", "show the rows that differ, not only in which columns", false)
+    .action((views: string[], { fullSpeed, values }: { fullSpeed: boolean; values: boolean }, command: Command) => {
+      give("rebuild", command, { views, fullSpeed, values });
     });
   program
     .command("types")

@@ -57,7 +57,7 @@ export interface VerbArgs {
   /** acceptLoss: offsets that neither archive nor log have are lost from here on. */
   repair: { readonly acceptLoss: boolean };
   /** No views: all of them. */
-  rebuild: { readonly views: readonly string[]; readonly fullSpeed: boolean };
+  rebuild: { readonly views: readonly string[]; readonly fullSpeed: boolean; readonly values: boolean };
   /** No views: all of them. files: every file is hashed instead. */
   verify: { readonly views: readonly string[]; readonly files: boolean; readonly values: boolean };
   /** file null: standard output. */

@@ -5,12 +5,13 @@ import type { Context } from "../context.ts";
 import { batchOf, withProject } from "../opened.ts";
 import { orStopped } from "../stop.ts";
 import type { VerbArgs } from "../verb.ts";
+import { differingLines, withoutValues } from "./differing.ts";
 import { viewsNamed } from "./verify.ts";
 
 const perStep = 500_000;
 
 /** Exit 0 when what was replayed equals what was served, wherever that means the same; 1 when rows differed (they are served right now). */
-export async function run(context: Context, { views, fullSpeed }: VerbArgs["rebuild"]): Promise<number> {
+export async function run(context: Context, { views, fullSpeed, values }: VerbArgs["rebuild"]): Promise<number> {
   return withProject(context, async (opened) => {
     const batch = batchOf(opened, (line) => context.say(line));
     viewsNamed((await batch.makeDefinition()).views, views);
@@ -27,28 +28,21 @@ export async function run(context: Context, { views, fullSpeed }: VerbArgs["rebu
       context.signal,
     );
     const { number, events, dead, proof } = result.manifest;
-    if (context.json)
-      await context.out(`${JSON.stringify({ version: number, events, dead, proof, views: result.views })}\n`);
-    else await context.out(`${[...result.views.map(textOf), `version ${number}`].join("\n")}\n`);
+    const shown = values
+      ? result.views
+      : result.views.map((each) => ({ ...each, differences: withoutValues(each.differences, sides) }));
+    if (context.json) await context.out(`${JSON.stringify({ version: number, events, dead, proof, views: shown })}\n`);
+    else
+      await context.out(`${[...result.views.map((each) => textOf(each, values)), `version ${number}`].join("\n")}\n`);
     return result.views.some((view) => view.differences.length > 0) ? 1 : 0;
   });
 }
 
-const shownMax = 5;
+const sides = ["served", "replayed"] as const;
 
-function textOf({ view, rows, differences, incomparable }: Verdict): string {
+function textOf({ view, rows, differences, incomparable }: Verdict, values: boolean): string {
   if (incomparable) return `${view}: not compared: ${incomparable}`;
   if (differences.length === 0) return `${view}: ${rows} ${rows === 1 ? "row" : "rows"}, as served`;
-  const shown = differences
-    .slice(0, shownMax)
-    .flatMap(({ left, right }) => [
-      `  served:   ${left ? JSON.stringify(left) : "no such row"}`,
-      `  replayed: ${right ? JSON.stringify(right) : "no such row"}`,
-    ]);
-  const more = differences.length > shownMax ? [`  and ${differences.length - shownMax} more`] : [];
-  return [
-    `${view}: ${differences.length} ${differences.length === 1 ? "row DIFFERS" : "rows DIFFER"} from what was served`,
-    ...shown,
-    ...more,
-  ].join("\n");
+  const heading = `${view}: ${differences.length} ${differences.length === 1 ? "row DIFFERS" : "rows DIFFER"} from what was served`;
+  return [heading, ...differingLines(differences, sides, values)].join("\n");
 }

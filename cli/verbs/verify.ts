@@ -11,6 +11,7 @@ import { withProject } from "../opened.ts";
 import { withSession, withSnapshot } from "../snapshot.ts";
 import { orStopped } from "../stop.ts";
 import type { VerbArgs } from "../verb.ts";
+import { differingLines, withoutValues } from "./differing.ts";
 
 /** Exit 0 when every row of every view equals; 1, with the first rows that don't, otherwise. */
 export async function run(context: Context, args: VerbArgs["verify"]): Promise<number> {
@@ -34,7 +35,7 @@ export async function run(context: Context, args: VerbArgs["verify"]): Promise<n
         const wrong = verdicts.filter((each) => each.failed || each.differences.length > 0);
         if (context.json)
           await context.out(
-            `${JSON.stringify({ version: number, position, equal: wrong.length === 0, views: args.values ? verdicts : verdicts.map(withoutValues) })}\n`,
+            `${JSON.stringify({ version: number, position, equal: wrong.length === 0, views: args.values ? verdicts : verdicts.map((each) => ({ ...each, differences: withoutValues(each.differences, sides) })) })}\n`,
           );
         context.say(
           wrong.length === 0
@@ -70,7 +71,7 @@ async function runFiles(context: Context, store: Store, log: Log): Promise<numbe
   return damaged.length === 0 ? 0 : 1;
 }
 
-const shownMax = 5;
+const sides = ["served", "recomputed"] as const;
 const ways: Readonly<Record<Verified["comparedAs"], string>> = {
   rows: "",
   partials: " (as partials: a rounding or HAVING of double sums lies in between)",
@@ -89,34 +90,8 @@ export function verdictText(
   }
   const how = plainRaises === null ? ways[comparedAs] : ` (as partials: plain DuckDB has no answer: ${plainRaises})`;
   if (differences.length === 0) return `${view}: ${rows} ${rows === 1 ? "row" : "rows"}, equal${how}\n`;
-  const shown = differences.slice(0, shownMax).flatMap((difference) => {
-    const { left, right } = difference;
-    if (!values) return [`  ${whereIn(difference)}; --values shows the rows`];
-    return [
-      `  served:     ${left ? JSON.stringify(left) : "no such row"}`,
-      `  recomputed: ${right ? JSON.stringify(right) : "no such row"}`,
-    ];
-  });
-  const more = differences.length > shownMax ? [`  and ${differences.length - shownMax} more`] : [];
-  return `${[`${view}: ${differences.length} ${differences.length === 1 ? "row DIFFERS" : "rows DIFFER"}${how}`, ...shown, ...more].join("\n")}\n`;
-}
-
-function whereIn({ left, right }: Verified["differences"][number]): string {
-  if (!left || !right) return `a row is only ${left ? "served" : "recomputed"}`;
-  return `differs in ${differing(left, right).join(", ")}`;
-}
-
-function differing(left: Readonly<Record<string, unknown>>, right: Readonly<Record<string, unknown>>): string[] {
-  return Object.keys(left).filter((name) => JSON.stringify(left[name]) !== JSON.stringify(right[name]));
-}
-
-function withoutValues(verdict: Verified): object {
-  const differences = verdict.differences.map(({ left, right }) => ({
-    served: left !== null,
-    recomputed: right !== null,
-    columns: left && right ? differing(left, right) : [],
-  }));
-  return { ...verdict, differences };
+  const heading = `${view}: ${differences.length} ${differences.length === 1 ? "row DIFFERS" : "rows DIFFER"}${how}`;
+  return `${[heading, ...differingLines(differences, sides, values)].join("\n")}\n`;
 }
 
 export function viewsNamed(views: readonly ViewDefinition[], names: readonly string[]): readonly ViewDefinition[] {

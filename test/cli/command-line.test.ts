@@ -145,7 +145,10 @@ const right: [string[], unknown][] = [
   ],
   [["batch", "--once", "--incremental"], { verb: "batch", args: { once: true, incremental: true }, options }],
   [["diff", "delay"], { verb: "diff", args: { view: "delay" }, options }],
-  [["rebuild", "delay", "--full-speed"], { verb: "rebuild", args: { views: ["delay"], fullSpeed: true }, options }],
+  [
+    ["rebuild", "delay", "--full-speed"],
+    { verb: "rebuild", args: { views: ["delay"], fullSpeed: true, values: false }, options },
+  ],
   [["status"], { verb: "status", args: { server: null }, options }],
   [["explain", "delay"], { verb: "explain", args: { view: "delay" }, options }],
   [["verify"], { verb: "verify", args: { views: [], files: false, values: false }, options }],

@@ -5,8 +5,8 @@ const slowestMin = 10;
 
 /**
  * Prints the slowest tests of a run of many files, and closes it with one line, `N passed, N failed, N skipped`, the
- * last one printed. What fails outside a test (a file that does not load, an unhandled error) counts as a failure; a run
- * without a single test fails.
+ * last one printed. What fails outside a test (a file that does not load, an unhandled error) counts as a failure, and
+ * so does a run without a single test.
  */
 export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
