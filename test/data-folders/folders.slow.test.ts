@@ -1,6 +1,6 @@
 /**
- * A data folder of each version of its format, as that version left it (README.md), is opened, answers what it answered then,
- * goes on, and equals plain DuckDB all the way.
+ * A data folder of each version of its format, as that version left it (README.md), is opened, answers what it answered
+ * then, goes on, and equals plain DuckDB all the way.
  */
 import { cpSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";

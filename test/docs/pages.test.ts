@@ -1,4 +1,4 @@
-/** What the pages for strangers say of the code, held to it: formats of the data folder, the list of decisions, links. */
+/** What the pages for strangers say of the code, held to it: the data folder, the decisions, links. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { expect, it } from "vitest";

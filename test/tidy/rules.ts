@@ -56,7 +56,7 @@ export const longLines: Readonly<Record<string, number>> = {
   serving: 225,
   shared: 335,
   speed: 23,
-  test: 374,
+  test: 373,
 };
 
 export const limits = { linesPerFunction: 70, parameters: 5 };
