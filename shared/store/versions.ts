@@ -1,7 +1,14 @@
 /** Reading and publishing versions and heads. */
 import { isCode, TidemarkError } from "../errors.ts";
 import { equals, follows, furthest, ofShard, type Position } from "../position.ts";
-import { type Head, layout, manifestFormat, manifestFormatsBefore, type VersionManifest } from "./layout.ts";
+import {
+  type Head,
+  headFormat,
+  layout,
+  manifestFormat,
+  manifestFormatsBefore,
+  type VersionManifest,
+} from "./layout.ts";
 import { seal, unseal } from "./sealed.ts";
 import type { Store } from "./store.ts";
 import { createTwice, existsTwice, listTwice, readTwice, removeTwice } from "./twice.ts";
@@ -17,14 +24,17 @@ export async function readVersion(store: Store, number: number): Promise<Version
   const manifest = await readTwice<VersionManifest>(store, layout.version(number));
   if (!manifest)
     throw new TidemarkError("STORE_MISSING", `there is no version ${number}`, "list them with: tidemark versions");
-  if (manifest.format !== manifestFormat && !manifestFormatsBefore.includes(manifest.format)) {
-    throw new TidemarkError(
-      "DATA_FORMAT",
-      `version ${number} was written by another release of Tidemark (format ${String(manifest.format)}, this one reads ${manifestFormat})`,
-      "use that release, or start over from the log with another data folder (--data)",
-    );
-  }
+  if (manifest.format !== manifestFormat && !manifestFormatsBefore.includes(manifest.format))
+    throw anothersFormat(`version ${number}`, manifest.format, manifestFormat);
   return manifest;
+}
+
+function anothersFormat(what: string, found: unknown, own: number): TidemarkError {
+  return new TidemarkError(
+    "DATA_FORMAT",
+    `${what} was written by another release of Tidemark (format ${String(found)}, this one reads ${own})`,
+    "use that release, or start over from the log with another data folder (--data)",
+  );
 }
 
 /**
@@ -157,14 +167,16 @@ export async function generationNumbers(store: Store, version: number, shard: nu
   return (await store.list(layout.generations(version, shard))).filter((name) => /^\d{6}$/.test(name)).map(Number);
 }
 
-/** The HEAD of a generation, or null where it has none (yet). @throws STORE_CORRUPT */
+/** The HEAD of a generation, or null where it has none (yet). @throws STORE_CORRUPT, DATA_FORMAT */
 export async function readHead(store: Store, version: number, shard: number, generation: number): Promise<Head | null> {
   const name = layout.head(version, shard, generation);
   const text = await store.read(name);
   if (!text) return null;
-  return unseal<Head>(text.toString(), name, (head) => {
+  const found = unseal<Head>(text.toString(), name, (head) => {
     return head.version === version && head.shard === shard && head.generation === generation;
   });
+  if (found.format > headFormat) throw anothersFormat(`the delta of version ${version}`, found.format, headFormat);
+  return found;
 }
 
 /**

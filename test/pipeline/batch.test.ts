@@ -7,12 +7,19 @@ import { runArchive, runBatch } from "../../batch/run.ts";
 import { quoteText } from "../../shared/duckdb/duck.ts";
 import { isCode, TidemarkError } from "../../shared/errors.ts";
 import { History } from "../../shared/history/history.ts";
-import { type Head, layout, type Segment, type VersionManifest } from "../../shared/store/layout.ts";
+import {
+  type Head,
+  headFormat,
+  layout,
+  manifestFormat,
+  type Segment,
+  type VersionManifest,
+} from "../../shared/store/layout.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { pin, pinBest, unpin } from "../../shared/store/pin.ts";
 import { seal } from "../../shared/store/sealed.ts";
 import { Store } from "../../shared/store/store.ts";
-import { removeTwice } from "../../shared/store/twice.ts";
+import { removeTwice, replaceTwice } from "../../shared/store/twice.ts";
 import {
   bestSnapshot,
   newestHead,
@@ -287,6 +294,16 @@ describe("batch", () => {
   it("refuses a data folder of a newer format", async () => {
     await world.store.replace("format.json", '{"format": 2}');
     await expect(Store.open(world.store.root)).rejects.toSatisfy(failing("DATA_FORMAT"));
+  });
+
+  it("refuses a delta and a version of a newer format, by name", async () => {
+    await some(4);
+    await flushed();
+    const head = (await newestHead(world.store, 0, 0))!;
+    await world.store.replace(layout.head(0, 0, head.generation), seal({ ...head, format: headFormat + 1 }));
+    await expect(bestSnapshot(world.store)).rejects.toSatisfy(failing("DATA_FORMAT"));
+    await replaceTwice(world.store, layout.version(0), seal({ ...version, format: manifestFormat + 1 }));
+    await expect(readVersion(world.store, 0)).rejects.toSatisfy(failing("DATA_FORMAT"));
   });
 
   it("reads what was trimmed from the log under its hands from the archive", async () => {

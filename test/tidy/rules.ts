@@ -54,7 +54,7 @@ export const longLines: Readonly<Record<string, number>> = {
   cli: 50,
   demo: 12,
   serving: 225,
-  shared: 335,
+  shared: 334,
   speed: 23,
   test: 373,
 };
