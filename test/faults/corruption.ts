@@ -26,7 +26,7 @@ export const corruption: Fault = {
   promise: "a damaged file is complained of or told again, never answered from",
   how: "one file at a time, of every kind: bits flipped, sectors zeroed, truncated, exchanged, another's or older content, emptied, removed",
   full: 1500,
-  short: 100,
+  short: 50,
   async run({ n, seed, say }) {
     const at = process.env.AT;
     const numbers = at ? [Number(at)] : Array.from({ length: n }, (_, number) => number);

@@ -24,7 +24,7 @@ import { isError, type Sent, World } from "./world.ts";
 
 const given = process.env.TIDEMARK_SEED;
 const first = given ? Number(given) : Math.floor(Math.random() * 2 ** 31);
-const runs = given ? 1 : Number(process.env.RUNS ?? 2);
+const runs = given ? 1 : Number(process.env.RUNS ?? 1);
 const stepsMax = Number(process.env.STEPS ?? 45);
 
 const fixed = {
