@@ -58,10 +58,11 @@ async function diff(context: Context, { project, store, log }: Opened, name: str
       const ranges = rangesBetween(ofStreams(manifest.origin, streams), ofStreams(snapshot.position, streams));
       const inputs = await new History(store, log, manifest.origin).inputs(session, definition, ranges)(now);
       const columns = commonColumns(now, before);
+      const keys = columns.filter((column) => column.key !== null).map((column) => column.name);
       const [served, fresh] = [await checkedPartials(store, snapshot, before), partialOf(now, inputs)];
       const { rows, differences, failing } = await wellRows(session, before, served, (old, failedBefore) =>
         wellRows(session, now, fresh, async (own, failedNow) => {
-          const compared = await compareAnswers(session, now, old, own, columns);
+          const compared = await compareAnswers(session, now, [old, own], columns, keys);
           const line = (what: string, found: FailingGroups) => {
             const says = failingLine(found);
             return says === null ? [] : [`${what} fails: ${says}`];

@@ -19,20 +19,21 @@ type Row = Record<string, Json>;
  * doubles of the others.
  *
  * @param view of the definition by which columns are exact
+ * @param keys columns by which a differing row finds its counterpart
  */
 export async function compareAnswers(
   session: Session,
   view: Pick<ViewDefinition, "tolerance">,
-  left: string,
-  right: string,
+  [left, right]: readonly [string, string],
   columns: readonly ViewColumn[],
+  keys: readonly string[],
 ): Promise<Comparison> {
   const list = columns.map((column) => quoteName(column.name)).join(", ") || "1 AS nothing";
   const inexact = columns.filter((column) => precisionOf(view, column) !== "exact");
   return compareRows(session, `SELECT ${list} FROM (${left})`, `SELECT ${list} FROM (${right})`, {
     inexact: doublesOf(inexact),
     tolerance: view.tolerance,
-    keys: columns.filter((column) => !inexact.includes(column)).map(({ name }) => name),
+    keys,
   });
 }
 
@@ -49,7 +50,8 @@ export async function compareServed(
   overflow: () => Promise<boolean>,
 ): Promise<ComparedRows> {
   const inexact = columns.filter((column) => precisionOf(view, column) !== "exact");
-  const compared = await compareAnswers(session, view, served, plain, columns);
+  const exact = columns.filter((column) => !inexact.includes(column)).map(({ name }) => name);
+  const compared = await compareAnswers(session, view, [served, plain], columns, exact);
   if (compared.differences.length === 0) return { ...compared, rounding: false };
   // such pairs agree in all that is exact
   const pairs = compared.differences.filter(({ left, right }) => left && right);
