@@ -8,8 +8,8 @@ import { readVersion, removeVersion, versionNumbers } from "../shared/store/vers
 import { isRebuilding } from "./rebuild-progress.ts";
 
 /**
- * Pins, scratch files, unfinished rebuilds and the files of a version not published yet go with their run, and stay as long as its process
- * lives; of an unfinished rebuild, and of a version, nobody who comes later has any use for what is this old.
+ * What a living process makes stays. After its end a rebuild may be resumed, and the files of a version that it did not
+ * publish stay, for so long; a process that can't be asked whether it lives counts as dead after so long.
  */
 const abandonedMs = 24 * 60 * 60 * 1000;
 

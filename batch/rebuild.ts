@@ -18,9 +18,10 @@ import { failedView, failureOf, partialsIn, snapshotFiles, writePartials } from 
 import { pinAgain, unpin } from "../shared/store/pin.ts";
 import { checkedPartials } from "../shared/store/snapshot-rows.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
-import { publishVersion, type Snapshot, snapshotOf } from "../shared/store/versions.ts";
+import { type Snapshot, snapshotOf } from "../shared/store/versions.ts";
 import { archive } from "./archive.ts";
 import { checkArchivedAlike, checkFields } from "./changed-fields.ts";
+import { publish } from "./publish.ts";
 import { RebuildProgress, rebuildId, type Stretch } from "./rebuild-progress.ts";
 import { recompute, tried } from "./recompute.ts";
 import type { Batch } from "./run.ts";
@@ -109,7 +110,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     const unequal = compared.filter((each) => each.differences.length > 0).map((each) => each.view);
     const equal = compared.filter((each) => each.incomparable === null && each.differences.length === 0);
     const counted = await history.counts(session, cut);
-    const manifest = await publishVersion(store, {
+    const manifest = await publish(batch, {
       format: manifestFormat,
       createdAt: new Date(batch.now()).toISOString(),
       cause: "rebuild",

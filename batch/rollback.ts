@@ -1,19 +1,24 @@
 /** Going back: a new version that names an old one's partials, definition and cut, and is handed over like any other. */
 import { TidemarkError } from "../shared/errors.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
-import type { Store } from "../shared/store/store.ts";
-import { publishVersion, readVersion, versionNumbers } from "../shared/store/versions.ts";
+import { readVersion, versionNumbers } from "../shared/store/versions.ts";
+import { publish } from "./publish.ts";
+import type { Batch } from "./run.ts";
 
 /** @throws USAGE when that version is not kept any more */
-export async function rollBack(store: Store, to: number, now: number): Promise<VersionManifest> {
+export async function rollBack(
+  batch: Pick<Batch, "store" | "incidents" | "say" | "now">,
+  to: number,
+): Promise<VersionManifest> {
+  const { store, now } = batch;
   const kept = await versionNumbers(store);
   if (!kept.includes(to)) {
     throw new TidemarkError("USAGE", `there is no version ${to}`, `kept are: ${kept.join(", ") || "none"}`);
   }
   const old = await readVersion(store, to);
-  return publishVersion(store, {
+  return publish(batch, {
     ...old,
-    createdAt: new Date(now).toISOString(),
+    createdAt: new Date(now()).toISOString(),
     cause: "rollback",
     proof: { state: "unproved", by: `version ${to}, which it repeats`, views: 0 },
   });

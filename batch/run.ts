@@ -30,7 +30,6 @@ import type { FileRef, Store } from "../shared/store/store.ts";
 import {
   lostVersions,
   newestVersion,
-  publishVersion,
   readVersion,
   type Snapshot,
   snapshotOf,
@@ -42,9 +41,9 @@ import { archiveStreams, type Readable, readable } from "./archive-streams.ts";
 import { checkArchivedAlike, checkFields } from "./changed-fields.ts";
 import { clean } from "./clean.ts";
 import { mendAll } from "./mending.ts";
+import { publish } from "./publish.ts";
 import { recompute } from "./recompute.ts";
 import { type Settled, settleProof } from "./settle.ts";
-import { viewTroubles } from "./view-troubles.ts";
 
 export interface Batch {
   readonly store: Store;
@@ -164,7 +163,7 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
     // another run may have archived what is below the cut and not synced its names yet
     for (const { stream, partition } of places(cut)) await store.settle(layout.segments(stream, partition));
     const manifest = await timed("publish", () =>
-      publishVersion(store, {
+      publish(batch, {
         format: manifestFormat,
         createdAt: new Date(batch.now()).toISOString(),
         cause: atCutOfNewest && !lost ? mode : "batch",
@@ -178,7 +177,6 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
     );
     published = true;
     await tidy(batch, history, manifest, from.streams);
-    await batch.incidents.settle("view-failed", viewTroubles(manifest));
     return { manifest, timings, archived: records };
   } finally {
     session.close();

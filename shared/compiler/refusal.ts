@@ -33,7 +33,10 @@ export function refuse(source: SourceText, byte: number | null, why: string, ins
 /** Names that only our SQL has, among those of a complaint about it. */
 const ours = /\btidemark_|\bpartials\b|\bmerged\b|\b__|\b[kvpagxte]\d+\b/;
 
-/** What DuckDB complains of in SQL that the compiler wrote. Nobody else can read that SQL: of the complaint only its first line is told, and only where it speaks of what is the view's own. */
+/**
+ * What DuckDB complains of in SQL that the compiler wrote. Nobody else can read that SQL: only the complaint's first line is
+ * shown, and only where it names nothing but what is the view's own.
+ */
 export function fault(source: SourceText, error: unknown): TidemarkError {
   const [said = ""] = messageOf(error).split("\n");
   const why = ours.test(said) ? "" : ` (${said})`;

@@ -2,8 +2,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type RebuildOptions, rebuild } from "../../batch/rebuild.ts";
+import { rollBack } from "../../batch/rollback.ts";
 import { runArchive } from "../../batch/run.ts";
 import { quoteText } from "../../shared/duckdb/duck.ts";
+import { Incidents, incidentsIn } from "../../shared/store/incidents.ts";
 import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { seal } from "../../shared/store/sealed.ts";
@@ -62,6 +64,7 @@ async function replay(options: Partial<RebuildOptions> & { steps?: number } = {}
 }
 
 const exact = async () => world.expectExact((await bestSnapshot(world.store))!);
+const failedViews = async () => (await incidentsIn(world.store)).map(({ kind, subject }) => `${kind} ${subject}`);
 const equal = (result: Awaited<ReturnType<typeof replay>>) =>
   result.views.map((view) => [view.view, view.incomparable, view.differences.length]);
 
@@ -200,6 +203,23 @@ describe("rebuild", () => {
     expect(again.manifest.views.total!.failed?.message).toMatch(/Could not convert/);
     await flushed(again.manifest);
     expect(await exact()).toBe(2);
+  });
+
+  it("and rollback report views that fail or are well again; a report that is not written loses no version", async () => {
+    await some(20);
+    const well = await world.runBatch();
+    await world.define({ ...views, total: "SELECT sum(CAST(g AS INTEGER)) AS n FROM events" });
+    const rebuilt = await replay();
+    expect(await failedViews()).toEqual(["view-failed total"]);
+    const rolled = await rollBack(world.batch, well.number);
+    expect(await failedViews()).toEqual([]);
+    const incidents = new Incidents(world.store, "batch", () => world.now);
+    incidents.settle = () => Promise.reject(new Error("no space left"));
+    const again = await replay({ batch: { ...world.batch, incidents } });
+    expect(world.said.at(-1)).toMatch(/its views' incidents are not written: no space left/);
+    await flushed(again.manifest);
+    expect(await exact()).toBe(2);
+    expect([rebuilt.manifest.number, rolled.number, again.manifest.number]).toEqual([2, 3, 4]);
   });
 
   it("of one view takes the others as they are served", async () => {

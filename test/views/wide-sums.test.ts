@@ -88,7 +88,7 @@ describe(`seed ${seed}`, () => {
       }
     }
     // where plain DuckDB does not overflow on the way, it has the same
-    await session.run("CREATE OR REPLACE TEMP TABLE ours AS " + rowsOf(view, partials("true")));
+    await session.run(`CREATE OR REPLACE TEMP TABLE ours AS ${rowsOf(view, partials("true"))}`);
     let told = 0;
     for (let g = 0; g < groups; g++) {
       const plain = await session.read(`WITH events AS (FROM drawn WHERE g = ${g}) ${sql}`).catch(() => null);
