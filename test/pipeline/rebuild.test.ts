@@ -205,7 +205,7 @@ describe("rebuild", () => {
     expect(await exact()).toBe(2);
   });
 
-  it("and rollback report views that fail or are well again; a report that is not written loses no version", async () => {
+  it("and rollback report views that fail or are well again; no version is lost with a report", async () => {
     await some(20);
     const well = await world.runBatch();
     await world.define({ ...views, total: "SELECT sum(CAST(g AS INTEGER)) AS n FROM events" });
