@@ -1,5 +1,6 @@
 /** The rows that are no events: the first of them told, all of them written where that is asked for. */
-import { type FileHandle, open } from "node:fs/promises";
+import { fstatSync } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import type { Input, Row } from "../input/row.ts";
 import { nameOf } from "../input/source.ts";
@@ -33,11 +34,18 @@ export class Rejects {
 
   /**
    * @param name null: none is written
+   * @param inputs what is loaded; "-": standard input
    * @param values what a row holds is written, too
-   * @throws LOAD_INPUT
+   * @throws LOAD_INPUT; USAGE where the file is one of the inputs, which would be lost
    */
-  static async open(name: string | null, values: boolean, say: (line: string) => void): Promise<Rejects> {
+  static async open(
+    name: string | null,
+    inputs: readonly string[],
+    values: boolean,
+    say: (line: string) => void,
+  ): Promise<Rejects> {
     if (name === null) return new Rejects(null, "", values, say);
+    await mustBeNone(inputs, name);
     const file = await open(name, "w").catch((error: unknown) => {
       throw unwritable(name, error);
     });
@@ -76,6 +84,16 @@ export class Rejects {
     await this.#file.writeFile(text).catch((error: unknown) => {
       throw unwritable(this.#name, error);
     });
+  }
+}
+
+async function mustBeNone(inputs: readonly string[], name: string): Promise<void> {
+  const found = await stat(name).catch(() => null);
+  if (!found?.isFile()) return;
+  for (const input of inputs) {
+    const own = input === "-" ? fstatSync(0) : await stat(input).catch(() => null);
+    if (own?.dev !== found.dev || own.ino !== found.ino) continue;
+    throw new TidemarkError("USAGE", `--rejects ${name} is what is loaded, and would be lost`, "name another file");
   }
 }
 

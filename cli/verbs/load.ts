@@ -43,7 +43,7 @@ async function withRejects(
   args: VerbArgs["load"],
   work: (rejects: Rejects) => Promise<Outcome>,
 ): Promise<number> {
-  const rejects = await Rejects.open(args.rejects, args.values, context.say);
+  const rejects = await Rejects.open(args.rejects, args.files, args.values, context.say);
   let outcome: Outcome;
   try {
     outcome = await work(rejects);

@@ -17,7 +17,12 @@ const rates = new Rates();
 let panel: ViewPanel | null = null;
 let listed = "";
 
-function trouble(error: unknown): void {
+/** What went wrong last, of the view that is shown and of all else: neither hides the other's by being well itself. */
+const troubles: { view: unknown; server: unknown } = { view: null, server: null };
+
+function trouble(of: keyof typeof troubles, found: unknown): void {
+  troubles[of] = found;
+  const error = troubles.view ?? troubles.server;
   const line = byId("trouble");
   line.hidden = error === null;
   line.textContent = error === null ? "" : (error as Error).message;
@@ -40,7 +45,7 @@ async function look(): Promise<void> {
   byId("list").replaceChildren(versionsTable(status));
   const told = incidentsTable(status);
   byId("incidents").replaceChildren(...(told ? [told] : []));
-  trouble(complaint ? new Error(complaint) : null);
+  trouble("server", complaint ? new Error(complaint) : null);
   const { data: views } = await client.views();
   const names = JSON.stringify(views);
   if (names !== listed) {
@@ -68,7 +73,8 @@ function showViews(views: readonly ViewInfo[]): void {
   const body = h("div", { role: "tabpanel" });
   const choose = (view: ViewInfo) => {
     panel?.close();
-    panel = new ViewPanel(client, view, trouble);
+    trouble("view", null);
+    panel = new ViewPanel(client, view, (error) => trouble("view", error));
     body.replaceChildren(panel.element);
     body.setAttribute("aria-label", view.name);
     history.replaceState(null, "", `?view=${encodeURIComponent(view.name)}${location.hash}`);
@@ -108,7 +114,7 @@ byId("key").addEventListener("submit", (event) => {
 
 async function run(): Promise<void> {
   for (;;) {
-    if (!document.hidden) await look().catch(trouble);
+    if (!document.hidden) await look().catch((error: unknown) => trouble("server", error));
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }

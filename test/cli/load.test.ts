@@ -1,6 +1,6 @@
 /** What `load` appends, what it says, and what comes of it: what it calls good is never a dead letter. */
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { linkSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import { understand } from "../../cli/command-line.ts";
 import { createContext } from "../../cli/context.ts";
@@ -62,6 +62,26 @@ describe("rows that are no events", () => {
       { file: "", line: 6, reason: expect.stringMatching(/^id: /) },
     ]);
     expect((await recordsIn(dir)).sort()).toEqual(['{"id":1,"name":"a"}', '{"id":3}']);
+  });
+
+  it("are not written over what is loaded, by whatever name", async () => {
+    const dir = project({ "a.ndjson": mixed, "b.ndjson": '{"id":7}\n' });
+    const [a, b, link, hard] = ["a.ndjson", "b.ndjson", "link", "hard"].map((name) => join(dir, name)) as [
+      string,
+      ...string[],
+    ];
+    symlinkSync(a, link!);
+    linkSync(a, hard!);
+    for (const name of [a, relative(process.cwd(), a), link!, hard!])
+      await expect(load(dir, b!, a, "--rejects", name)).rejects.toMatchObject({
+        code: "USAGE",
+        message: `--rejects ${name} is what is loaded, and would be lost`,
+      });
+    expect(readFileSync(a, "utf8")).toBe(mixed);
+    expect(await recordsIn(dir)).toEqual([]);
+    // what an earlier load has rejected is written anew
+    expect((await load(dir, a, "--rejects", b!)).code).toBe(1);
+    expect(readFileSync(b!, "utf8")).toContain("invalid JSON");
   });
 
   it("are appended as dead letters with --accept-dead; nothing is with --check", async () => {
