@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { Loaded, type ServedView } from "../serving/loaded.ts";
-import { everything, type Question, type Sql, sqlOf } from "../serving/query.ts";
+import { everything, type Question, type Sql, sqlOf } from "../serving/question/query.ts";
+import { Loaded, type ServedView } from "../serving/snapshot/loaded.ts";
 import { partialColumns, rowsOf } from "../shared/compiler/texts.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
 import { Store } from "../shared/store/store.ts";

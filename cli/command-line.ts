@@ -1,5 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { type Scope, scopes } from "../serving/access/keys.ts";
+import { type Scope, scopes } from "../serving/http/access/keys.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import { loadCommand } from "./load-options.ts";
 import { serverUrl } from "./server-url.ts";

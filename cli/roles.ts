@@ -1,7 +1,7 @@
 /** The daemons over an opened project, as `speed`, `serve` and `dev` run them. */
 import { join } from "node:path";
-import { keyFile } from "../serving/access/key-file.ts";
 import { runServe } from "../serving/daemon.ts";
+import { keyFile } from "../serving/http/access/key-file.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { makeDefinition } from "../shared/project/definition.ts";
 import { differencesOf } from "../shared/project/differences.ts";

@@ -6,23 +6,23 @@ import { formatPosition } from "../shared/position.ts";
 import { isProved } from "../shared/store/layout.ts";
 import type { PositionTexts } from "../shared/store/position-texts.ts";
 import type { Store } from "../shared/store/store.ts";
+import type { Asker } from "../shared/waiting.ts";
 import type { Meta } from "./client/meta.ts";
-import { copied } from "./copied.ts";
-import { failureFor } from "./failing.ts";
-import { valueSql } from "./filter-values.ts";
-import { columnOf, valuesIn } from "./filters.ts";
-import type { Follower } from "./follower.ts";
-import type { Format } from "./formats.ts";
-import type { Freshness } from "./freshness.ts";
 import type { ViewHealth } from "./health.ts";
-import type { Served, ServedView } from "./loaded.ts";
 import type { ReadModels } from "./model/read-models.ts";
-import { parseQuestion } from "./parse-question.ts";
-import type { SessionPool } from "./pool.ts";
-import { type Question, sqlOf } from "./query.ts";
-import { Reader } from "./reader.ts";
-import { rowsFrom } from "./rows.ts";
-import type { Asker } from "./waiting.ts";
+import { failureFor } from "./question/failing.ts";
+import { valueSql } from "./question/filter-values.ts";
+import { columnOf, valuesIn } from "./question/filters.ts";
+import { parseQuestion } from "./question/parse-question.ts";
+import { type Question, sqlOf } from "./question/query.ts";
+import { copied } from "./rows/copied.ts";
+import type { Format } from "./rows/formats.ts";
+import { rowsFrom } from "./rows/rows.ts";
+import type { Follower } from "./snapshot/follower.ts";
+import type { Freshness } from "./snapshot/freshness.ts";
+import type { Served, ServedView } from "./snapshot/loaded.ts";
+import type { SessionPool } from "./snapshot/pool.ts";
+import { Reader } from "./snapshot/reader.ts";
 
 /** What an answer says of itself, with positions as texts that fit into headers. @param view of whose rows; none: of all */
 export async function metaOf(

@@ -1,8 +1,9 @@
 /** The serving daemon: follows the store, looks at the log's end, answers over HTTP. */
 import type { FastifyInstance } from "fastify";
+import { Ingest } from "../ingest/http/ingest.ts";
+import { Requests } from "../ingest/requests.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
-import { Requests } from "../shared/ingest/requests.ts";
 import type { Log } from "../shared/log/log.ts";
 import { pause } from "../shared/pause.ts";
 import { Incidents, incidentsIn } from "../shared/store/incidents.ts";
@@ -10,20 +11,19 @@ import { endsOf, originOf } from "../shared/store/origin.ts";
 import { PositionTexts } from "../shared/store/position-texts.ts";
 import type { Store } from "../shared/store/store.ts";
 import { newestVersion } from "../shared/store/versions.ts";
-import { hostsFor } from "./access/guard.ts";
-import { KeyFile } from "./access/key-file.ts";
-import { Follower } from "./follower.ts";
-import { Freshness } from "./freshness.ts";
 import { ViewHealth } from "./health.ts";
-import { httpApi } from "./http.ts";
-import { Ingest } from "./ingest/ingest.ts";
-import { KeptVersions } from "./kept-versions.ts";
+import { hostsFor } from "./http/access/guard.ts";
+import { KeyFile } from "./http/access/key-file.ts";
+import { httpApi } from "./http/api.ts";
+import type { AnswerFacts, HttpLimits } from "./http/routes/route.ts";
 import { Feeds } from "./live/feed.ts";
 import { ReadModels } from "./model/read-models.ts";
-import { SessionPool } from "./pool.ts";
-import type { AnswerFacts, HttpLimits } from "./routes/route.ts";
+import { Follower } from "./snapshot/follower.ts";
+import { Freshness } from "./snapshot/freshness.ts";
+import { KeptVersions } from "./snapshot/kept-versions.ts";
+import { SessionPool } from "./snapshot/pool.ts";
+import { watchFiles } from "./snapshot/watch-files.ts";
 import { Queries, queryLimits } from "./sql/queries.ts";
-import { watchFiles } from "./watch-files.ts";
 
 export interface ServeOptions {
   readonly store: Store;

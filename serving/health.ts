@@ -10,9 +10,9 @@ import { pause } from "../shared/pause.ts";
 import type { Incidents } from "../shared/store/incidents.ts";
 import type { FailingGroups, VersionManifest } from "../shared/store/layout.ts";
 import { snapshotName } from "./answer.ts";
-import type { Follower } from "./follower.ts";
-import { groupKeys } from "./groups.ts";
-import type { ServedView } from "./loaded.ts";
+import { groupKeys } from "./question/groups.ts";
+import type { Follower } from "./snapshot/follower.ts";
+import type { ServedView } from "./snapshot/loaded.ts";
 
 /** Between two looks; and of the time that a look takes, so much is left to others. */
 const everyMs = 100;

@@ -2,11 +2,11 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
+import { appendedOf } from "../../ingest/appended.ts";
+import type { ProducerOptions } from "../../ingest/producer.ts";
+import { fingerprintOf, Requests } from "../../ingest/requests.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
-import { appendedOf } from "../../shared/ingest/appended.ts";
-import type { ProducerOptions } from "../../shared/ingest/producer.ts";
-import { fingerprintOf, Requests } from "../../shared/ingest/requests.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import type { Context } from "../context.ts";
 import type { Opened } from "../opened.ts";

@@ -4,7 +4,7 @@ import {
   LetterList,
   type ListedLetter,
   replayDeadLetters,
-} from "../../serving/dead-letters.ts";
+} from "../../ingest/dead-letters.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { newestVersion } from "../../shared/store/versions.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { changeKeys, keyFile, keysIn } from "../../serving/access/key-file.ts";
-import { type ApiKey, newKey } from "../../serving/access/keys.ts";
+import { changeKeys, keyFile, keysIn } from "../../serving/http/access/key-file.ts";
+import { type ApiKey, newKey } from "../../serving/http/access/keys.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import type { Context } from "../context.ts";
 import { tableText } from "../table-text.ts";

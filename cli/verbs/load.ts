@@ -1,6 +1,6 @@
+import { Producer } from "../../ingest/producer.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
-import { Producer } from "../../shared/ingest/producer.ts";
 import type { Log } from "../../shared/log/log.ts";
 import type { Project } from "../../shared/project/project.ts";
 import { originOf } from "../../shared/store/origin.ts";

@@ -1,7 +1,7 @@
-import { csvHead, csvRow } from "../../serving/csv.ts";
-import { jsonRow } from "../../serving/json.ts";
-import { atPosition, atVersion, type Past } from "../../serving/past.ts";
-import { type Column, type Rows, rowsFrom } from "../../serving/rows.ts";
+import { csvHead, csvRow } from "../../serving/rows/csv.ts";
+import { jsonRow } from "../../serving/rows/json.ts";
+import { type Column, type Rows, rowsFrom } from "../../serving/rows/rows.ts";
+import { atPosition, atVersion, type Past } from "../../serving/snapshot/past.ts";
 import { rowsOf } from "../../shared/compiler/texts.ts";
 import { type DuckDBValue, quoteName, type Session } from "../../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";

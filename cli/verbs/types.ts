@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
-import { typesText } from "../../serving/types-text.ts";
 import { makeDefinition } from "../../shared/project/definition.ts";
 import type { Context } from "../context.ts";
+import { typesText } from "../types-text.ts";
 import type { VerbArgs } from "../verb.ts";
 
 /** TypeScript types of the project's views and streams, for `connect<Views, Streams>(…)` of tidemark/client. */

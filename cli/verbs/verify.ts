@@ -1,9 +1,9 @@
-import { type FileVerdict, verifyFiles } from "../../serving/verify-files.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log/log.ts";
 import { formatPosition } from "../../shared/position.ts";
 import { type Verified, verify } from "../../shared/proof/verify.ts";
+import { type FileVerdict, verifyFiles } from "../../shared/proof/verify-files.ts";
 import { damagedFiles } from "../../shared/store/file-troubles.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { Context } from "../context.ts";

@@ -11,11 +11,11 @@ import type { Log } from "../../shared/log/log.ts";
 import { covers, type Position, rangesBetween } from "../../shared/position.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import type { Store } from "../../shared/store/store.ts";
-import { groupKeys, keyWriter } from "../groups.ts";
-import { jsonRow } from "../json.ts";
-import { atPosition, type Past } from "../past.ts";
-import { fewRows } from "../rows.ts";
-import { hidesGroups, shownOf } from "../shown.ts";
+import { groupKeys, keyWriter } from "../question/groups.ts";
+import { hidesGroups, shownOf } from "../question/shown.ts";
+import { jsonRow } from "../rows/json.ts";
+import { fewRows } from "../rows/rows.ts";
+import { atPosition, type Past } from "../snapshot/past.ts";
 import { placed } from "./events.ts";
 import { shownKeys } from "./group.ts";
 

@@ -7,8 +7,8 @@ import { type Param, quoteName, type Session } from "../../shared/duckdb/duck.ts
 import { TidemarkError } from "../../shared/errors.ts";
 import type { History } from "../../shared/history/history.ts";
 import type { Range } from "../../shared/position.ts";
-import { jsonRow } from "../json.ts";
-import { fewRows } from "../rows.ts";
+import { jsonRow } from "../rows/json.ts";
+import { fewRows } from "../rows/rows.ts";
 import { type Group, groupCondition } from "./group.ts";
 
 /** An event's place, in the log's order. */

@@ -7,10 +7,10 @@ import { saidWithoutValues } from "../../shared/health/said.ts";
 import { formatPosition } from "../../shared/position.ts";
 import { entryFiles, versionFiles } from "../../shared/store/partials.ts";
 import type { FileRef, Store } from "../../shared/store/store.ts";
-import { jsonRow } from "../json.ts";
-import type { Served } from "../loaded.ts";
-import { fewRows } from "../rows.ts";
-import { hidesGroups } from "../shown.ts";
+import { hidesGroups } from "../question/shown.ts";
+import { jsonRow } from "../rows/json.ts";
+import { fewRows } from "../rows/rows.ts";
+import type { Served } from "../snapshot/loaded.ts";
 import { type Group, groupCondition } from "./group.ts";
 
 /** JSON texts of rows; null: none. */

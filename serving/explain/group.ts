@@ -2,10 +2,10 @@
 import type { ViewColumn, ViewDefinition } from "../../shared/definition.ts";
 import type { Param } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
-import { condition, type Filter } from "../filters.ts";
-import { groupKeys } from "../groups.ts";
-import { parseQuestion } from "../parse-question.ts";
-import { keySql } from "../roll-up.ts";
+import { condition, type Filter } from "../question/filters.ts";
+import { groupKeys } from "../question/groups.ts";
+import { parseQuestion } from "../question/parse-question.ts";
+import { keySql } from "../question/roll-up.ts";
 
 export interface Group {
   readonly view: ViewDefinition;

@@ -5,10 +5,10 @@ import { quoteText, type Session } from "../../shared/duckdb/duck.ts";
 import { covers, equals, ofShard, type Position } from "../../shared/position.ts";
 import { partialsIn } from "../../shared/store/partials.ts";
 import type { FileRef, Store } from "../../shared/store/store.ts";
-import type { Filter } from "../filters.ts";
-import { groupKeys, keyColumns, rowsOfGroups } from "../groups.ts";
-import type { Served, ServedView } from "../loaded.ts";
-import { hidesGroups } from "../shown.ts";
+import type { Filter } from "../question/filters.ts";
+import { groupKeys, keyColumns, rowsOfGroups } from "../question/groups.ts";
+import { hidesGroups } from "../question/shown.ts";
+import type { Served, ServedView } from "../snapshot/loaded.ts";
 
 /** Of what is told at once: more had better be read as rows of the view. */
 const bytesMax = 4 << 20;

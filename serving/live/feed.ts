@@ -5,13 +5,13 @@ import { covers, equals, follows, type Position } from "../../shared/position.ts
 import { isProved, layout, type VersionManifest } from "../../shared/store/layout.ts";
 import type { PositionTexts } from "../../shared/store/position-texts.ts";
 import type { Store } from "../../shared/store/store.ts";
-import type { Filter } from "../filters.ts";
-import type { Follower } from "../follower.ts";
-import { hasKnownRows } from "../groups.ts";
-import type { KeptVersions } from "../kept-versions.ts";
-import type { Served } from "../loaded.ts";
-import type { SessionPool } from "../pool.ts";
-import type { Asker } from "../waiting.ts";
+import type { Asker } from "../../shared/waiting.ts";
+import type { Filter } from "../question/filters.ts";
+import { hasKnownRows } from "../question/groups.ts";
+import type { Follower } from "../snapshot/follower.ts";
+import type { KeptVersions } from "../snapshot/kept-versions.ts";
+import type { Served } from "../snapshot/loaded.ts";
+import type { SessionPool } from "../snapshot/pool.ts";
 import { changedRows, type Stand, standOf } from "./changed-rows.ts";
 
 /** One server-sent event. */

@@ -8,9 +8,9 @@ import { Duck, quoteText } from "../../shared/duckdb/duck.ts";
 import { messageOf } from "../../shared/errors.ts";
 import { checkFile, type FileRef } from "../../shared/store/store.ts";
 import { goBehind } from "../behind.ts";
-import { keyColumns, keyWriter } from "../groups.ts";
-import { jsonRow } from "../json.ts";
-import { rowsFrom } from "../rows.ts";
+import { keyColumns, keyWriter } from "../question/groups.ts";
+import { jsonRow } from "../rows/json.ts";
+import { rowsFrom } from "../rows/rows.ts";
 import { ModelFile } from "./model-file.ts";
 
 export interface BuildOrder {

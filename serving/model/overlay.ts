@@ -3,9 +3,9 @@
  * that takes too much has none until the next version; its rows are asked of DuckDB.
  */
 import type { Session } from "../../shared/duckdb/duck.ts";
-import { type GroupRow, groupKeys, rowsOfGroups } from "../groups.ts";
-import type { ServedView } from "../loaded.ts";
-import type { Holder, Room } from "../room.ts";
+import { type GroupRow, groupKeys, rowsOfGroups } from "../question/groups.ts";
+import type { ServedView } from "../snapshot/loaded.ts";
+import type { Holder, Room } from "./room.ts";
 
 /** What an entry of a map takes beside its texts, about. */
 const entryBytes = 100;

@@ -16,15 +16,15 @@ import { versionFiles } from "../../shared/store/partials.ts";
 import type { Store } from "../../shared/store/store.ts";
 import { snapshotName } from "../answer.ts";
 import { fileBeside } from "../behind.ts";
-import type { Follower } from "../follower.ts";
-import { hasKnownRows } from "../groups.ts";
-import type { Served, ServedView } from "../loaded.ts";
-import type { Question } from "../query.ts";
-import { Room } from "../room.ts";
+import { hasKnownRows } from "../question/groups.ts";
+import type { Question } from "../question/query.ts";
+import type { Follower } from "../snapshot/follower.ts";
+import type { Served, ServedView } from "../snapshot/loaded.ts";
 import type { BuildOrder, BuildReport } from "./build.ts";
 import { ModelFile } from "./model-file.ts";
 import { modelKey } from "./model-key.ts";
 import { Overlay } from "./overlay.ts";
+import { Room } from "./room.ts";
 
 /** Of what lies over the files, of all views together. */
 const overBytesMax = 128 << 20;

@@ -1,6 +1,6 @@
 /** A few warm children. One client's queries wait for each other, so that it holds one child at most. */
 import { messageOf } from "../../shared/errors.ts";
-import { type Asker, Waiting } from "../waiting.ts";
+import { type Asker, Waiting } from "../../shared/waiting.ts";
 import { type ChildLimits, QueryChild } from "./child-process.ts";
 
 export interface ChildrenOptions extends ChildLimits {

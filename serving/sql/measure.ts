@@ -20,8 +20,8 @@ import { rolledUpOf } from "../../shared/compiler/texts.ts";
 import type { OverValues, ViewDefinition } from "../../shared/definition.ts";
 import type { Session } from "../../shared/duckdb/duck.ts";
 import { fold } from "../../shared/duckdb/fold.ts";
-import { keySql } from "../roll-up.ts";
-import { onlyShown } from "../shown.ts";
+import { keySql } from "../question/roll-up.ts";
+import { onlyShown } from "../question/shown.ts";
 import { refused } from "./refused.ts";
 
 export interface Measured {

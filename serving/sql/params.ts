@@ -1,8 +1,8 @@
 /** A query's parameters as they are written: JSON.parse would round integers beyond 2^53, and decimals. */
 import { isUtf8 } from "node:buffer";
 import { TidemarkError } from "../../shared/errors.ts";
+import { elementsOf, membersOf } from "../../shared/values/json-parts.ts";
 import { isDouble } from "../client/numbers.ts";
-import { elementsOf, membersOf } from "../ingest/json-text.ts";
 import type { QueryParam } from "./protocol.ts";
 
 /** The texts that bodies were read from. */

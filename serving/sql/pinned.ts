@@ -5,7 +5,7 @@ import { snapshotFiles } from "../../shared/store/partials.ts";
 import { unpin } from "../../shared/store/pin.ts";
 import type { Store } from "../../shared/store/store.ts";
 import { snapshotName } from "../answer.ts";
-import type { Served } from "../loaded.ts";
+import type { Served } from "../snapshot/loaded.ts";
 import type { ChildFile } from "./protocol.ts";
 
 export interface Pinned {

@@ -2,9 +2,9 @@
 import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import { Duck } from "../../shared/duckdb/duck.ts";
-import { copyTo } from "../copied.ts";
-import type { FileFormat } from "../formats.ts";
-import type { Rows } from "../rows.ts";
+import { copyTo } from "../rows/copied.ts";
+import type { FileFormat } from "../rows/formats.ts";
+import type { Rows } from "../rows/rows.ts";
 
 /**
  * @param path of a file that nobody else uses; it is removed

@@ -1,10 +1,10 @@
 /** The client against a real server on a socket. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { typesText } from "../../cli/types-text.ts";
 import { ApiError, type Change, type Client, connect } from "../../serving/client/client.ts";
 import { parseExactly } from "../../serving/client/numbers.ts";
 import { furthest } from "../../serving/client/positions.ts";
 import { queryOf } from "../../serving/client/question.ts";
-import { typesText } from "../../serving/types-text.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { World } from "../pipeline/world.ts";

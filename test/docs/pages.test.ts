@@ -38,7 +38,7 @@ it.each([
   ["shared/store/rejections.ts", ["Rejection"]],
   ["shared/duplicates/log-time.ts", ["Clock"]],
   ["shared/definition.ts", ["StreamDefinition", "ReferenceTable", "ViewDefinition", "ViewSource", "Definition"]],
-  ["serving/access/keys.ts", ["ApiKey"]],
+  ["serving/http/access/keys.ts", ["ApiKey"]],
 ])("docs/format.md names every field of %s", (file, names) => {
   const source = read(file);
   const words = new Set([...format.matchAll(/`[^`]+`/g)].flatMap(([code]) => code.match(/\w+/g) ?? []));

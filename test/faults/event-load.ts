@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { Producer } from "../../ingest/producer.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { isCode, messageOf, TidemarkError } from "../../shared/errors.ts";
-import { Producer } from "../../shared/ingest/producer.ts";
 import type { Log } from "../../shared/log/log.ts";
 import { furthest, type Position } from "../../shared/position.ts";
 import { Ledger } from "./ledger.ts";

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Producer } from "../../shared/ingest/producer.ts";
+import { Producer } from "../../ingest/producer.ts";
 import { EmbeddedLog } from "../../shared/log/embedded.ts";
 import { stream } from "../support/view-case.ts";
 import { Daemon, lastLines, runVerb } from "./daemon.ts";

@@ -1,5 +1,5 @@
 /** Records that are no events: as many dead letters as there were, no stall, and each replayed exactly once. */
-import { LetterList, type ListedLetter, replayDeadLetters } from "../../serving/dead-letters.ts";
+import { LetterList, type ListedLetter, replayDeadLetters } from "../../ingest/dead-letters.ts";
 import { sumCounts } from "../../shared/store/counts.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { bestSnapshot } from "../../shared/store/versions.ts";

@@ -1,7 +1,7 @@
 /** A producer that broke off and is started again: what the log has is left out, wherever it broke off, and all else is appended once. */
 import { describe, expect, it } from "vitest";
-import { appendedOf, isAppended } from "../../shared/ingest/appended.ts";
-import { Producer } from "../../shared/ingest/producer.ts";
+import { appendedOf, isAppended } from "../../ingest/appended.ts";
+import { Producer } from "../../ingest/producer.ts";
 import { MemoryLog } from "../../shared/log/memory.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { stream } from "../support/view-case.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { keyOf, quickKeyOf } from "../../shared/ingest/event-key.ts";
+import { keyOf, quickKeyOf } from "../../ingest/event-key.ts";
 
 const fields = ["k", "key", 'q"', "ü", "x"];
 

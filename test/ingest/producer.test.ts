@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { keyOf } from "../../ingest/event-key.ts";
+import { Producer } from "../../ingest/producer.ts";
 import { TidemarkError } from "../../shared/errors.ts";
-import { keyOf } from "../../shared/ingest/event-key.ts";
-import { Producer } from "../../shared/ingest/producer.ts";
 import type { Log, LogRecord } from "../../shared/log/log.ts";
 import { MemoryLog } from "../../shared/log/memory.ts";
 import { partitionOf } from "../../shared/log/partitioner.ts";

@@ -181,7 +181,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "a delta that was told again not read again",
-    file: "serving/loaded.ts",
+    file: "serving/snapshot/loaded.ts",
     edits: [{ find: "starts.includes(-1) || retold", replace: "starts.includes(-1)" }],
     tests: ["test/pipeline/healing.test.ts"],
   },
@@ -243,13 +243,13 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "an entry served twice",
-    file: "serving/loaded.ts",
+    file: "serving/snapshot/loaded.ts",
     edits: [{ find: "head.entries.slice(starts[i]!)", replace: "head.entries.slice(Math.max(0, starts[i]! - 1))" }],
     tests: ["test/pipeline/random.test.ts"],
   },
   {
     name: "one shard followed",
-    file: "serving/loaded.ts",
+    file: "serving/snapshot/loaded.ts",
     edits: [
       {
         find: "for (const [shard, state] of this.#shards) {",
@@ -344,7 +344,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "a damaged version that nobody is told of",
-    file: "serving/follower.ts",
+    file: "serving/snapshot/follower.ts",
     edits: [{ find: "await reportDamage(this.#store, damage).catch(() => undefined);", replace: "void damage;" }],
     tests: ["test/pipeline/damage.test.ts"],
   },

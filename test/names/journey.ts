@@ -1,12 +1,12 @@
 /** Events of a stream through both layers and all questions, each answer compared with plain DuckDB over the oracle's events. */
 import { expect } from "vitest";
 import { rebuild } from "../../batch/rebuild.ts";
-import { formatOf, mediaTypes } from "../../serving/formats.ts";
-import { jsonRow } from "../../serving/json.ts";
+import { typesText } from "../../cli/types-text.ts";
 import { changedRows } from "../../serving/live/changed-rows.ts";
-import { fewRows } from "../../serving/rows.ts";
+import { formatOf, mediaTypes } from "../../serving/rows/formats.ts";
+import { jsonRow } from "../../serving/rows/json.ts";
+import { fewRows } from "../../serving/rows/rows.ts";
 import { Sandbox } from "../../serving/sql/sandbox.ts";
-import { typesText } from "../../serving/types-text.ts";
 import { aggregateNamed, aggregateNames } from "../../shared/compiler/aggregates/table.ts";
 import type { StreamDefinition, ViewDefinition } from "../../shared/definition.ts";
 import { quoteName, type Session } from "../../shared/duckdb/duck.ts";

@@ -2,7 +2,7 @@
 import { afterEach, expect, it } from "vitest";
 import { repair } from "../../batch/repair.ts";
 import { runBatch } from "../../batch/run.ts";
-import { Producer } from "../../shared/ingest/producer.ts";
+import { Producer } from "../../ingest/producer.ts";
 import { covers, formatPosition, parsePosition, withAdded } from "../../shared/position.ts";
 import { logStream, originOf } from "../../shared/store/origin.ts";
 import { checkedRows } from "../../shared/store/snapshot-rows.ts";

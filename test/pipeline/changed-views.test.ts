@@ -1,8 +1,8 @@
 /** Changed files make a version at the same cut; incremental runs fold; and the past can be asked. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runBatch, runDefinition } from "../../batch/run.ts";
-import { Follower } from "../../serving/follower.ts";
-import { atPosition, atVersion } from "../../serving/past.ts";
+import { Follower } from "../../serving/snapshot/follower.ts";
+import { atPosition, atVersion } from "../../serving/snapshot/past.ts";
 import { rowsOf } from "../../shared/compiler/texts.ts";
 import { covers, formatPosition, ofShard, type Position } from "../../shared/position.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";

@@ -2,8 +2,8 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runRepair } from "../../batch/run.ts";
-import { Follower } from "../../serving/follower.ts";
-import { verifyFiles } from "../../serving/verify-files.ts";
+import { Follower } from "../../serving/snapshot/follower.ts";
+import { verifyFiles } from "../../shared/proof/verify-files.ts";
 import { damagesOf } from "../../shared/store/damage.ts";
 import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import { bestSnapshot, newestHead, newestVersion, readVersion } from "../../shared/store/versions.ts";

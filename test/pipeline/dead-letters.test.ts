@@ -1,6 +1,6 @@
 /** Dead letters are listed, counted and replayed however many there are: by SQL, a few at a time. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type DeadLetters, LetterList, replayDeadLetters } from "../../serving/dead-letters.ts";
+import { type DeadLetters, LetterList, replayDeadLetters } from "../../ingest/dead-letters.ts";
 import { Duck, type Session } from "../../shared/duckdb/duck.ts";
 import { type Letter, LetterTable } from "../../shared/history/dead-letters.ts";
 import { stream } from "../support/view-case.ts";

@@ -1,7 +1,7 @@
 /** A delta or a version that is wrong with good hashes: the proof finds it, names the first entry, and the delta heals itself. */
 import { rmSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Follower } from "../../serving/follower.ts";
+import { Follower } from "../../serving/snapshot/follower.ts";
 import { quoteText } from "../../shared/duckdb/duck.ts";
 import { incidentsIn } from "../../shared/store/incidents.ts";
 import { type Entry, type Head, layout, type VersionManifest } from "../../shared/store/layout.ts";

@@ -6,8 +6,8 @@
 import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { runArchive } from "../../batch/run.ts";
-import { Follower } from "../../serving/follower.ts";
-import { everything, sqlOf } from "../../serving/query.ts";
+import { everything, sqlOf } from "../../serving/question/query.ts";
+import { Follower } from "../../serving/snapshot/follower.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { History } from "../../shared/history/history.ts";
 import { covers, ofShard, type Position, places } from "../../shared/position.ts";

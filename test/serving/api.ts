@@ -1,19 +1,19 @@
 /** The API over a world, called without a socket. */
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
-import { KeyFile } from "../../serving/access/key-file.ts";
-import { Follower } from "../../serving/follower.ts";
-import { Freshness } from "../../serving/freshness.ts";
+import { Ingest } from "../../ingest/http/ingest.ts";
+import { Requests } from "../../ingest/requests.ts";
 import { ViewHealth } from "../../serving/health.ts";
-import { httpApi } from "../../serving/http.ts";
-import { Ingest } from "../../serving/ingest/ingest.ts";
-import { KeptVersions } from "../../serving/kept-versions.ts";
+import { KeyFile } from "../../serving/http/access/key-file.ts";
+import { httpApi } from "../../serving/http/api.ts";
+import type { AnswerFacts } from "../../serving/http/routes/route.ts";
 import { Feeds } from "../../serving/live/feed.ts";
 import { ReadModels } from "../../serving/model/read-models.ts";
-import { SessionPool } from "../../serving/pool.ts";
-import type { AnswerFacts } from "../../serving/routes/route.ts";
+import { Follower } from "../../serving/snapshot/follower.ts";
+import { Freshness } from "../../serving/snapshot/freshness.ts";
+import { KeptVersions } from "../../serving/snapshot/kept-versions.ts";
+import { SessionPool } from "../../serving/snapshot/pool.ts";
 import { Queries, type QueryLimits, queryLimits } from "../../serving/sql/queries.ts";
-import { Requests } from "../../shared/ingest/requests.ts";
 import { Incidents, incidentsIn } from "../../shared/store/incidents.ts";
 import { PositionTexts } from "../../shared/store/position-texts.ts";
 import type { World } from "../pipeline/world.ts";

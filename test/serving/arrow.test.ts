@@ -1,7 +1,7 @@
 import { tableFromIPC } from "apache-arrow";
 import { expect, it } from "vitest";
-import { arrowStream } from "../../serving/arrow.ts";
-import { rowsFrom } from "../../serving/rows.ts";
+import { arrowStream } from "../../serving/rows/arrow.ts";
+import { rowsFrom } from "../../serving/rows/rows.ts";
 import { ownSession } from "../support/own-session.ts";
 
 const session = ownSession();

@@ -1,4 +1,4 @@
-import type { Asker } from "../../serving/waiting.ts";
+import type { Asker } from "../../shared/waiting.ts";
 
 /** Somebody on a connection of its own, who stays. */
 export function asker({

@@ -1,8 +1,8 @@
 /** A value of an event that is none, in every field, type and form, is in nothing that tells of it: answers, dead letters' reasons, status, metrics, incidents, lines. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { LetterList } from "../../serving/dead-letters.ts";
-import { problemOf } from "../../serving/problem.ts";
+import { LetterList } from "../../ingest/dead-letters.ts";
 import { TidemarkError } from "../../shared/errors.ts";
+import { problemOf } from "../../shared/http/problem.ts";
 import { incidentsIn } from "../../shared/store/incidents.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
 import { allTypes } from "../decode/all-types.ts";

@@ -3,8 +3,8 @@ import { connect, createServer } from "node:net";
 import { Readable } from "node:stream";
 import Fastify from "fastify";
 import { expect, it } from "vitest";
-import { breakOff, Endings } from "../../serving/routes/endings.ts";
-import { whenGone } from "../../serving/routes/route.ts";
+import { breakOff, Endings } from "../../serving/http/endings.ts";
+import { whenGone } from "../../serving/http/routes/route.ts";
 import { until } from "../support/until.ts";
 
 it.each([

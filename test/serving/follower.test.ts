@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from "vitest";
-import { Follower } from "../../serving/follower.ts";
+import { Follower } from "../../serving/snapshot/follower.ts";
 import { formatPosition } from "../../shared/position.ts";
 import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import { publishVersion } from "../../shared/store/versions.ts";

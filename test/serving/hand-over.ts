@@ -1,4 +1,4 @@
-import type { Follower } from "../../serving/follower.ts";
+import type { Follower } from "../../serving/snapshot/follower.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { catchUp, type World } from "../pipeline/world.ts";
 import { until } from "../support/until.ts";

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type ApiKey, newKey, type Scope } from "../../serving/access/keys.ts";
+import { type ApiKey, newKey, type Scope } from "../../serving/http/access/keys.ts";
 import { queryLimits } from "../../serving/sql/queries.ts";
 import { formatPosition } from "../../shared/position.ts";
 import { newestVersion } from "../../shared/store/versions.ts";

@@ -1,8 +1,8 @@
 /** Rows as JSON by columns are, byte for byte, what jsonRow makes of each row: read models are made by the one, answers by the other. */
 import { expect, it } from "vitest";
-import { jsonRow } from "../../serving/json.ts";
-import { JsonRows } from "../../serving/json-rows.ts";
-import { rowsFrom } from "../../serving/rows.ts";
+import { jsonRow } from "../../serving/rows/json.ts";
+import { JsonRows } from "../../serving/rows/json-rows.ts";
+import { rowsFrom } from "../../serving/rows/rows.ts";
 import { quoteText } from "../../shared/duckdb/duck.ts";
 import { ownSession } from "../support/own-session.ts";
 

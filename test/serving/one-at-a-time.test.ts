@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { OneAtATime } from "../../serving/one-at-a-time.ts";
+import { OneAtATime } from "../../serving/explain/one-at-a-time.ts";
 import { asker } from "./asker.ts";
 
 it("runs one at a time, in turn, and lets go of whoever leaves before", async () => {

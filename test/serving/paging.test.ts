@@ -1,7 +1,7 @@
 /** Pages at one position: each row is on exactly one of them, whatever the order and the threads. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { parseQuestion } from "../../serving/parse-question.ts";
-import { sqlOf } from "../../serving/query.ts";
+import { parseQuestion } from "../../serving/question/parse-question.ts";
+import { sqlOf } from "../../serving/question/query.ts";
 import { Compiler } from "../../shared/compiler/compile.ts";
 import { type Inputs, partialOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";

@@ -1,6 +1,6 @@
 /** Bytes that several share: whoever holds the most gives them up. */
 import { expect, it } from "vitest";
-import { type Holder, Room } from "../../serving/room.ts";
+import { type Holder, Room } from "../../serving/model/room.ts";
 
 it("is never taken beyond its size, and the largest goes first", () => {
   const room = new Room(100);

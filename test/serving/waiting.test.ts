@@ -1,6 +1,6 @@
 /** Every queue is bounded, has a deadline, and is fair: between clients, and between one client's connections. */
 import { expect, it, vi } from "vitest";
-import { Waiting } from "../../serving/waiting.ts";
+import { Waiting } from "../../shared/waiting.ts";
 import { randomOf } from "../faults/fault.ts";
 import { asker } from "./asker.ts";
 

@@ -1,7 +1,8 @@
 /** Several readers of one store: each answer is what the oracle says at its own position, and none of them goes back. */
-import { Follower } from "../../serving/follower.ts";
-import type { Served } from "../../serving/loaded.ts";
-import { everything, sqlOf } from "../../serving/query.ts";
+
+import { everything, sqlOf } from "../../serving/question/query.ts";
+import { Follower } from "../../serving/snapshot/follower.ts";
+import type { Served } from "../../serving/snapshot/loaded.ts";
 import type { Duck, Session } from "../../shared/duckdb/duck.ts";
 import { covers, formatPosition, type Position } from "../../shared/position.ts";
 import type { Store } from "../../shared/store/store.ts";

@@ -1,6 +1,6 @@
 /** Rows of each form as the plain text of their cells; null: NULL. */
 import { DataType, RecordBatchReader, type TimeUnit, type Vector } from "apache-arrow";
-import { membersOf } from "../../serving/ingest/json-text.ts";
+import { membersOf } from "../../shared/values/json-parts.ts";
 import { clockText, dayText, instantText, zonedText } from "../../shared/values/times.ts";
 import { doubleText } from "../../shared/values/written.ts";
 import type { OffsetAt } from "../../shared/values/zone-offsets.ts";

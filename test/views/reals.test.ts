@@ -3,7 +3,7 @@
  * from two layers, in roll-ups and in grouping sets.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { rollUpBy } from "../../serving/roll-up.ts";
+import { rollUpBy } from "../../serving/question/roll-up.ts";
 import { aggregateNamed, aggregateNames } from "../../shared/compiler/aggregates/table.ts";
 import { rolledUpOf, rowsOf } from "../../shared/compiler/texts.ts";
 import { compareRows } from "../../shared/proof/compare.ts";

@@ -1,6 +1,6 @@
 /** A roll-up of any view equals the view's own SQL with another GROUP BY, in plain DuckDB, however its events are cut. */
 import { expect, test } from "vitest";
-import { type Bucket, type By, rollUpBy } from "../../serving/roll-up.ts";
+import { type Bucket, type By, rollUpBy } from "../../serving/question/roll-up.ts";
 import { type Node, nodesOf, parseSql, renderStatement } from "../../shared/compiler/ast.ts";
 import { rolledUpOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";

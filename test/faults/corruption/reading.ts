@@ -2,9 +2,9 @@
 import { randomUUID } from "node:crypto";
 import { rebuild } from "../../../batch/rebuild.ts";
 import { type Batch, type Mode, runBatch } from "../../../batch/run.ts";
-import { Follower } from "../../../serving/follower.ts";
-import { atPosition, atVersion } from "../../../serving/past.ts";
-import { everything, sqlOf } from "../../../serving/query.ts";
+import { everything, sqlOf } from "../../../serving/question/query.ts";
+import { Follower } from "../../../serving/snapshot/follower.ts";
+import { atPosition, atVersion } from "../../../serving/snapshot/past.ts";
 import { plainOf, rowsOf } from "../../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../../shared/definition.ts";
 import type { Session } from "../../../shared/duckdb/duck.ts";

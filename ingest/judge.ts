@@ -1,0 +1,29 @@
+/** Which records would be dead letters: asked before they are appended, of the very reading that archive and speed share. */
+import { Decoder } from "../shared/decode/decode.ts";
+import { Shapes } from "../shared/decode/shape.ts";
+import type { StreamDefinition } from "../shared/definition.ts";
+import type { Session } from "../shared/duckdb/duck.ts";
+import { ArrayBatch } from "../shared/log/batch.ts";
+
+export class Judge {
+  readonly #shapes: Shapes | null;
+  readonly #decoder: Decoder;
+
+  /** @param session its zone is the one that the stream is read in */
+  constructor(session: Session, stream: StreamDefinition) {
+    // an upcast may change anything
+    this.#shapes = stream.upcast === null ? new Shapes(stream.fields) : null;
+    this.#decoder = new Decoder(session, stream);
+  }
+
+  /** @returns why, by index, of those that are no events */
+  async faults(values: readonly Buffer[]): Promise<ReadonlyMap<number, string>> {
+    if (values.length === 0) return new Map();
+    const records = values.map((value, offset) => ({ offset, timestamp: 0, key: null, value }));
+    const batch = new ArrayBatch(0, 0, values.length, records);
+    if (this.#shapes?.prove(batch)) return new Map();
+    const decoded = await this.#decoder.decode([batch]);
+    await decoded.drop();
+    return new Map(decoded.dead.map(({ offset, reason }) => [offset, reason]));
+  }
+}

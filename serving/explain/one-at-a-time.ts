@@ -1,0 +1,28 @@
+import { type Asker, Waiting } from "../../shared/waiting.ts";
+
+/** So long at most somebody waits. */
+const msMax = 60_000;
+
+/** For what may take long: one at a time, so that quick answers have their share of the machine. Whoever waits must hold nothing that others need. */
+export class OneAtATime {
+  readonly #waiting: Waiting<void>;
+  #runs = false;
+
+  constructor(waitingMax: number) {
+    this.#waiting = new Waiting({ max: waitingMax, msMax, what: "questions about history" });
+  }
+
+  /** @throws SERVE_BUSY where too many wait; the reason why the asker is gone as soon as it is, before its turn */
+  async run<T>(asker: Asker, work: () => Promise<T>): Promise<T> {
+    if (this.#runs) await this.#waiting.wait(asker);
+    else asker.gone.throwIfAborted();
+    this.#runs = true;
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.next();
+      if (next) next.go();
+      else this.#runs = false;
+    }
+  }
+}

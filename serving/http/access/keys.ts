@@ -1,0 +1,93 @@
+/** API keys: random, told once, kept as hashes. */
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { messageOf, TidemarkError } from "../../../shared/errors.ts";
+
+/** `read`: the views' rows; `events`: raw events, with fields that no view shows; `ingest`: events in; `admin`: everything. */
+export const scopes = ["read", "events", "ingest", "admin"] as const;
+export type Scope = (typeof scopes)[number];
+
+export interface ApiKey {
+  /** Public: the part of the key that finds it. */
+  readonly id: string;
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  /** SHA-256 of the secret part, hex. It has 256 random bits: nothing slower is needed to keep it from being guessed. */
+  readonly sha256: string;
+  readonly createdAt: string;
+  /** ISO time; null: never. */
+  readonly expiresAt: string | null;
+}
+
+/** @returns what is kept, and the text that only its owner ever sees */
+export function newKey(
+  name: string,
+  allowed: readonly Scope[],
+  expiresAt: string | null,
+  now: number,
+): { readonly key: ApiKey; readonly text: string } {
+  const id = randomBytes(6).toString("hex");
+  const secret = randomBytes(32).toString("base64url");
+  const createdAt = new Date(now).toISOString();
+  return {
+    key: { id, name, scopes: allowed, sha256: hashOf(secret), createdAt, expiresAt },
+    text: `tm_${id}_${secret}`,
+  };
+}
+
+export type Verdict = { readonly key: ApiKey } | { readonly why: "unknown" | "expired" };
+
+/** Whose key this is. It takes as long for an id that nobody has. */
+export function judge(keys: readonly ApiKey[], text: string, now: number): Verdict {
+  const [, id = "", secret = ""] = /^tm_([0-9a-f]{12})_([\w-]{43})$/.exec(text) ?? [];
+  const key = keys.find((each) => each.id === id);
+  const same = timingSafeEqual(Buffer.from(hashOf(secret), "hex"), Buffer.from(key?.sha256 ?? nobody, "hex"));
+  if (!key || !same) return { why: "unknown" };
+  return outOfDate(key, now) ? { why: "expired" } : { key };
+}
+
+export function outOfDate({ expiresAt }: ApiKey, now: number): boolean {
+  return expiresAt !== null && Date.parse(expiresAt) <= now;
+}
+
+export function allows({ scopes: own }: ApiKey, scope: Scope): boolean {
+  return own.includes(scope) || own.includes("admin");
+}
+
+const nobody = "00".repeat(32);
+
+function hashOf(secret: string): string {
+  return createHash("sha256").update(secret).digest("hex");
+}
+
+/** @throws CONFIG_INVALID naming the place */
+export function parseKeys(text: string, path: string): ApiKey[] {
+  const wrong = (what: string) =>
+    new TidemarkError("CONFIG_INVALID", `${path}: ${what}`, "keys are made by: tidemark keys add NAME");
+  let found: unknown;
+  try {
+    found = JSON.parse(text);
+  } catch (error) {
+    throw wrong(`it is not JSON (${messageOf(error)})`);
+  }
+  const list = (found as { keys?: unknown } | null)?.keys;
+  if (!Array.isArray(list)) throw wrong("it holds no list of keys");
+  for (const [i, each] of list.entries()) if (!isKey(each)) throw wrong(`key ${i + 1} is not a key`);
+  return list as ApiKey[];
+}
+
+function isKey(value: unknown): value is ApiKey {
+  const { id, name, scopes: own, sha256, createdAt, expiresAt } = (value ?? {}) as Record<string, unknown>;
+  const allowed: readonly unknown[] = scopes;
+  return (
+    typeof id === "string" &&
+    /^[0-9a-f]{12}$/.test(id) &&
+    typeof name === "string" &&
+    Array.isArray(own) &&
+    own.length > 0 &&
+    own.every((each) => allowed.includes(each)) &&
+    typeof sha256 === "string" &&
+    /^[0-9a-f]{64}$/.test(sha256) &&
+    typeof createdAt === "string" &&
+    (expiresAt === null || (typeof expiresAt === "string" && !Number.isNaN(Date.parse(expiresAt))))
+  );
+}

@@ -1,0 +1,249 @@
+/** Why a number is what it is, and what changed between two positions. */
+import type { FastifyInstance } from "fastify";
+import type { ViewDefinition } from "../../../shared/definition.ts";
+import type { Session } from "../../../shared/duckdb/duck.ts";
+import { TidemarkError } from "../../../shared/errors.ts";
+import { History } from "../../../shared/history/history.ts";
+import { formatPosition, rangesBetween, withAdded } from "../../../shared/position.ts";
+import { unpin } from "../../../shared/store/pin.ts";
+import type { Asker } from "../../../shared/waiting.ts";
+import { metaOf, viewNamed } from "../../answer.ts";
+import { type ChangedRow, diffBetween } from "../../explain/diff.ts";
+import { eventsOf } from "../../explain/events.ts";
+import { explainRow, type Made } from "../../explain/explain.ts";
+import { type Group, parseGroup } from "../../explain/group.ts";
+import { OneAtATime } from "../../explain/one-at-a-time.ts";
+import { hasKnownRows } from "../../question/groups.ts";
+import type { Served } from "../../snapshot/loaded.ts";
+import { needScope } from "../access/guard.ts";
+import { askerOf, type HttpOptions, pairsOf, route, stamped } from "./route.ts";
+import { diffSchema, explainedSchema, jsonResponse, problems } from "./schemas.ts";
+import { viewParam } from "./views.ts";
+
+const eventsMax = 1000;
+const rowsMax = 10_000;
+const rowsPreset = 100;
+/** Questions that read history and wait for each other. */
+const waitingMax = 16;
+
+export function explainRoutes(app: FastifyInstance, options: HttpOptions): void {
+  const { follower, pool } = options;
+  const inTurn = new OneAtATime(waitingMax);
+
+  /** With a session on what is served now. */
+  async function withServed<T>(asker: Asker, work: (served: Served, session: Session) => Promise<T>): Promise<T> {
+    const session = await pool.take(asker);
+    const served = follower.pin();
+    try {
+      await session.inZone(served.manifest.definition.timezone);
+      return await work(served, session);
+    } finally {
+      pool.giveBack(session);
+      served.release();
+    }
+  }
+
+  route(app, {
+    method: "GET",
+    url: "/v1/views/:view/explain",
+    config: { scope: "read" },
+    schema: {
+      summary: "What a row is made of: its shares from batch and speed, files, and on demand its events",
+      params: viewParam,
+      querystring: {
+        type: "object",
+        properties: {
+          events: {
+            type: "integer",
+            minimum: 1,
+            maximum: eventsMax,
+            description: "so many of the row's events, in the log's order; needs the scope events",
+          },
+          after: { type: "integer", minimum: 0, description: "events to leave out: `next` of the page before" },
+        },
+        additionalProperties: { type: "string", description: "the group keys: carrier=eq.AA" },
+      },
+      response: {
+        200: jsonResponse("what the row is made of", explainedSchema),
+        ...problems(400, 401, 403, 404, 421, 429, 503),
+      },
+    },
+    validatorCompiler: () => () => true,
+    handler: async (request, reply) => {
+      const { view: name } = request.params as { view: string };
+      const asker = askerOf(request, reply);
+      const explain = () =>
+        withServed(asker, async (served, session) => {
+          const { definition: view } = viewNamed(served, name);
+          const pairs = [...pairsOf(request)];
+          const page = pageIn(new Map(pairs.filter((pair) => isOfPage(view, pair))));
+          if (page) needScope(request, "events");
+          const group = parseGroup(
+            view,
+            pairs.filter((pair) => !isOfPage(view, pair)),
+          );
+          const made = await explainRow(options.store, session, served, group);
+          const events = !page ? "" : made.hidden ? noEvents : await eventsText(options, session, served, group, page);
+          const meta = await metaOf(served, options, name);
+          const told = insideOf({ view: name, meta, ...layersOf(served, made) });
+          return stamped(reply, meta)
+            .type("application/json")
+            .send(`{${rowsText(made)},${told}${events}}`);
+        });
+      // the turn before the session, as everywhere: who waits for a turn holds nothing that others need
+      const asksForEvents = [...pairsOf(request)].some(([key]) => key === "events");
+      return asksForEvents ? inTurn.run(asker, explain) : explain();
+    },
+  });
+
+  route(app, {
+    method: "GET",
+    url: "/v1/diff",
+    config: { scope: "read" },
+    schema: {
+      summary: "What changed between two positions, and because of which offsets",
+      querystring: {
+        type: "object",
+        required: ["from", "to"],
+        properties: {
+          from: { type: "string", description: "a position" },
+          to: { type: "string", description: "a position that covers it" },
+          view: { type: "string", description: "this view only" },
+          limit: {
+            type: "string",
+            pattern: "^\\d{1,5}$",
+            description: `rows of a view; ${rowsPreset} unless told, at most ${rowsMax}`,
+          },
+        },
+        additionalProperties: false,
+      },
+      response: { 200: jsonResponse("what changed", diffSchema), ...problems(400, 401, 403, 404, 410, 421, 429, 503) },
+    },
+    handler: async (request, reply) => {
+      const { from, to, view, limit } = request.query as { from: string; to: string; view?: string; limit?: string };
+      const asker = askerOf(request, reply);
+      const run = options.store.newRun();
+      return inTurn.run(asker, () =>
+        withServed(asker, async (served, session) => {
+          const { manifest } = served;
+          const origin = withAdded(manifest.origin, served.position);
+          const positions = {
+            from: await options.positions.read(from, origin),
+            to: await options.positions.read(to, origin),
+          };
+          const all = [...served.views.values()];
+          const views =
+            view === undefined
+              ? all.filter(({ definition, failed }) => !failed && hasKnownRows(definition))
+              : [viewNamed(served, view)];
+          const skipped =
+            view === undefined
+              ? all.filter((each) => !views.includes(each)).map(({ definition }) => definition.name)
+              : [];
+          const { store, log } = options;
+          try {
+            const found = await diffBetween(
+              {
+                store,
+                log,
+                session,
+                manifest,
+                run,
+                ...positions,
+                limit: limit === undefined ? rowsPreset : wholeIn("limit", limit, 1, rowsMax),
+              },
+              views.map(({ definition }) => definition),
+            );
+            const ranges = rangesBetween(positions.from, positions.to);
+            const told = { from: formatPosition(positions.from), to: formatPosition(positions.to), ranges, skipped };
+            const list = found.map(
+              (each) =>
+                `{"view":${JSON.stringify(each.view)},"groups":${each.groups},"rows":[${each.rows.map(changedText).join(",")}]}`,
+            );
+            return reply.type("application/json").send(`{${insideOf(told)},"views":[${list.join(",")}]}`);
+          } finally {
+            for (const name of [`${run}a`, `${run}b`]) await unpin(store, name);
+          }
+        }),
+      );
+    },
+  });
+}
+
+const noEvents = `,"events":{"data":[],"next":null}`;
+
+/** Parameters of a page of events. Where the view has a column of that name, a number is one, and a condition names the group. */
+function isOfPage(view: ViewDefinition, [key, value]: readonly [string, string]): boolean {
+  if (key !== "events" && key !== "after") return false;
+  return /^\d+$/.test(value) || !view.columns.some((column) => column.name === key);
+}
+
+interface Page {
+  readonly limit: number;
+  readonly after: number;
+}
+
+function pageIn(params: ReadonlyMap<string, string>): Page | null {
+  const events = params.get("events");
+  if (events === undefined) return null;
+  return {
+    limit: wholeIn("events", events, 1, eventsMax),
+    after: wholeIn("after", params.get("after") ?? "0", 0, 1e12),
+  };
+}
+
+/** `,"events":{…}` */
+async function eventsText(
+  { store, log }: HttpOptions,
+  session: Session,
+  served: Served,
+  group: Group,
+  page: Page,
+): Promise<string> {
+  const { origin, definition } = served.manifest;
+  const events = await eventsOf(
+    session,
+    new History(store, log, origin),
+    definition,
+    group,
+    rangesBetween(origin, served.position),
+    page,
+  );
+  const list = events.map(({ event, ...place }) => `{${insideOf(place)},"event":${event}}`);
+  return `,"events":{"data":[${list.join(",")}],"next":${events.length === page.limit ? page.after + page.limit : null}}`;
+}
+
+function layersOf({ manifest, position }: Served, { batch, speed }: Made): object {
+  const { number: version, createdAt, proof, cut } = manifest;
+  return {
+    batch: { ...batch, version, createdAt, proof },
+    speed: { from: formatPosition(cut), upto: formatPosition(position), entries: speed },
+  };
+}
+
+// rows are text already, with every digit
+function rowsText({ shares: { row, batch, speed, failed } }: Made): string {
+  const failures = Object.keys(failed).length > 0 ? `,"failed":${JSON.stringify(failed)}` : "";
+  return `"row":${row},"shares":{"batch":${batch},"speed":${speed}}${failures}`;
+}
+
+function changedText({ key, before, after, events, offsets, failed }: ChangedRow): string {
+  const told = { events, offsets, ...(failed.length > 0 ? { failed } : {}) };
+  return `{"key":${key},"before":${before},"after":${after},${insideOf(told)}}`;
+}
+
+/** A JSON object's text without its braces. */
+function insideOf(object: object): string {
+  return JSON.stringify(object).slice(1, -1);
+}
+
+/** @throws USAGE */
+function wholeIn(name: string, text: string, least: number, most: number): number {
+  const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw new TidemarkError(
+    "USAGE",
+    `${name}=${text.slice(0, 40)} is no whole number from ${least} to ${most}`,
+    `write ${name}=100`,
+  );
+}

@@ -1,0 +1,135 @@
+/** Status, probes, metrics, the page and the description of all this. */
+import type { FastifyInstance } from "fastify";
+import { TidemarkError } from "../../../shared/errors.ts";
+import { type Problem, problem } from "../../../shared/http/problem.ts";
+import { formatPosition } from "../../../shared/position.ts";
+import { policy, readAssets } from "../../dashboard/page/assets.ts";
+import { isKnown } from "../entity-tag.ts";
+import type { Metrics } from "../metrics.ts";
+import { statusOf } from "../status.ts";
+import { hasAnswer, type ViewStatus, viewStates } from "../view-states.ts";
+import { type HttpOptions, refuse, route } from "./route.ts";
+import { jsonResponse, problems } from "./schemas.ts";
+
+const readySchema = {
+  type: "object",
+  required: ["status", "position", "views"],
+  properties: {
+    status: { type: "string" },
+    position: { type: "string" },
+    views: {
+      type: "array",
+      description: "those that are not well",
+      items: {
+        type: "object",
+        required: ["view", "state", "why", "incidents"],
+        properties: {
+          view: { type: "string" },
+          state: { enum: ["failing", "failed", "damaged", "stopped"] },
+          why: { type: "string" },
+          incidents: { type: "array", items: { type: "object" } },
+        },
+      },
+    },
+  },
+} as const;
+
+function toldOf({ view, state: how, why, incidents }: ViewStatus) {
+  const told = incidents.map(({ role, kind, code, subject, since }) => ({ role, kind, code, subject, since }));
+  return { view, state: how, why, incidents: told };
+}
+
+function codeOf({ state: how }: ViewStatus): Problem["code"] {
+  return how === "damaged" ? "STORE_CORRUPT" : how === "stopped" ? "SERVE_NOTHING" : "SERVE_VIEW_FAILED";
+}
+
+const state = { type: "object", required: ["status"], properties: { status: { type: "string" } } } as const;
+
+export function operationRoutes(app: FastifyInstance, options: HttpOptions, metrics: Metrics): void {
+  const { follower } = options;
+  route(app, {
+    method: "GET",
+    url: "/v1/status",
+    config: { scope: "read" },
+    schema: {
+      summary: "What is served, how far the log is ahead of it, and what is wrong",
+      response: { 200: jsonResponse("the status", { type: "object" }), ...problems(401, 403, 421, 429) },
+    },
+    handler: async (_request, reply) =>
+      reply.send(statusOf(options, await options.incidents(), await options.versions.list())),
+  });
+  route(app, {
+    method: "GET",
+    url: "/metrics",
+    config: { scope: "read" },
+    schema: {
+      summary: "For Prometheus",
+      response: {
+        200: { description: "metrics", content: { "text/plain": { schema: { type: "string" } } } },
+        ...problems(401, 403, 421, 429),
+      },
+    },
+    handler: async (_request, reply) => {
+      reply.header("Content-Type", metrics.contentType);
+      return reply.send(await metrics.text(statusOf(options, await options.incidents())));
+    },
+  });
+  route(app, {
+    method: "GET",
+    url: "/healthz",
+    schema: { summary: "The process lives", response: { 200: jsonResponse("it does", state) } },
+    handler: async (_request, reply) => reply.send({ status: "ok" }),
+  });
+  route(app, {
+    method: "GET",
+    url: "/readyz",
+    schema: {
+      summary: "Answers are good",
+      description:
+        "503 while the server stops, can't follow the store, or has no view to answer; `views` lists those that are not well, with what is wrong. " +
+        "With `view`, 503 also where that view has failed, is damaged, has groups without a value, or reads a stream that has stopped.",
+      querystring: {
+        type: "object",
+        properties: { view: { type: "string", description: "answer for this view alone" } },
+        additionalProperties: false,
+      },
+      response: { 200: jsonResponse("they are", readySchema), ...problems(400, 404, 503) },
+    },
+    handler: async (request, reply) => {
+      const { view: name } = request.query as { view?: string };
+      const refused = (code: Problem["code"], why: string, views: readonly object[] = []) =>
+        refuse(reply, { ...problem(503, code, why), ...(views.length > 0 ? { views } : {}) });
+      if (options.signal.aborted) return refused("SERVE_NOTHING", "the server is stopping");
+      const served = follower.pin();
+      const states = viewStates(served, options.health, await options.incidents());
+      served.release();
+      const [own] = states.filter(({ view }) => view === name);
+      if (name !== undefined && !own)
+        throw new TidemarkError("VIEW_UNKNOWN", `there is no view "${name}"`, "they are listed by /v1/views");
+      const unwell = (own ? [own] : states).filter(({ state }) => state !== "ok").map(toldOf);
+      if (follower.complaint) return refused("SERVE_NOTHING", follower.complaint, unwell);
+      if (own && own.state !== "ok") return refused(codeOf(own), `view "${name}" is ${own.state}: ${own.why}`, unwell);
+      if (!own && states.length > 0 && !states.some(hasAnswer))
+        return refused("SERVE_NOTHING", "no view has an answer", unwell);
+      return reply.send({ status: "ready", position: formatPosition(follower.position), views: unwell });
+    },
+  });
+  for (const [url, { type, body, tag }] of readAssets()) {
+    route(app, {
+      method: "GET",
+      url,
+      schema: { hide: true },
+      handler: async (request, reply) => {
+        reply.header("ETag", tag).header("Content-Security-Policy", policy);
+        if (isKnown(tag, request.headers["if-none-match"])) return reply.code(304).send();
+        return reply.type(type).send(body);
+      },
+    });
+  }
+  route(app, {
+    method: "GET",
+    url: "/openapi.json",
+    schema: { hide: true },
+    handler: async (_request, reply) => reply.type("application/json").send(JSON.stringify(app.swagger())),
+  });
+}

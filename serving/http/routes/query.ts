@@ -1,0 +1,43 @@
+/** SQL over the views. */
+import type { FastifyInstance } from "fastify";
+import { problem } from "../../../shared/http/problem.ts";
+import { formatOf, mediaTypes } from "../../rows/formats.ts";
+import { paramsOf, readQuery } from "../../sql/params.ts";
+import { askerOf, type HttpOptions, refuse, route, stamped, waitFor } from "./route.ts";
+import { problems, querySchema, rowsHeaders, rowsResponse } from "./schemas.ts";
+
+const bytesMax = 1 << 20;
+
+/** Registers the route in a scope of its own: its bodies are read in another way, since each digit of a parameter counts. */
+export function queryRoutes(app: FastifyInstance, options: HttpOptions): void {
+  app.register(async (scope) => {
+    scope.addContentTypeParser("application/json", { parseAs: "buffer" }, async (_request: unknown, body: Buffer) =>
+      readQuery(body),
+    );
+    queryRoute(scope, options);
+  });
+}
+
+function queryRoute(app: FastifyInstance, options: HttpOptions): void {
+  route(app, {
+    method: "POST",
+    url: "/v1/query",
+    config: { scope: "read" },
+    bodyLimit: bytesMax,
+    schema: {
+      summary: "SQL over the views, at one snapshot",
+      body: querySchema,
+      headers: rowsHeaders,
+      response: { 200: rowsResponse, ...problems(400, 401, 403, 406, 410, 413, 415, 421, 422, 429, 503, 504) },
+    },
+    handler: async (request, reply) => {
+      const format = formatOf(request.headers.accept);
+      if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
+      const { sql } = request.body as { sql: string };
+      const params = paramsOf(request.body as object);
+      await waitFor(options, request, reply);
+      const { meta, body } = await options.queries.answer(askerOf(request, reply), sql, params, format, options.signal);
+      return stamped(reply, meta).type(format.mediaType).send(body);
+    },
+  });
+}

@@ -1,0 +1,306 @@
+/** The shapes of requests and answers: bodies are checked against them, and the OpenAPI document is made of them. */
+import { mediaTypes } from "../../rows/formats.ts";
+
+const text = { type: "string" } as const;
+const count = { type: "integer", minimum: 0 } as const;
+const nullable = (type: string) => ({ type: [type, "null"] });
+
+export const problemSchema = {
+  $id: "Problem",
+  type: "object",
+  description: "RFC 9457; `code` is stable",
+  required: ["type", "title", "status", "detail", "code"],
+  properties: { type: text, title: text, status: { type: "integer" }, detail: text, code: text },
+} as const;
+
+export const metaSchema = {
+  $id: "Meta",
+  type: "object",
+  description: "What an answer says of itself",
+  required: ["position", "version", "verifiedUpTo", "lagMs", "events", "dead", "duplicates", "late"],
+  properties: {
+    view: text,
+    position: {
+      ...text,
+      description:
+        "stream@partition:next,…, streams joined by ;, or its short text (~…) where that is longer than 1,024 characters",
+    },
+    version: count,
+    verifiedUpTo: {
+      ...nullable("string"),
+      description: "the batch has proved the answer up to here; null: the served version is unproved",
+    },
+    lagMs: { ...nullable("number"), description: "age of the newest look at the log's end that the answer covers" },
+    events: {
+      type: "object",
+      description: "events below the position, by the layer they come from",
+      required: ["batch", "speed"],
+      properties: { batch: count, speed: count },
+    },
+    dead: count,
+    duplicates: count,
+    late: count,
+  },
+} as const;
+
+export const rowsSchema = {
+  $id: "Rows",
+  type: "object",
+  required: ["data", "meta"],
+  properties: { data: { type: "array", items: { type: "object" } }, meta: { $ref: "Meta#" } },
+} as const;
+
+const waitFor = {
+  "tidemark-wait-for": {
+    ...text,
+    description: "a position, or several joined by ;: the answer covers them, or there is a 504",
+  },
+} as const;
+
+/** Headers of requests for rows. */
+export const rowsHeaders = { type: "object", properties: waitFor } as const;
+
+const problemContent = { content: { "application/problem+json": { schema: { $ref: "Problem#" } } } };
+
+/** The problems that a route may answer with, by status. */
+export function problems(...statuses: readonly number[]): Record<number, object> {
+  const own = statuses.map((status) => [
+    status,
+    { description: descriptions[status] ?? "a problem", ...problemContent },
+  ]);
+  return Object.fromEntries(own) as Record<number, object>;
+}
+
+const descriptions: Readonly<Record<number, string>> = {
+  400: "the request can't be understood",
+  401: "a key is needed",
+  403: "not allowed",
+  404: "there is no such thing",
+  406: "rows do not come in that form",
+  410: "the short text of a position is not known, or not any more",
+  413: "the body is too large",
+  415: "the body's form is not taken",
+  421: "without keys, this server answers to other names only",
+  422: "it can't be done as it is asked for",
+  429: "too much at a time; see Retry-After",
+  500: "an unexpected failure",
+  503: "there is no answer now; see Retry-After",
+  504: "what is served does not reach the position waited for",
+};
+
+/** Rows in each of their forms. */
+export const rowsResponse = {
+  description: "rows, exact at the stated position",
+  headers: {
+    "Tidemark-Position": { type: "string", description: "the events below it are in the answer" },
+    "Tidemark-Version": { type: "integer" },
+    "Tidemark-Lag-Ms": { type: "number" },
+  },
+  content: Object.fromEntries(
+    mediaTypes.map((type) => [type, { schema: type === "application/json" ? { $ref: "Rows#" } : { type: "string" } }]),
+  ),
+};
+
+export function jsonResponse(description: string, schema: object): object {
+  return { description, content: { "application/json": { schema } } };
+}
+
+export const querySchema = {
+  type: "object",
+  required: ["sql"],
+  additionalProperties: false,
+  properties: {
+    sql: {
+      ...text,
+      minLength: 1,
+      description: "one SELECT over the views; MEASURE(column) takes a measure over again in the query's groups",
+    },
+    params: {
+      type: "array",
+      maxItems: 1000,
+      description: "values for ? or $1, …",
+      items: { type: ["string", "number", "boolean", "null"] },
+    },
+  },
+} as const;
+
+export const ingestedSchema = {
+  type: "object",
+  required: ["accepted", "refused", "position"],
+  properties: {
+    accepted: { ...count, description: "events that the log has durably now" },
+    refused: {
+      type: "array",
+      description: "what is no event of the stream's, by its place in the request: not appended, but for append=all",
+      items: { type: "object", required: ["index", "reason"], properties: { index: count, reason: text } },
+    },
+    position: { ...text, description: "the position after them" },
+  },
+} as const;
+
+export const viewsSchema = {
+  type: "object",
+  required: ["data", "meta"],
+  properties: {
+    data: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["name", "description", "streams", "columns", "failed"],
+        properties: {
+          name: text,
+          description: text,
+          streams: { type: "array", items: text },
+          columns: {
+            type: "array",
+            items: {
+              type: "object",
+              required: ["name", "type", "key"],
+              properties: { name: text, type: { ...text, description: "a DuckDB type" }, key: { type: "boolean" } },
+            },
+          },
+          failed: { type: ["object", "null"], description: "why its SQL fails on valid events" },
+          failing: { type: ["string", "null"], description: "for which groups its SQL has no value" },
+        },
+      },
+    },
+    meta: { $ref: "Meta#" },
+  },
+} as const;
+
+const fileSchema = {
+  type: "object",
+  required: ["name", "bytes", "sha256"],
+  properties: { name: text, bytes: count, sha256: text },
+} as const;
+
+const row = { type: ["object", "null"] } as const;
+
+export const explainedSchema = {
+  type: "object",
+  required: ["row", "shares", "view", "meta", "batch", "speed"],
+  properties: {
+    row: { ...row, description: "as it is answered" },
+    shares: {
+      type: "object",
+      description: "the row as the version alone would give it, and as the delta alone would",
+      required: ["batch", "speed"],
+      properties: { batch: row, speed: row },
+    },
+    failed: {
+      type: "object",
+      description: "where the view's SQL has no value for the group, in the row or a share: what it says",
+      properties: { row: text, batch: text, speed: text },
+    },
+    view: text,
+    meta: { $ref: "Meta#" },
+    batch: {
+      type: "object",
+      required: ["upto", "files", "version", "createdAt", "proof"],
+      properties: {
+        upto: text,
+        files: { type: "array", items: fileSchema },
+        version: count,
+        createdAt: text,
+        proof: { type: "object" },
+      },
+    },
+    speed: {
+      type: "object",
+      required: ["from", "upto", "entries"],
+      properties: {
+        from: text,
+        upto: text,
+        entries: {
+          type: "array",
+          description: "those that touch the row's group",
+          items: {
+            type: "object",
+            required: ["from", "upto", "events", "file"],
+            properties: { from: text, upto: text, events: count, file: fileSchema },
+          },
+        },
+      },
+    },
+    events: {
+      type: "object",
+      description: "the row's events, in the log's order",
+      required: ["data", "next"],
+      properties: {
+        data: {
+          type: "array",
+          items: {
+            type: "object",
+            required: ["stream", "partition", "offset", "time", "event"],
+            properties: { stream: text, partition: count, offset: count, time: text, event: { type: "object" } },
+          },
+        },
+        next: { type: ["integer", "null"], description: "after= of the next page" },
+      },
+    },
+  },
+} as const;
+
+export const diffSchema = {
+  type: "object",
+  required: ["from", "to", "ranges", "skipped", "views"],
+  properties: {
+    from: text,
+    to: text,
+    ranges: {
+      type: "array",
+      description: "the offsets in between",
+      items: {
+        type: "object",
+        required: ["stream", "partition", "from", "upto"],
+        properties: { stream: text, partition: count, from: count, upto: count },
+      },
+    },
+    skipped: { type: "array", description: "views that do not show all their keys, or have failed", items: text },
+    views: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["view", "groups", "rows"],
+        properties: {
+          view: text,
+          groups: { ...count, description: "groups with events in between" },
+          rows: {
+            type: "array",
+            items: {
+              type: "object",
+              required: ["key", "before", "after", "events", "offsets"],
+              properties: {
+                key: { type: "object" },
+                before: row,
+                after: row,
+                events: { type: ["integer", "null"], description: "of the group, in between; null: can't be told" },
+                offsets: { type: ["array", "null"], items: text, description: "the first of them, partition:offset" },
+                failed: {
+                  type: "array",
+                  items: { enum: ["before", "after"] },
+                  description: "when the view's SQL had no value for the group",
+                },
+              },
+            },
+          },
+        },
+      },
+    },
+  },
+} as const;
+
+export const positionSchema = {
+  type: "object",
+  required: ["position"],
+  additionalProperties: false,
+  properties: {
+    position: { ...text, description: "in any form, or several joined by ;, of which it is the furthest" },
+  },
+} as const;
+
+export const positionsSchema = {
+  type: "object",
+  required: ["position", "long"],
+  properties: { position: text, long: text },
+} as const;

@@ -1,0 +1,47 @@
+/** How each view does: what status, readiness and metrics say of it. */
+
+import { failingLine } from "../../shared/health/failing-groups.ts";
+import type { Incident } from "../../shared/store/incidents.ts";
+import { unanswerable } from "../answer.ts";
+import type { ViewHealth } from "../health.ts";
+import type { Served } from "../snapshot/loaded.ts";
+
+/**
+ * failing: some of its groups have no value, the others are answered; failed, damaged: it has no answer; stopped: it has, but a stream of its is
+ * not read any more.
+ */
+export type ViewState = "ok" | "failing" | "failed" | "damaged" | "stopped";
+
+export interface ViewStatus {
+  readonly view: string;
+  readonly state: ViewState;
+  /** Why, where it is not well. */
+  readonly why: string | null;
+  /** What the roles say is wrong that touches it. */
+  readonly incidents: readonly Incident[];
+}
+
+export function viewStates(
+  served: Pick<Served, "views">,
+  health: Pick<ViewHealth, "failing"> | null,
+  incidents: readonly Incident[],
+): ViewStatus[] {
+  return [...served.views.values()].map((view) => {
+    const { name, streams } = view.definition;
+    const own = incidents.filter(
+      (each) => each.views?.includes(name) || each.streams?.some((s) => streams.includes(s)),
+    );
+    const given = (state: ViewState, why: string | null) => ({ view: name, state, why, incidents: own });
+    const none = unanswerable(view);
+    if (none) return given(view.damaged === null ? "failed" : "damaged", none.message);
+    const stopped = own.find(({ kind }) => kind === "stream-stopped");
+    if (stopped) return given("stopped", stopped.message);
+    const failing = health && failingLine(health.failing(name));
+    return failing ? given("failing", failing) : given("ok", null);
+  });
+}
+
+/** True where there is an answer to some question about it. */
+export function hasAnswer({ state }: ViewStatus): boolean {
+  return state !== "failed" && state !== "damaged";
+}

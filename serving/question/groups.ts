@@ -1,0 +1,121 @@
+/** Rows of a view by the groups that they are of: told apart by the group keys, where the view shows them all. */
+import { partialColumns, rowsOf } from "../../shared/compiler/texts.ts";
+import type { ViewColumn, ViewDefinition } from "../../shared/definition.ts";
+import { type DuckDBValue, type Param, quoteName, type Session } from "../../shared/duckdb/duck.ts";
+import { aroundFailing, failingError, isOfValues } from "../../shared/health/failing-groups.ts";
+import { jsonRow } from "../rows/json.ts";
+import { type Column, rowsFrom } from "../rows/rows.ts";
+import type { ServedView } from "../snapshot/loaded.ts";
+import { columnsIn, condition, type Filter } from "./filters.ts";
+
+type Row = readonly DuckDBValue[];
+
+/**
+ * JSON of a group's keys, and of its row; null: it has none that the filters let through; undefined: the view's SQL has no value for it.
+ */
+export type GroupRow = readonly [key: string, row: string | null | undefined];
+
+/** More groups without a value are not gone around one by one. */
+const failingMax = 20;
+
+/** True where each of a view's group keys is shown, and a row is there once. */
+export function hasKnownRows(view: ViewDefinition): boolean {
+  const keys = groupKeys(view);
+  if (view.global) return !view.repeated;
+  return keys.length > 0 && keys.every((key) => view.columns.some((column) => column.key === key));
+}
+
+/** The keys of groups: what tells rows of values apart is no part of them. */
+export function groupKeys(view: Pick<ViewDefinition, "keys">): string[] {
+  return view.keys.map((key) => key.name).filter((name) => /^k\d+$/.test(name));
+}
+
+/** The columns that show a group key, in the view's order. */
+export function keyColumns(view: ViewDefinition): ViewColumn[] {
+  return view.columns.filter((column) => column.key !== null);
+}
+
+/** Writes a row's keys as JSON. @param columns of the rows: the view's */
+export function keyWriter(
+  view: ViewDefinition,
+  keys: readonly ViewColumn[],
+  columns: readonly Column[],
+): (row: Row) => string {
+  const places = keys.map((key) => view.columns.indexOf(key));
+  const shown = places.map((place) => columns[place]!);
+  return (row) =>
+    jsonRow(
+      shown,
+      places.map((place) => row[place] ?? null),
+    );
+}
+
+/**
+ * The rows of some groups, merged from both layers, some at a time: nobody knows how many there are.
+ * @param touched a SELECT of the groups' keys (`1 AS one` for a view without), each once
+ * @param whole a SELECT of all partial rows, where they are not those of the snapshot
+ */
+export async function* rowsOfGroups(
+  session: Session,
+  { definition: view, base, delta, upto }: ServedView,
+  touched: string,
+  filters: readonly Filter[] = [],
+  whole: string | null = null,
+): AsyncGenerator<readonly GroupRow[]> {
+  const keys = groupKeys(view);
+  const same = keys.map((key) => `own.${key} IS NOT DISTINCT FROM touched.${key}`).join(" AND ") || "true";
+  const own = (table: string) => `SELECT ${partialColumns(view)} FROM ${table} AS own SEMI JOIN touched ON ${same}`;
+  const partials =
+    whole === null ? `${own(base)} UNION ALL ${own(delta)} WHERE own.__stretch < ${upto}` : own(`(${whole})`);
+  const read = async (rows: string, which: readonly Filter[]) => {
+    const params: Param[] = [];
+    const conditions = which.map((filter) => `(${condition(view, filter, ({ name }) => quoteName(name), params)})`);
+    const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
+    const text = `WITH touched AS MATERIALIZED (${touched}) SELECT * FROM (${rows})${where}`;
+    return rowsFrom(session, text, params);
+  };
+  const columns = keyColumns(view);
+  // what a filter on keys leaves out was never there
+  const isKey = (name: string) => columns.some((column) => column.name === name);
+  const onKeys = filters.filter((filter) => columnsIn(filter).every(isKey));
+  const list = columns.map((column) => `CAST(${column.key} AS ${column.type}) AS ${quoteName(column.name)}`);
+  const told = new Set<string>();
+  const fresh = (rows: readonly GroupRow[]) => {
+    const some = rows.filter(([key]) => !told.has(key));
+    for (const [key] of some) told.add(key);
+    return some;
+  };
+  const rowsIn = async function* (from: string): AsyncGenerator<readonly GroupRow[]> {
+    const merged = await read(rowsOf(view, from), filters);
+    const keyOf = keyWriter(view, columns, merged.columns);
+    for await (const chunk of merged.chunks)
+      yield fresh(chunk.getRows().map((row): GroupRow => [flat(keyOf(row)), flat(jsonRow(merged.columns, row))]));
+  };
+  const keysIn = async function* (from: string, row: null | undefined): AsyncGenerator<readonly GroupRow[]> {
+    if (view.global) return;
+    const groups = await read(`SELECT ${list.join(", ")} FROM ${from}`, onKeys);
+    for await (const chunk of groups.chunks)
+      yield fresh(chunk.getRows().map((key): GroupRow => [flat(jsonRow(groups.columns, key)), row]));
+  };
+  try {
+    yield* rowsIn(partials);
+  } catch (error) {
+    if (!isOfValues(error)) throw error;
+    const own = `WITH touched AS MATERIALIZED (${touched}) ${partials}`;
+    yield await aroundFailing(session, view, own, [], failingMax, async (well, failing) => {
+      if (failing.groups.length === 0) throw error;
+      if (well === null) throw failingError(view.name, failing);
+      const found: GroupRow[] = [];
+      for await (const rows of keysIn(`(${failing.keys})`, undefined)) found.push(...rows);
+      for await (const rows of rowsIn(well)) found.push(...rows);
+      return found;
+    });
+  }
+  yield* keysIn("touched", null);
+  if (view.global && told.size === 0) yield [["{}", null]];
+}
+
+/** A text that was put together keeps its parts, many times as large as it is, until they are made one. */
+function flat(text: string): string {
+  return Buffer.from(text).toString();
+}

@@ -1,0 +1,147 @@
+/** A question about one view as SQL: filters on group keys go below the merge, everything else above it. */
+import { partialColumns, type RolledUp, rolledUpOf, rowsOf } from "../../shared/compiler/texts.ts";
+import type { ViewDefinition } from "../../shared/definition.ts";
+import { type Param, quoteName } from "../../shared/duckdb/duck.ts";
+import { TidemarkError } from "../../shared/errors.ts";
+import type { ServedView } from "../snapshot/loaded.ts";
+import { columnOf, columnsIn, condition, type Filter, parameter } from "./filters.ts";
+import { hasKnownRows, keyColumns } from "./groups.ts";
+import { type By, keySql, rollUpBy } from "./roll-up.ts";
+import { hidesGroups, onlyShown } from "./shown.ts";
+
+export interface Question {
+  /** All of them hold. */
+  readonly filters: readonly Filter[];
+  /** Rows as one layer alone would give them; null: of both. */
+  readonly layer: Layer | null;
+  /** Null: in the view's own groups. */
+  readonly by: readonly By[] | null;
+  readonly select: readonly string[] | null;
+  readonly order: readonly {
+    readonly column: string;
+    readonly descending: boolean;
+    readonly nulls: "first" | "last" | null;
+  }[];
+  readonly limit: number | null;
+  readonly offset: number;
+}
+
+export const layers = ["batch", "speed"] as const;
+export type Layer = (typeof layers)[number];
+
+export const everything: Question = {
+  filters: [],
+  layer: null,
+  by: null,
+  select: null,
+  order: [],
+  limit: null,
+  offset: 0,
+};
+
+export interface Sql {
+  readonly text: string;
+  readonly params: readonly Param[];
+  /** What its rows show, in order. */
+  readonly columns: readonly string[];
+}
+
+/** What a question merges: the partial rows that it does not leave out, and how they are grouped. */
+interface Merged {
+  /** A SELECT of them. */
+  readonly partials: string;
+  readonly params: Param[];
+  /** Null: in the view's own groups. */
+  readonly rolledUp: RolledUp | null;
+  /** Filters that are left for the rows. */
+  readonly above: readonly Filter[];
+  /** All partial rows, where only they tell whether HAVING hides the view's one row. */
+  readonly whole: string | null;
+}
+
+/** @throws USAGE when it asks for what the view does not have */
+export function mergedFor(served: ServedView, question: Question): Merged {
+  const view = served.definition;
+  const params: Param[] = [];
+  const rolledUp = question.by === null ? null : rollUpBy(view, question.by);
+  const below = question.filters.filter((filter) => goesBelow(view, filter, rolledUp !== null));
+  const above = question.filters.filter((filter) => !below.includes(filter));
+  const onKeys = () => below.map((filter) => condition(view, filter, (column) => keySql(view, column), params));
+  const columns = partialColumns(view);
+  const base = () => where(`SELECT ${columns} FROM ${served.base}`, onKeys());
+  const delta = () =>
+    where(`SELECT ${columns} FROM ${served.delta}`, [
+      `__stretch < ${parameter(params, served.upto)}::INTEGER`,
+      ...onKeys(),
+    ]);
+  const whole = () => `${base()} UNION ALL ${delta()}`;
+  const partials = question.layer === null ? whole() : question.layer === "batch" ? base() : delta();
+  if (!hidesGroups(view) || (rolledUp === null && question.layer === null))
+    return { partials, params, rolledUp, above, whole: null };
+  const all = whole();
+  // without keys there is a row of nothing, too: the question asks whether there is one in the whole
+  if (view.global) return { partials, params, rolledUp, above, whole: all };
+  return { partials: onlyShown(view, partials, all), params, rolledUp, above, whole: null };
+}
+
+/** The SQL of a question over a pinned view. @throws USAGE when it asks for what the view does not have */
+export function sqlOf(served: ServedView, question: Question): Sql {
+  const view = served.definition;
+  const { partials, params, rolledUp, above, whole } = mergedFor(served, question);
+  const own = rolledUp ? rolledUpOf(view, rolledUp, partials) : rowsOf(view, partials);
+  const rows = whole === null ? own : `SELECT * FROM (${own}) WHERE EXISTS (FROM (${rowsOf(view, whole)}))`;
+  const shown = rolledUp ? rolledUp.columns.map(({ name }) => name) : view.columns.map(({ name }) => name);
+  const named = (name: string) => {
+    if (shown.includes(columnOf(view, name).name)) return quoteName(name);
+    throw new TidemarkError(
+      "USAGE",
+      `column "${name}" depends on a key that by= leaves out`,
+      `there are: ${shown.join(", ")}`,
+    );
+  };
+  // A view without keys gives its one row from no partials too, so its filters stay above the merge
+  const outer = above.map((filter) => condition(view, filter, ({ name }) => named(name), params));
+  const list = question.select?.map(named).join(", ") ?? "*";
+  let text = where(`SELECT ${list} FROM (${rows})`, outer);
+  const order = question.order.map(
+    ({ column, descending, nulls }) =>
+      `${named(column)}${descending ? " DESC" : " ASC"} NULLS ${(nulls ?? (descending ? "first" : "last")).toUpperCase()}`,
+  );
+  if (order.length > 0 || question.limit !== null || question.offset > 0)
+    order.push(...tiebreak(view, shown, rolledUp !== null).map(quoteName));
+  if (order.length > 0) text += ` ORDER BY ${order.join(", ")}`;
+  if (question.limit !== null) text += ` LIMIT ${parameter(params, question.limit)}::BIGINT`;
+  if (question.offset > 0) text += ` OFFSET ${parameter(params, question.offset)}::BIGINT`;
+  return { text, params, columns: question.select ?? shown };
+}
+
+/** The columns that give rows a total order, so that no page repeats or leaves out what another has: rows that are equal in all of them are the same. */
+function tiebreak(view: ViewDefinition, shown: readonly string[], rollUp: boolean): readonly string[] {
+  const keys = keyColumns(view).map(({ name }) => name);
+  // sets of a GROUPING SETS may show the same keys
+  const toldApart = rollUp || (hasKnownRows(view) && view.rollUp !== null);
+  const first = shown.filter((name) => keys.includes(name));
+  return toldApart ? first : [...first, ...shown.filter((name) => !keys.includes(name))];
+}
+
+/**
+ * True for filters on shown group keys only: they choose among the groups before these are merged. In a view's own groups, where the key's
+ * stored form compares as the value does; in a roll-up always, since the groups that it merges are gone above.
+ */
+function goesBelow(view: ViewDefinition, filter: Filter, rollUp: boolean): boolean {
+  const columns = columnsIn(filter).map((name) => columnOf(view, name));
+  const keys = columns.filter((column) => column.key !== null);
+  if (rollUp && keys.length > 0 && keys.length < columns.length) {
+    throw new TidemarkError(
+      "USAGE",
+      "with by=, a condition on keys can't be mixed with one on values in the same or=",
+      "filter on keys, which choose what is rolled up, and on values, which choose rolled-up rows, apart",
+    );
+  }
+  if (keys.length < columns.length || columns.length === 0) return false;
+  return rollUp || keys.every((column) => view.keys.find(({ name }) => name === column.key)!.type === column.type);
+}
+
+function where(select: string, conditions: readonly string[]): string {
+  return conditions.length > 0 ? `${select} WHERE ${conditions.map((each) => `(${each})`).join(" AND ")}` : select;
+}

@@ -1,0 +1,43 @@
+/** What HAVING hides stays hidden, whatever is asked: a group that a view does not show is in none of its answers, whole or in part. */
+import { rowsOf } from "../../shared/compiler/texts.ts";
+import type { ViewDefinition } from "../../shared/definition.ts";
+import { quoteName } from "../../shared/duckdb/duck.ts";
+import { TidemarkError } from "../../shared/errors.ts";
+import { groupKeys, hasKnownRows, keyColumns } from "./groups.ts";
+import { keySql } from "./roll-up.ts";
+
+/** True for a view with HAVING: the compiler writes it as finalize's own WHERE, outside of all parentheses. */
+export function hidesGroups({ finalize }: Pick<ViewDefinition, "finalize">): boolean {
+  let text = finalize.replaceAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"/g, "");
+  for (let before = ""; before !== text; ) {
+    before = text;
+    text = text.replaceAll(/\([^()]*\)/g, "");
+  }
+  return /\bWHERE\b/.test(text);
+}
+
+/**
+ * Of partial rows those whose groups the view shows.
+ * @param partials a SELECT of partial rows: of all, or of one layer
+ * @param whole a SELECT of all partial rows
+ * @throws USAGE where its groups can't be told apart
+ */
+export function onlyShown(view: ViewDefinition, partials: string, whole = partials): string {
+  if (!hidesGroups(view)) return partials;
+  if (!hasKnownRows(view))
+    throw new TidemarkError(
+      "USAGE",
+      `view "${view.name}" hides groups by HAVING and does not show all its group keys: only its rows can be asked for`,
+      "show the keys, or leave out by, layer and MEASURE",
+    );
+  return shownOf(view, partials, rowsOf(view, whole));
+}
+
+/** Of rows with a view's keys (k0, …) those whose groups are among these rows of the view. */
+export function shownOf(view: ViewDefinition, some: string, rows: string): string {
+  const columns = groupKeys(view).map((key) => keyColumns(view).find((column) => column.key === key)!);
+  const list = columns.map((column, i) => `${quoteName(column.name)} AS __shown${i}`).join(", ") || "1 AS __shown";
+  const same =
+    columns.map((column, i) => `${keySql(view, column)} IS NOT DISTINCT FROM __shown${i}`).join(" AND ") || "true";
+  return `SELECT own.* FROM (${some}) AS own SEMI JOIN (SELECT ${list} FROM (${rows})) AS shown ON ${same}`;
+}

@@ -1,0 +1,88 @@
+/** Rows as a file that DuckDB writes, sent as it lies there and removed then. */
+import { createReadStream } from "node:fs";
+import { rm } from "node:fs/promises";
+import type { ViewDefinition } from "../../shared/definition.ts";
+import { quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
+import { TidemarkError } from "../../shared/errors.ts";
+import type { Sql } from "../question/query.ts";
+import type { FileFormat } from "./formats.ts";
+
+/** What Parquet would keep as doubles, with fewer digits or without its offset, and what else it can be kept as with every one. */
+const exact: Readonly<Record<string, string>> = {
+  HUGEINT: "DECIMAL(38,0)",
+  UHUGEINT: "VARCHAR",
+  INTERVAL: "VARCHAR",
+  // DuckDB's writer fails at its infinity
+  TIMESTAMP_S: "TIMESTAMP",
+  "TIME WITH TIME ZONE": "VARCHAR",
+};
+
+/** The same within lists, structs and maps; what is quoted is a name. */
+function exactType(type: string): string {
+  return type.replace(
+    /"(?:[^"]|"")*"|'(?:[^']|'')*'|\b(?:U?HUGEINT|INTERVAL|TIMESTAMP_S|TIME WITH TIME ZONE)\b/g,
+    (part) => exact[part] ?? part,
+  );
+}
+
+export interface Copied {
+  readonly body: AsyncGenerator<Uint8Array>;
+  /** Owed, whether the body was read or not. */
+  readonly remove: () => void;
+}
+
+/**
+ * @param path of a file that nobody else uses
+ * @throws what DuckDB throws
+ */
+export async function copied(
+  session: Session,
+  view: ViewDefinition,
+  { text, params, columns }: Sql,
+  format: FileFormat,
+  path: string,
+): Promise<Copied> {
+  const shown = columns.map((name) => ({ name, type: view.columns.find((column) => column.name === name)!.type }));
+  try {
+    await session.read(copyTo(shown, text, path, format), params);
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  }
+  return { body: read(path), remove: () => void rm(path, { force: true }).catch(() => undefined) };
+}
+
+/** SQL that writes a query's rows as such a file. @throws QUERY_FAILED for a type that it can't keep */
+export function copyTo(
+  columns: readonly { readonly name: string; readonly type: string }[],
+  text: string,
+  path: string,
+  { copy }: FileFormat,
+): string {
+  // by place: two columns may have one name
+  const places = columns.map((_, i) => `c${i}`);
+  const shown = columns.map(({ name, type }, i) => {
+    if (/\bUNION\(/.test(type))
+      throw new TidemarkError(
+        "QUERY_FAILED",
+        `column "${name}" is a UNION, which Parquet has no type for`,
+        "cast it to VARCHAR, or ask for JSON or CSV",
+      );
+    const kept = exactType(type);
+    return `${kept === type ? places[i] : castTo(`${places[i]}`, name, type, kept)} AS ${quoteName(name)}`;
+  });
+  return `COPY (SELECT ${shown.join(", ")} FROM (${text}) AS rows(${places.join(", ")})) TO ${quoteText(path)} (${copy})`;
+}
+
+/** @throws (when it runs) what says which column has a number that is too long */
+function castTo(value: string, name: string, type: string, kept: string): string {
+  const cast = `TRY_CAST(${value} AS ${kept})`;
+  if (!/HUGEINT/.test(type)) return cast;
+  const why = `column "${name}" has a number of 39 digits, and a Parquet decimal has 38: ask for JSON or CSV, or cast it to VARCHAR`;
+  return `CASE WHEN ${value} IS NOT NULL AND ${cast} IS NULL THEN error(${quoteText(why)}) ELSE ${cast} END`;
+}
+
+/** Opened only when it is read: nobody may come for it. */
+async function* read(path: string): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(path) as AsyncIterable<Uint8Array>;
+}

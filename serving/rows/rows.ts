@@ -1,0 +1,64 @@
+import type { DuckDBDataChunk, DuckDBType } from "@duckdb/node-api";
+import type { DuckDBValue, Param, Session } from "../../shared/duckdb/duck.ts";
+import { hasZone, spelled, type Writer, writerOf } from "../../shared/values/written.ts";
+import { offsetsOf } from "../../shared/values/zone-offsets.ts";
+
+export interface Column {
+  readonly name: string;
+  /** In DuckDB's spelling. */
+  readonly type: string;
+  readonly writer: Writer;
+}
+
+export interface Rows {
+  readonly columns: readonly Column[];
+  /** The first rows are there already: what fails, fails before anything is sent. */
+  readonly chunks: AsyncGenerator<DuckDBDataChunk>;
+}
+
+export interface FewRows {
+  readonly columns: readonly Column[];
+  readonly rows: readonly (readonly DuckDBValue[])[];
+}
+
+/** Runs a query, and reads on as its rows are asked for. @throws what DuckDB throws; QUERY_FAILED for a type that can't be written */
+export async function rowsFrom(session: Session, text: string, params: readonly Param[]): Promise<Rows> {
+  const result = await session.connection.stream(text, [...params]);
+  const columns = await columnsOf(session, result);
+  const first = await result.fetchChunk();
+  const chunks = async function* () {
+    for (let chunk = first; chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) yield chunk;
+  };
+  return { columns, chunks: chunks() };
+}
+
+/** All of a query's rows, where they are few. @throws as rowsFrom */
+export async function fewRows(session: Session, text: string, params: readonly Param[] = []): Promise<FewRows> {
+  const result = await session.read(text, params);
+  return { columns: await columnsOf(session, result), rows: result.getRows() };
+}
+
+interface Described {
+  columnNames(): readonly string[];
+  columnTypes(): readonly DuckDBType[];
+}
+
+async function columnsOf({ timezone }: Session, result: Described): Promise<Column[]> {
+  const types = result.columnTypes();
+  const offsetAt = await offsetsOf(types.some(hasZone) ? timezone : "UTC");
+  return distinct(result.columnNames()).map((name, i) => {
+    const type = types[i]!;
+    return { name, type: spelled(type), writer: writerOf(type, offsetAt) };
+  });
+}
+
+/** A name that comes again gets a number, as in DuckDB's tables: who reads an object would see only the last of them. */
+function distinct(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return names.map((name) => {
+    let own = name;
+    for (let number = 1; taken.has(own); number++) own = `${name}_${number}`;
+    taken.add(own);
+    return own;
+  });
+}

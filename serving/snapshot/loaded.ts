@@ -1,0 +1,332 @@
+/** One version and its delta as DuckDB tables, followed as the store grows, read through pinned snapshots. */
+import { combineOf, noPartials, partialColumns } from "../../shared/compiler/texts.ts";
+import type { ViewDefinition } from "../../shared/definition.ts";
+import { freshName, type Session } from "../../shared/duckdb/duck.ts";
+import { isCode, type TidemarkError } from "../../shared/errors.ts";
+import { isOfValues } from "../../shared/health/failing-groups.ts";
+import { covers, equals, furthest, ofShard, type Position } from "../../shared/position.ts";
+import { type Counts, sumCounts } from "../../shared/store/counts.ts";
+import type { Entry, Head, VersionManifest, ViewFailure } from "../../shared/store/layout.ts";
+import { entryFiles, failureOf, partialsIn, versionFiles } from "../../shared/store/partials.ts";
+import type { FileRef, Store } from "../../shared/store/store.ts";
+import { checkChain, newestHead } from "../../shared/store/versions.ts";
+
+/** More appended stretches than this are combined into one, in memory. */
+const stretchesMax = 48;
+/** The newest stay as they are: whoever follows them goes on from where it stands. */
+const stretchesKept = 8;
+
+/** A table that goes when nobody names it any more. */
+interface Table {
+  readonly name: string;
+  users: number;
+}
+
+/** A view's delta; see ServedView. */
+interface Delta {
+  readonly table: Table;
+  readonly upto: number;
+  readonly mergedUpto: number;
+}
+
+interface ShardState {
+  readonly position: Position;
+  readonly generation: number;
+}
+
+/** What one query reads: fixed tables up to a fixed stretch, at an exact position. */
+export interface ServedView {
+  readonly definition: ViewDefinition;
+  readonly base: string;
+  readonly delta: string;
+  /** Delta rows with `__stretch` below this belong to the snapshot: one more than the last stretch that touched the view. */
+  readonly upto: number;
+  /** Whoever knows the delta's rows up to a stretch below this can't tell what came to them since. */
+  readonly mergedUpto: number;
+  readonly failed: ViewFailure | null;
+  /** Why its version's file can't be read; null: it was. */
+  readonly damaged: string | null;
+}
+
+export interface Served {
+  readonly manifest: VersionManifest;
+  readonly position: Position;
+  readonly views: ReadonlyMap<string, ServedView>;
+  /** The deltas that it reads. */
+  readonly heads: readonly Head[];
+  /** Which generations tell them: another may tell otherwise what was told at the same position. */
+  readonly telling: string;
+  /** Latest log timestamp in the delta, ms; 0 where it is empty. */
+  readonly latest: number;
+  /** What became of the records below the position. */
+  readonly counts: Counts;
+  /** Events below the position, by layer. */
+  readonly events: { readonly batch: number; readonly speed: number };
+  release(): void;
+}
+
+interface Snapshot extends Omit<Served, "release"> {
+  /** The tables that it reads. */
+  readonly used: readonly Table[];
+}
+
+export class Loaded {
+  readonly manifest: VersionManifest;
+  readonly #store: Store;
+  readonly #session: Session;
+  #bases = new Map<string, Table>();
+  #deltas = new Map<string, Delta>();
+  /** Views whose file of the version can't be read, and why. */
+  readonly damaged = new Map<string, TidemarkError>();
+  #shards = new Map<number, ShardState>();
+  #heads = new Map<number, Head>();
+  /** Stretch 0 is what was there when the tables were made. */
+  #stretch = 1;
+  #appended = 0;
+  /** Tables that are not dropped yet. */
+  #living = 0;
+  #closed = false;
+  /** Null: something of it has changed. */
+  #snapshot: Snapshot | null = null;
+
+  constructor(store: Store, session: Session, manifest: VersionManifest) {
+    this.#store = store;
+    this.#session = session;
+    this.manifest = manifest;
+  }
+
+  /** Reads the version's files (checked first) into tables. A view whose file is damaged has no answer; the others do. */
+  async open(): Promise<void> {
+    for (const view of this.manifest.definition.views) {
+      const files = await this.#checkedFiles(view.name);
+      const order = view.keys.length > 0 ? ` ORDER BY ${view.keys.map((key) => key.name).join(", ")}` : "";
+      this.#bases.set(view.name, await this.#create("base", `${partialsIn(this.#store, view, files)}${order}`));
+    }
+    this.#deltas = await this.#newDeltas();
+    for (let shard = 0; shard < this.manifest.definition.shards; shard++)
+      this.#shards.set(shard, {
+        position: ofShard(this.manifest.cut, shard, this.manifest.definition.shards),
+        generation: 0,
+      });
+    this.#snapshot = null;
+  }
+
+  async #checkedFiles(view: string): Promise<FileRef[]> {
+    const files = versionFiles(this.manifest, view);
+    try {
+      for (const file of files) await this.#store.check(file);
+      return files;
+    } catch (error) {
+      if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
+      this.damaged.set(view, error);
+      return [];
+    }
+  }
+
+  get position(): Position {
+    return this.#now().position;
+  }
+
+  /** See Served.telling. */
+  get telling(): string {
+    return this.#now().telling;
+  }
+
+  /**
+   * Takes what the shards' HEADs have beyond our position.
+   * @throws STORE_CORRUPT, STORE_MISSING, STORE_GAP; what was served before stays served
+   */
+  async follow(): Promise<void> {
+    // all HEADs first: compaction may replace the files of any shard's while one is read
+    const found: Head[] = [];
+    for (const [shard, state] of this.#shards) {
+      const head = await newestHead(this.#store, this.manifest.number, shard);
+      // never back: a newer generation counts when it covers what was served
+      if (!head || !covers(head.position, state.position)) continue;
+      if (!equals(head.position, state.position)) checkChain(this.manifest, head);
+      found.push(head);
+    }
+    const standing = (head: Head) => this.#shards.get(head.shard)!;
+    const moved = found.filter((head) => !equals(head.position, standing(head).position));
+    const starts = moved.map((head) => head.entries.findIndex((entry) => equals(entry.from, standing(head).position)));
+    // another generation may have told otherwise what is in the tables already
+    const retold = found.some((head) => head.generation !== standing(head).generation);
+    if (starts.includes(-1) || retold) await this.#reload(found);
+    else for (const [i, head] of moved.entries()) await this.#append(head, head.entries.slice(starts[i]!));
+    for (const head of found) this.#heads.set(head.shard, head);
+    this.#snapshot = null;
+    if (this.#appended > stretchesMax) await this.#combine();
+  }
+
+  /** Pins what is there now for one reader, who must release it. */
+  pin(): Served {
+    const { used, ...snapshot } = this.#now();
+    for (const table of used) table.users++;
+    let released = false;
+    return {
+      ...snapshot,
+      release: () => {
+        if (released) return;
+        released = true;
+        for (const table of used) this.#drop(table);
+      },
+    };
+  }
+
+  /** What is there now, made once for all that ask until something changes. */
+  #now(): Snapshot {
+    this.#snapshot ??= this.#look();
+    return this.#snapshot;
+  }
+
+  #look(): Snapshot {
+    const { manifest } = this;
+    const heads = [...this.#heads.values()];
+    const shards = [...this.#shards.values()];
+    const position = shards.reduce((sum, shard) => furthest(sum, shard.position), manifest.cut);
+    const views = manifest.definition.views.flatMap((definition): [string, ServedView][] => {
+      const { name } = definition;
+      const [base, delta] = [this.#bases.get(name), this.#deltas.get(name)];
+      if (!base || !delta) return [];
+      const failed = failureOf({ manifest, heads, position }, name);
+      const damaged = this.damaged.get(name)?.message ?? null;
+      const { table, upto, mergedUpto } = delta;
+      return [[name, { definition, base: base.name, delta: table.name, upto, mergedUpto, failed, damaged }]];
+    });
+    const entries = heads.flatMap((head) => head.entries);
+    return {
+      manifest,
+      position,
+      views: new Map(views),
+      heads,
+      telling: shards.map((shard) => shard.generation).join("."),
+      latest: entries.reduce((latest, entry) => Math.max(latest, entry.latest), 0),
+      counts: sumCounts([manifest, ...entries]),
+      events: { batch: manifest.events, speed: entries.reduce((sum, entry) => sum + entry.events, 0) },
+      used: this.#tables,
+    };
+  }
+
+  /** Gives the tables up; they, and then the session, go with their last reader. */
+  close(): void {
+    this.#closed = true;
+    for (const table of this.#tables) this.#drop(table);
+    if (this.#living === 0) this.#session.close();
+  }
+
+  get #tables(): Table[] {
+    return [...this.#bases.values(), ...[...this.#deltas.values()].map(({ table }) => table)];
+  }
+
+  /** A reader that pins between two statements sees none of it: the stretch counts only once everything is in. */
+  async #append(head: Head, entries: readonly Entry[]): Promise<void> {
+    const touched = await this.#insert(this.#deltas, entries, this.#stretch);
+    this.#stretch++;
+    for (const view of touched) this.#deltas.set(view, { ...this.#deltas.get(view)!, upto: this.#stretch });
+    this.#snapshot = null;
+    this.#appended += entries.length;
+    this.#commit(head);
+  }
+
+  /** Entries don't start where we stand (compacted meanwhile, or told again): the deltas of all shards are read anew. */
+  async #reload(found: readonly Head[]): Promise<void> {
+    const others = [...this.#heads.values()].filter((head) => !found.some((each) => each.shard === head.shard));
+    this.#stretch++;
+    const fresh = await this.#newDeltas();
+    try {
+      for (const head of [...others, ...found]) await this.#insert(fresh, head.entries, 0);
+    } catch (error) {
+      for (const { table } of fresh.values()) this.#drop(table);
+      throw error;
+    }
+    this.#swapDeltas(fresh);
+    for (const head of found) this.#commit(head);
+  }
+
+  #commit(head: Head): void {
+    this.#heads.set(head.shard, head);
+    this.#shards.set(head.shard, { position: head.position, generation: head.generation });
+    this.#snapshot = null;
+  }
+
+  /** @returns the views that the entries touch */
+  async #insert(deltas: ReadonlyMap<string, Delta>, entries: readonly Entry[], stretch: number): Promise<string[]> {
+    const views = this.manifest.definition.views.map((view) => ({ view, files: entryFiles(entries, view.name) }));
+    for (const { files } of views) for (const file of files) await this.#store.check(file);
+    await this.#session.transaction(async () => {
+      for (const { view, files } of views) {
+        if (files.length === 0) continue;
+        await this.#session.run(
+          `INSERT INTO ${deltas.get(view.name)!.table.name} SELECT *, ${stretch} FROM (${partialsIn(this.#store, view, files)})`,
+        );
+      }
+    });
+    return views.filter(({ files }) => files.length > 0).map(({ view }) => view.name);
+  }
+
+  async #newDeltas(): Promise<Map<string, Delta>> {
+    const fresh = new Map<string, Delta>();
+    const [upto, mergedUpto] = [this.#stretch, this.#stretch];
+    for (const view of this.manifest.definition.views) {
+      const table = await this.#create("delta", `SELECT *, 0::INTEGER AS __stretch FROM (${noPartials(view)})`);
+      fresh.set(view.name, { table, upto, mergedUpto });
+    }
+    return fresh;
+  }
+
+  #swapDeltas(fresh: Map<string, Delta>): void {
+    for (const [view, { table }] of this.#deltas) if (fresh.get(view)?.table !== table) this.#drop(table);
+    this.#deltas = fresh;
+    this.#appended = 0;
+    this.#snapshot = null;
+  }
+
+  /** Combines the older stretches, so that a query merges few rows. */
+  async #combine(): Promise<void> {
+    const fresh = new Map<string, Delta>();
+    const older = this.#stretch - stretchesKept;
+    for (const view of this.manifest.definition.views) {
+      const before = this.#deltas.get(view.name)!;
+      const { table, upto, mergedUpto } = before;
+      const some = `SELECT 1 FROM ${table.name} WHERE __stretch > 0 AND __stretch < ${older} LIMIT 1`;
+      if (upto === mergedUpto || (await this.#session.value(some)) === null) {
+        fresh.set(view.name, before);
+        continue;
+      }
+      const columns = partialColumns(view);
+      const rows = (where: string) => `SELECT ${columns} FROM ${table.name} WHERE ${where}`;
+      const order = view.keys.length > 0 ? ` ORDER BY ${view.keys.map((key) => key.name).join(", ")}` : "";
+      const make = (select: string) =>
+        this.#create("delta", `SELECT *, 0::INTEGER AS __stretch FROM (${select})${order}`);
+      const own = rows(`__stretch < ${older}`);
+      const next = await make(combineOf(view, own)).catch((error: unknown) => {
+        // whoever asks for such a group is told; the other views go on
+        if (!isOfValues(error)) throw error;
+        return make(own);
+      });
+      fresh.set(view.name, { table: next, upto, mergedUpto: Math.min(upto, older) });
+      await this.#session.run(
+        `INSERT INTO ${next.name} SELECT ${columns}, __stretch FROM ${table.name} WHERE __stretch >= ${older}`,
+      );
+    }
+    this.#swapDeltas(fresh);
+  }
+
+  async #create(kind: string, select: string): Promise<Table> {
+    const name = freshName(kind);
+    await this.#session.run(`CREATE TABLE ${name} AS ${select}`);
+    this.#living++;
+    return { name, users: 1 };
+  }
+
+  #drop(table: Table): void {
+    if (--table.users > 0) return;
+    void this.#session
+      .run(`DROP TABLE IF EXISTS ${table.name}`)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#living--;
+        if (this.#closed && this.#living === 0) this.#session.close();
+      });
+  }
+}
