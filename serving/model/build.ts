@@ -61,16 +61,12 @@ async function build(number: number, { definition, files }: BuildOrder["views"][
   const paths = files.map((file) => quoteText(file.path)).join(", ");
   const partials =
     files.length === 0 ? noPartials(definition) : `SELECT ${partialColumns(definition)} FROM read_parquet([${paths}])`;
-  const session = await duck.session();
-  try {
-    const { columns, chunks } = await rowsFrom(session, rowsOf(definition, partials), []);
-    const keyOf = keyWriter(definition, keyColumns(definition), columns);
-    for await (const chunk of chunks)
-      model.put(
-        number,
-        chunk.getRows().map((row) => [keyOf(row), jsonRow(columns, row)] as const),
-      );
-  } finally {
-    session.close();
-  }
+  using session = await duck.session();
+  const { columns, chunks } = await rowsFrom(session, rowsOf(definition, partials), []);
+  const keyOf = keyWriter(definition, keyColumns(definition), columns);
+  for await (const chunk of chunks)
+    model.put(
+      number,
+      chunk.getRows().map((row) => [keyOf(row), jsonRow(columns, row)] as const),
+    );
 }

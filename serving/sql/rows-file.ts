@@ -17,9 +17,9 @@ export async function* rowsFile(
   path: string,
   memory: string,
 ): AsyncGenerator<Uint8Array> {
-  const duck = await Duck.open({ memoryLimit: memory, threads: 1 });
+  using duck = await Duck.open({ memoryLimit: memory, threads: 1 });
   try {
-    const session = await duck.session();
+    using session = await duck.session();
     // a query may name two columns alike, a table may not
     const typed = columns.map(({ type }, i) => `c${i} ${type}`);
     await session.run(`CREATE TABLE result (${typed.join(", ")})`);
@@ -27,10 +27,8 @@ export async function* rowsFile(
     for await (const chunk of chunks) appender.appendDataChunk(chunk);
     appender.closeSync();
     await session.run(copyTo(columns, "FROM result", path, format));
-    session.close();
     yield* createReadStream(path) as AsyncIterable<Uint8Array>;
   } finally {
-    duck.close();
     await rm(path, { force: true });
   }
 }

@@ -67,6 +67,10 @@ export class Duck {
   close(): void {
     this.#instance.closeSync();
   }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
 }
 
 /** One connection. Statements of one session run one after the other. */
@@ -131,6 +135,10 @@ export class Session {
 
   close(): void {
     this.#connection.closeSync();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 }
 
