@@ -1,16 +1,18 @@
 /** log → archive: every record read becomes a row of a typed Parquet file, and the files tile the log by offset. */
 import { randomUUID } from "node:crypto";
-import { Decoder, placeTable } from "../shared/decode/decode.ts";
+import { gaveNothing, type Records } from "../shared/archive/records.ts";
+import { clockAt } from "../shared/archive/segment-rows.ts";
+import { archivedType, decoderOf, dedupOf } from "../shared/archive/segments.ts";
+import { Decoder } from "../shared/decode/decode.ts";
+import { placeTable } from "../shared/decode/place-tables.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
 import { quoteName, quoteText, type Session } from "../shared/duckdb/duck.ts";
-import type { Duplicates } from "../shared/duplicates/duplicates.ts";
 import { isCode, TidemarkError } from "../shared/errors.ts";
-import type { History } from "../shared/history/history.ts";
-import { clockAt, requestsIn } from "../shared/history/segment-rows.ts";
-import { archivedType, decoderOf, dedupOf } from "../shared/history/segments.ts";
 import { clipBatches } from "../shared/log/batch.ts";
 import type { Log } from "../shared/log/log.ts";
 import { offsetAt, type Position, positionOf } from "../shared/position.ts";
+import { openState } from "../shared/state/open.ts";
+import { type Suppression, suppression } from "../shared/state/suppression.ts";
 import { layout, type Segment } from "../shared/store/layout.ts";
 import { logStream } from "../shared/store/origin.ts";
 import { seal } from "../shared/store/sealed.ts";
@@ -19,14 +21,12 @@ import { createTwice, replaceTwice } from "../shared/store/twice.ts";
 
 const defaultRecordsPerFile = 1_000_000;
 const defaultBytesPerFile = 128 * 1024 * 1024;
-/** More ranges of requests than this are looked for in the file. */
-const requestsInManifest = 1000;
 const bytesPerRead = 16 * 1024 * 1024;
 
 export interface Archiver {
   readonly store: Store;
   readonly log: Log;
-  readonly history: History;
+  readonly records: Records;
   readonly session: Session;
   /** False once these fields are not the stream's any more: whoever publishes new ones counts on the archive below its cut. */
   readonly current?: (stream: StreamDefinition) => Promise<boolean>;
@@ -54,23 +54,23 @@ export async function archive(
     const last = upto[stream.name] ?? {};
     for (const partition of Object.keys(last).map(Number)) {
       const target = offsetAt(upto, stream.name, partition)!;
-      let duplicates: Duplicates | null = null;
+      let duplicates: Suppression | null = null;
       /** Where what it remembers ends. */
       let at = -1;
       try {
         for (;;) {
-          const from = await archiver.history.archivedTo(stream.name, partition);
+          const from = await archiver.records.archivedTo(stream.name, partition);
           if (from >= target) break;
           if (from !== at) {
             // another run has archived on meanwhile
             await duplicates?.close();
             duplicates = null;
           }
-          duplicates ??= await archiver.history.duplicatesAt(archiver.session, stream, [{ partition, offset: from }]);
+          duplicates ??= await openDuplicates(archiver, stream, partition, from);
           const stretch = { stream, partition, from, target, duplicates, replaces: null };
           const segment = await archiveStretch(archiver, stretch, onProgress).catch(async (error: unknown) => {
             // another run has archived it meanwhile, and the log was trimmed: nothing is lost
-            if (isCode(error, "LOG_RANGE") && (await archiver.history.archivedTo(stream.name, partition)) > from)
+            if (isCode(error, "LOG_RANGE") && (await archiver.records.archivedTo(stream.name, partition)) > from)
               return null;
             throw error;
           });
@@ -87,13 +87,22 @@ export async function archive(
   return { segments, records };
 }
 
+function openDuplicates(
+  { records, session }: Archiver,
+  stream: StreamDefinition,
+  partition: number,
+  offset: number,
+): Promise<Suppression> {
+  return openState(suppression, { records, session, stream }, [{ partition, offset }]);
+}
+
 interface Stretch {
   readonly stream: StreamDefinition;
   readonly partition: number;
   readonly from: number;
   readonly target: number;
   /** As the records below `from` have left it. */
-  readonly duplicates: Duplicates;
+  readonly duplicates: Suppression;
   /** What is archived there now; all of the stretch goes into one file then. */
   readonly replaces: Segment | null;
 }
@@ -111,7 +120,7 @@ export async function archiveAgain(archiver: Archiver, stream: StreamDefinition,
       "restore it from a copy",
     );
   }
-  const duplicates = await archiver.history.duplicatesAt(archiver.session, stream, [{ partition, offset: from }]);
+  const duplicates = await openDuplicates(archiver, stream, partition, from);
   try {
     const stretch = { stream, partition, from, target: upto, duplicates, replaces: damaged };
     return (await archiveStretch(archiver, stretch, () => undefined))!;
@@ -144,7 +153,7 @@ export async function archiveLoss(
     decoder: decoderOf(stream),
     fields: stream.fields,
     latest: 0,
-    clock: clockAt(await archiver.history.segments(stream.name, partition), from),
+    clock: clockAt(await archiver.records.segments(stream.name, partition), from),
   };
   return createTwice(archiver.store, layout.segment(stream.name, partition, from), seal(segment));
 }
@@ -202,28 +211,21 @@ async function archiveStretch(
   const run = randomUUID().slice(0, 8);
   const reader = await log.read(logStream(stream), new Map([[partition, from]]));
   const rows = await createRows(session, stream, partition, run);
-  const clock = clockAt(await archiver.history.segments(stream.name, partition), from);
-  duplicates.startStretch(partition);
+  duplicates.startSegment(partition);
   const decoder = new Decoder(session, stream);
   let at = from;
   let count = 0;
   let bytes = 0;
   let latest = 0;
   const counts = { dead: 0, duplicates: 0, late: 0 };
-  let anyRequest = false;
   try {
     while (at < target && count < recordsMax && bytes < bytesMax) {
       const read = await reader.next(Math.min(bytesPerRead, bytesMax), 10_000);
       const batches = clipBatches(read, target, recordsMax - count);
       const last = batches.at(-1);
-      if (!last) {
-        throw new TidemarkError(
-          "LOG_RANGE",
-          `${stream.name} partition ${partition}: the log gave nothing from offset ${at} on, and ${target} was expected`,
-          "is the log complete and reachable?",
-        );
-      }
-      const decoded = await decoder.decode(batches, duplicates);
+      if (!last) throw gaveNothing(stream, { stream: stream.name, partition, from, upto: target }, at);
+      const decoded = await decoder.decode(batches);
+      const suppressed = await duplicates.fold(batches, decoded);
       const places = await placeTable(session, batches, decoded.dead);
       await session.run(
         `INSERT INTO ${rows} SELECT d.* EXCLUDE (__fault), p.*, d.__fault FROM ${decoded.table} d POSITIONAL JOIN ${places} p`,
@@ -232,13 +234,12 @@ async function archiveStretch(
       await decoded.drop();
       at = last.upto;
       counts.dead += decoded.dead.length;
-      counts.duplicates += decoded.duplicates;
-      counts.late += decoded.late;
+      counts.duplicates += suppressed.duplicates;
+      counts.late += suppressed.late;
       onProgress(batches.reduce((sum, batch) => sum + batch.count, 0));
       for (const batch of batches) {
         count += batch.count;
         bytes += batch.bytes;
-        if (batch.requests.length > 0) anyRequest = true;
         latest = batch.timestamps.reduce((max, each) => Math.max(max, each), latest);
       }
     }
@@ -249,7 +250,6 @@ async function archiveStretch(
       layout.segmentFile(stream.name, partition, from, at, run),
       count,
     );
-    const isSteady = duplicates.isSteady(partition);
     const segment: Segment = {
       stream: stream.name,
       partition,
@@ -258,13 +258,10 @@ async function archiveStretch(
       file,
       rows: count,
       ...counts,
-      requests: !anyRequest ? [] : isSteady ? await requestsIn(session, rows, clock, requestsInManifest) : null,
-      dedup: dedupOf(stream),
       decoder: decoderOf(stream),
       fields: stream.fields,
       latest,
-      clock: duplicates.clockOf(partition),
-      ...(isSteady ? {} : { unsteady: true as const }),
+      ...(await duplicates.remembered(session, partition, rows)),
     };
     if (archiver.current && !(await archiver.current(stream))) {
       await store.remove(file.name);
@@ -316,11 +313,11 @@ async function writeSegment(
 }
 
 /** How far the archive of all these partitions reaches. */
-export async function archivedPosition(history: History, position: Position): Promise<Position> {
+export async function archivedPosition(records: Records, position: Position): Promise<Position> {
   const places = [];
   for (const [stream, partitions] of Object.entries(position)) {
     for (const partition of Object.keys(partitions).map(Number)) {
-      places.push({ stream, partition, offset: await history.archivedTo(stream, partition) });
+      places.push({ stream, partition, offset: await records.archivedTo(stream, partition) });
     }
   }
   return positionOf(places);

@@ -1,9 +1,10 @@
 /** Changed fields of a stream: what a run looks at before it begins, and before it publishes. */
+
+import { checkEvolution } from "../shared/archive/evolution.ts";
+import { decoderOf } from "../shared/archive/segments.ts";
 import type { Definition } from "../shared/definition.ts";
 import { TidemarkError } from "../shared/errors.ts";
-import { checkEvolution } from "../shared/history/evolution.ts";
 import type { History } from "../shared/history/history.ts";
-import { decoderOf } from "../shared/history/segments.ts";
 import { covers, ofStreams, type Position } from "../shared/position.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 import { archivedPosition } from "./archive.ts";
@@ -30,7 +31,7 @@ export async function checkArchivedAlike(
     const old = before.streams.find((each) => each.name === stream.name);
     if (!old || decoderOf(old) === decoderOf(stream)) continue;
     const own = ofStreams(cut, [stream.name]);
-    if (covers(own, await archivedPosition(history, own))) continue;
+    if (covers(own, await archivedPosition(history.records, own))) continue;
     throw new TidemarkError(
       "BATCH_STALE",
       `stream "${stream.name}" was archived with its old fields beyond the new version's cut meanwhile`,

@@ -2,13 +2,15 @@
  * rebuild (Kappa): replays all events from the beginning, archive below and log above, into a new version; compares it with what is
  * served at the same position; and switches.
  */
+
+import { decoderOf } from "../shared/archive/segments.ts";
+import { countsBelow } from "../shared/archive/stretch.ts";
 import { combineOf, partialOf, rowsOf } from "../shared/compiler/texts.ts";
 import type { Definition, ViewDefinition } from "../shared/definition.ts";
 import { Duck, type Session } from "../shared/duckdb/duck.ts";
 import { messageOf } from "../shared/errors.ts";
 import { isOfValues } from "../shared/health/failing-groups.ts";
 import { History } from "../shared/history/history.ts";
-import { decoderOf } from "../shared/history/segments.ts";
 import { covers, equals, type Position, places, positionOf, rangesBetween } from "../shared/position.ts";
 import { compareServed } from "../shared/proof/answers.ts";
 import { compareDerivations, notCompared, type Verdict, whyIncomparable } from "../shared/proof/derivations.ts";
@@ -77,11 +79,15 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
       return now && decoderOf(now) === decoderOf(old);
     });
     if (alike)
-      await archive({ store, log, history, session }, definition.streams, await endOf(log, definition.streams));
+      await archive(
+        { store, log, records: history.records, session },
+        definition.streams,
+        await endOf(log, definition.streams),
+      );
     const replay = new Replay(options, history, session, { ...definition, views }, progress);
     const snapshot = await replay.toServed(newest, run);
     const cut = progress.position;
-    await archive({ store, log, history, session }, definition.streams, cut);
+    await archive({ store, log, records: history.records, session }, definition.streams, cut);
     const merged = (view: ViewDefinition, files: readonly FileRef[]) =>
       join(store, session, view, files, layout.versionFile(run, view.name));
     const files: Record<string, ViewFile> = {};
@@ -109,7 +115,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     await checkArchivedAlike(history, definition, newest.definition, cut);
     const unequal = compared.filter((each) => each.differences.length > 0).map((each) => each.view);
     const equal = compared.filter((each) => each.incomparable === null && each.differences.length === 0);
-    const counted = await history.counts(session, cut);
+    const counted = await countsBelow(history.records, session, cut);
     const manifest = await publish(batch, {
       format: manifestFormat,
       createdAt: new Date(batch.now()).toISOString(),

@@ -1,8 +1,9 @@
 /** What is wrong with the archive, and what of it can be put right: damaged files from the log, lost offsets only by accepting the loss. */
+
+import { Records } from "../shared/archive/records.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
 import { isCode, type TidemarkError } from "../shared/errors.ts";
-import { History } from "../shared/history/history.ts";
 import { furthest, offsetAt, ofStreams, type Position, places } from "../shared/position.ts";
 import { layout, type Segment } from "../shared/store/layout.ts";
 import { checkWithinLog, logStream } from "../shared/store/origin.ts";
@@ -64,15 +65,15 @@ export async function repair(batch: Batch, acceptLoss: boolean): Promise<Repaire
   });
   const session = await duck.session();
   try {
-    const history = new History(store, log, origin);
-    checkWithinLog(await archivedPosition(history, ofStreams(origin, Object.keys(end))), end);
-    const archiver: Archiver = { store, log, history, session };
+    const records = new Records(store, log, origin);
+    checkWithinLog(await archivedPosition(records, ofStreams(origin, Object.keys(end))), end);
+    const archiver: Archiver = { store, log, records, session };
     for (const stream of streams) {
       const first = await log.first(logStream(stream));
       for (const { partition } of places(origin).filter((place) => place.stream === stream.name)) {
-        for (const segment of await history.segments(stream.name, partition))
+        for (const segment of await records.segments(stream.name, partition))
           await repairSegment(archiver, stream, segment, found);
-        const from = await history.archivedTo(stream.name, partition);
+        const from = await records.archivedTo(stream.name, partition);
         const upto = first[partition] ?? 0;
         if (upto > from) found.missing.push({ stream: stream.name, partition, from, upto });
       }

@@ -1,11 +1,13 @@
 /**
  * One batch run: pin → archive → recompute → prove → publish → clean.
  */
+
+import { decoderOf } from "../shared/archive/segments.ts";
+import { countsBelow } from "../shared/archive/stretch.ts";
 import type { Definition, StreamDefinition } from "../shared/definition.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
 import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
 import { History } from "../shared/history/history.ts";
-import { decoderOf } from "../shared/history/segments.ts";
 import type { Log } from "../shared/log/log.ts";
 import {
   covers,
@@ -124,7 +126,7 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
   const [lost] = await lostVersions(store);
   let published = false;
   try {
-    const archivedBefore = await archivedPosition(history, origin);
+    const archivedBefore = await archivedPosition(history.records, origin);
     // the end is looked at after what is compared with it, since a live writer goes on
     const [pinned, end] = lost
       ? // it may have covered more than any other does
@@ -138,7 +140,7 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
     checkWithinLog(archivedBefore, end);
     const cut = atCutOfNewest && !lost ? cutOf(newest, origin) : furthest(origin, pinned.snapshot?.position ?? end);
     const { records, stopped } = await timed("archive", () =>
-      archiveStreams({ store, log, history, session }, from, cut, batch.onArchived),
+      archiveStreams({ store, log, records: history.records, session }, from, cut, batch.onArchived),
     );
     batch.onStopped?.(stopped);
     await checkReached(history, stopped, cut);
@@ -148,7 +150,7 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
         batch.say(`view ${view}: ${how} (${Math.round(ms)} ms)`),
       ),
     );
-    const counted = await history.counts(session, cut);
+    const counted = await countsBelow(history.records, session, cut);
     if (pinned.snapshot) await checkNothingGone(history, pinned.snapshot, counted);
     if (pinned.snapshot) placeFailures(made, pinned.snapshot, definition);
     for (const [name, file] of Object.entries(made))
@@ -213,14 +215,14 @@ export async function runArchive(batch: Batch): Promise<number> {
       store,
       log,
       streams,
-      await archivedPosition(history, furthest(newest.cut, newest.origin)),
+      await archivedPosition(history.records, furthest(newest.cut, newest.origin)),
     );
     const current = async (stream: StreamDefinition) => {
       const now = streamIn((await newestVersion(store))!.definition, stream.name);
       return now !== undefined && decoderOf(now) === decoderOf(stream);
     };
     const { records, stopped } = await archiveStreams(
-      { store, log, history, session, current },
+      { store, log, records: history.records, session, current },
       from,
       from.end,
       batch.onArchived,
@@ -299,7 +301,7 @@ async function checkReached(
 ): Promise<void> {
   for (const [stream, error] of stopped) {
     const own = ofStreams(cut, [stream]);
-    if (covers(await archivedPosition(history, own), own)) continue;
+    if (covers(await archivedPosition(history.records, own), own)) continue;
     throw new TidemarkError(
       error.code,
       `no version can be made: stream ${stream} can't be read on, and the archive ends below its answers, which stay as they are: ${error.message}`,
@@ -326,7 +328,7 @@ async function checkNothingGone(
   if (gone <= 0) return;
   for (const { stream, partition } of places(position)) {
     const from = offsetAt(manifest.cut, stream, partition) ?? 0;
-    if ((await history.segments(stream, partition)).some(({ lost, upto }) => lost && upto > from)) return;
+    if ((await history.records.segments(stream, partition)).some(({ lost, upto }) => lost && upto > from)) return;
   }
   throw new TidemarkError(
     "LOG_RANGE",
@@ -448,12 +450,12 @@ async function trim(
 ): Promise<void> {
   const before = batch.now() - batch.retentionMs;
   for (const stream of streams) {
-    const archived = await archivedPosition(history, { [stream.name]: manifest.cut[stream.name]! });
+    const archived = await archivedPosition(history.records, { [stream.name]: manifest.cut[stream.name]! });
     // another run may have archived it and not synced its names yet
     for (const { partition } of places(archived)) await batch.store.settle(layout.segments(stream.name, partition));
     const below = new Map<number, number>();
     for (const { partition, offset } of places(nearest(archived, { [stream.name]: manifest.cut[stream.name]! }))) {
-      below.set(partition, Math.min(offset, await history.archivedBefore(stream.name, partition, before)));
+      below.set(partition, Math.min(offset, await history.records.archivedBefore(stream.name, partition, before)));
     }
     await batch.log.trim(logStream(stream), below);
   }

@@ -1,7 +1,8 @@
 /** An archive of many events without a log: Parquet segments and manifests of the very shape that archiving gives. */
+
+import { decoderOf } from "../shared/archive/segments.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
 import { quoteText, type Session } from "../shared/duckdb/duck.ts";
-import { decoderOf } from "../shared/history/segments.ts";
 import { type Position, positionOf } from "../shared/position.ts";
 import { layout, type Segment } from "../shared/store/layout.ts";
 import { seal } from "../shared/store/sealed.ts";

@@ -1,13 +1,13 @@
 /** Dead letters: what they were, and their corrected events appended, each exactly once. */
 
 import type { DuckDBBlobValue } from "@duckdb/node-api";
+import { Records } from "../shared/archive/records.ts";
 import { Decoder } from "../shared/decode/decode.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
 import { quoteText, type Session } from "../shared/duckdb/duck.ts";
 import { replayPrefix } from "../shared/duplicates/partition.ts";
 import { TidemarkError } from "../shared/errors.ts";
-import { LetterTable } from "../shared/history/dead-letters.ts";
-import { History } from "../shared/history/history.ts";
+import { collectLetters, LetterTable } from "../shared/history/dead-letters.ts";
 import { ArrayBatch } from "../shared/log/batch.ts";
 import type { Log } from "../shared/log/log.ts";
 import { ofStreams, type Position, rangesBetween } from "../shared/position.ts";
@@ -61,12 +61,12 @@ export class LetterList {
     { store, log, session, manifest }: DeadLetters,
     streams: readonly StreamDefinition[],
   ): Promise<LetterList> {
-    const history = new History(store, log, manifest.origin);
+    const records = new Records(store, log, manifest.origin);
     const table = await LetterTable.create(session);
     for (const stream of streams) {
       const end: Position = await endOf(log, [stream]);
       const ranges = rangesBetween(ofStreams(manifest.origin, [stream.name]), end);
-      await history.deadLetters(session, stream, ranges, table);
+      await collectLetters(records, session, stream, ranges, table);
     }
     return new LetterList(session, table);
   }

@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { combineOf } from "../shared/compiler/texts.ts";
 import type { Definition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
-import { joinTold } from "../shared/duplicates/duplicates.ts";
+import { joinStates } from "../shared/state/entries.ts";
 import { sumCounts } from "../shared/store/counts.ts";
 import type { Entry, ViewFile } from "../shared/store/layout.ts";
 import { entryFiles, partialsIn, writePartials } from "../shared/store/partials.ts";
@@ -45,7 +45,7 @@ export async function compact(
     const partials = combineOf(view, partialsIn(store, view, files));
     views[view.name] = await writePartials(session, store, view, partials, nameOf(view.name), { durable: false });
   }
-  const told = toldOf(entries);
+  const states = joinStates(entries);
   const [first, last] = [entries[0]!, entries.at(-1)!];
   return {
     sequence,
@@ -58,17 +58,10 @@ export async function compact(
       nameOf(""),
     ),
     views,
-    ...(told && { told }),
+    ...(states && { states }),
     level: entries.reduce((most, { level }) => Math.max(most, level), 0) + 1,
     latest: entries.reduce((most, { latest }) => Math.max(most, latest), 0),
   };
-}
-
-function toldOf(entries: readonly Entry[]): Entry["told"] {
-  const all = entries.map(({ told }) => told);
-  if (!all.every((each) => each !== undefined)) return undefined;
-  const streams = new Set(all.flatMap((told) => Object.keys(told)));
-  return Object.fromEntries([...streams].map((stream) => [stream, joinTold(all.map((told) => told[stream] ?? []))]));
 }
 
 async function joinDead(store: Store, files: readonly FileRef[], name: string): Promise<FileRef | null> {

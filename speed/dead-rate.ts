@@ -1,5 +1,5 @@
 /** How many of a stream's newest records are dead letters: an incident while they are many. By the log alone, whatever the clock. */
-import type { DeadLetter } from "../shared/decode/decode.ts";
+import type { DeadLetter } from "../shared/decode/decoded.ts";
 import type { Incidents, Trouble } from "../shared/store/incidents.ts";
 
 /** The newest records that are looked at: so many, and the rest of their oldest micro-batch. */

@@ -1,13 +1,17 @@
 /**
  * One shard's delta of one version: fetch → decode → partials → files → HEAD, until stopped.
  */
+import { archivedIn } from "../shared/archive/stretch.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
-import type { Duplicates, StrangeStamp } from "../shared/duplicates/duplicates.ts";
+import type { StrangeStamp } from "../shared/duplicates/duplicates.ts";
 import { isCode, messageOf, type TidemarkError } from "../shared/errors.ts";
 import type { History } from "../shared/history/history.ts";
 import type { Log } from "../shared/log/log.ts";
 import { equals, offsetAt, type Place, type Position, places, positionOf, rangesBetween } from "../shared/position.ts";
+import { carryStates } from "../shared/state/entries.ts";
+import { openState } from "../shared/state/open.ts";
+import { type Suppression, suppression } from "../shared/state/suppression.ts";
 import { cleanGenerations } from "../shared/store/generations.ts";
 import type { Entry, VersionManifest, ViewFailure, ViewFile } from "../shared/store/layout.ts";
 import { checkWithinLog, endOf, fewerPartitions, isOfStream, logStream, originOf } from "../shared/store/origin.ts";
@@ -46,7 +50,7 @@ export class DeltaWriter {
   #failed: Map<string, ViewFailure>;
   #intake: Intake | null = null;
   /** By stream that is read; as old as its part of the intake. */
-  readonly #duplicates = new Map<string, Duplicates>();
+  readonly #duplicates = new Map<string, Suppression>();
   /** Of each stream that is read, how many partitions the log has. */
   readonly #partitions = new Map<string, number>();
   readonly #stopped = new Map<string, { readonly error: TidemarkError; readonly tryAt: number }>();
@@ -241,11 +245,11 @@ export class DeltaWriter {
   async #remember(
     stream: StreamDefinition,
     at: readonly { readonly partition: number; readonly offset: number }[],
-  ): Promise<Duplicates> {
+  ): Promise<Suppression> {
     const { history, session } = this.#options;
-    const duplicates = await history.duplicatesAt(session, stream, at, this.#entries);
-    // what is in the entries is told already
-    duplicates.tell();
+    const duplicates = await openState(suppression, { records: history.records, session, stream }, at, this.#entries);
+    // the entries and the archive have it already
+    duplicates.carry();
     duplicates.strangeStamps();
     return duplicates;
   }
@@ -261,14 +265,12 @@ export class DeltaWriter {
   async #foldAndAppend(taken: readonly Taken[]): Promise<void> {
     const { sequence, nameOf } = this.generation.nextNames();
     const { judged, ...folded } = await this.#folder.fold(taken, nameOf, this.#failed, this.#duplicates);
-    // see rememberTold
-    const tellers = [...this.#duplicates].filter(([, { windowMs }]) => windowMs === null);
-    const told = Object.fromEntries(tellers.map(([stream, duplicates]) => [stream, duplicates.tell()]));
+    const states = carryStates(suppression, this.#duplicates);
     const reached: Place[] = taken.flatMap(({ stream, batches }) =>
       batches.map((batch) => ({ stream: stream.name, partition: batch.partition, offset: batch.upto })),
     );
     const upto = positionOf([...places(this.position), ...reached]);
-    await this.#append({ sequence, from: this.position, upto, told, level: 0, ...folded });
+    await this.#append({ sequence, from: this.position, upto, states, level: 0, ...folded });
     this.#judged.push(...judged);
   }
 
@@ -341,7 +343,7 @@ export class DeltaWriter {
     for (const partition of owned) {
       const at = this.#offsetOf(stream, partition);
       if ((first[partition] ?? 0) <= at) continue;
-      const offset = await history.archivedTo(stream.name, partition);
+      const offset = await history.records.archivedTo(stream.name, partition);
       if (offset > at) reached.push({ stream: stream.name, partition, offset });
     }
     if (reached.length === 0) return;
@@ -360,8 +362,18 @@ export class DeltaWriter {
           .catch((error: unknown) => failedView(error, null));
       }
     }
-    const { counts, dead, latest } = await history.archived(session, stream, ranges);
+    const { counts, dead, latest } = await archivedIn(history.records, session, stream, ranges);
     const deadFile = await this.#folder.writeDead(dead, nameOf(""));
-    await this.#append({ sequence, from: this.position, upto, ...counts, latest, deadFile, views, told: {}, level: 1 });
+    await this.#append({
+      sequence,
+      from: this.position,
+      upto,
+      ...counts,
+      latest,
+      deadFile,
+      views,
+      states: {},
+      level: 1,
+    });
   }
 }

@@ -1,15 +1,15 @@
 /** One micro-batch → partials: decode once, then one partial SQL per view, each into a file. */
 import { writeFile } from "node:fs/promises";
+import { noEvents } from "../shared/archive/segments.ts";
 import { type Inputs, partialOf } from "../shared/compiler/texts.ts";
-import type { DeadLetter, Decoded } from "../shared/decode/decode.ts";
 import { Decoder } from "../shared/decode/decode.ts";
+import type { DeadLetter, Decoded } from "../shared/decode/decoded.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
-import type { Duplicates } from "../shared/duplicates/duplicates.ts";
 import { inputsOf } from "../shared/history/inputs.ts";
-import { noEvents } from "../shared/history/segments.ts";
 import type { RecordBatch } from "../shared/log/log.ts";
 import type { Place } from "../shared/position.ts";
+import type { Suppression } from "../shared/state/suppression.ts";
 import type { Counts } from "../shared/store/counts.ts";
 import type { ViewFailure, ViewFile } from "../shared/store/layout.ts";
 import { failedView, isOfSql, writePartials } from "../shared/store/partials.ts";
@@ -57,20 +57,25 @@ export class Folder {
     taken: readonly Taken[],
     nameOf: (view: string) => string,
     failed: ReadonlyMap<string, ViewFailure>,
-    duplicates: ReadonlyMap<string, Duplicates>,
+    duplicates: ReadonlyMap<string, Suppression>,
   ): Promise<Folded> {
     const decoded: DecodedStreams = new Map();
+    let [suppressed, late] = [0, 0];
     try {
       for (const { stream, batches } of taken) {
         const decoder = this.#decoders.get(stream.name)!;
-        decoded.set(stream.name, { decoded: await decoder.decode(batches, duplicates.get(stream.name)), batches });
+        const own = await decoder.decode(batches);
+        decoded.set(stream.name, { decoded: own, batches });
+        const judged = await duplicates.get(stream.name)?.fold(batches, own);
+        suppressed += judged?.duplicates ?? 0;
+        late += judged?.late ?? 0;
       }
       const views: Record<string, ViewFile> = {};
       for (const view of this.#definition.views) {
         const before = failed.get(view.name);
         const any = view.streams.some((name) => {
           const each = decoded.get(name)?.decoded;
-          return each && eventsOf(each) > 0;
+          return each && each.events > 0;
         });
         if (before) views[view.name] = { file: null, rows: 0, failed: before };
         else if (!any) views[view.name] = { file: null, rows: 0 };
@@ -92,9 +97,9 @@ export class Folder {
         ),
         dead: dead.length,
         deadFile: await this.writeDead(dead, nameOf("")),
-        events: all.reduce((sum, each) => sum + eventsOf(each.decoded), 0),
-        duplicates: all.reduce((sum, each) => sum + each.decoded.duplicates, 0),
-        late: all.reduce((sum, each) => sum + each.decoded.late, 0),
+        events: all.reduce((sum, each) => sum + each.decoded.events, 0),
+        duplicates: suppressed,
+        late,
         latest: latestOf(all.flatMap((each) => [...each.batches])),
       };
     } finally {
@@ -165,11 +170,6 @@ export class Folder {
     await writeFile(scratch, dead.map((letter) => `${JSON.stringify(letter)}\n`).join(""));
     return this.#store.publish(scratch, name, { durable: false });
   }
-}
-
-/** Records that count. */
-function eventsOf({ count, dead, duplicates }: Decoded): number {
-  return count - dead.length - duplicates;
 }
 
 function latestOf(batches: readonly RecordBatch[]): number {

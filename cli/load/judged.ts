@@ -1,9 +1,9 @@
 /** The files' rows, each with what the stream's reading says of it. */
 
 import { Judge } from "../../ingest/judge.ts";
+import { decoderOf } from "../../shared/archive/segments.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { Duck } from "../../shared/duckdb/duck.ts";
-import { decoderOf } from "../../shared/history/segments.ts";
 import type { Project } from "../../shared/project/project.ts";
 import type { Store } from "../../shared/store/store.ts";
 import { newestVersion } from "../../shared/store/versions.ts";

@@ -1,10 +1,10 @@
 /** Events over HTTP: judged one by one, appended with a request id, answered once the log has them durably. */
 import { randomUUID } from "node:crypto";
 import type { SessionPool } from "../../serving/snapshot/pool.ts";
+import { decoderOf } from "../../shared/archive/segments.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
 import { Shapes } from "../../shared/decode/shape.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
-import { decoderOf } from "../../shared/history/segments.ts";
 import { Refusal } from "../../shared/http/problem.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import type { Log, NewRecord } from "../../shared/log/log.ts";

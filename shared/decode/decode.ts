@@ -1,20 +1,8 @@
 /** Record batches in, a table of typed events out. Used by archive, speed and verify alike. */
-import {
-  BIGINT,
-  BLOB,
-  DuckDBBlobValue,
-  DuckDBDataChunk,
-  DuckDBTimestampMillisecondsValue,
-  type DuckDBValue,
-  INTEGER,
-  TIMESTAMP_MS,
-  VARCHAR,
-} from "@duckdb/node-api";
-import { eventColumn, eventType } from "../compiler/event-order.ts";
 import type { StreamDefinition } from "../definition.ts";
 import { freshName, quoteName, quoteText, type Session } from "../duckdb/duck.ts";
-import type { Duplicates, Judged } from "../duplicates/duplicates.ts";
 import type { RecordBatch } from "../log/log.ts";
+import { type DeadRow, Decoded } from "./decoded.ts";
 import { ExactText } from "./exact-text.ts";
 import { fastLines, type Lines, slowRecord } from "./frame.ts";
 import { linesFile } from "./lines-file.ts";
@@ -22,45 +10,8 @@ import { type Looked, Shapes } from "./shape.ts";
 import { pathTo, strictSelect } from "./strict.ts";
 import { upcastSelect } from "./upcast.ts";
 
-/** The faults of records that were suppressed, which are no dead letters: an event with an id that counted before, and a repeated request. */
-export const faultOfDuplicate = "duplicate";
-export const faultOfRepeated = "repeated";
-/** As a SQL list. */
-export const suppressedFaults = `${quoteText(faultOfDuplicate)}, ${quoteText(faultOfRepeated)}`;
-
-/** A record that is no event of its stream. Dead letters are a set keyed by stream, partition and offset. */
-export interface DeadLetter {
-  readonly stream: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly reason: string;
-}
-
-/** Decoded records, in the order of the batches. The caller drops the table. */
-export interface Decoded {
-  /**
-   * Table with one row per record: the stream's fields in their order and `__fault`. The fields are called f0, f1, … there: a user's name, such
-   * as rowid, would hide what DuckDB has under it.
-   */
-  readonly table: string;
-  /**
-   * SELECT of the valid events' typed fields.
-   * @param options ordered: each with its place in the log's order beside its fields, as `__event`; below: only among the first so many records
-   */
-  select(options?: { readonly ordered?: boolean; readonly below?: number }): Promise<string>;
-  readonly count: number;
-  readonly dead: readonly DeadLetter[];
-  /** How many records were suppressed. */
-  readonly duplicates: number;
-  readonly late: number;
-  drop(): Promise<void>;
-}
-
 /** Beyond this share the odd records are the rule, and DuckDB's reader with JSON columns is quicker than one by one. */
 const oddShareMax = 1 / 4;
-/** DuckDB's own size of a vector. */
-const rowsPerChunk = 2048;
-const rowsPerUpdate = 10_000;
 
 export class Decoder {
   readonly #session: Session;
@@ -81,12 +32,10 @@ export class Decoder {
   }
 
   /**
-   * Three ways that agree on every record and reason: by the shape of the lines (the few odd ones among them judged one by
-   * one), by DuckDB's reader with one JSON column for each field, and one by one.
-   *
-   * @param duplicates where the records before these have left it; without it, none are suppressed
+   * Three ways that agree on every record and reason: by the shape of the lines (the few odd ones among them
+   * judged one by one), by DuckDB's reader with one JSON column for each field, and one by one.
    */
-  async decode(batches: readonly RecordBatch[], duplicates: Duplicates | null = null): Promise<Decoded> {
+  async decode(batches: readonly RecordBatch[]): Promise<Decoded> {
     const count = batches.reduce((sum, batch) => sum + batch.count, 0);
     const table = freshName("decoded");
     // an upcast may change anything: its records are judged one by one
@@ -100,30 +49,8 @@ export class Decoder {
       const done = fast !== null && (await this.#fast(table, fast, count));
       if (!done) await this.#slow(table, allRecords(batches));
     }
-    const judged = duplicates && (await this.#suppress(table, batches, duplicates));
-    const suppressed = judged ? judged.duplicates.length + judged.repeated.length : 0;
-    const dead = shaped && odd === 0 ? [] : await this.#deadLetters(table, batches);
-    const fields = this.#stream.fields.map((field, i) => `f${i} AS ${quoteName(field.name)}`).join(", ");
-    let places: string | null = null;
-    return {
-      table,
-      count,
-      dead,
-      duplicates: suppressed,
-      late: judged?.late ?? 0,
-      select: async ({ ordered = false, below } = {}) => {
-        const conditions = dead.length + suppressed > 0 ? ["__fault IS NULL"] : [];
-        if (below !== undefined) conditions.push(`${table}.rowid < ${below}`);
-        const where = conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : "";
-        if (!ordered) return `SELECT ${fields} FROM ${table}${where}`;
-        places ??= await orderTable(this.#session, batches);
-        return `SELECT ${fields}, CAST({t: __t, p: __p, o: __o} AS ${eventType}) AS ${eventColumn} FROM ${table} POSITIONAL JOIN ${places}${where}`;
-      },
-      drop: async () => {
-        await this.#session.run(`DROP TABLE IF EXISTS ${table}`);
-        if (places) await this.#session.run(`DROP TABLE ${places}`);
-      },
-    };
+    const dead = shaped && odd === 0 ? [] : await this.#deadRows(table);
+    return new Decoded(this.#session, this.#stream, table, batches, dead);
   }
 
   /** False where a value of a good shape is none of its type (a 30th of February). */
@@ -219,51 +146,15 @@ export class Decoder {
     }
   }
 
-  /** Marks what is suppressed. */
-  async #suppress(table: string, batches: readonly RecordBatch[], duplicates: Duplicates): Promise<Judged> {
-    const { id } = this.#stream;
-    let ids: (string | null)[] | null = null;
-    if (duplicates.windowMs !== null && id !== null) {
-      const column = `f${this.#stream.fields.findIndex((field) => field.name === id)}`;
-      const text = `SELECT CASE WHEN __fault IS NULL THEN CAST(${column} AS VARCHAR) END FROM ${table}`;
-      ids = ((await this.#session.read(text)).getColumns()[0] as (string | null)[] | undefined) ?? [];
-    }
-    const judged = duplicates.judge(batches, ids);
-    await this.#mark(table, judged.duplicates, faultOfDuplicate);
-    await this.#mark(table, judged.repeated, faultOfRepeated);
-    return judged;
-  }
-
-  async #mark(table: string, rows: readonly number[], fault: string): Promise<void> {
-    for (let i = 0; i < rows.length; i += rowsPerUpdate) {
-      const list = rows.slice(i, i + rowsPerUpdate).join(", ");
-      await this.#session.run(`UPDATE ${table} SET __fault = ${quoteText(fault)} WHERE rowid IN (${list})`);
-    }
-  }
-
   #noRecords(): string {
     return `(SELECT ${this.#stream.fields.map((field) => `NULL::JSON AS ${quoteName(field.name)}`).join(", ")}, NULL::VARCHAR AS __fault WHERE false)`;
   }
 
-  async #deadLetters(table: string, batches: readonly RecordBatch[]): Promise<DeadLetter[]> {
+  async #deadRows(table: string): Promise<DeadRow[]> {
     const rows = await this.#session.rows(
-      `SELECT rowid AS n, __fault FROM ${table} WHERE __fault IS NOT NULL AND __fault NOT IN (${suppressedFaults}) ORDER BY rowid`,
+      `SELECT rowid AS n, __fault FROM ${table} WHERE __fault IS NOT NULL ORDER BY rowid`,
     );
-    const dead: DeadLetter[] = [];
-    let first = 0;
-    let b = 0;
-    for (const row of rows) {
-      const n = Number(row.n);
-      while (n - first >= batches[b]!.count) first += batches[b++]!.count;
-      const batch = batches[b]!;
-      dead.push({
-        stream: this.#stream.name,
-        partition: batch.partition,
-        offset: batch.offsets[n - first]!,
-        reason: String(row.__fault),
-      });
-    }
-    return dead;
+    return rows.map((row) => ({ row: Number(row.n), fault: String(row.__fault) }));
   }
 }
 
@@ -287,59 +178,6 @@ function* oddRecords(batches: readonly RecordBatch[], looked: readonly Looked[])
     }
     before += batch.count;
   }
-}
-
-/** A table of the records' places in the log's order, row for row beside a decoded table. */
-async function orderTable(session: Session, batches: readonly RecordBatch[]): Promise<string> {
-  const table = freshName("order");
-  await session.run(`CREATE TEMP TABLE ${table} (__t BIGINT, __p INTEGER, __o BIGINT)`);
-  const appender = await session.connection.createAppender(table);
-  for (const { partition, offsets, timestamps, count } of batches) {
-    for (let start = 0; start < count; start += rowsPerChunk) {
-      const upto = Math.min(start + rowsPerChunk, count);
-      const chunk = DuckDBDataChunk.create([BIGINT, INTEGER, BIGINT], upto - start);
-      const [t, o] = [timestamps, offsets].map((each) => Array.from(each.slice(start, upto), BigInt));
-      chunk.setColumns([t!, Array.from({ length: upto - start }, () => partition), o!]);
-      appender.appendDataChunk(chunk);
-    }
-  }
-  appender.closeSync();
-  return table;
-}
-
-/** A table of the records' own places (offset, timestamp, key, raw bytes of dead letters, request), row for row beside a decoded table. */
-export async function placeTable(
-  session: Session,
-  batches: readonly RecordBatch[],
-  dead: readonly DeadLetter[],
-): Promise<string> {
-  const table = freshName("places");
-  await session.run(
-    `CREATE TEMP TABLE ${table} (__offset BIGINT, __timestamp TIMESTAMP_MS, __key BLOB, __raw BLOB, __request VARCHAR, __sequence BIGINT)`,
-  );
-  const faulty = new Set(dead.map((letter) => `${letter.partition}:${letter.offset}`));
-  const appender = await session.connection.createAppender(table);
-  const blob = (bytes: Buffer | null): DuckDBValue => (bytes ? new DuckDBBlobValue(bytes) : null);
-  for (const batch of batches) {
-    const records = batch.records();
-    for (let start = 0; start < batch.count; start += rowsPerChunk) {
-      const slice = records.slice(start, start + rowsPerChunk);
-      const chunk = DuckDBDataChunk.create([BIGINT, TIMESTAMP_MS, BLOB, BLOB, VARCHAR, BIGINT], slice.length);
-      chunk.setColumns([
-        slice.map((record) => BigInt(record.offset)),
-        slice.map((record) => new DuckDBTimestampMillisecondsValue(BigInt(record.timestamp))),
-        slice.map((record) => blob(record.key)),
-        slice.map((record) =>
-          faulty.size > 0 && faulty.has(`${batch.partition}:${record.offset}`) ? blob(record.value) : null,
-        ),
-        slice.map((record) => record.id?.request ?? null),
-        slice.map((record) => (record.id ? BigInt(record.id.sequence) : null)),
-      ]);
-      appender.appendDataChunk(chunk);
-    }
-  }
-  appender.closeSync();
-  return table;
 }
 
 function readJson(file: string, columns: string, longest: number): string {

@@ -1,6 +1,7 @@
 /**
- * Every digit of an event's numbers. JSON readers keep a number as a double: so those with more digits are put where they stay as they are written,
- * of a DECIMAL field in quotes, and what a JSON field holds in a text that begins with a mark.
+ * Every digit of an event's numbers. JSON readers keep a number as a double: so those with more digits are put
+ * where they stay as they are written, of a DECIMAL field in quotes, and what a JSON field holds in a text that
+ * begins with a mark.
  */
 import { isDecimal, listElementOf, structFieldsOf } from "../compiler/types.ts";
 import type { FieldDefinition } from "../definition.ts";
@@ -44,7 +45,10 @@ export class ExactText {
 /** A text, passed over; or what stands between tokens. */
 const spaces = /("(?:[^"\\]|\\.)*")|\s+/gs;
 
-/** The next number or mark outside texts; texts are skipped by hand, since a pattern would need stack for a long one. */
+/**
+ * The next number or mark outside texts; texts are skipped by hand, since a pattern would need stack for a long
+ * one.
+ */
 const token = /[{}[\],"]|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 function quoted(text: string, fields: readonly FieldDefinition[], json: boolean): string {

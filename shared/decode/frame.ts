@@ -1,6 +1,7 @@
 /**
- * Framing: from record bytes to lines that DuckDB's JSON reader takes. Nearly all micro-batches go the fast way, their bytes
- * untouched; one odd record sends its whole micro-batch the slow way, where each record is judged alone.
+ * Framing: from record bytes to lines that DuckDB's JSON reader takes. Nearly all micro-batches go the fast
+ * way, their bytes untouched; one odd record sends its whole micro-batch the slow way, where each record is
+ * judged alone.
  */
 import { isUtf8 } from "node:buffer";
 import type { RecordBatch } from "../log/log.ts";
@@ -20,8 +21,8 @@ export interface Lines {
 const beyondJson = /,\s*[}\]]|(?:nan|inf|infinity)\s*[,}\]]/i;
 
 /**
- * The values of `batches` as JSON lines, or null when any of them needs the slow way: no value, a line break, not one object,
- * invalid UTF-8, what only DuckDB takes for JSON, or numbers whose every digit counts.
+ * The values of `batches` as JSON lines, or null when any of them needs the slow way: no value, a line break,
+ * not one object, invalid UTF-8, what only DuckDB takes for JSON, or numbers whose every digit counts.
  */
 export function fastLines(batches: readonly RecordBatch[], exact: ExactText): Lines | null {
   const buffers: Buffer[] = [];

@@ -1,6 +1,7 @@
 /**
- * Lines for DuckDB's reader to read as a file. They are raw events: the file has no name, or one that only this user can get at, and goes with
- * the process, however that ends. It lies in memory where the machine has such a place and that has room, else on disk.
+ * Lines for DuckDB's reader to read as a file. They are raw events: the file has no name, or one that only this
+ * user can get at, and goes with the process, however that ends. It lies in memory where the machine has such a
+ * place and that has room, else on disk.
  */
 import { constants, existsSync } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";

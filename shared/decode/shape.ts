@@ -1,8 +1,9 @@
 /**
- * The quickest way to be sure: nearly all records of a stream look alike. One pattern for a whole line, made from the fields'
- * types and the order in which a first record has its keys, proves that a line is one JSON object in which each field
- * has a value that can't be read in two ways. Then DuckDB's own typed reading gives exactly what the strict reading gives,
- * and the record can't be a dead letter. A line that does not match says nothing: it is judged by itself.
+ * The quickest way to be sure: nearly all records of a stream look alike. One pattern for a whole line, made
+ * from the fields' types and the order in which a first record has its keys, proves that a line is one JSON
+ * object in which each field has a value that can't be read in two ways. Then DuckDB's own typed reading gives
+ * exactly what the strict reading gives, and the record can't be a dead letter. A line that does not match says
+ * nothing: it is judged by itself.
  */
 import { isUtf8 } from "node:buffer";
 import { decimalOf, isDecimal } from "../compiler/types.ts";
@@ -19,7 +20,10 @@ const examplesMax = 64;
 /** So many orders of keys that have no shape are remembered. */
 const refusedMax = 256;
 
-/** A value as a pattern, the column type that DuckDB reads it with, and how the field's value comes from that column. */
+/**
+ * A value as a pattern, the column type that DuckDB reads it with, and how the field's value comes from that
+ * column.
+ */
 interface Plain {
   readonly token: string;
   readonly column: string;
@@ -38,7 +42,10 @@ const date = `(?!0000)\\d{4}-${monthAndDay}`;
 const clock = String.raw`(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?`;
 const hex = "[0-9A-Fa-f]";
 
-/** Digits that every value of the type can have; what has one more may still be of the type, and is looked at strictly. */
+/**
+ * Digits that every value of the type can have; what has one more may still be of the type, and is looked at
+ * strictly.
+ */
 const digitsOf: Readonly<Record<string, number>> = {
   TINYINT: 2,
   SMALLINT: 4,
@@ -241,7 +248,10 @@ export class Shapes {
   }
 }
 
-/** The values as lines, where some of them can't be one: an empty line, which has no shape, stands for each of those. */
+/**
+ * The values as lines, where some of them can't be one: an empty line, which has no shape, stands for each of
+ * those.
+ */
 function linesOf(batch: RecordBatch): Buffer {
   const ending = Buffer.from("\n");
   return Buffer.concat(

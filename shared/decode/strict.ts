@@ -1,7 +1,7 @@
 /**
- * The one strict reading of an event: JSON to typed columns. Archive and speed share it, so both agree on what is a valid
- * event. DuckDB's own conversions are lax (1.5 becomes 2, "12" becomes 12): here a value either is of its type or the record is
- * a dead letter.
+ * The one strict reading of an event: JSON to typed columns. Archive and speed share it, so both agree on what
+ * is a valid event. DuckDB's own conversions are lax (1.5 becomes 2, "12" becomes 12): here a value either is
+ * of its type or the record is a dead letter.
  */
 import { decimalOf, isDecimal, isFloat, isInteger, listElementOf, structFieldsOf } from "../compiler/types.ts";
 import type { FieldDefinition } from "../definition.ts";
@@ -12,7 +12,8 @@ import { strictTime } from "./strict-times.ts";
 /**
  * A SELECT that gives the stream's typed fields and `__fault`: the reason why the record is no event, or NULL.
  *
- * @param source a relation with one JSON column per field (NULL where the record has none or null) and a column `__fault`
+ * @param source a relation with one JSON column per field (NULL where the record has none or null) and a column
+ *   `__fault`
  * @param kept columns of the source to pass on
  */
 export function strictSelect(fields: readonly FieldDefinition[], source: string, kept: readonly string[] = []): string {
@@ -35,7 +36,10 @@ export function strictSelect(fields: readonly FieldDefinition[], source: string,
   return `SELECT ${[...values, fault, ...kept].join(", ")} FROM (SELECT ${[...inner, "__fault", ...kept].join(", ")} FROM ${source})`;
 }
 
-/** What a JSON value is, without saying it: a reason goes to logs, status and whoever sent the event, and the value is a person's. */
+/**
+ * What a JSON value is, without saying it: a reason goes to logs, status and whoever sent the event, and the
+ * value is a person's.
+ */
 function classOf(json: string): string {
   const length = (text: string, of: string) => `'${of} of ' || length(${text}) || ' characters'`;
   return (

@@ -5,7 +5,10 @@ import { checkExpression } from "../compiler/supported.ts";
 import type { Session } from "../duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../errors.ts";
 
-/** An upcast as DuckDB writes it (no comments, which would swallow what is put around it); or why a text can't be one, in words. */
+/**
+ * An upcast as DuckDB writes it (no comments, which would swallow what is put around it); or why a text can't
+ * be one, in words.
+ */
 export type ReadUpcast = { readonly sql: string } | { readonly problem: string };
 
 export async function readUpcast(session: Session, text: string): Promise<ReadUpcast> {

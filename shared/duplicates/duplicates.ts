@@ -1,15 +1,16 @@
 /**
- * Duplicate suppression: which records count is decided by the log alone, so that archive, speed, rebuild and any replay agree.
+ * Duplicate suppression: which records count is decided by the log alone, so that archive, speed, rebuild and
+ * any replay agree.
  *
  * In offset order, and in log time (see log-time.ts), a record is a duplicate
- * - of its request, if a record of the same request and sequence number counted before it in its partition, in the last 24 hours of log
- *   time by the full hour (a replayed dead letter: at any time);
- * - of its event, if it is valid, its stream has a duplicate window, and the last record with its id that counted in its partition
- *   lies within that window of log time.
- * A dead letter is no event: it suppresses none.
+ * - of its request, if a record of the same request and sequence number counted before it in its partition, in
+ *   the last 24 hours of log time by the full hour (a replayed dead letter: at any time);
+ * - of its event, if it is valid, its stream has a duplicate window, and the last record with its id that
+ *   counted in its partition lies within that window of log time. A dead letter is no event: it suppresses
+ *   none.
  */
 import type { RecordBatch, RequestRun } from "../log/log.ts";
-import type { RequestRange, Told } from "../store/layout.ts";
+import type { RequestRange } from "../store/layout.ts";
 import type { Clock } from "./log-time.ts";
 import { Partition, type Ranges, replayPrefix, requestHourMs, withRange } from "./partition.ts";
 import type { Spill } from "./spill.ts";
@@ -27,13 +28,25 @@ export interface StrangeStamp {
   readonly before: number;
 }
 
+/** What a stretch of a partition leaves behind for those who go on at its end, without reading it again. */
+export interface CarriedRequests {
+  readonly partition: number;
+  /** Log time at its end. */
+  readonly clock: Clock;
+  /** What counted in it of each request, by the hour, ascending; null where that is much. */
+  readonly requests: readonly RequestRange[] | null;
+}
+
 /** Row numbers count over all batches, ascending. */
 export interface Judged {
   /** Events that had counted. */
   readonly duplicates: readonly number[];
   /** Records of a request that had been there. */
   readonly repeated: readonly number[];
-  /** Records that are not suppressed and came so late that a copy may have been forgotten, or whose own time is not known for sure. */
+  /**
+   * Records that are not suppressed and came so late that a copy may have been forgotten, or whose own time is
+   * not known for sure.
+   */
   readonly late: number;
 }
 
@@ -54,7 +67,8 @@ export class Duplicates {
     return this.#spill.close();
   }
 
-  // What was before, in offset order; where that is not at hand record by record: the clock, then requests and ids by ascending time
+  // What was before, in offset order; where that is not at hand record by record: the clock, then requests and
+  // ids by ascending time
 
   setClock(partition: number, clock: Clock): void {
     this.#partition(partition).setClock(clock);
@@ -91,10 +105,10 @@ export class Duplicates {
   }
 
   /**
-   * What was told of a stretch, or of the end of one whose beginning is known.
-   * @returns false where it says too little: its records have to be read then
+   * Goes over a stretch, or over the end of one whose beginning is known.
+   * @returns false where too little of it was carried: its records have to be read then
    */
-  rememberTold({ partition, clock, requests }: Told): boolean {
+  pass({ partition, clock, requests }: CarriedRequests): boolean {
     if (!requests) return false;
     const state = this.#partition(partition);
     const hour = Math.floor(state.logTime.time / requestHourMs);
@@ -107,9 +121,9 @@ export class Duplicates {
     return true;
   }
 
-  /** What was judged since it told last. */
-  tell(): Told[] {
-    return [...this.#partitions].map(([number, state]) => state.tell(number)).filter(({ clock }) => clock.stamp > 0);
+  /** What was judged since this was asked last. */
+  carry(): CarriedRequests[] {
+    return [...this.#partitions].map(([number, state]) => state.carry(number)).filter(({ clock }) => clock.stamp > 0);
   }
 
   /** What was strange about timestamps since it was asked last. */
@@ -125,7 +139,8 @@ export class Duplicates {
 
   /**
    * Judges records and remembers them.
-   * @param ids of each row over all batches, its event id; null where it has none or is a dead letter. Null where the stream has no window
+   * @param ids of each row over all batches, its event id; null where it has none or is a dead letter. Null
+   *   where the stream has no window
    */
   judge(batches: readonly RecordBatch[], ids: readonly (string | null)[] | null): Judged {
     const [duplicates, repeated]: [number[], number[]] = [[], []];
@@ -136,7 +151,7 @@ export class Duplicates {
       if (batch.requests.length === 0 && ids === null) {
         for (let i = 0; i < batch.count; i++) {
           state.pass(batch.timestamps[i]!);
-          if (state.logTime.strange) late += this.#note(state, batch, i);
+          if (state.logTime.strange) late += this.#noteStrange(state, batch, i);
         }
       } else {
         late += this.#judgeBatch(state, batch, ids, row, duplicates, repeated);
@@ -168,27 +183,27 @@ export class Duplicates {
         run = new RunOfRequest(state, requests[next++]!);
       if (run?.isRepeated(i)) {
         repeated.push(first + i);
-        if (state.logTime.strange) this.#note(state, batch, i);
+        if (state.logTime.strange) this.#noteStrange(state, batch, i);
         continue;
       }
       const id = ids?.[first + i] ?? null;
       if (id !== null && windowMs !== null) {
         if (state.isKnown(id, windowMs)) {
           duplicates.push(first + i);
-          if (state.logTime.strange) this.#note(state, batch, i);
+          if (state.logTime.strange) this.#noteStrange(state, batch, i);
           continue;
         }
         state.setId(id);
         if (timestamps[i]! < state.logTime.stamp - windowMs && !state.logTime.strange) late++;
       }
-      if (state.logTime.strange) late += this.#note(state, batch, i);
+      if (state.logTime.strange) late += this.#noteStrange(state, batch, i);
     }
     run?.leave(batch.count);
     return late;
   }
 
   /** @returns 1 */
-  #note({ logTime }: Partition, batch: RecordBatch, index: number): 1 {
+  #noteStrange({ logTime }: Partition, batch: RecordBatch, index: number): 1 {
     const stamp = logTime.strange === "none" ? null : batch.timestamps[index]!;
     if (this.#noted.length < notedMax)
       this.#noted.push({ partition: batch.partition, offset: batch.offsets[index]!, stamp, before: logTime.stamp });
@@ -205,7 +220,10 @@ export class Duplicates {
   }
 }
 
-/** The records of one run, judged one after the other: what counted of the request is looked up when log time's hour changes, or a jump comes or goes. */
+/**
+ * The records of one run, judged one after the other: what counted of the request is looked up when log time's
+ * hour changes, or a jump comes or goes.
+ */
 class RunOfRequest {
   readonly end: number;
   readonly #state: Partition;
@@ -214,7 +232,7 @@ class RunOfRequest {
   #time = 0;
   #ahead = false;
   #known: Ranges = [];
-  /** What counted here, not told to the partition yet. */
+  /** What counted here, not noted in the partition yet. */
   #fresh: number[] = [];
 
   constructor(state: Partition, run: RequestRun) {
@@ -227,7 +245,7 @@ class RunOfRequest {
     const sequence = this.#run.sequence + index - this.#run.index;
     const { logTime, turn, isAhead } = this.#state;
     if (turn !== this.#turn) {
-      this.#tell();
+      this.#note();
       this.#turn = turn;
       this.#known = this.#state.counted(this.#run.request);
     }
@@ -240,22 +258,22 @@ class RunOfRequest {
     return false;
   }
 
-  /** Tells the partition what has counted so far. @returns itself while there are more records of it */
+  /** Notes in the partition what has counted so far. @returns itself while there are more records of it */
   leave(index: number): RunOfRequest | null {
-    this.#tell();
+    this.#note();
     this.#turn = -1;
     return index < this.end ? this : null;
   }
 
-  #tell(): void {
-    if (this.#fresh.length > 0) this.#state.countAndTell(this.#run.request, this.#fresh, this.#time, this.#ahead);
+  #note(): void {
+    if (this.#fresh.length > 0) this.#state.countAndNote(this.#run.request, this.#fresh, this.#time, this.#ahead);
     this.#fresh = [];
   }
 }
 
 /** Of neighbouring stretches as of one. */
-export function joinTold(stretches: readonly (readonly Told[])[]): Told[] {
-  const joined = new Map<number, Told>();
+export function joinCarried(stretches: readonly (readonly CarriedRequests[])[]): CarriedRequests[] {
+  const joined = new Map<number, CarriedRequests>();
   for (const { partition, clock, requests } of stretches.flat()) {
     const before = joined.get(partition);
     let all: RequestRange[] | null = before ? before.requests && [...before.requests] : [];

@@ -1,14 +1,19 @@
 /**
- * Log time: what o'clock it is in a partition, told by its records' timestamps alone, so that archive, speed and any replay agree. It never
- * goes back, and no single record, append or producer can pin it:
+ * Log time: what o'clock it is in a partition, told by its records' timestamps alone, so that archive, speed
+ * and any replay agree. It never goes back, and no single record, append or producer can pin it:
  * - a timestamp that no clock shows (see stampMax) moves nothing;
- * - one more than a day ahead moves it only once a later append confirms it, by a timestamp from a day before that one on. The records of an
- *   append share one timestamp, so that none confirms itself. Until then such a record's id is looked for at its own time (it may be right: then
- *   whatever came before is long ago), and it counts as late; its request at log time, for what was sent again is the same at any time;
- * - after a thousand records in a row that are more than a day behind it, it goes on with theirs: then what it followed was wrong.
+ * - one more than a day ahead moves it only once a later append confirms it, by a timestamp from a day before
+ *   that one on. The records of an append share one timestamp, so that none confirms itself. Until then such a
+ *   record's id is looked for at its own time (it may be right: then whatever came before is long ago), and it
+ *   counts as late; its request at log time, for what was sent again is the same at any time;
+ * - after a thousand records in a row that are more than a day behind it, it goes on with theirs: then what it
+ *   followed was wrong.
  */
 
-/** From here on, and up to 0, a timestamp is none: readers of logs that take any number keep to `[0, stampMax]`. 9999-12-31T23:59:59.999Z. */
+/**
+ * From here on, and up to 0, a timestamp is none: readers of logs that take any number keep to `[0, stampMax]`.
+ * 9999-12-31T23:59:59.999Z.
+ */
 export const stampMax = 253_402_300_799_999;
 const dayMs = 24 * 60 * 60 * 1000;
 const behindMax = 1000;
@@ -37,7 +42,10 @@ export function stampWithin(timestamp: number): number {
   return timestamp >= 0 ? Math.min(timestamp, stampMax) : 0;
 }
 
-/** What a log of our own stamps an append with: its clock, never below what was there, unless that lies more than a day ahead. */
+/**
+ * What a log of our own stamps an append with: its clock, never below what was there, unless that lies more
+ * than a day ahead.
+ */
 export function stampOf(now: number, before: number): number {
   return before > now + dayMs ? now : Math.max(now, before);
 }

@@ -1,5 +1,6 @@
 /** What one partition remembers: its log time, and what counted of its requests and ids. */
-import type { RequestRange, Told } from "../store/layout.ts";
+import type { RequestRange } from "../store/layout.ts";
+import type { CarriedRequests } from "./duplicates.ts";
 import { type Clock, LogTime } from "./log-time.ts";
 import { Seen } from "./seen.ts";
 import type { Spill } from "./spill.ts";
@@ -13,8 +14,8 @@ export const requestWindowMs = (requestHours + 1) * requestHourMs;
 export const replayPrefix = "dl:";
 /** A duplicate window is forgotten in so many steps. */
 const slicesPerWindow = 4;
-/** More ranges than this are not told: a HEAD stays small. */
-const toldMax = 64;
+/** More ranges than this are not carried: a HEAD stays small. */
+const carriedMax = 64;
 
 /** Sequence numbers: `[from, upto, from, upto, …]`. */
 export type Ranges = readonly number[];
@@ -24,11 +25,14 @@ export class Partition {
   /** Another one where log time's hour has changed, or a jump has come or gone. */
   turn = 0;
   #hour = 0;
-  #told: RequestRange[] | null = [];
+  #carried: RequestRange[] | null = [];
   readonly #requests: Seen<Ranges>;
   readonly #replays = new Map<string, Ranges>();
   readonly #ids: Seen<number> | null;
-  /** What counted in a jump that nothing has confirmed yet: known to all that comes meanwhile, and where in log time it lies is known then. */
+  /**
+   * What counted in a jump that nothing has confirmed yet: known to all that comes meanwhile, and where in log
+   * time it lies is known then.
+   */
   readonly #ahead = { ids: new Set<string>(), requests: new Map<string, Ranges>() };
 
   constructor(number: number, windowMs: number | null, spill: Spill) {
@@ -56,7 +60,7 @@ export class Partition {
   #settle(): void {
     const { ids, requests } = this.#ahead;
     const time = this.logTime.settledAt;
-    for (const [request, ranges] of requests) this.countAndTell(request, ranges, time, false);
+    for (const [request, ranges] of requests) this.countAndNote(request, ranges, time, false);
     for (const id of ids) this.#ids!.set(id, time, time);
     requests.clear();
     ids.clear();
@@ -92,7 +96,7 @@ export class Partition {
     else this.#ahead.requests.set(request, joined(this.#ahead.requests.get(request) ?? [], more));
   }
 
-  /** Goes on from there: what was open is told of elsewhere. */
+  /** Goes on from there: what was open is known from elsewhere. */
   setClock(clock: Clock): void {
     this.logTime.set(clock);
     this.#ahead.ids.clear();
@@ -104,21 +108,21 @@ export class Partition {
     else this.#requests.set(request, joined(this.#requests.all(request, time)[0] ?? [], more), time);
   }
 
-  /** More that counted at a log time, or in a jump that nothing has confirmed; and notes it for `tell`. */
-  countAndTell(request: string, more: Ranges, time: number, isAhead: boolean): void {
+  /** More that counted at a log time, or in a jump that nothing has confirmed; and notes it for `carry`. */
+  countAndNote(request: string, more: Ranges, time: number, isAhead: boolean): void {
     if (isAhead && !request.startsWith(replayPrefix)) {
       this.#ahead.requests.set(request, joined(this.#ahead.requests.get(request) ?? [], more));
       return;
     }
     this.countAt(request, more, time);
-    for (let i = 0; i < more.length && this.#told; i += 2)
-      this.#told = withRange(this.#told, { request, from: more[i]!, upto: more[i + 1]!, time });
+    for (let i = 0; i < more.length && this.#carried; i += 2)
+      this.#carried = withRange(this.#carried, { request, from: more[i]!, upto: more[i + 1]!, time });
   }
 
-  /** What counted since it told last; where in log time a part of it lies may not be known yet. */
-  tell(partition: number): Told {
-    const requests = this.#ahead.requests.size > 0 ? null : this.#told;
-    this.#told = [];
+  /** What counted since this was asked last; where in log time a part of it lies may not be known yet. */
+  carry(partition: number): CarriedRequests {
+    const requests = this.#ahead.requests.size > 0 ? null : this.#carried;
+    this.#carried = [];
     return { partition, clock: this.logTime.clock, requests };
   }
 
@@ -138,7 +142,7 @@ export function withRange(ranges: RequestRange[], range: RequestRange): RequestR
     ranges.push({ ...range, from: ranges.splice(last, 1)[0]!.from });
     return ranges;
   }
-  if (ranges.length >= toldMax) return null;
+  if (ranges.length >= carriedMax) return null;
   ranges.push(range);
   return ranges;
 }

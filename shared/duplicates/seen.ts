@@ -1,4 +1,7 @@
-/** What was seen under a key, by slices of log time that are forgotten as a whole: the newest in memory, the rest in a file. */
+/**
+ * What was seen under a key, by slices of log time that are forgotten as a whole: the newest in memory, the
+ * rest in a file.
+ */
 import { createHash } from "node:crypto";
 import type { Holder, Spill } from "./spill.ts";
 

@@ -1,4 +1,7 @@
-/** Where ids go that are too many for memory: an LMDB file that is gone when the process is, for it can be made again. */
+/**
+ * Where ids go that are too many for memory: an LMDB file that is gone when the process is, for it can be made
+ * again.
+ */
 import { mkdirSync, rmSync } from "node:fs";
 import type { Database, RootDatabase } from "lmdb";
 import { firstMapBytes, openLmdb } from "../lmdb.ts";

@@ -1,6 +1,14 @@
 /** Dead letters in a table of the session's own: there may be more of them than memory holds. */
-import type { Session } from "../duckdb/duck.ts";
-import { freshName } from "../duckdb/duck.ts";
+
+import type { Records } from "../archive/records.ts";
+import { rowsOfFile } from "../archive/segment-rows.ts";
+import type { StreamDefinition } from "../definition.ts";
+import { freshName, quoteText, type Session } from "../duckdb/duck.ts";
+import { suppressedFaults } from "../duplicates/faults.ts";
+import { replayPrefix } from "../duplicates/partition.ts";
+import type { Range } from "../position.ts";
+import type { Segment } from "../store/layout.ts";
+import { readCounted } from "./history.ts";
 
 export interface Letter {
   readonly stream: string;
@@ -68,4 +76,55 @@ export class LetterTable {
     await this.#session.run(`DROP TABLE IF EXISTS ${this.letters}`);
     await this.#session.run(`DROP TABLE IF EXISTS ${this.replays}`);
   }
+}
+
+/**
+ * Puts the dead letters of these ranges into a table, with what was sent, and the requests of dead letters that
+ * were replayed.
+ * @throws STORE_CORRUPT, STORE_GAP; LOG_RANGE where neither archive nor log has an offset any more
+ */
+export async function collectLetters(
+  records: Records,
+  session: Session,
+  stream: StreamDefinition,
+  ranges: readonly Range[],
+  table: LetterTable,
+): Promise<void> {
+  for (const range of ranges.filter((each) => each.stream === stream.name)) {
+    const segments = await records.segments(stream.name, range.partition);
+    for (const segment of segments.filter((each) => each.from < range.upto && each.upto > range.from))
+      await collectArchived(records, stream, range, segment, table);
+    const from = Math.max(segments.at(-1)?.upto ?? range.from, range.from);
+    if (from >= range.upto) continue;
+    await readCounted(records, session, stream, { ...range, from }, async (decoded, batches) => {
+      for (const { requests } of batches) await table.replayed(replaysIn(requests));
+      if (decoded.dead.length === 0) return;
+      const values = new Map(batches.flatMap((batch) => batch.records()).map(({ offset, value }) => [offset, value]));
+      await table.add(decoded.dead.map((letter) => ({ ...letter, value: values.get(letter.offset) ?? null })));
+    });
+  }
+}
+
+async function collectArchived(
+  records: Records,
+  stream: StreamDefinition,
+  { partition, from, upto }: Range,
+  segment: Segment,
+  table: LetterTable,
+): Promise<void> {
+  if (segment.dead === 0 && segment.requests?.length === 0) return;
+  await records.check(stream, [segment]);
+  const file = rowsOfFile(records.store, segment);
+  await table.addFrom(
+    `SELECT ${quoteText(stream.name)}, ${partition}, __offset, __fault, __raw FROM ${file}
+     WHERE __fault NOT IN (${suppressedFaults}) AND __offset >= ${from} AND __offset < ${upto} ORDER BY __offset`,
+  );
+  if (segment.requests !== null) return table.replayed(replaysIn(segment.requests));
+  await table.replayedFrom(
+    `SELECT DISTINCT __request FROM ${file} WHERE starts_with(__request, ${quoteText(replayPrefix)})`,
+  );
+}
+
+function* replaysIn(requests: Iterable<{ readonly request: string }>): Generator<string> {
+  for (const { request } of requests) if (request.startsWith(replayPrefix)) yield request;
 }

@@ -1,12 +1,14 @@
 /** From a view's streams and reference tables to what its texts read. */
+
+import { noEvents } from "../archive/segments.ts";
 import { eventColumn } from "../compiler/event-order.ts";
 import type { Inputs } from "../compiler/texts.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../definition.ts";
 import { quoteName } from "../duckdb/duck.ts";
-import { noEvents } from "./segments.ts";
 
 /**
- * @param eventsOf a SELECT of a stream's events; `ordered` where a view of the definition needs their places, for all views alike
+ * @param eventsOf a SELECT of a stream's events; `ordered` where a view of the definition needs their places,
+ *   for all views alike
  * @param references a SELECT of each reference table's rows
  */
 export async function inputsOf(

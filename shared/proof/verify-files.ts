@@ -1,6 +1,7 @@
 /** verify --files: every file that a kept version, a newest HEAD or the archive names, hashed; and every record of the embedded log. */
+
+import { readSegments } from "../archive/segments.ts";
 import { messageOf } from "../errors.ts";
-import { readSegments } from "../history/segments.ts";
 import type { Log } from "../log/log.ts";
 import { places } from "../position.ts";
 import { layout, type VersionManifest } from "../store/layout.ts";

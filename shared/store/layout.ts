@@ -75,15 +75,6 @@ export interface RequestRange {
   readonly time: number;
 }
 
-/** What a stretch of a partition leaves behind for those who take over at its end, without reading it again. */
-export interface Told {
-  readonly partition: number;
-  /** Log time at its end. */
-  readonly clock: Clock;
-  /** What counted in it of each request, by the hour, ascending; null where that is much. */
-  readonly requests: readonly RequestRange[] | null;
-}
-
 /** One archive file: everything the log held in `[from, upto)` of a partition, a row for each record. */
 export interface Segment {
   readonly stream: string;
@@ -166,8 +157,11 @@ export function isProved({ state, unproved }: Proof, view: string): boolean {
 export const manifestFormat = 5;
 /** Those of earlier releases that are read as they are. */
 export const manifestFormatsBefore: readonly number[] = [4];
-/** Rises when what a HEAD says changes its shape. One of format 1 is read, but no writer goes on from it: log time was another then. */
-export const headFormat = 2;
+/**
+ * Rises when what a HEAD says changes its shape. One of format 1 is read, but no writer goes on from it: log time was another then. In format
+ * 2 entries had `told`, the state of duplicate suppression alone.
+ */
+export const headFormat = 3;
 
 /** One immutable result of a batch run. */
 export interface VersionManifest extends Counts {
@@ -186,6 +180,8 @@ export interface VersionManifest extends Counts {
   readonly proof: Proof;
 }
 
+export type EntryStates = Readonly<Record<string, Readonly<Record<string, readonly { readonly partition: number }[]>>>>;
+
 /** A stretch of a delta, immutable: partials of the events in `[from, upto)`. */
 export interface Entry extends Counts {
   readonly sequence: number;
@@ -194,8 +190,8 @@ export interface Entry extends Counts {
   /** NDJSON of the dead letters, where there are any. */
   readonly deadFile: FileRef | null;
   readonly views: Readonly<Record<string, ViewFile>>;
-  /** By stream, what duplicate suppression has to know of it; nothing of what the archive has. Undefined: nobody has told. */
-  readonly told?: Readonly<Record<string, readonly Told[]>>;
+  /** By kind of state and stream, what it carries (see state.ts); nothing of what the archive has. Left out: not known. */
+  readonly states?: EntryStates;
   /** 0: a flush; each compaction of neighbours is one higher. */
   readonly level: number;
   /** Latest log timestamp in it, ms; 0 where it held no record. */
@@ -204,7 +200,7 @@ export interface Entry extends Counts {
 
 /** Replacing this file is the speed layer's commit: entries and position in one step. */
 export interface Head {
-  readonly format: 1 | typeof headFormat;
+  readonly format: 1 | 2 | typeof headFormat;
   readonly version: number;
   readonly shard: number;
   readonly generation: number;

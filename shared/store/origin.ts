@@ -127,8 +127,11 @@ export function isOfStream(error: unknown): error is TidemarkError {
     )
   )
     return true;
-  // of its archive
-  return isCode(error, "STORE_GAP", "STORE_CORRUPT", "STORE_MISSING") && typeof error.facts.stream === "string";
+  // of its archive, or of its part of the log
+  return (
+    isCode(error, "LOG_UNREACHABLE", "STORE_GAP", "STORE_CORRUPT", "STORE_MISSING") &&
+    typeof error.facts.stream === "string"
+  );
 }
 
 /** @throws STORE_CORRUPT, STORE_MISSING */

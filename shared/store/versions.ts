@@ -2,6 +2,8 @@
 import { isCode, TidemarkError } from "../errors.ts";
 import { equals, follows, furthest, ofShard, type Position } from "../position.ts";
 import {
+  type Entry,
+  type EntryStates,
   type Head,
   headFormat,
   layout,
@@ -176,7 +178,11 @@ export async function readHead(store: Store, version: number, shard: number, gen
     return head.version === version && head.shard === shard && head.generation === generation;
   });
   if (found.format > headFormat) throw anothersFormat(`the delta of version ${version}`, found.format, headFormat);
-  return found;
+  return found.format < headFormat ? { ...found, entries: found.entries.map(ofFormatTwo) } : found;
+}
+
+function ofFormatTwo({ told, ...entry }: Entry & { readonly told?: EntryStates[string] }): Entry {
+  return told ? { ...entry, states: { duplicates: told } } : entry;
 }
 
 /**

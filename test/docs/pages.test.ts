@@ -30,13 +30,11 @@ it("docs/format.md names every folder of the store", () => {
 });
 
 it.each([
-  [
-    "shared/store/layout.ts",
-    ["OriginFile", "Segment", "VersionManifest", "ViewFile", "Proof", "Head", "Entry", "Told"],
-  ],
+  ["shared/store/layout.ts", ["OriginFile", "Segment", "VersionManifest", "ViewFile", "Proof", "Head", "Entry"]],
   ["shared/store/incidents.ts", ["Incident", "Trouble"]],
   ["shared/store/rejections.ts", ["Rejection"]],
   ["shared/duplicates/log-time.ts", ["Clock"]],
+  ["shared/duplicates/duplicates.ts", ["CarriedRequests"]],
   ["shared/definition.ts", ["StreamDefinition", "ReferenceTable", "ViewDefinition", "ViewSource", "Definition"]],
   ["serving/http/access/keys.ts", ["ApiKey"]],
 ])("docs/format.md names every field of %s", (file, names) => {

@@ -3,13 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
-import { Duplicates, joinTold } from "../../shared/duplicates/duplicates.ts";
+import { type CarriedRequests, Duplicates, joinCarried } from "../../shared/duplicates/duplicates.ts";
 import { stampMax, stampWithin } from "../../shared/duplicates/log-time.ts";
 import { entryBytes } from "../../shared/duplicates/seen.ts";
 import { Spill } from "../../shared/duplicates/spill.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import type { LogRecord } from "../../shared/log/log.ts";
-import type { Told } from "../../shared/store/layout.ts";
 import { logTimes } from "../support/log-time.ts";
 import { seededNumbers } from "../views/seeded.ts";
 
@@ -151,7 +150,7 @@ it("is what its words say, however the records are cut into batches, and with id
   console.info(`duplicates: N=${runs} SEED=${seed}, ${suppressed} records suppressed as the rule's words say`);
 });
 
-it("is the same for whoever takes over with what was told, and reads only what was not", async () => {
+it("is the same for whoever takes over with what was carried, and reads only what was not", async () => {
   const seed = Number(process.env.SEED || Math.floor(Math.random() * 2 ** 31));
   const runs = Number(process.env.RUNS ?? 150);
   let [suppressed, takeovers, read] = [0, 0, 0];
@@ -164,37 +163,37 @@ it("is the same for whoever takes over with what was told, and reads only what w
       return judge.judge([batch], null).repeated.map((row) => row + from);
     };
     let judge = new Duplicates(null, spill(1e6));
-    /** What was told, each with where it begins. */
-    let stretches: { from: number; told: Told[] }[] = [];
+    /** What was carried, each with where it begins. */
+    let stretches: { from: number; carried: CarriedRequests[] }[] = [];
     const repeated: number[] = [];
     for (let at = 0; at < rows.length; ) {
       const upto = Math.min(rows.length, at + 1 + Math.floor(random() * 20));
       repeated.push(...judgeRows(judge, at, upto));
-      stretches.push({ from: at, told: judge.tell() });
+      stretches.push({ from: at, carried: judge.carry() });
       at = upto;
       if (random() < 0.2 && stretches.length > 2) {
-        const joined = joinTold(stretches.slice(-3).map(({ told }) => told));
-        stretches = [...stretches.slice(0, -3), { from: stretches.at(-3)!.from, told: joined }];
+        const joined = joinCarried(stretches.slice(-3).map(({ carried }) => carried));
+        stretches = [...stretches.slice(0, -3), { from: stretches.at(-3)!.from, carried: joined }];
       }
       if (random() < 0.3) {
         takeovers++;
         await judge.close();
         judge = new Duplicates(null, spill(1e6));
-        // what is known already may end within the first stretch that is told
+        // what is known already may end within the first stretch that is carried
         const known = Math.floor(random() * at);
         if (known > 0) judgeRows(judge, 0, known);
         const end = (i: number) => stretches[i + 1]?.from ?? at;
-        const rest = stretches.flatMap(({ told }, i) => (end(i) > known ? [{ told, upto: end(i) }] : []));
+        const rest = stretches.flatMap(({ carried }, i) => (end(i) > known ? [{ carried, upto: end(i) }] : []));
         let from = known;
-        for (const { told, upto: reached } of rest) {
-          if (!told.every((each) => judge.rememberTold(each))) break;
+        for (const { carried, upto: reached } of rest) {
+          if (!carried.every((each) => judge.pass(each))) break;
           from = reached;
         }
         if (from < at) {
           read++;
           judgeRows(judge, from, at);
         }
-        judge.tell();
+        judge.carry();
       }
     }
     await judge.close();

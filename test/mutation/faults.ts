@@ -187,7 +187,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "an older field read as if it were today's",
-    file: "shared/history/segments.ts",
+    file: "shared/archive/segments.ts",
     edits: [{ find: "if (same && old.default === field.default) return", replace: "if (old) return" }],
     tests: ["test/pipeline/evolution.test.ts"],
   },
@@ -314,7 +314,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "one event too many at the archive's cut",
-    file: "shared/history/segments.ts",
+    file: "shared/archive/segments.ts",
     edits: [{ find: "AND __offset < ${range.upto}`", replace: "AND __offset <= ${range.upto}`" }],
     tests: ["test/pipeline/batch.test.ts"],
   },
@@ -338,7 +338,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "a duplicate window that does not reach back into the archive",
-    file: "shared/history/duplicates-at.ts",
+    file: "shared/state/recall.ts",
     edits: [{ find: "duplicates.rememberId(partition, String(each), Number(times[i]))", replace: "void i" }],
     tests: ["test/pipeline/duplicates.test.ts"],
   },
@@ -373,7 +373,7 @@ export const faults: readonly Fault[] = [
     tests: ["test/pipeline/speed.test.ts"],
   },
   {
-    name: "a takeover that forgets what was told",
+    name: "a takeover that forgets what was carried",
     file: "shared/duplicates/duplicates.ts",
     edits: [
       {
@@ -393,22 +393,23 @@ export const faults: readonly Fault[] = [
     name: "a version that takes back what a stopped stream's answers cover",
     file: "batch/run.ts",
     edits: [
-      { find: "if (covers(await archivedPosition(history, own), own)) continue;", replace: "if (own) continue;" },
+      {
+        find: "if (covers(await archivedPosition(history.records, own), own)) continue;",
+        replace: "if (own) continue;",
+      },
     ],
     tests: ["test/pipeline/one-stream.test.ts"],
   },
   {
     name: "a takeover that does not read the ids of the window again",
-    file: "speed/delta-writer.ts",
-    edits: [{ find: "([, { windowMs }]) => windowMs === null", replace: "() => true" }],
-    tests: ["test/pipeline/duplicates.test.ts"],
+    file: "shared/state/suppression.ts",
+    edits: [{ find: "return this.rule.windowMs === null ? carried : [];", replace: "return carried;" }],
+    tests: ["test/pipeline/duplicates.test.ts", "test/state/laws.test.ts"],
   },
   {
-    name: "compaction that tells of its last entry only",
-    file: "speed/compaction.ts",
-    edits: [
-      { find: "joinTold(all.map((told) => told[stream] ?? []))", replace: "joinTold([all.at(-1)?.[stream] ?? []])" },
-    ],
+    name: "compaction that carries of its last entry only",
+    file: "shared/state/entries.ts",
+    edits: [{ find: "join(own.map((each) =>", replace: "join(own.slice(-1).map((each) =>" }],
     tests: ["test/pipeline/duplicates.test.ts"],
   },
   {

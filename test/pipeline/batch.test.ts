@@ -50,10 +50,10 @@ describe("batch", () => {
   afterEach(() => world.close());
 
   const some = (count: number) => world.append(Array.from({ length: count }, (_, i) => event(i % 2, `g${i % 5}`)));
-  const segments = (partition: number): Promise<Segment[]> => history.segments("events", partition);
+  const segments = (partition: number): Promise<Segment[]> => history.records.segments("events", partition);
   const archiver = async (limits: Partial<Archiver> = {}): Promise<Archiver> => {
     const { store, log } = world;
-    return { store, log, history, session: await world.session(), ...limits };
+    return { store, log, records: history.records, session: await world.session(), ...limits };
   };
   const flushed = async (manifest = version) => {
     const writer = await world.writer(manifest, 0);

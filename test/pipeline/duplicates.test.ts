@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { archive } from "../../batch/archive.ts";
 import { rebuild } from "../../batch/rebuild.ts";
 import { runArchive } from "../../batch/run.ts";
-import { History } from "../../shared/history/history.ts";
+import { Records } from "../../shared/archive/records.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { bestSnapshot } from "../../shared/store/versions.ts";
 import { stream } from "../support/view-case.ts";
@@ -136,7 +136,7 @@ describe("duplicate suppression", () => {
     const { store, log, stream } = world;
     const session = await world.session();
     const archiverOf = (recordsPerFile: number) => {
-      return { store, log, history: new History(store, log, version.origin), session, recordsPerFile };
+      return { store, log, records: new Records(store, log, version.origin), session, recordsPerFile };
     };
     const upto = (offset: number) => ({ events: { 0: offset, 1: 0 } });
     const create = store.createIfAbsent.bind(store);

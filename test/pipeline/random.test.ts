@@ -199,7 +199,7 @@ class Run {
     const history = new History(world.store, world.log, this.#version.origin);
     const below = new Map<number, number>();
     for (let partition = 0; partition < this.#partitions; partition++) {
-      below.set(partition, this.#int((await history.archivedTo(world.stream.name, partition)) + 1));
+      below.set(partition, this.#int((await history.records.archivedTo(world.stream.name, partition)) + 1));
     }
     // readers that are open may now stand where the log no longer reaches: they go on through the archive
     await world.log.trim(logStream(world.stream), below);

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { rebuild } from "../../batch/rebuild.ts";
 import { repair } from "../../batch/repair.ts";
 import { runArchive } from "../../batch/run.ts";
+import { Records } from "../../shared/archive/records.ts";
 import { Duck } from "../../shared/duckdb/duck.ts";
-import { History } from "../../shared/history/history.ts";
 import { verifyFiles } from "../../shared/proof/verify-files.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { checkedRows } from "../../shared/store/snapshot-rows.ts";
@@ -31,7 +31,7 @@ const damagedFiles = async () => {
   return damaged;
 };
 const segmentsOf = async (partition: number) =>
-  new History(world.store, world.log, (await newestVersion(world.store))!.origin).segments("events", partition);
+  new Records(world.store, world.log, (await newestVersion(world.store))!.origin).segments("events", partition);
 
 async function answered(): Promise<string> {
   const duck = await Duck.open({ threads: 1 });

@@ -365,7 +365,7 @@ class Simulation {
     const history = new History(store, this.#memory, newest.origin);
     const below = new Map<number, number>();
     for (let partition = 0; partition < events.partitions; partition++) {
-      below.set(partition, this.#int((await history.archivedTo("events", partition)) + 1));
+      below.set(partition, this.#int((await history.records.archivedTo("events", partition)) + 1));
       await store.settle(layout.segments("events", partition));
     }
     await this.#memory.trim(logStream(events), below);

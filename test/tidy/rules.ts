@@ -23,7 +23,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   "@duckdb/node-api": [
     "shared/duckdb/duck.ts",
     "shared/duckdb/whole-texts.ts",
-    "shared/decode/decode.ts",
+    "shared/decode/place-tables.ts",
     "shared/values/written.ts",
   ],
   "@duckdb/node-bindings": ["serving/rows/raw-column.ts"],
@@ -51,13 +51,13 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
 export const columnsMax = 120;
 export const longLines: Readonly<Record<string, number>> = {
   "README.md": 5,
-  batch: 50,
+  batch: 49,
   bench: 14,
   cli: 51,
   demo: 12,
   ingest: 23,
   serving: 205,
-  shared: 330,
+  shared: 278,
   speed: 23,
   test: 373,
 };
@@ -87,7 +87,7 @@ export const largeFunctions: Readonly<Record<string, number>> = {
   "shared/compiler/plan.ts": 1,
   "shared/duplicates/duplicates.ts": 1,
   "shared/health/failing-groups.ts": 1,
-  "shared/history/segment-rows.ts": 2,
+  "shared/archive/segment-rows.ts": 2,
   "shared/log/embedded.ts": 1,
   "shared/log/kafka-client.ts": 1,
   "shared/log/kafka-wire.ts": 1,
@@ -138,7 +138,7 @@ export const clocks: Readonly<Record<string, number>> = {
 
 /** Everyday words that had become terms, what is said instead, and how often they are still there. */
 export const words: readonly { readonly word: RegExp; readonly instead: string; readonly left: number }[] = [
-  { word: /\b(re)?(tells?|told|telling)\b/i, instead: "derive, recompute, report", left: 366 },
+  { word: /\b(re)?(tells?|told|telling)\b/i, instead: "derive, recompute, report", left: 323 },
   { word: /\b(whoever|whomever)\b/i, instead: "the one who acts: reader, writer, process, client", left: 65 },
   { word: /\b(hears?|heard)\b/i, instead: "beat, poll", left: 24 },
   { word: /\b(blacklist|whitelist)/i, instead: "deny list, allow list", left: 0 },

@@ -5,6 +5,7 @@ import { type Batch, type Mode, runBatch } from "../../../batch/run.ts";
 import { everything, sqlOf } from "../../../serving/question/query.ts";
 import { Follower } from "../../../serving/snapshot/follower.ts";
 import { atPosition, atVersion } from "../../../serving/snapshot/past.ts";
+import { archivedIn } from "../../../shared/archive/stretch.ts";
 import { plainOf, rowsOf } from "../../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../../shared/definition.ts";
 import type { Session } from "../../../shared/duckdb/duck.ts";
@@ -302,9 +303,14 @@ export class Reading {
     await this.#truth.expect(view, end, plainOf(view, await inputs(view)));
     this.#at(end);
     const archived: Record<string, number> = {};
-    for (const partition of [0, 1]) archived[partition] = await history.archivedTo("events", partition);
+    for (const partition of [0, 1]) archived[partition] = await history.records.archivedTo("events", partition);
     const position = { events: archived };
-    const { counts, dead } = await history.archived(oracle, this.#world.stream, rangesBetween(origin, position));
+    const { counts, dead } = await archivedIn(
+      history.records,
+      oracle,
+      this.#world.stream,
+      rangesBetween(origin, position),
+    );
     await this.#expectCounts(position, counts.events, dead.length);
   }
 

@@ -1,36 +1,26 @@
-/** The state of duplicate suppression at a position, from the archive: what a window reaches back to. The log alone may have forgotten it. */
-import { faultOfRepeated } from "../decode/decode.ts";
-import type { StreamDefinition } from "../definition.ts";
-import { quoteName, type Session } from "../duckdb/duck.ts";
+/**
+ * What duplicate suppression recalls from the archive: as far as its windows reach back. The log alone may have
+ * forgotten it.
+ */
+
+import { clockAt, clocksOf, recordsOf, requestsIn, rowsOfFile, timedRows } from "../archive/segment-rows.ts";
+import { dedupOf } from "../archive/segments.ts";
+import { quoteName } from "../duckdb/duck.ts";
 import type { Duplicates } from "../duplicates/duplicates.ts";
+import { faultOfRepeated } from "../duplicates/faults.ts";
 import { type Clock, noClock } from "../duplicates/log-time.ts";
 import { replayPrefix, requestWindowMs } from "../duplicates/partition.ts";
-import { offsetAt } from "../position.ts";
-import type { Entry, Segment } from "../store/layout.ts";
-import type { Store } from "../store/store.ts";
-import { clockAt, clocksOf, recordsOf, requestsIn, rowsOfFile, timedRows } from "./segment-rows.ts";
-import { dedupOf } from "./segments.ts";
-
-/** The archive of one partition. */
-export interface ArchivedPartition {
-  readonly session: Session;
-  readonly store: Store;
-  readonly stream: StreamDefinition;
-  readonly partition: number;
-  readonly segments: readonly Segment[];
-  /** Checks a segment's file before its first row is used. */
-  readonly check: (segment: Segment) => Promise<void>;
-}
+import type { ArchivedPartition } from "./state.ts";
 
 /**
- * Remembers what counted below `offset`, as far as the segments reach. Events of segments that were archived with another duplicate
- * window are not remembered: a window counts from where it was set.
+ * Remembers what counted below `offset`, as far as the segments reach. Events of segments that were archived
+ * with another duplicate window are not remembered: a window counts from where it was set.
  * @throws STORE_CORRUPT, STORE_MISSING
  */
-export async function rememberArchived(
+export async function recallArchived(
+  duplicates: Duplicates,
   { session, store, stream, partition, segments, check }: ArchivedPartition,
   offset: number,
-  duplicates: Duplicates,
 ): Promise<void> {
   const below = segments.filter((segment) => segment.from < offset);
   /** Log time at the position is no less than this. */
@@ -92,30 +82,4 @@ export async function rememberArchived(
 function steadyClock(before: Clock, latest: number): Clock {
   const stamp = Math.max(before.stamp, latest);
   return { ...before, time: stamp + before.time - before.stamp, stamp };
-}
-
-/**
- * Remembers what the entries of a delta tell of requests, from where the archive ends; up to the first one that tells too little. Of a
- * stream with a window nothing is told: which of an id's records counted depends on all before it.
- * @param archived what lies below is remembered
- * @returns where the log has to be read from
- */
-export function rememberTold(
-  stream: StreamDefinition,
-  partition: number,
-  entries: readonly Entry[],
-  archived: number,
-  duplicates: Duplicates,
-): number {
-  let at = archived;
-  for (const { from, upto, told } of entries) {
-    const end = offsetAt(upto, stream.name, partition) ?? at;
-    if (end <= at) continue;
-    // the archive may end below the cut: nobody has told what lies between
-    if ((offsetAt(from, stream.name, partition) ?? at) > at) return at;
-    const own = told?.[stream.name]?.find((each) => each.partition === partition);
-    if (!own || !duplicates.rememberTold(own)) return at;
-    at = end;
-  }
-  return at;
 }

@@ -1,6 +1,9 @@
-/** What single archive files tell beside their events: counts of a part of them, and what duplicate suppression has to remember. */
-import { faultOfDuplicate, faultOfRepeated, suppressedFaults } from "../decode/decode.ts";
+/**
+ * What single archive files tell beside their events: counts of a part of them, and what duplicate suppression
+ * has to remember.
+ */
 import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
+import { faultOfDuplicate, faultOfRepeated, suppressedFaults } from "../duplicates/faults.ts";
 import { type Clock, clockOfLatest, LogTime, noClock } from "../duplicates/log-time.ts";
 import { requestHourMs } from "../duplicates/partition.ts";
 import type { Counts } from "../store/counts.ts";
@@ -21,7 +24,10 @@ export function clockAt(segments: readonly Segment[], offset: number): Clock {
   return clocksOf(segments)[segments.findLastIndex(({ upto }) => upto <= offset)] ?? noClock;
 }
 
-/** A SELECT of rows of a segment that is steady with their log time as `__time`, ms. @param clock log time before them */
+/**
+ * A SELECT of rows of a segment that is steady with their log time as `__time`, ms. @param clock log time
+ * before them
+ */
 export function timedRows(rows: string, { time, stamp }: Clock, columns: string): string {
   const running = "max(epoch_ms(__timestamp)) OVER (ORDER BY __offset ROWS UNBOUNDED PRECEDING)";
   return `SELECT ${columns}, greatest(${stamp}, ${running}) AS __stamp, __stamp + ${time - stamp} AS __time FROM ${rows}`;

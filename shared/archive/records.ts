@@ -1,0 +1,126 @@
+/**
+ * The records of the past as they lie: archive below, log above, joined by offset. Archive files are checked
+ * (size and hash) before their first use.
+ */
+import type { StreamDefinition } from "../definition.ts";
+import { isCode, TidemarkError } from "../errors.ts";
+import { clipBatches } from "../log/batch.ts";
+import type { Log, RecordBatch } from "../log/log.ts";
+import { offsetAt, type Position, type Range } from "../position.ts";
+import type { Segment } from "../store/layout.ts";
+import { logStream } from "../store/origin.ts";
+import type { Store } from "../store/store.ts";
+import { checkEvolution } from "./evolution.ts";
+import { clocksOf } from "./segment-rows.ts";
+import { decoderOf, readSegments } from "./segments.ts";
+
+const bytesAtATime = 32 * 1024 * 1024;
+/** A log that gives nothing of what it said it has is not reached. */
+const patienceMs = 10_000;
+
+export class Records {
+  readonly store: Store;
+  readonly #log: Log;
+  readonly #origin: Position;
+  /** By name: two partitions may hold the same bytes, and one of the files be damaged. */
+  readonly #checked = new Set<string>();
+
+  constructor(store: Store, log: Log, origin: Position) {
+    this.store = store;
+    this.#log = log;
+    this.#origin = origin;
+  }
+
+  /** The segments of one partition. @throws STORE_GAP, STORE_CORRUPT */
+  segments(stream: string, partition: number): Promise<Segment[]> {
+    return readSegments(this.store, stream, partition, this.originAt(stream, partition));
+  }
+
+  /** How far the archive of a partition reaches. */
+  async archivedTo(stream: string, partition: number): Promise<number> {
+    return (await this.segments(stream, partition)).at(-1)?.upto ?? this.originAt(stream, partition);
+  }
+
+  /** A partition that was added later begins at 0. */
+  originAt(stream: string, partition: number): number {
+    return offsetAt(this.#origin, stream, partition) ?? 0;
+  }
+
+  /** How far the archive of a partition reaches in files that end below a time, ms, by the log's own timestamps. */
+  async archivedBefore(stream: string, partition: number, time: number): Promise<number> {
+    const segments = await this.segments(stream, partition);
+    return segments[clocksOf(segments).findLastIndex(({ stamp }) => stamp < time)]?.upto ?? 0;
+  }
+
+  /**
+   * Of segments with these fields, or others that can become them. @throws CONFIG_STREAM, STORE_CORRUPT,
+   * STORE_MISSING
+   */
+  async check(stream: StreamDefinition, segments: readonly Segment[]): Promise<void> {
+    for (const segment of segments) {
+      if (segment.decoder !== decoderOf(stream)) {
+        if (!segment.fields) {
+          throw new TidemarkError(
+            "CONFIG_STREAM",
+            `the fields of stream "${stream.name}" have changed, and ${segment.file.name} does not say what they were`,
+            "put the old fields back, or use another data folder with --data",
+          );
+        }
+        checkEvolution(stream, segment.fields, `as archived in ${segment.file.name}`);
+      }
+      if (this.#checked.has(segment.file.name)) continue;
+      await this.checkFile(segment);
+      this.#checked.add(segment.file.name);
+    }
+  }
+
+  async checkFile({ stream, partition, from, upto, file }: Segment): Promise<void> {
+    try {
+      await this.store.check(file);
+    } catch (error) {
+      if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
+      throw new TidemarkError(
+        error.code,
+        `${file.name} is ${error.code === "STORE_MISSING" ? "missing" : "damaged"}: it is the archive of ${stream} partition ${partition}, offsets ${from} to ${upto}`,
+        "make it again, as long as the log still holds these offsets: tidemark repair; else restore it from a copy",
+        { file: file.name, stream, partition, from, upto },
+        error,
+      );
+    }
+  }
+
+  /**
+   * @param use gets the range's records from the log, in order
+   * @param bytesMax of records at a time
+   * @throws LOG_RANGE where the log does not hold one of them any more; LOG_UNREACHABLE where it gives none
+   */
+  async readLog(
+    stream: StreamDefinition,
+    range: Range,
+    use: (batches: readonly RecordBatch[]) => Promise<void>,
+    bytesMax = bytesAtATime,
+  ): Promise<void> {
+    const reader = await this.#log.read(logStream(stream), new Map([[range.partition, range.from]]));
+    try {
+      for (let at = range.from; at < range.upto; ) {
+        const batches = await reader.next(bytesMax, patienceMs);
+        const last = batches.at(-1);
+        if (!last) throw gaveNothing(stream, range, at);
+        at = last.upto;
+        await use(clipBatches(batches, range.upto));
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+}
+
+/** The log said that it has offsets, and gives none of them. */
+export function gaveNothing(stream: StreamDefinition, { partition, upto }: Range, at: number): TidemarkError {
+  return new TidemarkError(
+    "LOG_UNREACHABLE",
+    `${stream.name} partition ${partition}: the log gave nothing from offset ${at} on for ${patienceMs / 1000} s, and has ${upto}`,
+    "is the log up and reachable? What was begun is done again",
+    { stream: stream.name, partition, offset: at },
+  );
+}

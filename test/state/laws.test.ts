@@ -1,0 +1,71 @@
+/** The laws of state at a log position, of each kind that there is, and of one that is only here. */
+import { expect, it } from "vitest";
+import type { CarriedRequests } from "../../shared/duplicates/duplicates.ts";
+import type { Carried, State } from "../../shared/state/state.ts";
+import { type Remembered, type Suppression, suppression } from "../../shared/state/suppression.ts";
+import { stream } from "../support/view-case.ts";
+import { seededNumbers } from "../views/seeded.ts";
+import { type CarriedRows, type LastRows, lastRows } from "./last-rows.ts";
+import { checkLaws, type Subject } from "./laws.ts";
+
+const minute = 60_000;
+const fields = { e: "VARCHAR?", x: "INTEGER" };
+const events = { ...stream("events", fields), id: "e", dedupMs: 10 * minute, partitions: 1 };
+const views = { all: "SELECT count(*) AS n FROM events" };
+
+/** Times between records: mostly little, some longer than any window. */
+const afterMs = (int: (below: number) => number) => (int(20) === 0 ? 26 * 60 * minute : int(4) * minute);
+
+const duplicates: Omit<Subject<Suppression, CarriedRequests, Remembered>, "stream"> = {
+  kind: suppression,
+  views,
+  next: (int) => {
+    const value = JSON.stringify({ e: int(5) === 0 ? null : `e${int(15)}`, x: 1 });
+    const valid = int(10) > 0;
+    const id = { request: ["a", "b", "dl:events/0/1"][int(3)]!, sequence: int(30) };
+    return {
+      sent: { partition: 0, value: valid ? value : "{", valid, ...(int(2) === 0 ? { id } : {}) },
+      afterMs: afterMs(int),
+    };
+  },
+  observe: async (state, foldOn) => {
+    const clock = state.rule.clockOf(0);
+    return JSON.stringify({ clock, rest: await foldOn(), carried: state.carry() });
+  },
+};
+
+const rows: Subject<LastRows, CarriedRows, object> = {
+  kind: lastRows,
+  stream: { ...stream("events", { k: "VARCHAR", v: "INTEGER" }), partitions: 1 },
+  views,
+  next: (int) => {
+    const valid = int(10) > 0;
+    const value = valid ? JSON.stringify({ k: `k${int(20)}`, v: int(1000) }) : "{";
+    return { sent: { partition: 0, value, valid }, afterMs: afterMs(int) };
+  },
+  observe: async (state) => JSON.stringify([...(state.rows.get(0) ?? [])].sort()),
+};
+
+async function holds<S extends State<C, R>, C extends Carried, R extends object>(
+  name: string,
+  subject: Subject<S, C, R>,
+): Promise<void> {
+  const seed = Number(process.env.SEED || Math.floor(Math.random() * 2 ** 31));
+  const runs = Number(process.env.RUNS ?? 3);
+  let positions = 0;
+  for (let run = 0; run < runs; run++) {
+    const found = await checkLaws(subject, seededNumbers(seed + run));
+    expect(found.differences, `SEED=${seed + run} RUNS=1`).toEqual([]);
+    positions += found.positions;
+  }
+  expect(positions).toBeGreaterThan(runs);
+  console.info(`state: ${name}, N=${runs} SEED=${seed}, ${positions} positions`);
+}
+
+it("duplicates, by request and by event", { timeout: 120_000 }, () =>
+  holds("duplicates", { ...duplicates, stream: events }),
+);
+it("duplicates, by request alone", { timeout: 120_000 }, () =>
+  holds("requests", { ...duplicates, stream: { ...events, dedupMs: null } }),
+);
+it("the last row of each key", { timeout: 120_000 }, () => holds("last rows", rows));
