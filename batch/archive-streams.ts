@@ -1,11 +1,13 @@
 /** All streams that can be read, each for itself: what is wrong with one leaves the others' archives growing. */
+
+import type { Archive } from "../shared/archive/archive.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
 import type { TidemarkError } from "../shared/errors.ts";
 import type { Log } from "../shared/log/log.ts";
 import { ofStreams, type Position, places, positionOf } from "../shared/position.ts";
 import { checkWithinLog, endsOf, isOfStream, originsOf } from "../shared/store/origin.ts";
 import type { Store } from "../shared/store/store.ts";
-import { type Archiver, archive } from "./archive.ts";
+import { type Archiver, type Archiving, archive } from "./archive.ts";
 
 /** What of a log can be read. */
 export interface Readable {
@@ -57,31 +59,40 @@ export async function readable(
   };
 }
 
+/** What archiving streams has come to, and why others, or some of them from here on, can't be read. */
+export interface StreamsArchived extends Archiving {
+  readonly stopped: ReadonlyMap<string, TidemarkError>;
+}
+
 /**
  * Archives the streams that can be read.
- * @returns also why others can't be
+ * @param before what was archived when it was read
  * @throws the first one's trouble where none can be read
  */
 export async function archiveStreams(
   archiver: Archiver,
-  { streams, stopped: before }: Readable,
+  before: Archive,
+  { streams, stopped: unread }: Readable,
   upto: Position,
   onProgress?: (records: number) => void,
-): Promise<{ readonly records: number; readonly stopped: ReadonlyMap<string, TidemarkError> }> {
-  const stopped = new Map(before);
-  let records = 0;
-  let failed = 0;
+): Promise<StreamsArchived> {
+  const stopped = new Map(unread);
+  let [done, failed] = [{ archive: before, records: 0 }, 0];
   for (const stream of streams) {
     try {
-      records += (await archive(archiver, [stream], upto, onProgress)).records;
+      const { archive: reached, records } = await archive(archiver, done.archive, [stream], upto, onProgress);
+      done = { archive: reached, records: done.records + records };
     } catch (error) {
       if (!isOfStream(error)) throw error;
       stopped.set(stream.name, error);
       failed++;
+      // how far it came is in its manifests only
+      for (const { partition } of places(ofStreams(upto, [stream.name])))
+        done = { ...done, archive: await done.archive.again(archiver.store, stream.name, partition) };
     }
   }
   if (failed === streams.length) throw [...stopped.values()].at(-1)!;
-  return { records, stopped };
+  return { ...done, stopped };
 }
 
 function throwWhereAll(streams: readonly StreamDefinition[], stopped: ReadonlyMap<string, TidemarkError>): void {

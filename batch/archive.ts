@@ -1,5 +1,6 @@
 /** log → archive: every record read becomes a row of a typed Parquet file, and the files tile the log by offset. */
 import { randomUUID } from "node:crypto";
+import type { Archive } from "../shared/archive/archive.ts";
 import { gaveNothing, type Records } from "../shared/archive/records.ts";
 import { clockAt } from "../shared/archive/segment-rows.ts";
 import { archivedType, decoderOf, dedupOf } from "../shared/archive/segments.ts";
@@ -10,8 +11,8 @@ import { quoteName, quoteText, type Session } from "../shared/duckdb/duck.ts";
 import { isCode, TidemarkError } from "../shared/errors.ts";
 import { clipBatches } from "../shared/log/batch.ts";
 import type { Log } from "../shared/log/log.ts";
-import { offsetAt, type Position, positionOf } from "../shared/position.ts";
-import { openState } from "../shared/state/open.ts";
+import { ofStreams, type Position, places } from "../shared/position.ts";
+import { openState, type StatePlace } from "../shared/state/open.ts";
 import { type Suppression, suppression } from "../shared/state/suppression.ts";
 import { layout, type Segment } from "../shared/store/layout.ts";
 import { logStream } from "../shared/store/origin.ts";
@@ -35,65 +36,82 @@ export interface Archiver {
   readonly bytesPerFile?: number;
 }
 
+/** What an archiving has come to. */
+export interface Archiving {
+  readonly archive: Archive;
+  readonly records: number;
+}
+
 /**
  * Archives the log up to `upto` (what is archived already stays).
  * Several runs at once are safe: each stretch belongs to whoever created its manifest first.
  *
+ * @param before what was archived when it was read
  * @param onProgress called with the number of records archived since the last call
+ * @returns what is archived then
  * @throws LOG_RANGE when the log no longer holds an offset that was never archived: events are lost, loudly
  */
 export async function archive(
   archiver: Archiver,
+  before: Archive,
   streams: readonly StreamDefinition[],
   upto: Position,
   onProgress: (records: number) => void = () => undefined,
-): Promise<{ segments: number; records: number }> {
-  let segments = 0;
-  let records = 0;
+): Promise<Archiving> {
+  let done: Archiving = { archive: before, records: 0 };
   for (const stream of streams) {
-    const last = upto[stream.name] ?? {};
-    for (const partition of Object.keys(last).map(Number)) {
-      const target = offsetAt(upto, stream.name, partition)!;
-      let duplicates: Suppression | null = null;
-      /** Where what it remembers ends. */
-      let at = -1;
-      try {
-        for (;;) {
-          const from = await archiver.records.archivedTo(stream.name, partition);
-          if (from >= target) break;
-          if (from !== at) {
-            // another run has archived on meanwhile
-            await duplicates?.close();
-            duplicates = null;
-          }
-          duplicates ??= await openDuplicates(archiver, stream, partition, from);
-          const stretch = { stream, partition, from, target, duplicates, replaces: null };
-          const segment = await archiveStretch(archiver, stretch, onProgress).catch(async (error: unknown) => {
-            // another run has archived it meanwhile, and the log was trimmed: nothing is lost
-            if (isCode(error, "LOG_RANGE") && (await archiver.records.archivedTo(stream.name, partition)) > from)
-              return null;
-            throw error;
-          });
-          at = segment?.upto ?? -1;
-          if (!segment) continue;
-          segments++;
-          records += segment.rows;
-        }
-      } finally {
-        await duplicates?.close();
-      }
-    }
+    for (const { partition, offset } of places(ofStreams(upto, [stream.name])))
+      done = await archivePartition(archiver, done, stream, { partition, offset }, onProgress);
   }
-  return { segments, records };
+  return done;
+}
+
+async function archivePartition(
+  archiver: Archiver,
+  done: Archiving,
+  stream: StreamDefinition,
+  { partition, offset: target }: { readonly partition: number; readonly offset: number },
+  onProgress: (records: number) => void,
+): Promise<Archiving> {
+  const { store, session } = archiver;
+  let { archive, records } = done;
+  let duplicates: Suppression | null = null;
+  try {
+    for (let from = archive.upto(stream.name, partition); from < target; from = archive.upto(stream.name, partition)) {
+      duplicates ??= await openDuplicates(archiver.records.over(archive), session, stream, { partition, offset: from });
+      const stretch = { stream, partition, from, target, duplicates, replaces: null };
+      const segment = await archiveStretch(archiver, stretch, onProgress).catch(async (error: unknown) => {
+        // another run has archived it meanwhile, and the log was trimmed: nothing is lost
+        if (
+          isCode(error, "LOG_RANGE") &&
+          (await archive.again(store, stream.name, partition)).upto(stream.name, partition) > from
+        )
+          return null;
+        throw error;
+      });
+      if (segment) {
+        archive = archive.with(segment);
+        records += segment.rows;
+        continue;
+      }
+      // another run has archived on meanwhile, and what counts from there on depends on its records
+      archive = await archive.again(store, stream.name, partition);
+      await duplicates.close();
+      duplicates = null;
+    }
+  } finally {
+    await duplicates?.close();
+  }
+  return { archive, records };
 }
 
 function openDuplicates(
-  { records, session }: Archiver,
+  records: Records,
+  session: Session,
   stream: StreamDefinition,
-  partition: number,
-  offset: number,
+  place: StatePlace,
 ): Promise<Suppression> {
-  return openState(suppression, { records, session, stream }, [{ partition, offset }]);
+  return openState(suppression, { records, session, stream }, [place]);
 }
 
 interface Stretch {
@@ -120,7 +138,8 @@ export async function archiveAgain(archiver: Archiver, stream: StreamDefinition,
       "restore it from a copy",
     );
   }
-  const duplicates = await openDuplicates(archiver, stream, partition, from);
+  const { records, session } = archiver;
+  const duplicates = await openDuplicates(records, session, stream, { partition, offset: from });
   try {
     const stretch = { stream, partition, from, target: upto, duplicates, replaces: damaged };
     return (await archiveStretch(archiver, stretch, () => undefined))!;
@@ -203,20 +222,57 @@ async function createRows(session: Session, stream: StreamDefinition, partition:
 /** One file's worth from `from` on; null where another run was first. */
 async function archiveStretch(
   archiver: Archiver,
-  { stream, partition, from, target, duplicates, replaces }: Stretch,
+  stretch: Stretch,
   onProgress: (records: number) => void,
 ): Promise<Segment | null> {
-  const { store, log, session, recordsPerFile = defaultRecordsPerFile, bytesPerFile = defaultBytesPerFile } = archiver;
-  const [recordsMax, bytesMax] = replaces ? [Infinity, Infinity] : [recordsPerFile, bytesPerFile];
+  const { store, session } = archiver;
+  const { stream, partition, from, duplicates } = stretch;
   const run = randomUUID().slice(0, 8);
-  const reader = await log.read(logStream(stream), new Map([[partition, from]]));
   const rows = await createRows(session, stream, partition, run);
   duplicates.startSegment(partition);
+  try {
+    const { upto, count, latest, counts } = await readStretch(archiver, stretch, rows, onProgress);
+    const name = layout.segmentFile(stream.name, partition, from, upto, run);
+    const file = await writeSegment(store, session, rows, name, count);
+    const segment: Segment = {
+      stream: stream.name,
+      partition,
+      from,
+      upto,
+      file,
+      rows: count,
+      ...counts,
+      decoder: decoderOf(stream),
+      fields: stream.fields,
+      latest,
+      ...(await duplicates.remembered(session, partition, rows)),
+    };
+    return await publishSegment(archiver, stretch, segment);
+  } finally {
+    await session.run(`DROP TABLE IF EXISTS ${rows}`);
+  }
+}
+
+/** What was read of a stretch, beside its rows. */
+interface Read {
+  readonly upto: number;
+  readonly count: number;
+  readonly latest: number;
+  readonly counts: Pick<Segment, "dead" | "duplicates" | "late">;
+}
+
+/** Reads records into the table `rows` until they make a file. */
+async function readStretch(
+  archiver: Archiver,
+  { stream, partition, from, target, duplicates, replaces }: Stretch,
+  rows: string,
+  onProgress: (records: number) => void,
+): Promise<Read> {
+  const { log, session, recordsPerFile = defaultRecordsPerFile, bytesPerFile = defaultBytesPerFile } = archiver;
+  const [recordsMax, bytesMax] = replaces ? [Infinity, Infinity] : [recordsPerFile, bytesPerFile];
+  const reader = await log.read(logStream(stream), new Map([[partition, from]]));
   const decoder = new Decoder(session, stream);
-  let at = from;
-  let count = 0;
-  let bytes = 0;
-  let latest = 0;
+  let [at, count, bytes, latest] = [from, 0, 0, 0];
   const counts = { dead: 0, duplicates: 0, late: 0 };
   try {
     while (at < target && count < recordsMax && bytes < bytesMax) {
@@ -243,47 +299,36 @@ async function archiveStretch(
         latest = batch.timestamps.reduce((max, each) => Math.max(max, each), latest);
       }
     }
-    const file = await writeSegment(
-      store,
-      session,
-      rows,
-      layout.segmentFile(stream.name, partition, from, at, run),
-      count,
-    );
-    const segment: Segment = {
-      stream: stream.name,
-      partition,
-      from,
-      upto: at,
-      file,
-      rows: count,
-      ...counts,
-      decoder: decoderOf(stream),
-      fields: stream.fields,
-      latest,
-      ...(await duplicates.remembered(session, partition, rows)),
-    };
-    if (archiver.current && !(await archiver.current(stream))) {
-      await store.remove(file.name);
-      throw new TidemarkError(
-        "BATCH_STALE",
-        `a version with other fields of stream "${stream.name}" was published meanwhile`,
-        "nothing is lost: the next run archives with those",
-      );
-    }
-    const manifest = layout.segment(stream.name, partition, from);
-    if (replaces) {
-      await replaceTwice(store, manifest, seal(segment));
-      await store.remove(replaces.file.name);
-      return segment;
-    }
-    const mine = await createTwice(store, manifest, seal(segment));
-    if (!mine) await store.remove(file.name);
-    return mine ? segment : null;
   } finally {
     await reader.close();
-    await session.run(`DROP TABLE IF EXISTS ${rows}`);
   }
+  return { upto: at, count, latest, counts };
+}
+
+/** Names the segment's file; null where another run was first. @throws BATCH_STALE when the stream has other fields */
+async function publishSegment(
+  { store, current }: Archiver,
+  { stream, replaces }: Stretch,
+  segment: Segment,
+): Promise<Segment | null> {
+  const { partition, from, file } = segment;
+  if (current && !(await current(stream))) {
+    await store.remove(file.name);
+    throw new TidemarkError(
+      "BATCH_STALE",
+      `a version with other fields of stream "${stream.name}" was published meanwhile`,
+      "nothing is lost: the next run archives with those",
+    );
+  }
+  const manifest = layout.segment(stream.name, partition, from);
+  if (replaces) {
+    await replaceTwice(store, manifest, seal(segment));
+    await store.remove(replaces.file.name);
+    return segment;
+  }
+  const mine = await createTwice(store, manifest, seal(segment));
+  if (!mine) await store.remove(file.name);
+  return mine ? segment : null;
 }
 
 /** Writes, publishes durably, and reads back: the log may forget what an archive file holds. */
@@ -310,15 +355,4 @@ async function writeSegment(
     );
   }
   return file;
-}
-
-/** How far the archive of all these partitions reaches. */
-export async function archivedPosition(records: Records, position: Position): Promise<Position> {
-  const places = [];
-  for (const [stream, partitions] of Object.entries(position)) {
-    for (const partition of Object.keys(partitions).map(Number)) {
-      places.push({ stream, partition, offset: await records.archivedTo(stream, partition) });
-    }
-  }
-  return positionOf(places);
 }

@@ -1,13 +1,13 @@
 /** Changed fields of a stream: what a run looks at before it begins, and before it publishes. */
 
+import { Archive } from "../shared/archive/archive.ts";
 import { checkEvolution } from "../shared/archive/evolution.ts";
 import { decoderOf } from "../shared/archive/segments.ts";
 import type { Definition } from "../shared/definition.ts";
 import { TidemarkError } from "../shared/errors.ts";
-import type { History } from "../shared/history/history.ts";
 import { covers, ofStreams, type Position } from "../shared/position.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
-import { archivedPosition } from "./archive.ts";
+import type { Store } from "../shared/store/store.ts";
 
 /** @throws CONFIG_STREAM with a plan when events so far can't be read with the fields as they are now */
 export function checkFields({ streams }: Definition, before: VersionManifest): void {
@@ -22,7 +22,8 @@ export function checkFields({ streams }: Definition, before: VersionManifest): v
  * @throws BATCH_STALE
  */
 export async function checkArchivedAlike(
-  history: History,
+  store: Store,
+  origin: Position,
   { streams }: Definition,
   before: Definition,
   cut: Position,
@@ -31,7 +32,8 @@ export async function checkArchivedAlike(
     const old = before.streams.find((each) => each.name === stream.name);
     if (!old || decoderOf(old) === decoderOf(stream)) continue;
     const own = ofStreams(cut, [stream.name]);
-    if (covers(own, await archivedPosition(history.records, own))) continue;
+    const now = await Archive.read(store, ofStreams(origin, [stream.name]));
+    if (covers(own, now.uptoIn(own))) continue;
     throw new TidemarkError(
       "BATCH_STALE",
       `stream "${stream.name}" was archived with its old fields beyond the new version's cut meanwhile`,

@@ -3,6 +3,7 @@
  * served at the same position; and switches.
  */
 
+import { Archive } from "../shared/archive/archive.ts";
 import { decoderOf } from "../shared/archive/segments.ts";
 import { countsBelow } from "../shared/archive/stretch.ts";
 import { combineOf, partialOf, rowsOf } from "../shared/compiler/texts.ts";
@@ -73,21 +74,21 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     const views = definition.views.filter((view) => isReplayed(view, options.views, newest));
     const progress = await RebuildProgress.open(store, rebuildId(definition, views, origin), origin, batch.say);
     const history = new History(store, log, origin);
+    let archived = await Archive.read(store, origin);
+    const archiveTo = async (upto: Position) => {
+      archived = (await archive({ store, log, records: history.records, session }, archived, definition.streams, upto))
+        .archive;
+    };
     // read from the archive, no stretch has to look for duplicates in all of the log before it; changed fields count from the cut on only
     const alike = newest.definition.streams.every((old) => {
       const now = definition.streams.find((each) => each.name === old.name);
       return now && decoderOf(now) === decoderOf(old);
     });
-    if (alike)
-      await archive(
-        { store, log, records: history.records, session },
-        definition.streams,
-        await endOf(log, definition.streams),
-      );
+    if (alike) await archiveTo(await endOf(log, definition.streams));
     const replay = new Replay(options, history, session, { ...definition, views }, progress);
     const snapshot = await replay.toServed(newest, run);
     const cut = progress.position;
-    await archive({ store, log, records: history.records, session }, definition.streams, cut);
+    await archiveTo(cut);
     const merged = (view: ViewDefinition, files: readonly FileRef[]) =>
       join(store, session, view, files, layout.versionFile(run, view.name));
     const files: Record<string, ViewFile> = {};
@@ -112,7 +113,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
       files,
       await recompute({ store, history, session }, { ...definition, views: anew }, origin, cut, run, null),
     );
-    await checkArchivedAlike(history, definition, newest.definition, cut);
+    await checkArchivedAlike(store, origin, definition, newest.definition, cut);
     const unequal = compared.filter((each) => each.differences.length > 0).map((each) => each.view);
     const equal = compared.filter((each) => each.incomparable === null && each.differences.length === 0);
     const counted = await countsBelow(history.records, session, cut);

@@ -1,5 +1,6 @@
 /** What is wrong with the archive, and what of it can be put right: damaged files from the log, lost offsets only by accepting the loss. */
 
+import { Archive } from "../shared/archive/archive.ts";
 import { Records } from "../shared/archive/records.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
@@ -8,7 +9,7 @@ import { furthest, offsetAt, ofStreams, type Position, places } from "../shared/
 import { layout, type Segment } from "../shared/store/layout.ts";
 import { checkWithinLog, logStream } from "../shared/store/origin.ts";
 import { bestSnapshot, lostVersions, newestVersion, unlessCorrupt } from "../shared/store/versions.ts";
-import { type Archiver, archiveAgain, archivedPosition, archiveLoss, archiveLossAgain } from "./archive.ts";
+import { type Archiver, archiveAgain, archiveLoss, archiveLossAgain } from "./archive.ts";
 import { readable } from "./archive-streams.ts";
 import { mendAll } from "./mending.ts";
 import { type Batch, type BatchResult, runBatch, runRepair } from "./run.ts";
@@ -66,7 +67,8 @@ export async function repair(batch: Batch, acceptLoss: boolean): Promise<Repaire
   const session = await duck.session();
   try {
     const records = new Records(store, log, origin);
-    checkWithinLog(await archivedPosition(records, ofStreams(origin, Object.keys(end))), end);
+    const own = ofStreams(origin, Object.keys(end));
+    checkWithinLog((await Archive.read(store, own)).uptoIn(own), end);
     const archiver: Archiver = { store, log, records, session };
     for (const stream of streams) {
       const first = await log.first(logStream(stream));

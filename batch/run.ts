@@ -2,6 +2,7 @@
  * One batch run: pin → archive → recompute → prove → publish → clean.
  */
 
+import { Archive } from "../shared/archive/archive.ts";
 import { decoderOf } from "../shared/archive/segments.ts";
 import { countsBelow } from "../shared/archive/stretch.ts";
 import type { Definition, StreamDefinition } from "../shared/definition.ts";
@@ -19,6 +20,7 @@ import {
   type Position,
   places,
   positionOf,
+  withAdded,
 } from "../shared/position.ts";
 import { differencesOf } from "../shared/project/differences.ts";
 import { type Counts, sumCounts } from "../shared/store/counts.ts";
@@ -38,7 +40,6 @@ import {
   unlessCorrupt,
   versionNumbers,
 } from "../shared/store/versions.ts";
-import { archivedPosition } from "./archive.ts";
 import { archiveStreams, type Readable, readable } from "./archive-streams.ts";
 import { checkArchivedAlike, checkFields } from "./changed-fields.ts";
 import { clean } from "./clean.ts";
@@ -112,7 +113,7 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
     timezone: definition.timezone,
   });
   const session = await duck.session();
-  const history = new History(store, log, origin);
+  const reader = new History(store, log, origin);
   const timings: Timings = { archive: 0, recompute: 0, prove: 0, publish: 0 };
   const timed = async <T>(step: keyof Timings, work: () => Promise<T>): Promise<T> => {
     const started = performance.now();
@@ -126,7 +127,8 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
   const [lost] = await lostVersions(store);
   let published = false;
   try {
-    const archivedBefore = await archivedPosition(history.records, origin);
+    const archive = await Archive.read(store, origin);
+    const archivedBefore = archive.uptoIn(origin);
     // the end is looked at after what is compared with it, since a live writer goes on
     const [pinned, end] = lost
       ? // it may have covered more than any other does
@@ -139,11 +141,13 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
         : await pinNear(batch, newest, from, archivedBefore, run);
     checkWithinLog(archivedBefore, end);
     const cut = atCutOfNewest && !lost ? cutOf(newest, origin) : furthest(origin, pinned.snapshot?.position ?? end);
-    const { records, stopped } = await timed("archive", () =>
-      archiveStreams({ store, log, records: history.records, session }, from, cut, batch.onArchived),
+    const archived = await timed("archive", () =>
+      archiveStreams({ store, log, records: reader.records, session }, archive, from, cut, batch.onArchived),
     );
+    const { stopped, records } = archived;
+    const history = reader.over(archived.archive);
     batch.onStopped?.(stopped);
-    await checkReached(history, stopped, cut);
+    checkReached(archived.archive, stopped, cut);
     const base = mode === "full" ? null : await wholeOf(batch, newest);
     const made = await timed("recompute", () =>
       recompute({ store, history, session }, definition, origin, cut, run, base, (view, how, ms) =>
@@ -151,7 +155,7 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
       ),
     );
     const counted = await countsBelow(history.records, session, cut);
-    if (pinned.snapshot) await checkNothingGone(history, pinned.snapshot, counted);
+    if (pinned.snapshot) checkNothingGone(archived.archive, pinned.snapshot, counted);
     if (pinned.snapshot) placeFailures(made, pinned.snapshot, definition);
     for (const [name, file] of Object.entries(made))
       if (file.failed) batch.say(`view ${name} FAILED and is not in this version: ${file.failed.message}`);
@@ -161,7 +165,7 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
           settleProof({ store, history, session, definition, pinned: snapshot }, made, run, batch.say),
         )
       : { files: made, proof: { state: "unproved", by: pinned.reason, views: 0 } };
-    await checkArchivedAlike(history, definition, newest.definition, cut);
+    await checkArchivedAlike(store, origin, definition, newest.definition, cut);
     // another run may have archived what is below the cut and not synced its names yet
     for (const { stream, partition } of places(cut)) await store.settle(layout.segments(stream, partition));
     const manifest = await timed("publish", () =>
@@ -178,7 +182,7 @@ export async function runBatch(batch: Batch, mode: Mode = "full"): Promise<Batch
       }),
     );
     published = true;
-    await tidy(batch, history, manifest, from.streams);
+    await tidy(batch, archived.archive, manifest, from.streams);
     return { manifest, timings, archived: records };
   } finally {
     session.close();
@@ -211,18 +215,16 @@ export async function runArchive(batch: Batch): Promise<number> {
   const session = await duck.session();
   try {
     const history = new History(store, log, newest.origin);
-    const from = await readable(
-      store,
-      log,
-      streams,
-      await archivedPosition(history.records, furthest(newest.cut, newest.origin)),
-    );
+    const known = withAdded(newest.origin, newest.cut);
+    const archive = await Archive.read(store, known);
+    const from = await readable(store, log, streams, archive.uptoIn(known));
     const current = async (stream: StreamDefinition) => {
       const now = streamIn((await newestVersion(store))!.definition, stream.name);
       return now !== undefined && decoderOf(now) === decoderOf(stream);
     };
     const { records, stopped } = await archiveStreams(
       { store, log, records: history.records, session, current },
+      await archive.and(store, from.origin),
       from,
       from.end,
       batch.onArchived,
@@ -294,14 +296,10 @@ export async function isChanged({ store, makeDefinition }: Batch): Promise<boole
  * A stream that can't be read stands in a version where it stands in the answers, and the archive must have it up to there.
  * @throws the trouble of one of which it has not: without its events a version would take its answers back
  */
-async function checkReached(
-  history: History,
-  stopped: ReadonlyMap<string, TidemarkError>,
-  cut: Position,
-): Promise<void> {
+function checkReached(archive: Archive, stopped: ReadonlyMap<string, TidemarkError>, cut: Position): void {
   for (const [stream, error] of stopped) {
     const own = ofStreams(cut, [stream]);
-    if (covers(await archivedPosition(history.records, own), own)) continue;
+    if (covers(archive.uptoIn(own), own)) continue;
     throw new TidemarkError(
       error.code,
       `no version can be made: stream ${stream} can't be read on, and the archive ends below its answers, which stay as they are: ${error.message}`,
@@ -317,18 +315,14 @@ async function checkReached(
  * the delta: told again, the same position would silently have another answer. A loss that somebody has accepted is none.
  * @throws LOG_RANGE
  */
-async function checkNothingGone(
-  history: History,
-  { manifest, heads, position }: Snapshot,
-  archived: Counts,
-): Promise<void> {
+function checkNothingGone(archive: Archive, { manifest, heads, position }: Snapshot, archived: Counts): void {
   const recordsOf = ({ events, dead, duplicates }: Counts) => events + dead + duplicates;
   const answered = sumCounts([manifest, ...heads.flatMap(({ entries }) => entries)]);
   const gone = recordsOf(answered) - recordsOf(archived);
   if (gone <= 0) return;
   for (const { stream, partition } of places(position)) {
     const from = offsetAt(manifest.cut, stream, partition) ?? 0;
-    if ((await history.records.segments(stream, partition)).some(({ lost, upto }) => lost && upto > from)) return;
+    if (archive.of(stream, partition).some(({ lost, upto }) => lost && upto > from)) return;
   }
   throw new TidemarkError(
     "LOG_RANGE",
@@ -424,13 +418,13 @@ function placeFailures(files: Record<string, ViewFile>, pinned: Snapshot, defini
 /** What is published stays published: what goes wrong here is said, and done again by the next run. */
 async function tidy(
   batch: Batch,
-  history: History,
+  archive: Archive,
   manifest: VersionManifest,
   streams: readonly StreamDefinition[],
 ): Promise<void> {
   try {
     await clean(batch.store, batch.keepVersions);
-    await trim(batch, history, manifest, streams);
+    await trim(batch, archive, manifest, streams);
   } catch (error) {
     batch.say(`version ${manifest.number} is published, but cleaning up FAILED: ${messageOf(error)}`);
   }
@@ -444,18 +438,18 @@ function pinnedFiles({ manifest, heads }: Snapshot): FileRef[] {
 /** Lets the log forget what is archived, covered by the newest version, and older than the retention. */
 async function trim(
   batch: Batch,
-  history: History,
+  archive: Archive,
   manifest: VersionManifest,
   streams: readonly StreamDefinition[],
 ): Promise<void> {
   const before = batch.now() - batch.retentionMs;
   for (const stream of streams) {
-    const archived = await archivedPosition(history.records, { [stream.name]: manifest.cut[stream.name]! });
+    const archived = archive.uptoIn({ [stream.name]: manifest.cut[stream.name]! });
     // another run may have archived it and not synced its names yet
     for (const { partition } of places(archived)) await batch.store.settle(layout.segments(stream.name, partition));
     const below = new Map<number, number>();
     for (const { partition, offset } of places(nearest(archived, { [stream.name]: manifest.cut[stream.name]! }))) {
-      below.set(partition, Math.min(offset, await history.records.archivedBefore(stream.name, partition, before)));
+      below.set(partition, Math.min(offset, archive.uptoBefore(stream.name, partition, before)));
     }
     await batch.log.trim(logStream(stream), below);
   }

@@ -10,8 +10,8 @@ import { offsetAt, type Position, type Range } from "../position.ts";
 import type { Segment } from "../store/layout.ts";
 import { logStream } from "../store/origin.ts";
 import type { Store } from "../store/store.ts";
+import type { Archive } from "./archive.ts";
 import { checkEvolution } from "./evolution.ts";
-import { clocksOf } from "./segment-rows.ts";
 import { decoderOf, readSegments } from "./segments.ts";
 
 const bytesAtATime = 32 * 1024 * 1024;
@@ -22,17 +22,27 @@ export class Records {
   readonly store: Store;
   readonly #log: Log;
   readonly #origin: Position;
+  /** What was archived when it was read; null: it is read again for each question. */
+  readonly #archive: Archive | null;
   /** By name: two partitions may hold the same bytes, and one of the files be damaged. */
-  readonly #checked = new Set<string>();
+  readonly #checked: Set<string>;
 
-  constructor(store: Store, log: Log, origin: Position) {
+  constructor(store: Store, log: Log, origin: Position, archive: Archive | null = null, checked = new Set<string>()) {
     this.store = store;
     this.#log = log;
     this.#origin = origin;
+    this.#archive = archive;
+    this.#checked = checked;
+  }
+
+  /** The same records, by what was archived when it was read: what lies above that is read from the log. */
+  over(archive: Archive | null): Records {
+    return new Records(this.store, this.#log, this.#origin, archive, this.#checked);
   }
 
   /** The segments of one partition. @throws STORE_GAP, STORE_CORRUPT */
-  segments(stream: string, partition: number): Promise<Segment[]> {
+  async segments(stream: string, partition: number): Promise<readonly Segment[]> {
+    if (this.#archive) return this.#archive.of(stream, partition);
     return readSegments(this.store, stream, partition, this.originAt(stream, partition));
   }
 
@@ -44,12 +54,6 @@ export class Records {
   /** A partition that was added later begins at 0. */
   originAt(stream: string, partition: number): number {
     return offsetAt(this.#origin, stream, partition) ?? 0;
-  }
-
-  /** How far the archive of a partition reaches in files that end below a time, ms, by the log's own timestamps. */
-  async archivedBefore(stream: string, partition: number, time: number): Promise<number> {
-    const segments = await this.segments(stream, partition);
-    return segments[clocksOf(segments).findLastIndex(({ stamp }) => stamp < time)]?.upto ?? 0;
   }
 
   /**

@@ -4,6 +4,7 @@
  * read through it.
  */
 
+import type { Archive } from "../archive/archive.ts";
 import { Records } from "../archive/records.ts";
 import { eventsIn, noEvents } from "../archive/segments.ts";
 import type { Inputs } from "../compiler/texts.ts";
@@ -23,10 +24,19 @@ import { inputsOf } from "./inputs.ts";
 export class History {
   readonly records: Records;
   readonly #store: Store;
+  readonly #log: Log;
+  readonly #origin: Position;
 
-  constructor(store: Store, log: Log, origin: Position) {
+  constructor(store: Store, log: Log, origin: Position, records = new Records(store, log, origin)) {
     this.#store = store;
-    this.records = new Records(store, log, origin);
+    this.#log = log;
+    this.#origin = origin;
+    this.records = records;
+  }
+
+  /** The same past, by what was archived when it was read; null: by what is archived at each question. */
+  over(archive: Archive | null): History {
+    return new History(this.#store, this.#log, this.#origin, this.records.over(archive));
   }
 
   /**
@@ -80,8 +90,9 @@ export class History {
       return await this.#fromLog(session, stream, range, ordered);
     } catch (error) {
       const isTrimmed = isCode(error, "LOG_RANGE");
-      if (!isTrimmed || (await this.records.archivedTo(stream.name, range.partition)) <= range.from) throw error;
-      return this.events(session, stream, [range], ordered);
+      const now = this.over(null);
+      if (!isTrimmed || (await now.records.archivedTo(stream.name, range.partition)) <= range.from) throw error;
+      return now.events(session, stream, [range], ordered);
     }
   }
 

@@ -53,7 +53,8 @@ export async function openState<S extends State<C, R>, C extends Carried, R exte
   } catch (error) {
     await state.close();
     // trimmed since the archive was read: then that reaches further by now
-    if (isCode(error, "LOG_RANGE") && (await hasMoved(source, reached))) return openState(kind, source, at, entries);
+    const now = { ...source, records: records.over(null) };
+    if (isCode(error, "LOG_RANGE") && (await hasMoved(now, reached))) return openState(kind, now, at, entries);
     throw error;
   }
 }

@@ -4,17 +4,11 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Archiver, archive } from "../../batch/archive.ts";
 import { clean } from "../../batch/clean.ts";
 import { runArchive, runBatch } from "../../batch/run.ts";
+import { Archive } from "../../shared/archive/archive.ts";
 import { quoteText } from "../../shared/duckdb/duck.ts";
 import { isCode, TidemarkError } from "../../shared/errors.ts";
 import { History } from "../../shared/history/history.ts";
-import {
-  type Head,
-  headFormat,
-  layout,
-  manifestFormat,
-  type Segment,
-  type VersionManifest,
-} from "../../shared/store/layout.ts";
+import { type Head, headFormat, layout, manifestFormat, type VersionManifest } from "../../shared/store/layout.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { pin, pinBest, unpin } from "../../shared/store/pin.ts";
 import { seal } from "../../shared/store/sealed.ts";
@@ -50,7 +44,8 @@ describe("batch", () => {
   afterEach(() => world.close());
 
   const some = (count: number) => world.append(Array.from({ length: count }, (_, i) => event(i % 2, `g${i % 5}`)));
-  const segments = (partition: number): Promise<Segment[]> => history.records.segments("events", partition);
+  const segments = (partition: number) => history.records.segments("events", partition);
+  const archived = () => Archive.read(world.store, version.origin);
   const archiver = async (limits: Partial<Archiver> = {}): Promise<Archiver> => {
     const { store, log } = world;
     return { store, log, records: history.records, session: await world.session(), ...limits };
@@ -117,7 +112,7 @@ describe("batch", () => {
 
   it.each([{ recordsPerFile: 3 }, { bytesPerFile: 30 }])("closes files at %o, and they tile", async (limits) => {
     await some(20);
-    await archive(await archiver(limits), [world.stream], world.end);
+    await archive(await archiver(limits), await archived(), [world.stream], world.end);
     for (const partition of [0, 1]) {
       const found = await segments(partition);
       expect(found.length).toBeGreaterThanOrEqual(4);
@@ -131,7 +126,9 @@ describe("batch", () => {
   it("tiles without overlap when two archive at once, and leaves no file that nobody names", async () => {
     await some(40);
     const both = [await archiver({ recordsPerFile: 2 }), await archiver({ recordsPerFile: 3 })];
-    const done = await Promise.all(both.map((each) => archive(each, [world.stream], world.end)));
+    const done = await Promise.all(
+      both.map(async (each) => archive(each, await archived(), [world.stream], world.end)),
+    );
     expect(done[0]!.records + done[1]!.records).toBe(40);
     for (const partition of [0, 1]) {
       const found = await segments(partition);
@@ -286,7 +283,7 @@ describe("batch", () => {
 
   it("is loud about a gap in the archive", async () => {
     await some(12);
-    await archive(await archiver({ recordsPerFile: 2 }), [world.stream], world.end);
+    await archive(await archiver({ recordsPerFile: 2 }), await archived(), [world.stream], world.end);
     await removeTwice(world.store, layout.segment("events", 0, 2));
     await expect(runBatch(world.batch)).rejects.toSatisfy(failing("STORE_GAP"));
   });

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { archive } from "../../batch/archive.ts";
 import { rebuild } from "../../batch/rebuild.ts";
 import { runArchive } from "../../batch/run.ts";
+import { Archive } from "../../shared/archive/archive.ts";
 import { Records } from "../../shared/archive/records.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { bestSnapshot } from "../../shared/store/versions.ts";
@@ -132,27 +133,28 @@ describe("duplicate suppression", () => {
       const value = JSON.stringify({ e: null, g: "g", x: sequence });
       await world.append([{ partition: 0, value, valid: true, id: { request: "r", sequence } }]);
     };
-    for (const sequence of [0, 1, 1]) await one(sequence);
+    for (const sequence of [0, 1, 2, 2]) await one(sequence);
     const { store, log, stream } = world;
     const session = await world.session();
     const archiverOf = (recordsPerFile: number) => {
       return { store, log, records: new Records(store, log, version.origin), session, recordsPerFile };
     };
+    const archived = () => Archive.read(store, version.origin);
     const upto = (offset: number) => ({ events: { 0: offset, 1: 0 } });
     const create = store.createIfAbsent.bind(store);
     let other = false;
-    // the other run archives on as soon as the first segment is there
+    // the other run archives on as soon as the first segment is there, further than this run's next one reaches
     store.createIfAbsent = async (name, content) => {
       const mine = await create(name, content);
       if (!other && name.startsWith("archive/")) {
         other = true;
-        await archive(archiverOf(1), [stream], upto(2));
+        await archive(archiverOf(2), await archived(), [stream], upto(3));
       }
       return mine;
     };
-    await archive(archiverOf(1), [stream], upto(3));
+    await archive(archiverOf(1), await archived(), [stream], upto(4));
     store.createIfAbsent = create;
-    expect((await world.runBatch()).events).toBe(2);
+    expect((await world.runBatch()).events).toBe(3);
     await exact();
   });
 

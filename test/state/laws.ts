@@ -1,5 +1,6 @@
 /** What holds of every state at a log position, over random records, archives, deltas and cuts. */
 import { archive } from "../../batch/archive.ts";
+import { Archive } from "../../shared/archive/archive.ts";
 import { Records } from "../../shared/archive/records.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
@@ -71,7 +72,9 @@ class Laws<S extends State<C, R>, C extends Carried, R extends object> {
     const entries = await this.#delta(source, end!);
     const { store, log, stream } = world;
     const archiver = { store, log, records: source.records, session: this.#session };
-    await archive({ ...archiver, recordsPerFile: 1 + this.#int(30) }, [stream], { [stream.name]: { 0: archived } });
+    const before = await Archive.read(store, { [stream.name]: { 0: 0 } });
+    const upto = { [stream.name]: { 0: archived } };
+    await archive({ ...archiver, recordsPerFile: 1 + this.#int(30) }, before, [stream], upto);
     if (archived > 0 && this.#random() < 0.5) await log.trim(logStream(stream), new Map([[0, archived]]));
     let positions = 0;
     const ends = entries.map(({ upto }) => upto[stream.name]![0]!);
