@@ -1,5 +1,6 @@
+import type { Sql } from "../serving/rows/rows.ts";
 import { join } from "node:path";
-import { everything, type Question, type Sql, sqlOf } from "../serving/question/query.ts";
+import { everything, type Question, sqlOf } from "../serving/question/query.ts";
 import { Loaded, type ServedView } from "../serving/snapshot/loaded.ts";
 import { partialColumns, rowsOf } from "../shared/compiler/texts.ts";
 import { Duck } from "../shared/duckdb/duck.ts";

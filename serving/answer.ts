@@ -2,9 +2,6 @@
 import type { Session } from "../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { isOfValues } from "../shared/health/failing-groups.ts";
-import { formatPosition } from "../shared/position.ts";
-import { isProved } from "../shared/store/layout.ts";
-import type { PositionTexts } from "../shared/store/position-texts.ts";
 import type { Store } from "../shared/store/store.ts";
 import type { Asker } from "../shared/waiting.ts";
 import type { Meta } from "./client/meta.ts";
@@ -18,49 +15,13 @@ import { type Question, sqlOf } from "./question/query.ts";
 import { copied } from "./rows/copied.ts";
 import type { Format } from "./rows/formats.ts";
 import { rowsFrom } from "./rows/rows.ts";
+import { viewNamed } from "./snapshot/answerable.ts";
 import type { Follower } from "./snapshot/follower.ts";
-import type { Freshness } from "./snapshot/freshness.ts";
-import type { Served, ServedView } from "./snapshot/loaded.ts";
+import type { ServedView } from "./snapshot/loaded.ts";
+import { type MetaSources, metaOf } from "./snapshot/meta.ts";
+import { snapshotName } from "./snapshot/name.ts";
 import type { SessionPool } from "./snapshot/pool.ts";
 import { Reader } from "./snapshot/reader.ts";
-
-/** What an answer says of itself, with positions as texts that fit into headers. @param view of whose rows; none: of all */
-export async function metaOf(
-  served: Served,
-  { freshness, positions, now }: Pick<Answering, "freshness" | "positions" | "now">,
-  view?: string,
-): Promise<Meta> {
-  const { position, manifest } = served;
-  const meta = longMetaOf(served, freshness, now(), view);
-  const verifiedUpTo = meta.verifiedUpTo === null ? null : await positions.textOf(manifest.cut);
-  return { ...meta, position: await positions.textOf(position), verifiedUpTo };
-}
-
-/** The same, with positions in full. */
-export function longMetaOf(served: Served, freshness: Freshness, now: number, view?: string): Meta {
-  const { proof } = served.manifest;
-  const proved = view === undefined ? proof.state === "proved" : isProved(proof, view);
-  return {
-    position: formatPosition(served.position),
-    version: served.manifest.number,
-    verifiedUpTo: proved ? formatPosition(served.manifest.cut) : null,
-    lagMs: freshness.lagMs(served.position, now),
-    events: served.events,
-    dead: served.counts.dead,
-    duplicates: served.counts.duplicates,
-    late: served.counts.late,
-  };
-}
-
-/** Names what an answer is a function of, beside the question: the same name, the same rows. */
-export function snapshotName({
-  manifest,
-  position,
-  telling,
-}: Pick<Served, "manifest" | "position" | "telling">): string {
-  // a folder that was started over counts its versions anew
-  return `${manifest.number} ${manifest.createdAt} ${telling} ${formatPosition(position)}`;
-}
 
 export interface Answer {
   readonly meta: Meta;
@@ -72,17 +33,14 @@ export interface Answer {
   readonly abandon: () => void;
 }
 
-export interface Answering {
+export interface Answering extends MetaSources {
   readonly store: Store;
   readonly follower: Follower;
   readonly pool: SessionPool;
-  readonly freshness: Freshness;
-  readonly positions: PositionTexts;
   /** Null: every row is asked of DuckDB. */
   readonly models: ReadModels | null;
   /** Null: views are tried only when they are asked. */
   readonly health: ViewHealth | null;
-  readonly now: () => number;
 }
 
 /**
@@ -157,40 +115,6 @@ export async function answer(
     letGo();
     throw error;
   }
-}
-
-/** @throws VIEW_UNKNOWN, and why it has no answer now */
-export function viewNamed(served: Served, name: string): ServedView {
-  const view = served.views.get(name);
-  if (!view) {
-    throw new TidemarkError(
-      "VIEW_UNKNOWN",
-      `there is no view "${name}"`,
-      `there are: ${[...served.views.keys()].join(", ") || "none"}`,
-    );
-  }
-  const why = unanswerable(view);
-  if (why) throw why;
-  return view;
-}
-
-/** Why a view has no answer now, or null. */
-export function unanswerable({ definition, damaged, failed }: ServedView): TidemarkError | null {
-  const { name } = definition;
-  if (damaged !== null) {
-    return new TidemarkError(
-      "STORE_CORRUPT",
-      `view "${name}" has no answer now: ${damaged}`,
-      "batch makes it again from the archive; the other views go on",
-    );
-  }
-  if (!failed) return null;
-  const where = failed.at ? ` at ${failed.at.stream} partition ${failed.at.partition} offset ${failed.at.offset}` : "";
-  return new TidemarkError(
-    "SERVE_VIEW_FAILED",
-    `view "${name}" fails on valid events${where}: ${failed.message}`,
-    "correct its SQL and run a batch; the other views go on",
-  );
 }
 
 /** What DuckDB has against the question, said as we say it. */

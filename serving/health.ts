@@ -2,6 +2,7 @@
  * Tries the views' own SQL on what entries change, behind the answers: a group without a value is known before somebody asks for it. A version says
  * of its partials for which groups they have none; from there on only groups that the delta touches are tried, and those that failed before.
  */
+
 import { partialColumns, rowsOf } from "../shared/compiler/texts.ts";
 import { freshName, type Session } from "../shared/duckdb/duck.ts";
 import { messageOf } from "../shared/errors.ts";
@@ -9,10 +10,10 @@ import { aroundFailing, failingLine, noneFailing, raisedBy } from "../shared/hea
 import { pause } from "../shared/pause.ts";
 import type { Incidents } from "../shared/store/incidents.ts";
 import type { FailingGroups, VersionManifest } from "../shared/store/layout.ts";
-import { snapshotName } from "./answer.ts";
-import { groupKeys } from "./question/groups.ts";
+import { groupKeys } from "./question/group-keys.ts";
 import type { Follower } from "./snapshot/follower.ts";
 import type { ServedView } from "./snapshot/loaded.ts";
+import { versionName } from "./snapshot/name.ts";
 
 /** Between two looks; and of the time that a look takes, so much is left to others. */
 const everyMs = 100;
@@ -55,7 +56,7 @@ export class ViewHealth {
   failing(view: string): FailingGroups {
     const { manifest } = this.#follower;
     const known = this.#known.get(view);
-    if (known?.version === nameOf(manifest)) return known.failing;
+    if (known?.version === versionName(manifest)) return known.failing;
     return manifest.views[view]?.failing ?? noneFailing;
   }
 
@@ -96,7 +97,7 @@ export class ViewHealth {
 
   async #try(view: ServedView, manifest: VersionManifest, before: Known | undefined): Promise<Known> {
     const { definition, base, delta, upto } = view;
-    const version = nameOf(manifest);
+    const version = versionName(manifest);
     const same = before?.version === version ? before : null;
     if (same?.table === delta && same.upto === upto) return same;
     const now = { version, table: delta, upto };
@@ -162,8 +163,4 @@ export class ViewHealth {
   close(): void {
     this.#session.close();
   }
-}
-
-function nameOf(manifest: VersionManifest): string {
-  return snapshotName({ manifest, position: manifest.cut, telling: "" });
 }

@@ -11,7 +11,7 @@ import type { Log } from "../../shared/log/log.ts";
 import { covers, type Position, rangesBetween } from "../../shared/position.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import type { Store } from "../../shared/store/store.ts";
-import { groupKeys, keyWriter } from "../question/groups.ts";
+import { groupKeys, keyWriter } from "../question/group-keys.ts";
 import { hidesGroups, shownOf } from "../question/shown.ts";
 import { jsonRow } from "../rows/json.ts";
 import { fewRows } from "../rows/rows.ts";

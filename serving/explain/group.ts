@@ -1,9 +1,10 @@
 /** One group of a view, named by its shown keys, and SQL that finds it among partials and events. */
+
 import type { ViewColumn, ViewDefinition } from "../../shared/definition.ts";
 import type { Param } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { condition, type Filter } from "../question/filters.ts";
-import { groupKeys } from "../question/groups.ts";
+import { groupKeys } from "../question/group-keys.ts";
 import { parseQuestion } from "../question/parse-question.ts";
 import { keySql } from "../question/roll-up.ts";
 

@@ -2,7 +2,7 @@ import { formatPosition, offsetAt, type Position, places, positionOf } from "../
 import type { Incident } from "../../shared/store/incidents.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import type { Answering } from "../answer.ts";
-import { longMetaOf } from "../answer.ts";
+import { longMetaOf } from "../snapshot/meta.ts";
 import { viewStates } from "./view-states.ts";
 
 /** What is served now, and how far the log is ahead of it. */

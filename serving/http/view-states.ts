@@ -2,8 +2,8 @@
 
 import { failingLine } from "../../shared/health/failing-groups.ts";
 import type { Incident } from "../../shared/store/incidents.ts";
-import { unanswerable } from "../answer.ts";
 import type { ViewHealth } from "../health.ts";
+import { unanswerable } from "../snapshot/answerable.ts";
 import type { Served } from "../snapshot/loaded.ts";
 
 /**

@@ -1,4 +1,5 @@
 /** Which rows of a view changed between two positions: the groups that the entries in between touch, as they are now. */
+
 import { partialColumns } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { quoteText, type Session } from "../../shared/duckdb/duck.ts";
@@ -6,7 +7,8 @@ import { covers, equals, ofShard, type Position } from "../../shared/position.ts
 import { partialsIn } from "../../shared/store/partials.ts";
 import type { FileRef, Store } from "../../shared/store/store.ts";
 import type { Filter } from "../question/filters.ts";
-import { groupKeys, keyColumns, rowsOfGroups } from "../question/groups.ts";
+import { groupKeys, keyColumns } from "../question/group-keys.ts";
+import { rowsOfGroups } from "../question/group-rows.ts";
 import { hidesGroups } from "../question/shown.ts";
 import type { Served, ServedView } from "../snapshot/loaded.ts";
 

@@ -1,4 +1,5 @@
 /** Changed rows as they are committed, for whoever listens: computed once for all that ask the same. */
+
 import { isCode, messageOf } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
 import { covers, equals, follows, type Position } from "../../shared/position.ts";
@@ -7,7 +8,7 @@ import type { PositionTexts } from "../../shared/store/position-texts.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { Asker } from "../../shared/waiting.ts";
 import type { Filter } from "../question/filters.ts";
-import { hasKnownRows } from "../question/groups.ts";
+import { hasKnownRows } from "../question/group-keys.ts";
 import type { Follower } from "../snapshot/follower.ts";
 import type { KeptVersions } from "../snapshot/kept-versions.ts";
 import type { Served } from "../snapshot/loaded.ts";

@@ -2,13 +2,14 @@
  * The process that makes read models of a version's views: it reads their files, which it checks first, and leaves serving its time and memory. It
  * can be killed at any moment: what it was at is opened by nobody before it is told of.
  */
+
 import { noPartials, partialColumns, rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { Duck, quoteText } from "../../shared/duckdb/duck.ts";
 import { messageOf } from "../../shared/errors.ts";
 import { checkFile, type FileRef } from "../../shared/store/store.ts";
 import { goBehind } from "../behind.ts";
-import { keyColumns, keyWriter } from "../question/groups.ts";
+import { keyColumns, keyWriter } from "../question/group-keys.ts";
 import { jsonRow } from "../rows/json.ts";
 import { rowsFrom } from "../rows/rows.ts";
 import { ModelFile } from "./model-file.ts";

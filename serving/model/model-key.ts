@@ -1,6 +1,7 @@
 /** The key of a row in a read model, from a question: only where its text is the very one that DuckDB would write. */
+
 import type { ViewColumn, ViewDefinition } from "../../shared/definition.ts";
-import { keyColumns } from "../question/groups.ts";
+import { keyColumns } from "../question/group-keys.ts";
 import type { Question } from "../question/query.ts";
 
 /** JSON of a row's keys where the question asks for just that row, whole; null: it asks for something else, or says it in another way. */

@@ -2,8 +2,10 @@
  * A view's rows as far as the delta touches them, over its read model's file: made again as entries come, in memory, as long as there is room. A view
  * that takes too much has none until the next version; its rows are asked of DuckDB.
  */
+
 import type { Session } from "../../shared/duckdb/duck.ts";
-import { type GroupRow, groupKeys, rowsOfGroups } from "../question/groups.ts";
+import { groupKeys } from "../question/group-keys.ts";
+import { type GroupRow, rowsOfGroups } from "../question/group-rows.ts";
 import type { ServedView } from "../snapshot/loaded.ts";
 import type { Holder, Room } from "./room.ts";
 

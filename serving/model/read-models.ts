@@ -3,6 +3,7 @@
  * it was made; what the delta touches lies over it, in memory, made again in one query as entries come. A model answers only at the very
  * position that it stands at; anything else is asked of DuckDB.
  */
+
 import { type ChildProcess, fork } from "node:child_process";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,12 +15,12 @@ import { equals, type Position } from "../../shared/position.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import { versionFiles } from "../../shared/store/partials.ts";
 import type { Store } from "../../shared/store/store.ts";
-import { snapshotName } from "../answer.ts";
 import { fileBeside } from "../behind.ts";
-import { hasKnownRows } from "../question/groups.ts";
+import { hasKnownRows } from "../question/group-keys.ts";
 import type { Question } from "../question/query.ts";
 import type { Follower } from "../snapshot/follower.ts";
 import type { Served, ServedView } from "../snapshot/loaded.ts";
+import { versionName } from "../snapshot/name.ts";
 import type { BuildOrder, BuildReport } from "./build.ts";
 import { ModelFile } from "./model-file.ts";
 import { modelKey } from "./model-key.ts";
@@ -93,7 +94,7 @@ export class ReadModels {
    * `served` does.
    */
   lookup(served: Served, view: ServedView, question: Question): string | null | undefined {
-    const version = nameOf(served.manifest);
+    const version = versionName(served.manifest);
     const models = this.#models?.name === version ? this.#models : this.#next;
     if (models?.name !== version || !stands(models, served)) return undefined;
     const name = view.definition.name;
@@ -127,15 +128,15 @@ export class ReadModels {
   /** Follows what is served, one step. */
   async look(): Promise<void> {
     const { upcoming, manifest } = this.#follower;
-    if (upcoming && this.#next?.name !== nameOf(upcoming)) {
+    if (upcoming && this.#next?.name !== versionName(upcoming)) {
       const before = this.#next;
       this.#next = null;
       await this.#drop(before);
       this.#next = await this.#build(upcoming);
     }
-    if (this.#models?.name !== nameOf(manifest)) {
+    if (this.#models?.name !== versionName(manifest)) {
       const before = this.#models;
-      const made = this.#next?.name === nameOf(manifest);
+      const made = this.#next?.name === versionName(manifest);
       this.#models = made ? this.#next : await this.#build(manifest);
       if (made) this.#next = null;
       await this.#drop(before);
@@ -150,16 +151,18 @@ export class ReadModels {
     const known = new Map(this.#follower.manifest.definition.views.map(({ name, identity }) => [name, identity]));
     const same = (view: ViewDefinition) => known.get(view.name) === view.identity && now?.numbers.has(view.name);
     if (next.definition.views.length !== known.size || !answerable(next).every(same)) return false;
-    const served = nameOf(this.#follower.manifest);
+    const served = versionName(this.#follower.manifest);
     if (this.#held?.name !== served) this.#held = { name: served, since: performance.now() };
     if (performance.now() - this.#held.since > holdMsMax) return false;
-    return models?.name !== nameOf(next) || !models.complete || (models.numbers.size > 0 && models.standing === null);
+    return (
+      models?.name !== versionName(next) || !models.complete || (models.numbers.size > 0 && models.standing === null)
+    );
   }
 
   async #catchUp(models: Models | null, served: Served | null): Promise<void> {
     if (!served) return;
     try {
-      if (models?.name !== nameOf(served.manifest) || models.numbers.size === 0 || stands(models, served)) return;
+      if (models?.name !== versionName(served.manifest) || models.numbers.size === 0 || stands(models, served)) return;
       await this.#refresh(models, served);
     } finally {
       served.release();
@@ -218,7 +221,7 @@ export class ReadModels {
     });
     builder.send(order, () => undefined);
     const models: Models = {
-      name: nameOf(manifest),
+      name: versionName(manifest),
       folder,
       builder,
       ended,
@@ -274,10 +277,6 @@ export class ReadModels {
 /** The views that there are models of. */
 function answerable(manifest: VersionManifest): ViewDefinition[] {
   return manifest.definition.views.filter((view) => hasKnownRows(view) && !manifest.views[view.name]?.failed);
-}
-
-function nameOf(manifest: VersionManifest): string {
-  return snapshotName({ manifest, position: manifest.cut, telling: "" });
 }
 
 function stands({ standing }: Models, { position, telling }: Pick<Served, "position" | "telling">): boolean {

@@ -1,11 +1,13 @@
 /** A question about one view as SQL: filters on group keys go below the merge, everything else above it. */
+
 import { partialColumns, type RolledUp, rolledUpOf, rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { type Param, quoteName } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
+import type { Sql } from "../rows/rows.ts";
 import type { ServedView } from "../snapshot/loaded.ts";
 import { columnOf, columnsIn, condition, type Filter, parameter } from "./filters.ts";
-import { hasKnownRows, keyColumns } from "./groups.ts";
+import { hasKnownRows, keyColumns } from "./group-keys.ts";
 import { type By, keySql, rollUpBy } from "./roll-up.ts";
 import { hidesGroups, onlyShown } from "./shown.ts";
 
@@ -38,13 +40,6 @@ export const everything: Question = {
   limit: null,
   offset: 0,
 };
-
-export interface Sql {
-  readonly text: string;
-  readonly params: readonly Param[];
-  /** What its rows show, in order. */
-  readonly columns: readonly string[];
-}
 
 /** What a question merges: the partial rows that it does not leave out, and how they are grouped. */
 interface Merged {

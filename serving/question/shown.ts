@@ -1,9 +1,10 @@
 /** What HAVING hides stays hidden, whatever is asked: a group that a view does not show is in none of its answers, whole or in part. */
+
 import { rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { quoteName } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
-import { groupKeys, hasKnownRows, keyColumns } from "./groups.ts";
+import { groupKeys, hasKnownRows, keyColumns } from "./group-keys.ts";
 import { keySql } from "./roll-up.ts";
 
 /** True for a view with HAVING: the compiler writes it as finalize's own WHERE, outside of all parentheses. */

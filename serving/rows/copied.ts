@@ -1,11 +1,12 @@
 /** Rows as a file that DuckDB writes, sent as it lies there and removed then. */
+
 import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
-import type { Sql } from "../question/query.ts";
 import type { FileFormat } from "./formats.ts";
+import type { Sql } from "./rows.ts";
 
 /** What Parquet would keep as doubles, with fewer digits or without its offset, and what else it can be kept as with every one. */
 const exact: Readonly<Record<string, string>> = {

@@ -16,6 +16,14 @@ export interface Rows {
   readonly chunks: AsyncGenerator<DuckDBDataChunk>;
 }
 
+/** A query, not run yet. */
+export interface Sql {
+  readonly text: string;
+  readonly params: readonly Param[];
+  /** What its rows show, in order. */
+  readonly columns: readonly string[];
+}
+
 export interface FewRows {
   readonly columns: readonly Column[];
   readonly rows: readonly (readonly DuckDBValue[])[];

@@ -1,11 +1,12 @@
 /** Files of the snapshot that is served, under names that stay while a child reads them. */
+
 import { messageOf } from "../../shared/errors.ts";
 import { layout } from "../../shared/store/layout.ts";
 import { snapshotFiles } from "../../shared/store/partials.ts";
 import { unpin } from "../../shared/store/pin.ts";
 import type { Store } from "../../shared/store/store.ts";
-import { snapshotName } from "../answer.ts";
 import type { Served } from "../snapshot/loaded.ts";
+import { snapshotName } from "../snapshot/name.ts";
 import type { ChildFile } from "./protocol.ts";
 
 export interface Pinned {

@@ -1,14 +1,18 @@
 /** SQL over the views of one snapshot, run by children. */
+
 import { rm } from "node:fs/promises";
 import { fold } from "../../shared/duckdb/fold.ts";
 import { isCode } from "../../shared/errors.ts";
 import { namesIn } from "../../shared/names.ts";
 import { pause } from "../../shared/pause.ts";
 import type { Asker } from "../../shared/waiting.ts";
-import { type Answering, metaOf, snapshotName, unanswerable } from "../answer.ts";
+import type { Answering } from "../answer.ts";
 import type { Meta } from "../client/meta.ts";
 import type { Format } from "../rows/formats.ts";
+import { unanswerable } from "../snapshot/answerable.ts";
 import type { Served } from "../snapshot/loaded.ts";
+import { metaOf } from "../snapshot/meta.ts";
+import { snapshotName } from "../snapshot/name.ts";
 import type { QueryChild } from "./child-process.ts";
 import { Children } from "./children.ts";
 import { Pins } from "./pinned.ts";

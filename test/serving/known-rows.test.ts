@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { hasKnownRows } from "../../serving/question/groups.ts";
+import { hasKnownRows } from "../../serving/question/group-keys.ts";
 import { stream, ViewBench } from "../support/view-case.ts";
 
 let bench: ViewBench;

@@ -1,10 +1,11 @@
 /** Changed rows as server-sent events. */
+
 import type { FastifyInstance } from "fastify";
 import { TidemarkError } from "../../../shared/errors.ts";
 import { type Position, withAdded } from "../../../shared/position.ts";
 import { identityOf, type Listener } from "../../live/feed.ts";
 import { Outboxes } from "../../live/outbox.ts";
-import { hasKnownRows } from "../../question/groups.ts";
+import { hasKnownRows } from "../../question/group-keys.ts";
 import { parseQuestion } from "../../question/parse-question.ts";
 import { isTicket } from "../access/tickets.ts";
 import { askerOf, type HttpOptions, pairsOf, route } from "./route.ts";

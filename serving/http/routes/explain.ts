@@ -1,4 +1,5 @@
 /** Why a number is what it is, and what changed between two positions. */
+
 import type { FastifyInstance } from "fastify";
 import type { ViewDefinition } from "../../../shared/definition.ts";
 import type { Session } from "../../../shared/duckdb/duck.ts";
@@ -7,14 +8,15 @@ import { History } from "../../../shared/history/history.ts";
 import { formatPosition, rangesBetween, withAdded } from "../../../shared/position.ts";
 import { unpin } from "../../../shared/store/pin.ts";
 import type { Asker } from "../../../shared/waiting.ts";
-import { metaOf, viewNamed } from "../../answer.ts";
 import { type ChangedRow, diffBetween } from "../../explain/diff.ts";
 import { eventsOf } from "../../explain/events.ts";
 import { explainRow, type Made } from "../../explain/explain.ts";
 import { type Group, parseGroup } from "../../explain/group.ts";
 import { OneAtATime } from "../../explain/one-at-a-time.ts";
-import { hasKnownRows } from "../../question/groups.ts";
+import { hasKnownRows } from "../../question/group-keys.ts";
+import { viewNamed } from "../../snapshot/answerable.ts";
 import type { Served } from "../../snapshot/loaded.ts";
+import { metaOf } from "../../snapshot/meta.ts";
 import { needScope } from "../access/guard.ts";
 import { askerOf, type HttpOptions, pairsOf, route, stamped } from "./route.ts";
 import { diffSchema, explainedSchema, jsonResponse, problems } from "./schemas.ts";

@@ -1,11 +1,14 @@
 /** The views and their rows. */
+
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { failingLine } from "../../../shared/health/failing-groups.ts";
 import { problem } from "../../../shared/http/problem.ts";
-import { answer, metaOf, snapshotName } from "../../answer.ts";
+import { answer } from "../../answer.ts";
 import { questionSchema } from "../../question/parse-question.ts";
 import { formatOf, mediaTypes } from "../../rows/formats.ts";
+import { metaOf } from "../../snapshot/meta.ts";
+import { snapshotName } from "../../snapshot/name.ts";
 import { breakOff } from "../endings.ts";
 import { entityTag, isKnown } from "../entity-tag.ts";
 import { askerOf, type HttpOptions, pairsOf, refuse, route, stamped, varyBy, waitFor, whenGone } from "./route.ts";

@@ -1,14 +1,12 @@
 /** Rows of a view by the groups that they are of: told apart by the group keys, where the view shows them all. */
 import { partialColumns, rowsOf } from "../../shared/compiler/texts.ts";
-import type { ViewColumn, ViewDefinition } from "../../shared/definition.ts";
-import { type DuckDBValue, type Param, quoteName, type Session } from "../../shared/duckdb/duck.ts";
+import { type Param, quoteName, type Session } from "../../shared/duckdb/duck.ts";
 import { aroundFailing, failingError, isOfValues } from "../../shared/health/failing-groups.ts";
 import { jsonRow } from "../rows/json.ts";
-import { type Column, rowsFrom } from "../rows/rows.ts";
+import { rowsFrom } from "../rows/rows.ts";
 import type { ServedView } from "../snapshot/loaded.ts";
 import { columnsIn, condition, type Filter } from "./filters.ts";
-
-type Row = readonly DuckDBValue[];
+import { groupKeys, keyColumns, keyWriter } from "./group-keys.ts";
 
 /**
  * JSON of a group's keys, and of its row; null: it has none that the filters let through; undefined: the view's SQL has no value for it.
@@ -17,38 +15,6 @@ export type GroupRow = readonly [key: string, row: string | null | undefined];
 
 /** More groups without a value are not gone around one by one. */
 const failingMax = 20;
-
-/** True where each of a view's group keys is shown, and a row is there once. */
-export function hasKnownRows(view: ViewDefinition): boolean {
-  const keys = groupKeys(view);
-  if (view.global) return !view.repeated;
-  return keys.length > 0 && keys.every((key) => view.columns.some((column) => column.key === key));
-}
-
-/** The keys of groups: what tells rows of values apart is no part of them. */
-export function groupKeys(view: Pick<ViewDefinition, "keys">): string[] {
-  return view.keys.map((key) => key.name).filter((name) => /^k\d+$/.test(name));
-}
-
-/** The columns that show a group key, in the view's order. */
-export function keyColumns(view: ViewDefinition): ViewColumn[] {
-  return view.columns.filter((column) => column.key !== null);
-}
-
-/** Writes a row's keys as JSON. @param columns of the rows: the view's */
-export function keyWriter(
-  view: ViewDefinition,
-  keys: readonly ViewColumn[],
-  columns: readonly Column[],
-): (row: Row) => string {
-  const places = keys.map((key) => view.columns.indexOf(key));
-  const shown = places.map((place) => columns[place]!);
-  return (row) =>
-    jsonRow(
-      shown,
-      places.map((place) => row[place] ?? null),
-    );
-}
 
 /**
  * The rows of some groups, merged from both layers, some at a time: nobody knows how many there are.

@@ -1,0 +1,39 @@
+/** Rows of a view are told apart by its group keys, where it shows them all. */
+import type { ViewColumn, ViewDefinition } from "../../shared/definition.ts";
+import type { DuckDBValue } from "../../shared/duckdb/duck.ts";
+import { jsonRow } from "../rows/json.ts";
+import type { Column } from "../rows/rows.ts";
+
+type Row = readonly DuckDBValue[];
+
+/** True where each of a view's group keys is shown, and a row is there once. */
+export function hasKnownRows(view: ViewDefinition): boolean {
+  const keys = groupKeys(view);
+  if (view.global) return !view.repeated;
+  return keys.length > 0 && keys.every((key) => view.columns.some((column) => column.key === key));
+}
+
+/** The keys of groups: what tells rows of values apart is no part of them. */
+export function groupKeys(view: Pick<ViewDefinition, "keys">): string[] {
+  return view.keys.map((key) => key.name).filter((name) => /^k\d+$/.test(name));
+}
+
+/** The columns that show a group key, in the view's order. */
+export function keyColumns(view: ViewDefinition): ViewColumn[] {
+  return view.columns.filter((column) => column.key !== null);
+}
+
+/** Writes a row's keys as JSON. @param columns of the rows: the view's */
+export function keyWriter(
+  view: ViewDefinition,
+  keys: readonly ViewColumn[],
+  columns: readonly Column[],
+): (row: Row) => string {
+  const places = keys.map((key) => view.columns.indexOf(key));
+  const shown = places.map((place) => columns[place]!);
+  return (row) =>
+    jsonRow(
+      shown,
+      places.map((place) => row[place] ?? null),
+    );
+}

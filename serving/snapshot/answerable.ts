@@ -1,0 +1,37 @@
+/** Which views of a snapshot have an answer. */
+import { TidemarkError } from "../../shared/errors.ts";
+import type { Served, ServedView } from "./loaded.ts";
+
+/** @throws VIEW_UNKNOWN, and why it has no answer now */
+export function viewNamed(served: Served, name: string): ServedView {
+  const view = served.views.get(name);
+  if (!view) {
+    throw new TidemarkError(
+      "VIEW_UNKNOWN",
+      `there is no view "${name}"`,
+      `there are: ${[...served.views.keys()].join(", ") || "none"}`,
+    );
+  }
+  const why = unanswerable(view);
+  if (why) throw why;
+  return view;
+}
+
+/** Why a view has no answer now, or null. */
+export function unanswerable({ definition, damaged, failed }: ServedView): TidemarkError | null {
+  const { name } = definition;
+  if (damaged !== null) {
+    return new TidemarkError(
+      "STORE_CORRUPT",
+      `view "${name}" has no answer now: ${damaged}`,
+      "batch makes it again from the archive; the other views go on",
+    );
+  }
+  if (!failed) return null;
+  const where = failed.at ? ` at ${failed.at.stream} partition ${failed.at.partition} offset ${failed.at.offset}` : "";
+  return new TidemarkError(
+    "SERVE_VIEW_FAILED",
+    `view "${name}" fails on valid events${where}: ${failed.message}`,
+    "correct its SQL and run a batch; the other views go on",
+  );
+}
