@@ -1,4 +1,5 @@
 /** The API over loopback: points, all rows, events in, and a swap of versions under load. */
+
 import { execFile } from "node:child_process";
 import { rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -6,6 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import Fastify from "fastify";
+import { ingestMount } from "../ingest/http/mount.ts";
 import { runServe } from "../serving/daemon.ts";
 import { ReadModels } from "../serving/model/read-models.ts";
 import { everything, sqlOf } from "../serving/question/query.ts";
@@ -56,6 +58,7 @@ export const http: Part = {
         memoryLimit: "2GB",
         keyFile: join(bench.folder, "keys.json"),
         withoutKeys: false,
+        mounts: [ingestMount(store, log)],
         limits: { requestsPerSecond: null, cors: [] },
       };
       const serving = runServe({

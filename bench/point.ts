@@ -1,6 +1,6 @@
-import type { Sql } from "../serving/rows/rows.ts";
 import { join } from "node:path";
 import { everything, type Question, sqlOf } from "../serving/question/query.ts";
+import type { Sql } from "../serving/rows/rows.ts";
 import { Loaded, type ServedView } from "../serving/snapshot/loaded.ts";
 import { partialColumns, rowsOf } from "../shared/compiler/texts.ts";
 import { Duck } from "../shared/duckdb/duck.ts";

@@ -1,6 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { type Scope, scopes } from "../serving/http/access/keys.ts";
 import { TidemarkError } from "../shared/errors.ts";
+import { type Scope, scopes } from "../shared/http/caller.ts";
 import { loadCommand } from "./load-options.ts";
 import { serverUrl } from "./server-url.ts";
 import type { Invocation, Options, QueryFormat, VerbArgs, VerbName } from "./verb.ts";

@@ -1,5 +1,6 @@
 /** The daemons over an opened project, as `speed`, `serve` and `dev` run them. */
 import { join } from "node:path";
+import { ingestMount } from "../ingest/http/mount.ts";
 import { runServe } from "../serving/daemon.ts";
 import { keyFile } from "../serving/http/access/key-file.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
@@ -70,6 +71,7 @@ export function startServe(
     memoryLimit: daemonMemory,
     keyFile: join(project.dir, keyFile),
     withoutKeys: project.serve.withoutKeys,
+    mounts: [ingestMount(store, log)],
     limits: { requestsPerSecond: project.serve.requestsPerSecond, cors: project.serve.cors },
     now: Date.now,
     say: (line) => context.log.info(line),

@@ -1,8 +1,9 @@
+import { runPins } from "../serving/snapshot/run-pins.ts";
 import type { Definition } from "../shared/definition.ts";
 import { Duck, type Session } from "../shared/duckdb/duck.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import type { Project } from "../shared/project/project.ts";
-import { pinBest, unpin } from "../shared/store/pin.ts";
+import { pinBest } from "../shared/store/pin.ts";
 import type { Store } from "../shared/store/store.ts";
 import type { Snapshot } from "../shared/store/versions.ts";
 
@@ -17,12 +18,8 @@ export async function withSnapshot<T>(store: Store, work: (snapshot: Snapshot) =
 
 /** A name to pin files under, for as long as the work takes. */
 export async function withPins<T>(store: Store, work: (run: string) => Promise<T>): Promise<T> {
-  const run = store.newRun();
-  try {
-    return await work(run);
-  } finally {
-    await unpin(store, run);
-  }
+  await using pins = runPins(store);
+  return await work(pins.run);
 }
 
 export function nothing(store: Store): TidemarkError {
@@ -40,12 +37,7 @@ export async function withSession<T>(
   { timezone }: Definition,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const duck = await Duck.open({ memoryLimit: batch.memoryLimit, tempDir: store.scratch("spill"), timezone });
-  const session = await duck.session();
-  try {
-    return await work(session);
-  } finally {
-    session.close();
-    duck.close();
-  }
+  using duck = await Duck.open({ memoryLimit: batch.memoryLimit, tempDir: store.scratch("spill"), timezone });
+  using session = await duck.session();
+  return await work(session);
 }

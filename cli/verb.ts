@@ -1,4 +1,4 @@
-import type { Scope } from "../serving/http/access/keys.ts";
+import type { Scope } from "../shared/http/caller.ts";
 import type { Context } from "./context.ts";
 import type { InputOptions } from "./input/input.ts";
 

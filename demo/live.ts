@@ -1,8 +1,10 @@
 /** The last third as a live stream: speed and serving run, and halfway a second batch runs under them. */
+
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type BatchResult, runBatch } from "../batch/run.ts";
 import { batchOf, type Opened } from "../cli/opened.ts";
+import { ingestMount } from "../ingest/http/mount.ts";
 import type { Producer } from "../ingest/producer.ts";
 import { runServe } from "../serving/daemon.ts";
 import { keyFile } from "../serving/http/access/key-file.ts";
@@ -43,6 +45,7 @@ export async function streamRest(live: Live): Promise<void> {
       ...common,
       keyFile: join(project.dir, keyFile),
       withoutKeys: false,
+      mounts: [ingestMount(store, log)],
       limits: { requestsPerSecond: null, cors: [] },
       host: "127.0.0.1",
       port: 0,

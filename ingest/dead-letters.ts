@@ -150,8 +150,8 @@ export interface Replayed {
 }
 
 /**
- * Appends corrected events, each to the partition of its dead letter and under a request id of its own: again, it has no effect.
- * All are judged first; where one is wrong, none is appended.
+ * Appends corrected events, each to the partition of its dead letter and under a request id of its
+ * own: again, it has no effect. All are judged first; where one is wrong, none is appended.
  * @throws USAGE naming a letter that there is not, or a value that is still no event; LOG_APPEND
  */
 export async function replayDeadLetters(

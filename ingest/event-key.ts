@@ -24,8 +24,9 @@ export function keyOf(stream: Pick<StreamDefinition, "key" | "id">, value: Buffe
 }
 
 /**
- * The same for events of which a shape is proved (see Shapes.prove): no name is there twice, and no value holds another, so that the first
- * place where the field stands in quotes before a colon is the field.
+ * The same for events of which a shape is proved (see Shapes.prove): no name is there twice, and no
+ * value holds another, so that the first place where the field stands in quotes before a colon is
+ * the field.
  */
 export function quickKeyOf(stream: Pick<StreamDefinition, "key" | "id">, value: Buffer): Buffer | null {
   const field = stream.key ?? stream.id;

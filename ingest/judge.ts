@@ -1,4 +1,7 @@
-/** Which records would be dead letters: asked before they are appended, of the very reading that archive and speed share. */
+/**
+ * Which records would be dead letters: asked before they are appended, of the very reading that
+ * archive and speed share.
+ */
 import { Decoder } from "../shared/decode/decode.ts";
 import { Shapes } from "../shared/decode/shape.ts";
 import type { StreamDefinition } from "../shared/definition.ts";

@@ -1,6 +1,7 @@
 /**
- * Appends many events: in groups, a few groups at a time, in order for each partition. Every record carries the producer's request id and
- * its number in its partition, so that what is appended again, because an answer was lost, counts once.
+ * Appends many events: in groups, a few groups at a time, in order for each partition. Every record
+ * carries the producer's request id and its number in its partition, so that what is appended
+ * again, because an answer was lost, counts once.
  */
 import { randomUUID } from "node:crypto";
 import type { StreamDefinition } from "../shared/definition.ts";
@@ -91,8 +92,8 @@ export class Producer {
   }
 
   /**
-   * Passes over one that is not appended. It has a number all the same: whoever sends the same again, and has it appended or not, numbers the
-   * others as before.
+   * Passes over one that is not appended. It has a number all the same: whoever sends the same
+   * again, and has it appended or not, numbers the others as before.
    */
   skip(value: Buffer): void {
     this.#numbered(value);

@@ -1,7 +1,9 @@
 /**
- * Which body a request id stands for: decided by the log, in a reserved stream of the project, so that every process and every replica agree, also
- * after a restart. The first record of an id stands for as long as the records appended under it are known (see duplicates.ts), and tells how they
- * are placed: whoever sends the same again sends it the same ways, also once there are more partitions.
+ * Which body a request id stands for: decided by the log, in a reserved stream of the project, so
+ * that every process and every replica agree, also after a restart. The first record of an id
+ * stands for as long as the records appended under it are known (see duplicates.ts), and tells how
+ * they are placed: whoever sends the same again sends it the same ways, also once there are more
+ * partitions.
  */
 import { createHash } from "node:crypto";
 import { LogTime } from "../shared/duplicates/log-time.ts";
@@ -19,7 +21,10 @@ export interface Registration {
   readonly fingerprint: string | null;
   /** Partitions that its records are placed in. */
   readonly partitions: number;
-  /** Where its stream ended when it was registered, by partition: none of its records lies before. Null where nobody will look. */
+  /**
+   * Where its stream ended when it was registered, by partition: none of its records lies before.
+   * Null where nobody will look.
+   */
   readonly from: readonly number[] | null;
 }
 

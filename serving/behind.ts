@@ -5,7 +5,10 @@ import { fileURLToPath } from "node:url";
 
 const niceness = 10;
 
-/** @param url of the file that starts it, beside which it lies. @returns its path, and node's arguments for it: sources need a loader */
+/**
+ * @param url of the file that starts it, beside which it lies.
+ * @returns its path, and node's arguments for it: sources need a loader
+ */
 export function fileBeside(url: string, name: string): { readonly path: string; readonly loader: readonly string[] } {
   const ending = extname(fileURLToPath(url));
   return {
@@ -14,7 +17,10 @@ export function fileBeside(url: string, name: string): { readonly path: string; 
   };
 }
 
-/** This process, and what it starts from here on. To be called once its code is loaded: nobody is served by a start that takes ten times as long. */
+/**
+ * This process, and what it starts from here on. To be called once its code is loaded: nobody is
+ * served by a start that takes ten times as long.
+ */
 export function goBehind(): void {
   setPriority(niceness);
 }

@@ -1,6 +1,7 @@
 /**
- * Tries the views' own SQL on what entries change, behind the answers: a group without a value is known before somebody asks for it. A version says
- * of its partials for which groups they have none; from there on only groups that the delta touches are tried, and those that failed before.
+ * Tries the views' own SQL on what entries change, behind the answers: a group without a value is
+ * known before somebody asks for it. A version says of its partials for which groups they have
+ * none; from there on only groups that the delta touches are tried, and those that failed before.
  */
 
 import { partialColumns, rowsOf } from "../shared/compiler/texts.ts";
@@ -52,7 +53,10 @@ export class ViewHealth {
     this.#say = say;
   }
 
-  /** Groups of a view that had no value when it was last tried; of a version that nobody has tried yet, what its manifest says. */
+  /**
+   * Groups of a view that had no value when it was last tried; of a version that nobody has tried
+   * yet, what its manifest says.
+   */
   failing(view: string): FailingGroups {
     const { manifest } = this.#follower;
     const known = this.#known.get(view);

@@ -1,6 +1,7 @@
 /**
- * Who waits for what only a few have at a time: so many at most, so long at most, and in turn between clients, and between one client's connections.
- * Where there is no place left, whoever has the most waiting gives one up.
+ * Who waits for what only a few have at a time: so many at most, so long at most, and in turn
+ * between clients, and between one client's connections. Where there is no place left, whoever has
+ * the most waiting gives one up.
  */
 import { TidemarkError } from "./errors.ts";
 

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { changeKeys, keyFile, keysIn } from "../../serving/http/access/key-file.ts";
-import { type ApiKey, newKey } from "../../serving/http/access/keys.ts";
+import { newKey } from "../../serving/http/access/keys.ts";
 import { TidemarkError } from "../../shared/errors.ts";
+import type { ApiKey } from "../../shared/http/caller.ts";
 import type { Context } from "../context.ts";
 import { tableText } from "../table-text.ts";
 import type { VerbArgs } from "../verb.ts";

@@ -6,7 +6,10 @@ import type { StreamDefinition } from "../../shared/definition.ts";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import type { Incoming } from "./bodies.ts";
 
-/** Of JSON that a body may unfold into: a dictionary's value may stand in a million rows. And of buffers that it may unpack to. */
+/**
+ * Of JSON that a body may unfold into: a dictionary's value may stand in a million rows. And of
+ * buffers that it may unpack to.
+ */
 const unfoldedMax = 64 << 20;
 
 /** The first of them. @throws USAGE where it can't be read, or has a column that no event can have */

@@ -98,7 +98,11 @@ function linesIn(body: Buffer): Buffer[] {
   return found;
 }
 
-/** A body's JSON on one line: a line break in JSON stands between tokens only, and one line an event is what is read quickly. @throws USAGE */
+/**
+ * A body's JSON on one line: a line break in JSON stands between tokens only, and one line an event
+ * is what is read quickly.
+ * @throws USAGE
+ */
 function jsonText(body: Buffer): string {
   const text = body.toString();
   try {

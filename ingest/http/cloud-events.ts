@@ -1,6 +1,6 @@
 /**
- * CloudEvents 1.0 (cloudevents.io): `data` is the event, and `source` with `id` says which one it is: sent again, it counts once.
- * Whatever else an envelope says is left out.
+ * CloudEvents 1.0 (cloudevents.io): `data` is the event, and `source` with `id` says which one it
+ * is: sent again, it counts once. Whatever else an envelope says is left out.
  */
 import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";

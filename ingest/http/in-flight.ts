@@ -1,11 +1,20 @@
-/** Bytes of events that have come in and are not in the log yet: so many at most, or memory would be the clients' to fill. */
+/**
+ * Bytes of events that have come in and are not in the log yet: so many at most, or memory would be
+ * the clients' to fill.
+ */
 import { finished, Transform } from "node:stream";
 import { TidemarkError } from "../../shared/errors.ts";
 import { type Asker, Waiting } from "../../shared/waiting.ts";
 
-/** From here on a request is told to wait before its body is read: its client may send it again on the same connection. */
+/**
+ * From here on a request is told to wait before its body is read: its client may send it again on
+ * the same connection.
+ */
 const admittedMax = 32 << 20;
-/** Bodies that were let in all at once are refused in the middle beyond this, which costs their clients the connection. */
+/**
+ * Bodies that were let in all at once are refused in the middle beyond this, which costs their
+ * clients the connection.
+ */
 const bytesMax = 128 << 20;
 /** Of bodies that are taken apart at a time: in pieces they are several times as large. */
 const workedOnMax = 8 << 20;
@@ -20,7 +29,7 @@ interface Counted {
   readonly letGo: () => void;
 }
 
-export class UnderWay {
+export class InFlight {
   #bytes = 0;
   #workedOn = 0;
   readonly #waiting = new Waiting<void>({ max: waitingMax, msMax: waitMsMax, what: "requests with events" });
@@ -63,7 +72,10 @@ export class UnderWay {
     return { body: counted, letGo };
   }
 
-  /** Counts a body that is in until `work` is done, which begins when it is its turn. @throws SERVE_BUSY; why the asker is gone */
+  /**
+   * Counts a body that is in until `work` is done, which begins when it is its turn.
+   * @throws SERVE_BUSY; why the asker is gone
+   */
   async during<T>(asker: Asker, bytes: number, work: () => Promise<T>): Promise<T> {
     const counted = bytes + requestBytes;
     this.#bytes += counted;

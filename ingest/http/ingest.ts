@@ -1,10 +1,10 @@
 /** Events over HTTP: judged one by one, appended with a request id, answered once the log has them durably. */
 import { randomUUID } from "node:crypto";
-import type { SessionPool } from "../../serving/snapshot/pool.ts";
 import { decoderOf } from "../../shared/archive/segments.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
 import { Shapes } from "../../shared/decode/shape.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
+import type { Host } from "../../shared/http/mount.ts";
 import { Refusal } from "../../shared/http/problem.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import type { Log, NewRecord } from "../../shared/log/log.ts";
@@ -51,37 +51,31 @@ interface Open {
   readonly sequences: Map<number, number>;
 }
 
+export interface IngestOptions {
+  readonly log: Log;
+  readonly requests: Requests;
+  readonly positions: PositionTexts;
+  /** Lends a session, to judge events of a new kind. */
+  readonly lend: Host["lend"];
+  readonly signal: AbortSignal;
+  /** How many partitions of a stream events go to; fails where they would not be read. */
+  readonly partitionsOf: (stream: StreamDefinition) => Promise<number>;
+}
+
 export class Ingest {
-  readonly #log: Log;
-  readonly #requests: Requests;
-  readonly #positions: PositionTexts;
-  readonly #pool: SessionPool;
-  readonly #signal: AbortSignal;
+  readonly #options: IngestOptions;
   /** Events without a request id of their client's go under this one. */
   readonly #own = `serve-${randomUUID()}`;
-  readonly #partitionsOf: (stream: StreamDefinition) => Promise<number>;
   readonly #open = new Map<string, { readonly open: Promise<Open>; readonly checked: number }>();
   readonly #shapes = new Map<string, Shapes>();
 
-  /** @param partitionsOf how many partitions of a stream events go to; fails where they would not be read */
-  constructor(
-    log: Log,
-    requests: Requests,
-    positions: PositionTexts,
-    pool: SessionPool,
-    signal: AbortSignal,
-    partitionsOf: (stream: StreamDefinition) => Promise<number>,
-  ) {
-    this.#log = log;
-    this.#requests = requests;
-    this.#partitionsOf = partitionsOf;
-    this.#positions = positions;
-    this.#pool = pool;
-    this.#signal = signal;
+  constructor(options: IngestOptions) {
+    this.#options = options;
   }
 
   /**
-   * @param request sent again under its id, its events count once, whatever of them could be taken the first time. An event's own id goes before it
+   * @param request sent again under its id, its events count once, whatever of them could be taken
+   * the first time. An event's own id goes before it
    * @throws SERVE_BUSY; LOG_APPEND, LOG_UNREACHABLE; Refusal where the id is another body's; what `read` throws
    */
   async take(
@@ -91,6 +85,7 @@ export class Ingest {
     asker: Asker,
     how: Taking = "events",
   ): Promise<Ingested> {
+    const { log, positions, signal } = this.#options;
     const incoming = read();
     const unreadable = incoming.flatMap((each, index) => ("reason" in each ? [{ index, reason: each.reason }] : []));
     const events = incoming.flatMap((each, index) => ("value" in each ? [{ ...each, index }] : []));
@@ -110,12 +105,12 @@ export class Ingest {
     const ends =
       placed.length === 0
         ? new Map<number, number>()
-        : await appendPatiently(this.#log, logStream(stream), placed, patienceMs, this.#signal);
+        : await appendPatiently(log, logStream(stream), placed, patienceMs, signal);
     const position = positionOf([...ends].map(([partition, offset]) => ({ stream: stream.name, partition, offset })));
     return {
       accepted: events.length - refused.length,
       refused: [...unreadable, ...refused].sort((left, right) => left.index - right.index),
-      position: await this.#positions.textOf(position),
+      position: await positions.textOf(position),
     };
   }
 
@@ -127,14 +122,11 @@ export class Ingest {
     asker: Asker,
   ): Promise<Ingested["refused"]> {
     if (events.length === 0) return [];
-    const session = await this.#pool.take(asker);
-    try {
+    return this.#options.lend(asker, async (session) => {
       const decoded = await new Decoder(session, stream).decode([batch]);
       await decoded.drop();
       return decoded.dead.map(({ offset, reason }) => ({ index: events[offset]!.index, reason }));
-    } finally {
-      this.#pool.giveBack(session);
-    }
+    });
   }
 
   async #records(stream: StreamDefinition, events: readonly Placed[], keyOfEvent: typeof keyOf): Promise<NewRecord[]> {
@@ -148,8 +140,9 @@ export class Ingest {
   }
 
   /**
-   * What is numbered is what was sent, also what is refused: sent again when that can be taken (a field was widened), each of the others still bears
-   * its number. It goes the ways that it went first, also where the stream has more partitions by now.
+   * What is numbered is what was sent, also what is refused: sent again when that can be taken (a
+   * field was widened), each of the others still bears its number. It goes the ways that it went
+   * first, also where the stream has more partitions by now.
    */
   async #recordsOf(
     stream: StreamDefinition,
@@ -159,7 +152,7 @@ export class Ingest {
     keyOfEvent: typeof keyOf,
   ): Promise<NewRecord[]> {
     const opened = await this.#opened(stream);
-    const registered = await this.#requests.register(`${stream.name} ${request}`, {
+    const registered = await this.#options.requests.register(`${stream.name} ${request}`, {
       fingerprint,
       partitions: opened.partitions,
       from: null,
@@ -201,7 +194,7 @@ export class Ingest {
   async #opened(stream: StreamDefinition): Promise<Open> {
     const known = this.#open.get(stream.topic);
     if (known && performance.now() - known.checked < checkMs) return known.open;
-    const open = Promise.all([this.#partitionsOf(stream), known?.open]).then(([partitions, before]) => {
+    const open = Promise.all([this.#options.partitionsOf(stream), known?.open]).then(([partitions, before]) => {
       if (before?.partitions === partitions) return before;
       return { partitions, partitioner: new Partitioner(partitions), sequences: new Map<number, number>() };
     });

@@ -1,6 +1,6 @@
 /**
- * A client of the API, for Node and browsers. What a person sees never goes back in time: it sends the furthest position that it has seen
- * with every question.
+ * A client of the API, for Node and browsers. What a person sees never goes back in time: it sends
+ * the furthest position that it has seen with every question.
  *
  * `tidemark types` writes the types of a project's views and streams, to be given to `connect<Views, Streams>(…)`.
  */

@@ -89,7 +89,8 @@ export class Connection {
   }
 
   /**
-   * GET, or POST where there is a body. Sent again where the server is busy or away or a body changed on its way, unless it is not safe to.
+   * GET, or POST where there is a body. Sent again where the server is busy or away or a body
+   * changed on its way, unless it is not safe to.
    * @throws ApiError; DigestMismatch; what fetch throws
    */
   async send(

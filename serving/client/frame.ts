@@ -1,4 +1,7 @@
-/** A body with its own digest as the last line: what reads by fetch sees no trailers, and no packed bytes. Shared with the server. */
+/**
+ * A body with its own digest as the last line: what reads by fetch sees no trailers, and no packed
+ * bytes. Shared with the server.
+ */
 
 /** Of a request that asks for it, and of an answer that is so. */
 export const digestHeader = "tidemark-digest";

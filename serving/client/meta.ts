@@ -5,7 +5,10 @@ export interface Meta {
   /** The events below it are in the answer, and no others. */
   readonly position: string;
   readonly version: number;
-  /** The batch has proved the answer up to here: what speed told was what the archive gives. Null: the served version is unproved. */
+  /**
+   * The batch has proved the answer up to here: what speed told was what the archive gives. Null:
+   * the served version is unproved.
+   */
   readonly verifiedUpTo: string | null;
   /** Age of the newest look at the log's end that the answer covers, ms; null: not known. */
   readonly lagMs: number | null;
@@ -13,7 +16,10 @@ export interface Meta {
   readonly events: { readonly batch: number; readonly speed: number };
   /** Dead letters below the position. */
   readonly dead: number;
-  /** Records below the position that were suppressed, and events that came too late to know whether they should have been. */
+  /**
+   * Records below the position that were suppressed, and events that came too late to know whether
+   * they should have been.
+   */
   readonly duplicates: number;
   readonly late: number;
 }

@@ -4,7 +4,10 @@ import { filterText, type Value } from "./values.ts";
 
 type Bare = string | number | bigint | boolean | Date | Uint8Array | readonly (Value | null)[];
 
-/** Conditions on a column: all of them hold. A bare value: it equals that, null: it is NULL; of a STRUCT write `{ eq: … }`. */
+/**
+ * Conditions on a column: all of them hold. A bare value: it equals that, null: it is NULL; of a
+ * STRUCT write `{ eq: … }`.
+ */
 export type Where =
   | Bare
   | null

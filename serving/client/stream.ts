@@ -11,8 +11,9 @@ export class Stream<Event extends object> {
   }
 
   /**
-   * Appends events; resolves when the log has them durably. From then on this client's answers contain them. It goes under an idempotency key, so that
-   * sending it again, here or by you under the same key, has one effect.
+   * Appends events; resolves when the log has them durably. From then on this client's answers
+   * contain them. It goes under an idempotency key, so that sending it again, here or by you under
+   * the same key, has one effect.
    * @throws ApiError
    */
   async append(

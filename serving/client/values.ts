@@ -1,4 +1,7 @@
-/** JavaScript's values as the API takes them: each digit, instant and byte, or an error that says which value can't be sent. */
+/**
+ * JavaScript's values as the API takes them: each digit, instant and byte, or an error that says
+ * which value can't be sent.
+ */
 
 export type Value =
   | string

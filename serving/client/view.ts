@@ -63,7 +63,8 @@ export class View<Row extends object, Key extends string> {
   }
 
   /**
-   * An address for an EventSource, which can't send a key: with a ticket that counts once, for a minute. Where it is closed, ask for another.
+   * An address for an EventSource, which can't send a key: with a ticket that counts once, for a
+   * minute. Where it is closed, ask for another.
    * @throws ApiError
    */
   async changesUrl(where?: Question<Row>["where"]): Promise<string> {
@@ -75,7 +76,8 @@ export class View<Row extends object, Key extends string> {
   }
 
   /**
-   * Rows as they change, from now on: a `reset` first, and whenever what was missed can't be told any more; it connects again by itself.
+   * Rows as they change, from now on: a `reset` first, and whenever what was missed can't be told
+   * any more; it connects again by itself.
    * @param since a position to go on from
    * @throws ApiError where the view has no changes to tell
    */

@@ -14,7 +14,10 @@ const widthMin = 340;
 const height = 260;
 const margin = { top: 10, right: 8, bottom: 46, left: 58 };
 
-/** Counts and sums are put together of their layers' shares; an average is not: there each layer's own value is a mark. */
+/**
+ * Counts and sums are put together of their layers' shares; an average is not: there each layer's
+ * own value is a mark.
+ */
 function isSum(bars: readonly Bar[]): boolean {
   return bars.every(({ batch, speed, total }) => {
     const sum = (batch ?? 0) + (speed ?? 0);

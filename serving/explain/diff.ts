@@ -16,6 +16,7 @@ import { hidesGroups, shownOf } from "../question/shown.ts";
 import { jsonRow } from "../rows/json.ts";
 import { fewRows } from "../rows/rows.ts";
 import { atPosition, type Past } from "../snapshot/past.ts";
+import { runPins } from "../snapshot/run-pins.ts";
 import { placed } from "./events.ts";
 import { shownKeys } from "./group.ts";
 
@@ -50,20 +51,25 @@ export interface DiffOptions {
   readonly log: Log;
   readonly session: Session;
   readonly manifest: VersionManifest;
-  /** A name to pin files under. */
-  readonly run: string;
   readonly from: Position;
   readonly to: Position;
   /** Rows of a view. */
   readonly limit: number;
 }
 
-/** @throws USAGE where `to` does not cover `from`, or a position can't be answered; SERVE_VIEW_FAILED for a view without any value; LOG_RANGE, STORE_* */
+/**
+ * @throws USAGE where `to` does not cover `from`, or a position can't be answered;
+ * SERVE_VIEW_FAILED for a view without any value; LOG_RANGE, STORE_*
+ */
 export async function diffBetween(options: DiffOptions, views: readonly ViewDefinition[]): Promise<Changed[]> {
-  const { store, log, session, manifest, run, from, to } = options;
+  const { store, log, session, manifest, from, to } = options;
   if (!covers(to, from))
     throw new TidemarkError("USAGE", "to does not cover from", "give the earlier position as from");
-  const [before, after] = [await atPosition(store, log, from, `${run}a`), await atPosition(store, log, to, `${run}b`)];
+  // both may read the same files
+  await using earlier = runPins(store);
+  await using later = runPins(store);
+  const before = await atPosition(store, log, from, earlier.run);
+  const after = await atPosition(store, log, to, later.run);
   const history = new History(store, log, manifest.origin);
   const found: Changed[] = [];
   for (const view of views) {

@@ -1,4 +1,7 @@
-/** Why a number is what it is: the row's share from batch and from speed, the files it is made of, and the events themselves. */
+/**
+ * Why a number is what it is: the row's share from batch and from speed, the files it is made of,
+ * and the events themselves.
+ */
 import { partialColumns, rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { type Param, quoteText, type Session } from "../../shared/duckdb/duck.ts";

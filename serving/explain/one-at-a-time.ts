@@ -3,7 +3,10 @@ import { type Asker, Waiting } from "../../shared/waiting.ts";
 /** So long at most somebody waits. */
 const msMax = 60_000;
 
-/** For what may take long: one at a time, so that quick answers have their share of the machine. Whoever waits must hold nothing that others need. */
+/**
+ * For what may take long: one at a time, so that quick answers have their share of the machine.
+ * Whoever waits must hold nothing that others need.
+ */
 export class OneAtATime {
   readonly #waiting: Waiting<void>;
   #runs = false;

@@ -1,38 +1,37 @@
 /** The API, put together: what happens to every request. What single routes answer is in routes/. */
+import type { Server } from "node:http";
 import compress from "@fastify/compress";
 import cors from "@fastify/cors";
 import rateLimit from "@fastify/rate-limit";
 import swagger from "@fastify/swagger";
 import Fastify, {
+  type FastifyHttpOptions,
   type FastifyInstance,
   type FastifyPluginAsync,
   type FastifyReply,
   type FastifyRequest,
+  type FastifyServerOptions,
 } from "fastify";
-import { streamRoutes } from "../../ingest/http/streams.ts";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import { problem, problemOf, Refusal } from "../../shared/http/problem.ts";
-import { guard } from "./access/guard.ts";
-import { Tickets } from "./access/tickets.ts";
+import { type Routes, refuse } from "../../shared/http/route.ts";
+import { problemSchema } from "../../shared/http/schemas.ts";
+import { type Access, guard } from "./access/guard.ts";
+import type { Tickets } from "./access/tickets.ts";
 import { digests, digestsOfPacked } from "./digests.ts";
 import { Endings } from "./endings.ts";
-import { Metrics } from "./metrics.ts";
-import { changeRoutes } from "./routes/changes.ts";
-import { explainRoutes } from "./routes/explain.ts";
-import { operationRoutes } from "./routes/operations.ts";
-import { positionRoutes } from "./routes/positions.ts";
-import { queryRoutes } from "./routes/query.ts";
-import { type HttpOptions, refuse } from "./routes/route.ts";
-import { metaSchema, problemSchema, rowsSchema } from "./routes/schemas.ts";
-import { ticketRoutes } from "./routes/tickets.ts";
-import { viewRoutes } from "./routes/views.ts";
+import type { Metrics } from "./metrics.ts";
+import { metaSchema, rowsSchema } from "./routes/schemas.ts";
 
 /** Answers below this, in bytes, are not worth packing. */
 const packedFrom = 1024;
 const packed =
   /^(application\/(json|x-ndjson|problem\+json|vnd\.apache\.arrow\.stream)|text\/(csv|html|plain|css|javascript))/;
 
-/** Requests that a connection may send ahead of their answers; after four times as many it is answered what is due, and closed. */
+/**
+ * Requests that a connection may send ahead of their answers; after four times as many it is
+ * answered what is due, and closed.
+ */
 const aheadMax = 16;
 
 function tooFarAhead({ raw: { socket } }: FastifyRequest, reply: FastifyReply, ahead: number): FastifyReply {
@@ -45,70 +44,52 @@ function tooFarAhead({ raw: { socket } }: FastifyRequest, reply: FastifyReply, a
   return refuse(reply, problem(503, "SERVE_BUSY", `${aheadMax} requests of this connection wait already`));
 }
 
-/** The API, not listening yet: tests call it without a socket. */
-export function httpApi(options: HttpOptions): FastifyInstance {
-  const app = Fastify({
-    logger: false,
-    bodyLimit: 1 << 20,
-    requestTimeout: 30_000,
-    connectionTimeout: 60_000,
-    // who takes its time over headers holds a connection, and is looked for every second
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
-    forceCloseConnections: "idle",
-    routerOptions: { maxParamLength: 500 },
-    // nothing is dropped or turned into something else in silence
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allowUnionTypes: true } },
-    schemaErrorFormatter: ([error], part) => {
-      const extra = error?.params.additionalProperty;
-      const what = extra === undefined ? error?.message : `has no place for "${String(extra).slice(0, 60)}"`;
-      return new TidemarkError(
-        "USAGE",
-        `${part}${error?.instancePath.replaceAll("/", ".") ?? ""} ${what}`,
-        "see /openapi.json",
-      );
-    },
-  });
+interface ApiOptions {
+  readonly access: Access;
+  readonly tickets: Tickets;
+  readonly limits: HttpLimits;
+  readonly metrics: Metrics;
+  /** Is called with each answer: for the log. Nothing in it is a secret or a person's. */
+  readonly answered?: (facts: AnswerFacts) => void;
+  /** What went wrong unexpectedly; the client reads only that something did. */
+  readonly say: (line: string) => void;
+  /** Aborts when the server stops. */
+  readonly signal: AbortSignal;
+}
+
+export interface AnswerFacts {
+  readonly method: string;
+  /** The route, as it is declared: without names, filters and keys. */
+  readonly route: string;
+  readonly status: number;
+  readonly ms: number;
+  /** A key's id, or an address. */
+  readonly client: string;
+  /** W3C trace context, as the request brought it. */
+  readonly traceparent?: string;
+}
+
+export interface HttpLimits {
+  /** Of one client, a second; null: any number. */
+  readonly requestsPerSecond: number | null;
+  /** Origins whose pages may ask; none: only our own. */
+  readonly cors: readonly string[];
+}
+
+/** The API, not listening yet: tests call it without a socket. @param routes each in a scope of its own */
+export function httpApi(options: ApiOptions, routes: readonly Routes[]): FastifyInstance {
+  const app = Fastify(serverOptions);
   // known, so that they are told what there is instead; what they bring along is not read
   for (const method of ["TRACE", "QUERY"]) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
-  const metrics = new Metrics();
-  app.addHook("onResponse", async (request, reply) => {
-    const { url: route = "none" } = request.routeOptions;
-    metrics.answered(route, reply.statusCode, reply.elapsedTime);
-    const traceparent = traceOf(request);
-    options.answered?.({
-      method: request.method,
-      route,
-      status: reply.statusCode,
-      ms: Math.round(reply.elapsedTime * 10) / 10,
-      client: request.client,
-      ...(traceparent ? { traceparent } : {}),
-    });
-  });
-  app.setErrorHandler((error, _request, reply) => {
-    const found = problemOf(error);
-    if (found.status >= 500 && found.code === "INTERNAL") options.say(`serve: ${messageOf(error)}`);
-    return refuse(reply, found);
-  });
-  app.setNotFoundHandler((request, reply) =>
-    refuse(reply, problem(404, "NOT_FOUND", `there is no ${request.url.split("?")[0]}`)),
-  );
-  const endings = new Endings();
-  app.addHook("onRequest", async (request, reply) => {
-    const ahead = endings.note(request.raw.socket, reply.raw);
-    if (ahead > aheadMax) return tooFarAhead(request, reply, ahead);
-    reply.headers(everyAnswer);
-    const traceparent = traceOf(request);
-    if (traceparent) reply.header("traceparent", traceparent);
-    if (options.signal.aborted) reply.header("Connection", "close");
-  });
+  failuresLeave(app, options.say);
+  everyRequest(app, options);
   // schemas check and describe; answers are written as they are
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   for (const schema of [problemSchema, metaSchema, rowsSchema]) app.addSchema(schema);
   const { cors: origins, requestsPerSecond } = options.limits;
   // before the guard: a page has to be able to read why it was refused
   if (origins.length > 0) app.register(cors, { origin: [...origins], exposedHeaders: [...exposed], maxAge: 600 });
-  const tickets = new Tickets(options.access.now);
-  app.register(onTheSame(async (same) => guard(same, options.access, tickets)));
+  app.register(onTheSame(async (same) => guard(same, options.access, options.tickets)));
   app.register(swagger, { openapi });
   if (requestsPerSecond !== null) {
     app.register(rateLimit, {
@@ -122,21 +103,72 @@ export function httpApi(options: HttpOptions): FastifyInstance {
   }
   digests(app);
   app.register(compress, { threshold: packedFrom, customTypes: packed, encodings: ["br", "gzip"] });
-  app.register(async (scope) => {
-    digestsOfPacked(scope);
-    viewRoutes(scope, options);
-    changeRoutes(scope, options);
-    ticketRoutes(scope, tickets);
-    explainRoutes(scope, options);
-    queryRoutes(scope, options);
-    positionRoutes(scope, options);
-    operationRoutes(scope, options, metrics);
-  });
-  app.register(async (scope) => {
-    digestsOfPacked(scope);
-    streamRoutes(scope, options);
-  });
+  for (const some of routes) {
+    app.register(async (scope) => {
+      digestsOfPacked(scope);
+      some(scope);
+    });
+  }
   return app;
+}
+
+const serverOptions: FastifyServerOptions & FastifyHttpOptions<Server> = {
+  logger: false,
+  bodyLimit: 1 << 20,
+  requestTimeout: 30_000,
+  connectionTimeout: 60_000,
+  // who takes its time over headers holds a connection, and is looked for every second
+  http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
+  forceCloseConnections: "idle",
+  routerOptions: { maxParamLength: 500 },
+  // nothing is dropped or turned into something else in silence
+  ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allowUnionTypes: true } },
+  schemaErrorFormatter: ([error], part) => {
+    const extra = error?.params.additionalProperty;
+    const what = extra === undefined ? error?.message : `has no place for "${String(extra).slice(0, 60)}"`;
+    return new TidemarkError(
+      "USAGE",
+      `${part}${error?.instancePath.replaceAll("/", ".") ?? ""} ${what}`,
+      "see /openapi.json",
+    );
+  },
+};
+
+function failuresLeave(app: FastifyInstance, say: (line: string) => void): void {
+  app.setErrorHandler((error, _request, reply) => {
+    const found = problemOf(error);
+    if (found.status >= 500 && found.code === "INTERNAL") say(`serve: ${messageOf(error)}`);
+    return refuse(reply, found);
+  });
+  app.setNotFoundHandler((request, reply) =>
+    refuse(reply, problem(404, "NOT_FOUND", `there is no ${request.url.split("?")[0]}`)),
+  );
+}
+
+/** What happens to each request, before it reaches its route and once it is answered. */
+function everyRequest(app: FastifyInstance, { metrics, answered, signal }: ApiOptions): void {
+  app.addHook("onResponse", async (request, reply) => {
+    const { url: route = "none" } = request.routeOptions;
+    metrics.answered(route, reply.statusCode, reply.elapsedTime);
+    const traceparent = traceOf(request);
+    answered?.({
+      method: request.method,
+      route,
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 10) / 10,
+      client: request.client,
+      ...(traceparent ? { traceparent } : {}),
+    });
+  });
+  const endings = new Endings();
+  app.addHook("onRequest", async (request, reply) => {
+    const ahead = endings.note(request.raw.socket, reply.raw);
+    if (ahead > aheadMax) return tooFarAhead(request, reply, ahead);
+    reply.headers(everyAnswer);
+    const traceparent = traceOf(request);
+    if (traceparent) reply.header("traceparent", traceparent);
+    if (signal.aborted) reply.header("Connection", "close");
+  });
 }
 
 /** A plugin whose hooks are the whole app's, in the order in which they are registered. */

@@ -1,7 +1,9 @@
 /**
- * Bodies that are the same at both ends of the wire (RFC 9530). A request's `Content-Digest` is held against what came in, before anything is made
- * of it. Every answer says its `Repr-Digest`: in its head where it is there as a whole, else in its trailer; and, asked for by `Tidemark-Digest: framed`,
- * as the last line of its body, before it is packed: what reads by fetch sees neither trailers nor packed bytes. Server-sent events have none.
+ * Bodies that are the same at both ends of the wire (RFC 9530). A request's `Content-Digest` is
+ * held against what came in, before anything is made of it. Every answer says its `Repr-Digest`: in
+ * its head where it is there as a whole, else in its trailer; and, asked for by `Tidemark-Digest:
+ * framed`, as the last line of its body, before it is packed: what reads by fetch sees neither
+ * trailers nor packed bytes. Server-sent events have none.
  */
 import { createHash, type Hash, hash } from "node:crypto";
 import { pipeline, Transform } from "node:stream";
@@ -128,7 +130,10 @@ const mismatch = (algorithm: Algorithm) =>
     `the body is not what Content-Digest says (${algorithm}): it changed on its way; send it again`,
   );
 
-/** A dictionary of structured fields (RFC 9651) whose values are bytes; algorithms that nobody here knows are passed over. */
+/**
+ * A dictionary of structured fields (RFC 9651) whose values are bytes; algorithms that nobody here
+ * knows are passed over.
+ */
 function digestsIn(text: string): Map<Algorithm, string> {
   const found = new Map<Algorithm, string>();
   for (const each of text.split(",")) {

@@ -1,6 +1,7 @@
 /**
- * Tells every response that its connection is closed. Node tells only the one that is being sent: those of requests that were sent ahead of it
- * (pipelined) would wait for ever, with all that they hold.
+ * Tells every response that its connection is closed. Node tells only the one that is being sent:
+ * those of requests that were sent ahead of it (pipelined) would wait for ever, with all that they
+ * hold.
  */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -33,8 +34,8 @@ export class Endings {
 }
 
 /**
- * Ends a connection so that its client can't take what it has for the whole: to HTTP/1.0, a plain end says that. `resetAndDestroy` would send what is
- * waiting first, and then end plainly.
+ * Ends a connection so that its client can't take what it has for the whole: to HTTP/1.0, a plain
+ * end says that. `resetAndDestroy` would send what is waiting first, and then end plainly.
  */
 export function breakOff(socket: Socket): void {
   Object.assign(socket, { resetAndClosing: true });

@@ -7,8 +7,8 @@ import { unanswerable } from "../snapshot/answerable.ts";
 import type { Served } from "../snapshot/loaded.ts";
 
 /**
- * failing: some of its groups have no value, the others are answered; failed, damaged: it has no answer; stopped: it has, but a stream of its is
- * not read any more.
+ * failing: some of its groups have no value, the others are answered; failed, damaged: it has no
+ * answer; stopped: it has, but a stream of its is not read any more.
  */
 export type ViewState = "ok" | "failing" | "failed" | "damaged" | "stopped";
 

@@ -1,4 +1,7 @@
-/** Which rows of a view changed between two positions: the groups that the entries in between touch, as they are now. */
+/**
+ * Which rows of a view changed between two positions: the groups that the entries in between touch,
+ * as they are now.
+ */
 
 import { partialColumns } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
@@ -26,7 +29,8 @@ export interface Changes {
 
 /**
  * @param since what has been told up to
- * @returns the rows of groups that changed, and the groups that have none (any more); null where that can't be told: `since` lies before the
+ * @returns the rows of groups that changed, and the groups that have none (any more); null where
+ * that can't be told: `since` lies before the
  *   version's cut, or too much changed
  * @throws STORE_MISSING, STORE_CORRUPT where an entry's file is gone or damaged: look again at the newer snapshot
  */

@@ -13,6 +13,7 @@ import type { Follower } from "../snapshot/follower.ts";
 import type { KeptVersions } from "../snapshot/kept-versions.ts";
 import type { Served } from "../snapshot/loaded.ts";
 import type { SessionPool } from "../snapshot/pool.ts";
+import { withServed } from "../snapshot/served-session.ts";
 import { changedRows, type Stand, standOf } from "./changed-rows.ts";
 
 /** One server-sent event. */
@@ -67,36 +68,28 @@ interface Feed {
 /** Between two looks, so that many small commits are told as one. */
 const everyMs = 100;
 
+interface FeedsOptions {
+  readonly store: Store;
+  readonly follower: Follower;
+  readonly pool: SessionPool;
+  readonly positions: PositionTexts;
+  readonly versions: KeptVersions;
+  /** Aborts when the server stops. */
+  readonly signal: AbortSignal;
+  readonly say: (line: string) => void;
+}
+
 export class Feeds {
-  readonly #store: Store;
-  readonly #follower: Follower;
-  readonly #pool: SessionPool;
-  readonly #positions: PositionTexts;
-  readonly #versions: KeptVersions;
-  readonly #say: (line: string) => void;
+  readonly #options: FeedsOptions;
   readonly #feeds = new Map<string, Feed>();
   #looking = false;
-  readonly #signal: AbortSignal;
   /** All who listen, as one. */
   readonly #asker: Asker;
 
-  constructor(
-    store: Store,
-    follower: Follower,
-    pool: SessionPool,
-    positions: PositionTexts,
-    versions: KeptVersions,
-    signal: AbortSignal,
-    say: (line: string) => void,
-  ) {
-    this.#store = store;
-    this.#follower = follower;
-    this.#pool = pool;
-    this.#positions = positions;
-    this.#versions = versions;
-    this.#signal = signal;
+  constructor(options: FeedsOptions) {
+    this.#options = options;
+    const { signal } = options;
     this.#asker = { client: "changes", line: this, gone: signal };
-    this.#say = say;
     signal.addEventListener("abort", () => this.#endAll(), { once: true });
   }
 
@@ -105,7 +98,8 @@ export class Feeds {
   }
 
   /**
-   * Tells a listener what changes from now on; before that, what has changed since the position it names, or that it has to read anew.
+   * Tells a listener what changes from now on; before that, what has changed since the position it
+   * names, or that it has to read anew.
    * @returns lets go of it
    * @throws SERVE_BUSY
    */
@@ -119,7 +113,7 @@ export class Feeds {
     feed.joining++;
     try {
       // until it stands where the others do, or further: what they are told next is the next for it, too
-      for (let at = since; !this.#signal.aborted; ) {
+      for (let at = since; !this.#options.signal.aborted; ) {
         const told = await this.#catchUp(feed, at, asker);
         if (!told.empty && !listener.tell(told)) return leave;
         at = told.position;
@@ -136,10 +130,9 @@ export class Feeds {
   }
 
   async #feed(asked: Asked): Promise<Feed> {
-    const served = this.#follower.pin();
-    const [telling, at] = [tellingOf(served, asked.view), served.position];
-    served.release();
-    const knownFrom = await this.#knownFrom(served.manifest, asked.view, at);
+    const { manifest, position: at } = this.#options.follower;
+    const telling = tellingOf(this.#options.follower, asked.view);
+    const knownFrom = await this.#knownFrom(manifest, asked.view, at);
     const known = this.#feeds.get(asked.key);
     if (known) return known;
     const feed: Feed = { asked, telling, at, knownFrom, stood: null, listeners: new Map(), joining: 0, complaint: "" };
@@ -148,15 +141,16 @@ export class Feeds {
   }
 
   /**
-   * From where on whoever was told something was told it as it is told now: of a version before with another meaning of the view, and of a
-   * generation that was rejected, nobody knows who has heard.
+   * From where on whoever was told something was told it as it is told now: of a version before
+   * with another meaning of the view, and of a generation that was rejected, nobody knows who has
+   * heard.
    */
   async #knownFrom(manifest: VersionManifest, view: string, now: Position): Promise<Position> {
     let told: string[] = [];
     for (let shard = 0; shard < manifest.definition.shards; shard++)
-      told = told.concat(await this.#store.list(layout.generations(manifest.number, shard)));
+      told = told.concat(await this.#options.store.list(layout.generations(manifest.number, shard)));
     const rejected = told.some((name) => name.endsWith(".rejected"));
-    const before = (await this.#versions.list()).findLast(({ number }) => number < manifest.number);
+    const before = (await this.#options.versions.list()).findLast(({ number }) => number < manifest.number);
     const same = before === undefined || identityOf(before, view) === identityOf(manifest, view);
     const proved = before === undefined || before.cause === "origin" || isProved(manifest.proof, view);
     return same && proved && !rejected ? manifest.cut : now;
@@ -164,13 +158,13 @@ export class Feeds {
 
   /** What a listener that stands at `since` has to know to stand where the answers do. */
   async #catchUp(feed: Feed, since: Position | null, asker: Asker): Promise<Told> {
-    if (!since || !covers(since, feed.knownFrom)) return this.#reset(this.#follower.position);
+    if (!since || !covers(since, feed.knownFrom)) return this.#reset(this.#options.follower.position);
     try {
       return await this.#changes(feed, since, asker);
     } catch (error) {
       if (asker.gone.aborted || isCode(error, "SERVE_BUSY")) throw error;
       // a file that is damaged or was compacted away: what is read anew is as good
-      return this.#reset(this.#follower.position);
+      return this.#reset(this.#options.follower.position);
     }
   }
 
@@ -178,9 +172,9 @@ export class Feeds {
     if (this.#looking) return;
     this.#looking = true;
     try {
-      while (this.#feeds.size > 0 && !this.#signal.aborted) {
+      while (this.#feeds.size > 0 && !this.#options.signal.aborted) {
         for (const feed of [...this.#feeds.values()]) await this.#tell(feed);
-        await pause(everyMs, this.#signal);
+        await pause(everyMs, this.#options.signal);
       }
     } finally {
       this.#looking = false;
@@ -190,7 +184,7 @@ export class Feeds {
   async #tell(feed: Feed): Promise<void> {
     let told: Told;
     try {
-      const { manifest, telling, position } = this.#follower;
+      const { manifest, telling, position } = this.#options.follower;
       const now = tellingOf({ manifest, telling }, feed.asked.view);
       if (!continues(feed.asked.view, feed.telling, now, manifest)) {
         feed.telling = now;
@@ -205,12 +199,12 @@ export class Feeds {
     } catch (error) {
       const { view } = feed.asked;
       const complaint = `serve: changes of ${view} are told later: ${messageOf(error)}`;
-      if (complaint !== feed.complaint) this.#say(complaint);
+      if (complaint !== feed.complaint) this.#options.say(complaint);
       feed.complaint = complaint;
       // compaction has replaced a file meanwhile: the next look finds its successor
       if (!isCode(error, "SERVE_VIEW_FAILED")) return;
       // whoever reads anew is told why there is no answer
-      told = await this.#reset(this.#follower.position);
+      told = await this.#reset(this.#options.follower.position);
     }
     feed.at = told.position;
     if (told.empty) return;
@@ -225,9 +219,7 @@ export class Feeds {
   /** @throws STORE_MISSING, STORE_CORRUPT, SERVE_BUSY */
   async #changes(feed: Feed, since: Position, asker: Asker): Promise<Told> {
     const { view, filters } = feed.asked;
-    const session = await this.#pool.take(asker);
-    const served = this.#follower.pin();
-    try {
+    return withServed(this.#options, asker, async (served, session) => {
       const { position } = served;
       const known = served.views.get(view);
       const answerable = known && !known.failed && known.damaged === null && hasKnownRows(known.definition);
@@ -238,26 +230,22 @@ export class Feeds {
         !continues(feed.asked.view, feed.telling, tellingOf(served, view), served.manifest)
       )
         return this.#reset(position);
-      await session.inZone(served.manifest.definition.timezone);
-      const changes = await changedRows(this.#store, session, served, view, since, filters, feed.stood);
+      const changes = await changedRows(this.#options.store, session, served, view, since, filters, feed.stood);
       feed.stood = standOf(served, view);
       if (!changes) return this.#reset(position);
       const { rows, removed } = changes;
-      const text = await this.#positions.textOf(position);
+      const text = await this.#options.positions.textOf(position);
       const place = `"position":${JSON.stringify(text)},"version":${served.manifest.number}`;
       // whoever may not see every group is not told which of them fail
       const failing = known.definition.rollUp?.having ? [] : changes.failing;
       const failed = failing.length > 0 ? `,"failed":[${failing.join(",")}]` : "";
       const data = `{${place},"rows":[${rows.join(",")}],"removed":[${removed.join(",")}]${failed}}`;
       return { ...toldAs("rows", position, text, data), empty: rows.length + removed.length + failing.length === 0 };
-    } finally {
-      this.#pool.giveBack(session);
-      served.release();
-    }
+    });
   }
 
   async #reset(position: Position): Promise<Told> {
-    const text = await this.#positions.textOf(position);
+    const text = await this.#options.positions.textOf(position);
     return { ...toldAs("reset", position, text, JSON.stringify({ position: text })), empty: false };
   }
 
@@ -271,7 +259,10 @@ function toldAs<E extends Told["event"]>(event: E, position: Position, text: str
   return { event, position, bytes: Buffer.from(`id: ${text}\nevent: ${event}\ndata: ${data}\n\n`) };
 }
 
-/** True where rows of the one go on with rows of the other: the same telling, or a version that was proved to be equal at its cut. */
+/**
+ * True where rows of the one go on with rows of the other: the same telling, or a version that was
+ * proved to be equal at its cut.
+ */
 function continues(view: string, before: Telling, now: Telling, { proof }: VersionManifest): boolean {
   if (before.identity !== now.identity) return false;
   return before.version === now.version ? before.delta === now.delta : isProved(proof, view);

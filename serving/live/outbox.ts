@@ -1,6 +1,6 @@
 /**
- * What listeners were told and have not taken: bytes that several wait for count once, and all that is kept is so much at most. Whoever is slow is let
- * go at once, and comes again from where it was.
+ * What listeners were told and have not taken: bytes that several wait for count once, and all that
+ * is kept is so much at most. Whoever is slow is let go at once, and comes again from where it was.
  */
 import { Readable } from "node:stream";
 

@@ -1,6 +1,7 @@
 /**
- * The process that makes read models of a version's views: it reads their files, which it checks first, and leaves serving its time and memory. It
- * can be killed at any moment: what it was at is opened by nobody before it is told of.
+ * The process that makes read models of a version's views: it reads their files, which it checks
+ * first, and leaves serving its time and memory. It can be killed at any moment: what it was at is
+ * opened by nobody before it is told of.
  */
 
 import { noPartials, partialColumns, rowsOf } from "../../shared/compiler/texts.ts";

@@ -1,4 +1,7 @@
-/** A version's read models: a row's JSON by its view and its key's JSON, all in one LMDB file. It is derived, and gone with its process. */
+/**
+ * A version's read models: a row's JSON by its view and its key's JSON, all in one LMDB file. It is
+ * derived, and gone with its process.
+ */
 import { createHash } from "node:crypto";
 import type { Database, RootDatabase } from "lmdb";
 import { firstMapBytes, openLmdb } from "../../shared/lmdb.ts";

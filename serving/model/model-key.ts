@@ -4,7 +4,10 @@ import type { ViewColumn, ViewDefinition } from "../../shared/definition.ts";
 import { keyColumns } from "../question/group-keys.ts";
 import type { Question } from "../question/query.ts";
 
-/** JSON of a row's keys where the question asks for just that row, whole; null: it asks for something else, or says it in another way. */
+/**
+ * JSON of a row's keys where the question asks for just that row, whole; null: it asks for
+ * something else, or says it in another way.
+ */
 export function modelKey(view: ViewDefinition, question: Question): string | null {
   const { filters, by, layer, select, order, limit, offset } = question;
   if (by || layer || select || order.length > 0 || limit !== null || offset > 0) return null;

@@ -1,6 +1,7 @@
 /**
- * A view's rows as far as the delta touches them, over its read model's file: made again as entries come, in memory, as long as there is room. A view
- * that takes too much has none until the next version; its rows are asked of DuckDB.
+ * A view's rows as far as the delta touches them, over its read model's file: made again as entries
+ * come, in memory, as long as there is room. A view that takes too much has none until the next
+ * version; its rows are asked of DuckDB.
  */
 
 import type { Session } from "../../shared/duckdb/duck.ts";
@@ -14,7 +15,10 @@ const entryBytes = 100;
 
 export class Overlay implements Holder {
   readonly #room: Room;
-  /** JSON of keys → JSON of the row; null: there is none; undefined: DuckDB has to be asked. Null altogether: not known. */
+  /**
+   * JSON of keys → JSON of the row; null: there is none; undefined: DuckDB has to be asked. Null
+   * altogether: not known.
+   */
   #rows: Map<string, string | null | undefined> | null = new Map();
   /** The stretch of the delta that it knows up to. */
   #upto = 0;

@@ -1,7 +1,8 @@
 /**
- * Rows by their keys, for whoever asks for just one: DuckDB needs a millisecond for that, whatever the index. A file holds the rows of the version as
- * it was made; what the delta touches lies over it, in memory, made again in one query as entries come. A model answers only at the very
- * position that it stands at; anything else is asked of DuckDB.
+ * Rows by their keys, for whoever asks for just one: DuckDB needs a millisecond for that, whatever
+ * the index. A file holds the rows of the version as it was made; what the delta touches lies over
+ * it, in memory, made again in one query as entries come. A model answers only at the very position
+ * that it stands at; anything else is asked of DuckDB.
  */
 
 import { type ChildProcess, fork } from "node:child_process";
@@ -90,8 +91,8 @@ export class ReadModels {
   }
 
   /**
-   * The row that a question asks for, as JSON; null: there is no such row. Undefined: the question is another one, or no model stands where
-   * `served` does.
+   * The row that a question asks for, as JSON; null: there is no such row. Undefined: the question
+   * is another one, or no model stands where `served` does.
    */
   lookup(served: Served, view: ServedView, question: Question): string | null | undefined {
     const version = versionName(served.manifest);
@@ -145,7 +146,10 @@ export class ReadModels {
     await this.#catchUp(this.#next, this.#follower.pinNext());
   }
 
-  /** True while a version had better wait: single rows would be asked of DuckDB, where now they come from models of the same views. */
+  /**
+   * True while a version had better wait: single rows would be asked of DuckDB, where now they come
+   * from models of the same views.
+   */
   holdsBack(next: VersionManifest): boolean {
     const [now, models] = [this.#models, this.#next];
     const known = new Map(this.#follower.manifest.definition.views.map(({ name, identity }) => [name, identity]));

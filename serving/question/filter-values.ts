@@ -1,4 +1,7 @@
-/** A filter's value: read by the rules that events are read by, so that it never means another value than it says; and its SQL. */
+/**
+ * A filter's value: read by the rules that events are read by, so that it never means another value
+ * than it says; and its SQL.
+ */
 import { decimalOf, isDecimal, isFloat, listElementOf, structFieldsOf } from "../../shared/compiler/types.ts";
 import { ExactText } from "../../shared/decode/exact-text.ts";
 import { typedValue } from "../../shared/decode/strict.ts";
@@ -20,7 +23,8 @@ const fractions: Readonly<Record<string, number>> = {
 };
 
 /**
- * The value as text that DuckDB reads without loss. Days that their month does not have, and numbers out of range, are for DuckDB to refuse.
+ * The value as text that DuckDB reads without loss. Days that their month does not have, and
+ * numbers out of range, are for DuckDB to refuse.
  * @throws USAGE naming the column
  */
 export function readValue(name: string, type: string, written: string): string {

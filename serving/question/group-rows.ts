@@ -9,7 +9,8 @@ import { columnsIn, condition, type Filter } from "./filters.ts";
 import { groupKeys, keyColumns, keyWriter } from "./group-keys.ts";
 
 /**
- * JSON of a group's keys, and of its row; null: it has none that the filters let through; undefined: the view's SQL has no value for it.
+ * JSON of a group's keys, and of its row; null: it has none that the filters let through;
+ * undefined: the view's SQL has no value for it.
  */
 export type GroupRow = readonly [key: string, row: string | null | undefined];
 

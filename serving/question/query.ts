@@ -110,7 +110,10 @@ export function sqlOf(served: ServedView, question: Question): Sql {
   return { text, params, columns: question.select ?? shown };
 }
 
-/** The columns that give rows a total order, so that no page repeats or leaves out what another has: rows that are equal in all of them are the same. */
+/**
+ * The columns that give rows a total order, so that no page repeats or leaves out what another has:
+ * rows that are equal in all of them are the same.
+ */
 function tiebreak(view: ViewDefinition, shown: readonly string[], rollUp: boolean): readonly string[] {
   const keys = keyColumns(view).map(({ name }) => name);
   // sets of a GROUPING SETS may show the same keys
@@ -120,8 +123,9 @@ function tiebreak(view: ViewDefinition, shown: readonly string[], rollUp: boolea
 }
 
 /**
- * True for filters on shown group keys only: they choose among the groups before these are merged. In a view's own groups, where the key's
- * stored form compares as the value does; in a roll-up always, since the groups that it merges are gone above.
+ * True for filters on shown group keys only: they choose among the groups before these are merged.
+ * In a view's own groups, where the key's stored form compares as the value does; in a roll-up
+ * always, since the groups that it merges are gone above.
  */
 function goesBelow(view: ViewDefinition, filter: Filter, rollUp: boolean): boolean {
   const columns = columnsIn(filter).map((name) => columnOf(view, name));

@@ -14,7 +14,8 @@ export interface By {
 }
 
 /**
- * @throws USAGE for what is no group key or no time, for a view that can't be rolled up, and where HAVING looks at a key that is not kept
+ * @throws USAGE for what is no group key or no time, for a view that can't be rolled up, and where
+ * HAVING looks at a key that is not kept
  */
 export function rollUpBy(view: ViewDefinition, by: readonly By[]): RolledUp {
   const kept = by.map(({ column: name, bucket }) => {

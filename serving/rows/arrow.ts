@@ -44,13 +44,17 @@ interface Carrier {
   readonly bytesOf: (chunk: DuckDBDataChunk, at: number) => number;
 }
 
-/** A record batch ends at the chunk that reaches either: each batch costs its reader and its writer something, and long texts much memory. */
+/**
+ * A record batch ends at the chunk that reaches either: each batch costs its reader and its writer
+ * something, and long texts much memory.
+ */
 const batchRows = 32_768;
 const batchBytes = 4 << 20;
 
 /**
- * The stream's bytes, piece by piece. Integers of up to 64 bits, doubles, decimals, times, texts and blobs have Arrow types of their
- * own; a HUGEINT is a Decimal(38, 0); whatever Arrow has no type for here (lists, structs, maps, UUIDs) is text, JSON where it nests.
+ * The stream's bytes, piece by piece. Integers of up to 64 bits, doubles, decimals, times, texts
+ * and blobs have Arrow types of their own; a HUGEINT is a Decimal(38, 0); whatever Arrow has no
+ * type for here (lists, structs, maps, UUIDs) is text, JSON where it nests.
  * @throws QUERY_FAILED at a HUGEINT of more than 38 digits
  */
 export async function* arrowStream(
@@ -116,7 +120,10 @@ class Validity {
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Values of a fixed width, as DuckDB has them: `width` bytes each. What stands in place of a NULL is not handed out. */
+/**
+ * Values of a fixed width, as DuckDB has them: `width` bytes each. What stands in place of a NULL
+ * is not handed out.
+ */
 function same(type: DataType, width: number, array: (bytes: ArrayBuffer) => ArrayLike<unknown>): Carrier {
   return {
     type,

@@ -8,7 +8,10 @@ import { TidemarkError } from "../../shared/errors.ts";
 import type { FileFormat } from "./formats.ts";
 import type { Sql } from "./rows.ts";
 
-/** What Parquet would keep as doubles, with fewer digits or without its offset, and what else it can be kept as with every one. */
+/**
+ * What Parquet would keep as doubles, with fewer digits or without its offset, and what else it can
+ * be kept as with every one.
+ */
 const exact: Readonly<Record<string, string>> = {
   HUGEINT: "DECIMAL(38,0)",
   UHUGEINT: "VARCHAR",

@@ -1,4 +1,7 @@
-/** Chunks of rows as the bytes of JSON objects. The same bytes as jsonRow's text, many times as quick: no object for each value. */
+/**
+ * Chunks of rows as the bytes of JSON objects. The same bytes as jsonRow's text, many times as
+ * quick: no object for each value.
+ */
 import type { DuckDBDataChunk } from "@duckdb/node-api";
 import { doubleText } from "../../shared/values/written.ts";
 import { headsOf } from "./json.ts";

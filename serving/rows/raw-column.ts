@@ -1,7 +1,7 @@
 /**
- * A chunk's columns as they lie in DuckDB's memory: for answers of a million rows, where an object for each value costs more than the query.
- * Valid as long as the chunk is. Little-endian, as every machine that DuckDB comes for.
- * Source: duckdb.org/docs/stable/clients/c/vector
+ * A chunk's columns as they lie in DuckDB's memory: for answers of a million rows, where an object
+ * for each value costs more than the query. Valid as long as the chunk is. Little-endian, as every
+ * machine that DuckDB comes for. Source: duckdb.org/docs/stable/clients/c/vector
  */
 import type { DuckDBDataChunk } from "@duckdb/node-api";
 import duckdb from "@duckdb/node-bindings";

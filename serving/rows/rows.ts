@@ -29,7 +29,10 @@ export interface FewRows {
   readonly rows: readonly (readonly DuckDBValue[])[];
 }
 
-/** Runs a query, and reads on as its rows are asked for. @throws what DuckDB throws; QUERY_FAILED for a type that can't be written */
+/**
+ * Runs a query, and reads on as its rows are asked for.
+ * @throws what DuckDB throws; QUERY_FAILED for a type that can't be written
+ */
 export async function rowsFrom(session: Session, text: string, params: readonly Param[]): Promise<Rows> {
   const result = await session.connection.stream(text, [...params]);
   const columns = await columnsOf(session, result);
@@ -60,7 +63,10 @@ async function columnsOf({ timezone }: Session, result: Described): Promise<Colu
   });
 }
 
-/** A name that comes again gets a number, as in DuckDB's tables: who reads an object would see only the last of them. */
+/**
+ * A name that comes again gets a number, as in DuckDB's tables: who reads an object would see only
+ * the last of them.
+ */
 function distinct(names: readonly string[]): string[] {
   const taken = new Set<string>();
   return names.map((name) => {

@@ -1,4 +1,7 @@
-/** Follows the store: HEADs as they are replaced, versions as they appear; what it serves never goes back and is never a mix. */
+/**
+ * Follows the store: HEADs as they are replaced, versions as they appear; what it serves never goes
+ * back and is never a mix.
+ */
 import type { StreamDefinition } from "../../shared/definition.ts";
 import type { Duck } from "../../shared/duckdb/duck.ts";
 import { isCode, messageOf, TidemarkError } from "../../shared/errors.ts";
@@ -12,7 +15,10 @@ import type { Store } from "../../shared/store/store.ts";
 import { bestSnapshot, lostVersions, newerVersion, readVersion, versionNumbers } from "../../shared/store/versions.ts";
 import { Loaded, type Served } from "./loaded.ts";
 
-/** What can go wrong on its own: the served delta, the newer version's delta, finding or loading a newer version, one that is lost. */
+/**
+ * What can go wrong on its own: the served delta, the newer version's delta, finding or loading a
+ * newer version, one that is lost.
+ */
 type Source = "delta" | "next" | "version" | "lost";
 
 interface Complaint {
@@ -57,7 +63,8 @@ export class Follower {
   static async open(store: Store, duck: Duck, say: (line: string) => void): Promise<Follower> {
     const follower = new Follower(store, duck, say);
     let failure: unknown = null;
-    // the newest version's delta may be behind the one before: a server that starts must not go back behind the last one
+    // the newest version's delta may be behind the one before: a server that starts must not go
+    // back behind the last one
     const best = (await bestSnapshot(store).catch(() => null))?.manifest.number;
     const numbers = (await versionNumbers(store)).reverse().sort((a, b) => Number(b === best) - Number(a === best));
     for (const number of numbers) {
@@ -116,7 +123,10 @@ export class Follower {
     this.#mark = null;
   }
 
-  /** Whether the next version, which could be served, waits a little more: not once what is served does not come after it. */
+  /**
+   * Whether the next version, which could be served, waits a little more: not once what is served
+   * does not come after it.
+   */
   #waits(next: Loaded, served: Loaded): boolean {
     if (!this.#holdsBack(next.manifest)) return false;
     const now = performance.now();
@@ -141,7 +151,10 @@ export class Follower {
     return this.#next?.pin() ?? null;
   }
 
-  /** Asked before a version is served that could be. What is served meanwhile is as exact; as soon as it is not as new, nobody is asked any more. */
+  /**
+   * Asked before a version is served that could be. What is served meanwhile is as exact; as soon
+   * as it is not as new, nobody is asked any more.
+   */
   holdBack(why: (next: VersionManifest) => boolean): void {
     this.#holdsBack = why;
   }
@@ -173,7 +186,11 @@ export class Follower {
     return this.manifest.origin;
   }
 
-  /** Resolves when what is served covers `position` in the streams that it has; false when `timeoutMs` passed before, or the signal aborted. @throws SERVE_BUSY */
+  /**
+   * Resolves when what is served covers `position` in the streams that it has; false when
+   * `timeoutMs` passed before, or the signal aborted.
+   * @throws SERVE_BUSY
+   */
   async covers(position: Position, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     const until = performance.now() + timeoutMs;
     while (!follows(this.position, position)) {
@@ -217,7 +234,10 @@ export class Follower {
     }
   }
 
-  /** What is served may lie behind a version that can't be read any more, unless it is that one itself or a later one. */
+  /**
+   * What is served may lie behind a version that can't be read any more, unless it is that one
+   * itself or a later one.
+   */
   async #lookForLost(): Promise<void> {
     if (performance.now() - this.#lostAt < lostMs) return;
     this.#lostAt = performance.now();

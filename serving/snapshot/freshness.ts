@@ -62,8 +62,9 @@ export class Freshness {
   }
 
   /**
-   * Milliseconds since the newest look whose end `position` covers: everything that was in the log then is in the answer.
-   * 0 where that is the newest look and a recent one, so it is right up to the time between two looks. Null: not known.
+   * Milliseconds since the newest look whose end `position` covers: everything that was in the log
+   * then is in the answer. 0 where that is the newest look and a recent one, so it is right up to
+   * the time between two looks. Null: not known.
    */
   lagMs(position: Position, now: number): number | null {
     const newest = this.#looks.list.at(-1);

@@ -39,7 +39,10 @@ export interface ServedView {
   readonly definition: ViewDefinition;
   readonly base: string;
   readonly delta: string;
-  /** Delta rows with `__stretch` below this belong to the snapshot: one more than the last stretch that touched the view. */
+  /**
+   * Delta rows with `__stretch` below this belong to the snapshot: one more than the last stretch
+   * that touched the view.
+   */
   readonly upto: number;
   /** Whoever knows the delta's rows up to a stretch below this can't tell what came to them since. */
   readonly mergedUpto: number;
@@ -48,7 +51,7 @@ export interface ServedView {
   readonly damaged: string | null;
 }
 
-export interface Served {
+export interface Served extends Disposable {
   readonly manifest: VersionManifest;
   readonly position: Position;
   readonly views: ReadonlyMap<string, ServedView>;
@@ -65,7 +68,7 @@ export interface Served {
   release(): void;
 }
 
-interface Snapshot extends Omit<Served, "release"> {
+interface Snapshot extends Omit<Served, "release" | typeof Symbol.dispose> {
   /** The tables that it reads. */
   readonly used: readonly Table[];
 }
@@ -95,7 +98,10 @@ export class Loaded {
     this.manifest = manifest;
   }
 
-  /** Reads the version's files (checked first) into tables. A view whose file is damaged has no answer; the others do. */
+  /**
+   * Reads the version's files (checked first) into tables. A view whose file is damaged has no
+   * answer; the others do.
+   */
   async open(): Promise<void> {
     for (const view of this.manifest.definition.views) {
       const files = await this.#checkedFiles(view.name);
@@ -163,14 +169,12 @@ export class Loaded {
     const { used, ...snapshot } = this.#now();
     for (const table of used) table.users++;
     let released = false;
-    return {
-      ...snapshot,
-      release: () => {
-        if (released) return;
-        released = true;
-        for (const table of used) this.#drop(table);
-      },
+    const release = () => {
+      if (released) return;
+      released = true;
+      for (const table of used) this.#drop(table);
     };
+    return { ...snapshot, release, [Symbol.dispose]: release };
   }
 
   /** What is there now, made once for all that ask until something changes. */
@@ -228,7 +232,10 @@ export class Loaded {
     this.#commit(head);
   }
 
-  /** Entries don't start where we stand (compacted meanwhile, or told again): the deltas of all shards are read anew. */
+  /**
+   * Entries don't start where we stand (compacted meanwhile, or told again): the deltas of all
+   * shards are read anew.
+   */
   async #reload(found: readonly Head[]): Promise<void> {
     const others = [...this.#heads.values()].filter((head) => !found.some((each) => each.shard === head.shard));
     this.#stretch++;

@@ -12,7 +12,10 @@ export interface MetaSources {
   readonly now: () => number;
 }
 
-/** What an answer says of itself, with positions as texts that fit into headers. @param view of whose rows; none: of all */
+/**
+ * What an answer says of itself, with positions as texts that fit into headers.
+ * @param view of whose rows; none: of all
+ */
 export async function metaOf(served: Served, { freshness, positions, now }: MetaSources, view?: string): Promise<Meta> {
   const { position, manifest } = served;
   const meta = longMetaOf(served, freshness, now(), view);

@@ -27,7 +27,10 @@ export interface Past {
   readonly snapshot: Snapshot;
   /** What it is put together from, in words. */
   readonly from: string;
-  /** The partial rows of a view. @throws STORE_CORRUPT, STORE_MISSING; LOG_RANGE where neither archive nor log has the events */
+  /**
+   * The partial rows of a view.
+   * @throws STORE_CORRUPT, STORE_MISSING; LOG_RANGE where neither archive nor log has the events
+   */
   partials(session: Session, view: ViewDefinition): Promise<string>;
 }
 
@@ -47,8 +50,9 @@ export async function atVersion(store: Store, number: number, run: string): Prom
 }
 
 /**
- * The views as they were at a position: a version and the entries of its delta up to there, where a kept delta has an entry that ends
- * there; else a version and the events since, or all events where no kept version is that old.
+ * The views as they were at a position: a version and the entries of its delta up to there, where a
+ * kept delta has an entry that ends there; else a version and the events since, or all events where
+ * no kept version is that old.
  * @throws USAGE for a position beyond the log's end; STORE_*
  */
 export async function atPosition(store: Store, log: Log, position: Position, run: string): Promise<Past> {

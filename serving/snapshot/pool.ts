@@ -12,8 +12,9 @@ const waitMsMax = 10_000;
 const patienceMs = 30_000;
 
 /**
- * A few sessions, each lent to one query at a time: statements of one session run one after the other. Whoever reads slowly may do so as long as
- * nobody else wants the session; questions wait for so long, and so many of them.
+ * A few sessions, each lent to one query at a time: statements of one session run one after the
+ * other. Whoever reads slowly may do so as long as nobody else wants the session; questions wait
+ * for so long, and so many of them.
  */
 export class SessionPool {
   readonly #all: readonly Session[];
@@ -36,13 +37,24 @@ export class SessionPool {
   }
 
   /**
-   * @param reader of what the session is taken for, if its rows go to someone who may be slow; who gives it up gives the session back
+   * @param reader of what the session is taken for, if its rows go to someone who may be slow; who
+   * gives it up gives the session back
    * @throws SERVE_BUSY; why the asker is gone
    */
   async take(asker: Asker, reader: Reader | null = null): Promise<Session> {
     const session = this.#free.pop() ?? (await this.#turn(asker));
     if (reader) this.#readers.set(session, reader);
     return session;
+  }
+
+  /** Lends a session for as long as the work takes. @throws SERVE_BUSY; why the asker is gone; what `work` throws */
+  async lend<T>(asker: Asker, work: (session: Session) => Promise<T>): Promise<T> {
+    const session = await this.take(asker);
+    try {
+      return await work(session);
+    } finally {
+      this.giveBack(session);
+    }
   }
 
   giveBack(session: Session): void {

@@ -1,4 +1,7 @@
-/** What serving finds damaged is an incident for as long as it is: files of its answers, and those that name all others. */
+/**
+ * What serving finds damaged is an incident for as long as it is: files of its answers, and those
+ * that name all others.
+ */
 import { messageOf } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
 import { FileWatch, fileTroubles } from "../../shared/store/file-troubles.ts";

@@ -1,6 +1,7 @@
 /**
- * `MEASURE(column)` in a query takes a view's measure over again in the query's own groups, exactly: SELECT … MEASURE(x) FROM view GROUP BY … becomes
- * a SELECT over the view's roll-up by these groups.
+ * `MEASURE(column)` in a query takes a view's measure over again in the query's own groups,
+ * exactly: SELECT … MEASURE(x) FROM view GROUP BY … becomes a SELECT over the view's roll-up by
+ * these groups.
  */
 import {
   columnRef,

@@ -1,9 +1,12 @@
 /**
- * What every name after FROM means, by DuckDB's own rule, and a text in which it can mean nothing else: each query of WITH is given a name that is in no
- * catalog and no file, and whatever is not one of them is a view, by its whole name, or refused. So a name that we took for another than DuckDB does finds nothing.
+ * What every name after FROM means, by DuckDB's own rule, and a text in which it can mean nothing
+ * else: each query of WITH is given a name that is in no catalog and no file, and whatever is not
+ * one of them is a view, by its whole name, or refused. So a name that we took for another than
+ * DuckDB does finds nothing.
  *
- * The rule: a query of WITH is seen by those that follow it in the same WITH and by what the WITH stands before, nowhere else; the nearest one of a
- * name counts. A recursive one is seen by itself, too, but only in what comes after its UNION, there before those of its own WITH.
+ * The rule: a query of WITH is seen by those that follow it in the same WITH and by what the WITH
+ * stands before, nowhere else; the nearest one of a name counts. A recursive one is seen by itself,
+ * too, but only in what comes after its UNION, there before those of its own WITH.
  */
 import { isNode, type Json, type Node, nodesOf } from "../../shared/compiler/ast.ts";
 import { fold } from "../../shared/duckdb/fold.ts";

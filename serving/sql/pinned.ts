@@ -9,10 +9,10 @@ import type { Served } from "../snapshot/loaded.ts";
 import { snapshotName } from "../snapshot/name.ts";
 import type { ChildFile } from "./protocol.ts";
 
-export interface Pinned {
+/** To be disposed of by its user. */
+export interface Pinned extends Disposable {
   /** By view. */
   readonly files: ReadonlyMap<string, readonly ChildFile[]>;
-  release(): void;
 }
 
 interface Kept {
@@ -46,7 +46,7 @@ export class Pins {
     kept.users++;
     try {
       const files = await kept.files;
-      return { files, release: () => this.#release(kept) };
+      return { files, [Symbol.dispose]: () => this.#release(kept) };
     } catch (error) {
       if (this.#kept === kept) this.close();
       this.#release(kept);

@@ -51,7 +51,10 @@ export interface AskLimits {
 
 export type Told = { readonly bytes: number; readonly rows: number } | Failure;
 
-/** Where a child writes its answers; it says once that it is there, before it is asked. Standard output is anybody's. */
+/**
+ * Where a child writes its answers; it says once that it is there, before it is asked. Standard
+ * output is anybody's.
+ */
 export const answerPipe = 3;
 
 export function failureOf({ code, message, todo }: TidemarkError): Failure {

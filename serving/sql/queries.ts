@@ -5,13 +5,14 @@ import { fold } from "../../shared/duckdb/fold.ts";
 import { isCode } from "../../shared/errors.ts";
 import { namesIn } from "../../shared/names.ts";
 import { pause } from "../../shared/pause.ts";
+import type { Store } from "../../shared/store/store.ts";
 import type { Asker } from "../../shared/waiting.ts";
-import type { Answering } from "../answer.ts";
 import type { Meta } from "../client/meta.ts";
 import type { Format } from "../rows/formats.ts";
 import { unanswerable } from "../snapshot/answerable.ts";
+import type { Follower } from "../snapshot/follower.ts";
 import type { Served } from "../snapshot/loaded.ts";
-import { metaOf } from "../snapshot/meta.ts";
+import { type MetaSources, metaOf } from "../snapshot/meta.ts";
 import { snapshotName } from "../snapshot/name.ts";
 import type { QueryChild } from "./child-process.ts";
 import { Children } from "./children.ts";
@@ -52,55 +53,53 @@ export interface QueryAnswer {
   readonly body: Buffer;
 }
 
+export interface QueriesOptions extends MetaSources {
+  readonly store: Store;
+  readonly follower: Follower;
+  readonly limits: QueryLimits;
+  readonly say: (line: string) => void;
+}
+
+/** One query, checked as far as a server can: only the child parses it. */
+export interface QueryAsked {
+  readonly sql: string;
+  readonly params: readonly QueryParam[];
+  readonly format: Format;
+}
+
 export class Queries {
-  readonly #answering: Answering;
-  readonly #limits: QueryLimits;
+  readonly #options: QueriesOptions;
   readonly #children: Children;
   readonly #pins: Pins;
 
-  constructor(answering: Answering, limits: QueryLimits, say: (line: string) => void) {
-    this.#answering = answering;
-    this.#limits = limits;
-    const { children: size, secondsMax, residentMax } = limits;
+  constructor(options: QueriesOptions) {
+    this.#options = options;
+    const { store, say } = options;
+    const { children: size, secondsMax, residentMax } = options.limits;
     this.#children = new Children({ size, secondsMax, residentMax, say });
-    this.#pins = new Pins(answering.store, say);
+    this.#pins = new Pins(store, say);
   }
 
   /**
    * One query of a client runs at a time.
    * @throws QUERY_FAILED, QUERY_REFUSED, QUERY_LIMIT, SERVE_BUSY; a view's own failure where it is used; STORE_*
    */
-  async answer(
-    asker: Asker,
-    sql: string,
-    params: readonly QueryParam[],
-    format: Format,
-    stop: AbortSignal,
-  ): Promise<QueryAnswer> {
+  async answer(asker: Asker, asked: QueryAsked, stop: AbortSignal): Promise<QueryAnswer> {
     const signal = AbortSignal.any([asker.gone, stop]);
     // the snapshot once it is its turn: who waits holds nothing
-    return this.#children.lend({ ...asker, gone: signal }, (child) => this.#answer(child, sql, params, format, signal));
+    return this.#children.lend({ ...asker, gone: signal }, (child) => this.#answer(child, asked, signal));
   }
 
-  async #answer(
-    child: QueryChild,
-    sql: string,
-    params: readonly QueryParam[],
-    format: Format,
-    signal: AbortSignal,
-  ): Promise<QueryAnswer> {
-    const { follower } = this.#answering;
+  async #answer(child: QueryChild, asked: QueryAsked, signal: AbortSignal): Promise<QueryAnswer> {
     for (let tries = 1; ; tries++) {
-      const served = follower.pin();
       try {
-        const meta = await metaOf(served, this.#answering);
-        const body = await this.#ask(child, served, sql, params, format, meta, signal);
+        using served = this.#options.follower.pin();
+        const meta = await metaOf(served, this.#options);
+        const body = await this.#ask(child, served, asked, meta, signal);
         return { meta, snapshot: snapshotName(served), body };
       } catch (error) {
         if (!isCode(error, "STORE_MISSING") || tries === triesMax) throw error;
         this.#pins.close();
-      } finally {
-        served.release();
       }
       await pause(retryMs, signal);
     }
@@ -114,9 +113,7 @@ export class Queries {
   async #ask(
     child: QueryChild,
     served: Served,
-    sql: string,
-    params: readonly QueryParam[],
-    format: Format,
+    { sql, params, format }: QueryAsked,
     meta: Meta,
     signal: AbortSignal,
   ): Promise<Buffer> {
@@ -124,36 +121,26 @@ export class Queries {
     const names = namesIn(sql);
     const mentioned = [...served.views.values()].filter(({ definition }) => names.has(fold(definition.name)));
     // of one that has no answer there may be no files, and it may be mentioned without being read
-    const pinned = await this.#pins.pin(
+    using pinned = await this.#pins.pin(
       served,
       mentioned.filter((view) => !unanswerable(view)).map(({ definition }) => definition.name),
     );
-    const scratch = this.#answering.store.scratch("answer");
+    const scratch = this.#options.store.scratch("answer");
     try {
       const views = mentioned.map((view): ChildView => {
         const failure = unanswerable(view);
         const files = pinned.files.get(view.definition.name) ?? [];
         return { definition: view.definition, failure: failure && failureOf(failure), files };
       });
-      const { memory, rowsMax, bytesMax } = this.#limits;
+      const { memory, rowsMax, bytesMax } = this.#options.limits;
       const { timezone } = served.manifest.definition;
       const limits = { memory, rowsMax, bytesMax };
-      const ask = {
-        sql,
-        params,
-        timezone,
-        names: [...served.views.keys()],
-        views,
-        mediaType: format.mediaType.split(";")[0]!,
-        meta,
-        limits,
-        scratch,
-      };
-      return await child.ask(ask, signal);
+      const known = [...served.views.keys()];
+      const mediaType = format.mediaType.split(";")[0]!;
+      return await child.ask({ sql, params, timezone, names: known, views, mediaType, meta, limits, scratch }, signal);
     } finally {
       // a child that was killed leaves it
       await rm(scratch, { force: true }).catch(() => undefined);
-      pinned.release();
     }
   }
 }

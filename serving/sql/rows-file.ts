@@ -1,4 +1,7 @@
-/** Rows of SQL from outside as a file: written by an instance of its own, since the one that ran the SQL writes nothing. */
+/**
+ * Rows of SQL from outside as a file: written by an instance of its own, since the one that ran the
+ * SQL writes nothing.
+ */
 import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import { Duck } from "../../shared/duckdb/duck.ts";

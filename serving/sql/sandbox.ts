@@ -1,4 +1,7 @@
-/** DuckDB for SQL from outside: it reads the files of one snapshot's views, and nothing else. Runs in a child process. */
+/**
+ * DuckDB for SQL from outside: it reads the files of one snapshot's views, and nothing else. Runs
+ * in a child process.
+ */
 import { stat } from "node:fs/promises";
 import { parseSql, renderStatement } from "../../shared/compiler/ast.ts";
 import { readCatalog } from "../../shared/compiler/catalog.ts";

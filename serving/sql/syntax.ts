@@ -1,4 +1,7 @@
-/** What SQL from outside may hold: a list of what is allowed, of DuckDB's own syntax tree. Whatever is not on it is refused before anything is bound. */
+/**
+ * What SQL from outside may hold: a list of what is allowed, of DuckDB's own syntax tree. Whatever
+ * is not on it is refused before anything is bound.
+ */
 import { isNode, type Json, type Node } from "../../shared/compiler/ast.ts";
 import { fold } from "../../shared/duckdb/fold.ts";
 import {

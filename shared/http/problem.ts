@@ -76,7 +76,10 @@ export class Refusal extends Error {
   }
 }
 
-/** What went wrong here, without what is the server's own: where its files are, and SQL that the client did not write. */
+/**
+ * What went wrong here, without what is the server's own: where its files are, and SQL that the
+ * client did not write.
+ */
 function outward(text: string): string {
   return text
     .replace(/\s*\bLINE \d+:[\s\S]*$/, "")

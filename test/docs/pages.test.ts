@@ -36,7 +36,7 @@ it.each([
   ["shared/duplicates/log-time.ts", ["Clock"]],
   ["shared/duplicates/duplicates.ts", ["CarriedRequests"]],
   ["shared/definition.ts", ["StreamDefinition", "ReferenceTable", "ViewDefinition", "ViewSource", "Definition"]],
-  ["serving/http/access/keys.ts", ["ApiKey"]],
+  ["shared/http/caller.ts", ["ApiKey"]],
 ])("docs/format.md names every field of %s", (file, names) => {
   const source = read(file);
   const words = new Set([...format.matchAll(/`[^`]+`/g)].flatMap(([code]) => code.match(/\w+/g) ?? []));

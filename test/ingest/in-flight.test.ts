@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import { finished } from "node:stream/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { UnderWay } from "../../ingest/http/in-flight.ts";
+import { InFlight } from "../../ingest/http/in-flight.ts";
 import { World } from "../pipeline/world.ts";
 import { type Api, openApi } from "../serving/api.ts";
 import { asker } from "../serving/asker.ts";
@@ -15,14 +15,14 @@ const megabyte = Buffer.alloc(mega, " ");
 
 describe("bytes under way", () => {
   /** A body of which so many megabytes have come, being read. */
-  const begun = (underWay: UnderWay, megabytes: number) => {
+  const begun = (underWay: InFlight, megabytes: number) => {
     const payload = new PassThrough();
     const { body } = underWay.body(payload);
     body.resume();
     for (let i = 0; i < megabytes; i++) payload.write(megabyte);
     return { payload, body };
   };
-  const admitted = (underWay: UnderWay) => {
+  const admitted = (underWay: InFlight) => {
     try {
       underWay.admit();
       return true;
@@ -33,7 +33,7 @@ describe("bytes under way", () => {
 
   it("are those that have come in, until the body is in or its client has gone", async () => {
     for (const end of ["in", "gone"]) {
-      const underWay = new UnderWay();
+      const underWay = new InFlight();
       const { payload } = begun(underWay, 32);
       await until(() => !admitted(underWay));
       if (end === "in") payload.end();
@@ -43,7 +43,7 @@ describe("bytes under way", () => {
   });
 
   it("are those of a body that is being worked on", async () => {
-    const underWay = new UnderWay();
+    const underWay = new InFlight();
     let over = () => {};
     const work = underWay.during(asker(), 32 * mega, () => new Promise<void>((resolve) => (over = resolve)));
     await new Promise((resolve) => setImmediate(resolve));
@@ -56,7 +56,7 @@ describe("bytes under way", () => {
   });
 
   it("are worked on a few at a time, in order", async () => {
-    const underWay = new UnderWay();
+    const underWay = new InFlight();
     const begun: number[] = [];
     const ends: (() => void)[] = [];
     const who = asker();
@@ -77,7 +77,7 @@ describe("bytes under way", () => {
   });
 
   it("are so many at most, however many bodies were let in at once", async () => {
-    const underWay = new UnderWay();
+    const underWay = new InFlight();
     const held = begun(underWay, 127);
     await until(() => !admitted(underWay));
     const refused = begun(underWay, 2);

@@ -159,7 +159,7 @@ export const apiFaults: readonly Fault[] = [
   },
   {
     name: "a body that was left unread stays counted",
-    file: "ingest/http/streams.ts",
+    file: "ingest/http/routes.ts",
     edits: [{ find: "whenGone(reply, letGo);", replace: "void letGo;" }],
     tests: ["test/ingest/in-flight.test.ts"],
   },

@@ -1,12 +1,14 @@
 /** Who may ask what: every route with no key, a bad one, an expired one and one of another scope; and what the server says to whom. */
+
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostsFor } from "../../serving/http/access/guard.ts";
 import { KeyFile } from "../../serving/http/access/key-file.ts";
-import { type ApiKey, judge, newKey, parseKeys, type Scope } from "../../serving/http/access/keys.ts";
-import type { AnswerFacts } from "../../serving/http/routes/route.ts";
+import { judge, newKey, parseKeys } from "../../serving/http/access/keys.ts";
+import type { AnswerFacts } from "../../serving/http/api.ts";
+import type { ApiKey, Scope } from "../../shared/http/caller.ts";
 import { World } from "../pipeline/world.ts";
 import { stream } from "../support/view-case.ts";
 import { type Api, openApi } from "./api.ts";

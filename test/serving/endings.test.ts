@@ -1,10 +1,11 @@
 /** Whatever a client has asked for on a connection, all of it is let go when the connection ends. */
+
 import { connect, createServer } from "node:net";
 import { Readable } from "node:stream";
 import Fastify from "fastify";
 import { expect, it } from "vitest";
 import { breakOff, Endings } from "../../serving/http/endings.ts";
-import { whenGone } from "../../serving/http/routes/route.ts";
+import { whenGone } from "../../shared/http/route.ts";
 import { until } from "../support/until.ts";
 
 it.each([

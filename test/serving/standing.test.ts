@@ -1,12 +1,14 @@
 /** A key is looked at as long as something is answered to it: revoked, out of date or of fewer scopes, it gets nothing more within a second. */
+
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KeyFile } from "../../serving/http/access/key-file.ts";
-import { type ApiKey, newKey, type Scope } from "../../serving/http/access/keys.ts";
-import type { AnswerFacts } from "../../serving/http/routes/route.ts";
+import { newKey } from "../../serving/http/access/keys.ts";
+import type { AnswerFacts } from "../../serving/http/api.ts";
 import { queryLimits } from "../../serving/sql/queries.ts";
+import type { ApiKey, Scope } from "../../shared/http/caller.ts";
 import { World } from "../pipeline/world.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";

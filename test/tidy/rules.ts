@@ -2,19 +2,69 @@
 
 export const rooms = ["shared", "batch", "speed", "ingest", "serving", "cli", "demo", "bench", "test"] as const;
 
-/** What a folder may import besides itself; the longest folder that a file is in counts. */
+/**
+ * What a folder, or a file, may import besides itself; the longest that a file is in counts. An
+ * arrow from another room goes to all parts of a room.
+ */
 export const arrows: Readonly<Record<string, readonly string[]>> = {
   shared: [],
   batch: ["shared"],
   speed: ["shared"],
-  ingest: ["shared", "serving"],
-  serving: ["shared", "ingest", "serving/client", "serving/dashboard/page"],
+  ingest: ["shared"],
+  // daemon.ts and server.ts put all of it together, and nothing in it imports them
+  serving: [
+    "shared",
+    "serving/health.ts",
+    "serving/http",
+    "serving/live",
+    "serving/model",
+    "serving/snapshot",
+    "serving/sql",
+  ],
+  "serving/answer.ts": [
+    "shared",
+    "serving/client",
+    "serving/health.ts",
+    "serving/model",
+    "serving/question",
+    "serving/rows",
+    "serving/snapshot",
+  ],
+  "serving/behind.ts": [],
+  "serving/health.ts": ["shared", "serving/question", "serving/snapshot"],
+  "serving/http": [
+    "shared",
+    "serving/answer.ts",
+    "serving/client",
+    "serving/dashboard/page",
+    "serving/explain",
+    "serving/health.ts",
+    "serving/live",
+    "serving/question",
+    "serving/rows",
+    "serving/snapshot",
+    "serving/sql",
+  ],
+  "serving/sql": [
+    "shared",
+    "serving/behind.ts",
+    "serving/client",
+    "serving/question",
+    "serving/rows",
+    "serving/snapshot",
+  ],
+  "serving/live": ["shared", "serving/question", "serving/snapshot"],
+  "serving/explain": ["shared", "serving/question", "serving/rows", "serving/snapshot"],
+  "serving/model": ["shared", "serving/behind.ts", "serving/question", "serving/rows", "serving/snapshot"],
+  "serving/question": ["shared", "serving/rows", "serving/snapshot"],
+  "serving/rows": ["shared"],
+  "serving/snapshot": ["shared", "serving/client"],
   "serving/client": [],
   "serving/dashboard": ["serving/client"],
   "serving/dashboard/page": [],
-  cli: ["shared", "batch", "speed", "ingest", "serving", "serving/client"],
-  demo: ["shared", "batch", "speed", "ingest", "serving", "serving/client", "cli"],
-  bench: ["shared", "batch", "speed", "ingest", "serving", "serving/client", "cli", "demo"],
+  cli: ["shared", "batch", "speed", "ingest", "serving"],
+  demo: ["shared", "batch", "speed", "ingest", "serving", "cli"],
+  bench: ["shared", "batch", "speed", "ingest", "serving", "cli", "demo"],
 };
 
 /** Who may import a library's values; its types may be named by all. Libraries of one room only are not listed. */
@@ -55,9 +105,9 @@ export const longLines: Readonly<Record<string, number>> = {
   bench: 14,
   cli: 51,
   demo: 12,
-  ingest: 23,
-  serving: 205,
-  shared: 278,
+  ingest: 5,
+  serving: 105,
+  shared: 276,
   speed: 23,
   test: 373,
 };
@@ -74,14 +124,7 @@ export const largeFunctions: Readonly<Record<string, number>> = {
   "cli/command-line.ts": 1,
   "demo/broker/broker.ts": 1,
   "serving/explain/events.ts": 1,
-  "serving/http/api.ts": 1,
-  "ingest/http/ingest.ts": 1,
   "serving/live/changed-rows.ts": 1,
-  "serving/live/feed.ts": 1,
-  "serving/http/routes/explain.ts": 1,
-  "serving/http/routes/operations.ts": 1,
-  "ingest/http/streams.ts": 1,
-  "serving/sql/queries.ts": 1,
   "shared/compiler/compile.ts": 1,
   "shared/compiler/plan.ts": 1,
   "shared/duplicates/duplicates.ts": 1,
@@ -139,7 +182,7 @@ export const clocks: Readonly<Record<string, number>> = {
 export const words: readonly { readonly word: RegExp; readonly instead: string; readonly left: number }[] = [
   { word: /\b(re)?(tells?|told|telling)\b/i, instead: "derive, recompute, report", left: 323 },
   { word: /\b(whoever|whomever)\b/i, instead: "the one who acts: reader, writer, process, client", left: 65 },
-  { word: /\b(hears?|heard)\b/i, instead: "beat, poll", left: 24 },
+  { word: /\b(hears?|heard)\b/i, instead: "beat, poll", left: 22 },
   { word: /\b(blacklist|whitelist)/i, instead: "deny list, allow list", left: 0 },
   { word: /\b(helpers?|misc)\b/i, instead: "what it does", left: 0 },
   { word: /\b(simply|obviously|just works)\b/i, instead: "nothing", left: 0 },

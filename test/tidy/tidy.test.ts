@@ -62,18 +62,35 @@ function expectKnown(found: Readonly<Record<string, number>>, known: Readonly<Re
 }
 
 describe("tidy", () => {
-  it("rooms import what they may", () => {
+  it("rooms import what they may, and all of it", () => {
     const folders = Object.keys(arrows).sort((a, b) => b.length - a.length);
-    const roomOf = (path: string) => folders.find((folder) => path.startsWith(`${folder}/`));
+    const isIn = (path: string, folder: string) => path === folder || path.startsWith(`${folder}/`);
+    const roomOf = (path: string) => folders.find((folder) => isIn(path, folder));
+    const top = (folder: string) => folder.split("/")[0]!;
+    const used = new Set<string>();
     const wrong = sources.flatMap((source) => {
       const own = roomOf(source.path)!;
       return importsOf(source).flatMap(({ from }) => {
         if (!from.startsWith(".")) return [];
-        const to = roomOf(normalize(join(dirname(source.path), from)));
-        return to === own || (to && arrows[own]!.includes(to)) ? [] : [`${source.path} imports ${from}`];
+        const to = roomOf(normalize(join(dirname(source.path), from))) ?? from;
+        const inside = top(own) === top(to);
+        const may = (folder: string) => (inside ? to === folder : isIn(to, folder));
+        const arrow = arrows[own]!.find(may);
+        if (arrow) used.add(`${own} → ${arrow}`);
+        return to === own || arrow ? [] : [`${source.path} imports ${from}`];
       });
     });
     expect(wrong).toEqual([]);
+    const idle = Object.entries(arrows).flatMap(([own, all]) => all.map((arrow) => `${own} → ${arrow}`));
+    expect(idle.filter((arrow) => !used.has(arrow))).toEqual([]);
+  });
+
+  it("arrows go in no circle", () => {
+    const open = (from: string, path: readonly string[]): string[] => {
+      if (path.includes(from)) return [[...path, from].join(" → ")];
+      return arrows[from]!.flatMap((to) => open(to, [...path, from]));
+    };
+    expect(Object.keys(arrows).flatMap((folder) => open(folder, []))).toEqual([]);
   });
 
   it("libraries are imported by their doors", () => {

@@ -1,9 +1,14 @@
-/** Who may do what: a key's scopes, where there are keys; where there are none, only this machine's own programs ask. */
+/**
+ * Who may do what: a key's scopes, where there are keys; where there are none, only this machine's
+ * own programs ask.
+ */
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { TidemarkError } from "../../../shared/errors.ts";
+import type { ApiKey, Scope } from "../../../shared/http/caller.ts";
 import { Refusal } from "../../../shared/http/problem.ts";
 import type { KeyFile } from "./key-file.ts";
-import { type ApiKey, allows, judge, outOfDate, type Scope } from "./keys.ts";
+import { allows, judge, outOfDate } from "./keys.ts";
 import { type Tickets, ticketIn } from "./tickets.ts";
 import { Watch } from "./watch.ts";
 
@@ -14,22 +19,10 @@ export interface Access {
   readonly now: () => number;
 }
 
-declare module "fastify" {
-  interface FastifyContextConfig {
-    /** What the route's callers need; absent: nothing. */
-    readonly scope?: Scope;
-    /** A ticket does instead of a key. */
-    readonly tickets?: boolean;
-  }
-  interface FastifyRequest {
-    /** A key's id, or an address. */
-    client: string;
-    /** Null: it came without one, and needs none. */
-    key: ApiKey | null;
-  }
-}
-
-/** Refuses, before anything is read, whoever may not ask; and ends what is being answered to whoever may not ask any more. */
+/**
+ * Refuses, before anything is read, whoever may not ask; and ends what is being answered to whoever
+ * may not ask any more.
+ */
 export function guard(app: FastifyInstance, { keys, hosts, now }: Access, tickets: Tickets): void {
   const watch = new Watch(keys, now);
   app.addHook("onClose", async () => watch.close());

@@ -1,9 +1,14 @@
-/** The file of keys beside the project: read again by every server, changed under one lock by whoever runs `tidemark keys`. */
+/**
+ * The file of keys beside the project: read again by every server, changed under one lock by
+ * whoever runs `tidemark keys`.
+ */
+
 import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, statSync, writeSync } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { messageOf, TidemarkError } from "../../../shared/errors.ts";
+import type { ApiKey } from "../../../shared/http/caller.ts";
 import { openLmdb } from "../../../shared/lmdb.ts";
-import { type ApiKey, parseKeys } from "./keys.ts";
+import { parseKeys } from "./keys.ts";
 
 export const keyFile = "keys.json";
 
@@ -17,7 +22,8 @@ interface Found {
 }
 
 /**
- * Null where nothing has this name. A link to nowhere, a folder, or what can't be read or parsed is never taken for that.
+ * Null where nothing has this name. A link to nowhere, a folder, or what can't be read or parsed is
+ * never taken for that.
  * @throws CONFIG_INVALID naming the place
  */
 async function read(path: string, seen: string): Promise<Found | null> {
@@ -68,7 +74,10 @@ export class KeyFile {
     return file;
   }
 
-  /** Null: there is no such file. One that can't be read any more leaves the keys that were there, opens nothing, and says so. */
+  /**
+   * Null: there is no such file. One that can't be read any more leaves the keys that were there,
+   * opens nothing, and says so.
+   */
   async keys(): Promise<readonly ApiKey[] | null> {
     if (performance.now() < this.#lookAt) return this.#keys;
     try {
@@ -101,8 +110,8 @@ export async function keysIn(path: string): Promise<readonly ApiKey[]> {
 }
 
 /**
- * Changes the keys, whoever else does at the same time: each sees what the one before has written. The lock is one that the system takes back when its
- * process ends, however it ends.
+ * Changes the keys, whoever else does at the same time: each sees what the one before has written.
+ * The lock is one that the system takes back when its process ends, however it ends.
  * @param change gives the keys as they are to be; what it throws leaves them as they are
  * @throws CONFIG_INVALID
  */

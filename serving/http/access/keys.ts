@@ -1,22 +1,7 @@
 /** API keys: random, told once, kept as hashes. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { messageOf, TidemarkError } from "../../../shared/errors.ts";
-
-/** `read`: the views' rows; `events`: raw events, with fields that no view shows; `ingest`: events in; `admin`: everything. */
-export const scopes = ["read", "events", "ingest", "admin"] as const;
-export type Scope = (typeof scopes)[number];
-
-export interface ApiKey {
-  /** Public: the part of the key that finds it. */
-  readonly id: string;
-  readonly name: string;
-  readonly scopes: readonly Scope[];
-  /** SHA-256 of the secret part, hex. It has 256 random bits: nothing slower is needed to keep it from being guessed. */
-  readonly sha256: string;
-  readonly createdAt: string;
-  /** ISO time; null: never. */
-  readonly expiresAt: string | null;
-}
+import { type ApiKey, type Scope, scopes } from "../../../shared/http/caller.ts";
 
 /** @returns what is kept, and the text that only its owner ever sees */
 export function newKey(

@@ -1,10 +1,12 @@
 /**
- * Tickets: what a page puts into an address where it can't send a key (EventSource has no headers). Each stands for the key that asked for it, at one
- * address, once, for a minute; it is known to this process alone, and kept as a hash.
+ * Tickets: what a page puts into an address where it can't send a key (EventSource has no headers).
+ * Each stands for the key that asked for it, at one address, once, for a minute; it is known to
+ * this process alone, and kept as a hash.
  */
+
 import { createHash, randomBytes } from "node:crypto";
 import { TidemarkError } from "../../../shared/errors.ts";
-import type { ApiKey } from "./keys.ts";
+import type { ApiKey } from "../../../shared/http/caller.ts";
 
 export const ticketMs = 60_000;
 const ticketsMax = 10_000;

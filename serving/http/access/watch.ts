@@ -2,11 +2,12 @@
 
 import type { Socket } from "node:net";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { ApiKey, Scope } from "../../../shared/http/caller.ts";
 import { problem } from "../../../shared/http/problem.ts";
+import { refuse, whenGone } from "../../../shared/http/route.ts";
 import { breakOff } from "../endings.ts";
-import { refuse, whenGone } from "../routes/route.ts";
 import type { KeyFile } from "./key-file.ts";
-import { type ApiKey, allows, outOfDate, type Scope } from "./keys.ts";
+import { allows, outOfDate } from "./keys.ts";
 
 /** Together with how long a file's keys count, well under a second. */
 const everyMs = 250;

@@ -2,14 +2,17 @@
 
 import type { FastifyInstance } from "fastify";
 import { TidemarkError } from "../../../shared/errors.ts";
+import { askerOf, route } from "../../../shared/http/route.ts";
+import { problems } from "../../../shared/http/schemas.ts";
 import { type Position, withAdded } from "../../../shared/position.ts";
-import { identityOf, type Listener } from "../../live/feed.ts";
+import type { PositionTexts } from "../../../shared/store/position-texts.ts";
+import { type Feeds, identityOf, type Listener } from "../../live/feed.ts";
 import { Outboxes } from "../../live/outbox.ts";
 import { hasKnownRows } from "../../question/group-keys.ts";
 import { parseQuestion } from "../../question/parse-question.ts";
+import type { Follower } from "../../snapshot/follower.ts";
 import { isTicket } from "../access/tickets.ts";
-import { askerOf, type HttpOptions, pairsOf, route } from "./route.ts";
-import { problems } from "./schemas.ts";
+import { pairsOf } from "./answers.ts";
 import { viewParam } from "./views.ts";
 
 const listenersMax = 500;
@@ -17,8 +20,16 @@ const beatMs = 15_000;
 const beatBytes = Buffer.from(": beat\n\n");
 const retryMs = 1000;
 
-export function changeRoutes(app: FastifyInstance, options: HttpOptions): void {
-  const { follower, feeds } = options;
+interface ChangesOptions {
+  readonly follower: Follower;
+  readonly feeds: Feeds;
+  readonly positions: PositionTexts;
+  /** Aborts when the server stops. */
+  readonly signal: AbortSignal;
+}
+
+export function changeRoutes(app: FastifyInstance, options: ChangesOptions): void {
+  const { follower, feeds, signal } = options;
   const outboxes = new Outboxes();
   route(app, {
     method: "GET",
@@ -91,7 +102,7 @@ export function changeRoutes(app: FastifyInstance, options: HttpOptions): void {
       });
       if (gone.aborted) outbox.destroy();
       else gone.addEventListener("abort", () => outbox.destroy(), { once: true });
-      if (options.signal.aborted) outbox.end();
+      if (signal.aborted) outbox.end();
       reply.header("Cache-Control", "no-store");
       return reply.type("text/event-stream; charset=utf-8").send(outbox);
     },
@@ -100,7 +111,7 @@ export function changeRoutes(app: FastifyInstance, options: HttpOptions): void {
 
 /** What can't be read as a position is none: the listener is told to read anew. */
 async function positionIn(
-  { positions, follower }: HttpOptions,
+  { positions, follower }: ChangesOptions,
   header: string | string[] | undefined,
 ): Promise<Position | null> {
   if (typeof header !== "string" || header.trim() === "") return null;

@@ -5,9 +5,11 @@ import type { ViewDefinition } from "../../../shared/definition.ts";
 import type { Session } from "../../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../../shared/errors.ts";
 import { History } from "../../../shared/history/history.ts";
+import { askerOf, route } from "../../../shared/http/route.ts";
+import { jsonResponse, problems } from "../../../shared/http/schemas.ts";
+import type { Log } from "../../../shared/log/log.ts";
 import { formatPosition, rangesBetween, withAdded } from "../../../shared/position.ts";
-import { unpin } from "../../../shared/store/pin.ts";
-import type { Asker } from "../../../shared/waiting.ts";
+import type { Store } from "../../../shared/store/store.ts";
 import { type ChangedRow, diffBetween } from "../../explain/diff.ts";
 import { eventsOf } from "../../explain/events.ts";
 import { explainRow, type Made } from "../../explain/explain.ts";
@@ -15,11 +17,14 @@ import { type Group, parseGroup } from "../../explain/group.ts";
 import { OneAtATime } from "../../explain/one-at-a-time.ts";
 import { hasKnownRows } from "../../question/group-keys.ts";
 import { viewNamed } from "../../snapshot/answerable.ts";
+import type { Follower } from "../../snapshot/follower.ts";
 import type { Served } from "../../snapshot/loaded.ts";
-import { metaOf } from "../../snapshot/meta.ts";
+import { type MetaSources, metaOf } from "../../snapshot/meta.ts";
+import type { SessionPool } from "../../snapshot/pool.ts";
+import { withServed } from "../../snapshot/served-session.ts";
 import { needScope } from "../access/guard.ts";
-import { askerOf, type HttpOptions, pairsOf, route, stamped } from "./route.ts";
-import { diffSchema, explainedSchema, jsonResponse, problems } from "./schemas.ts";
+import { pairsOf, stamped } from "./answers.ts";
+import { diffSchema, explainedSchema } from "./schemas.ts";
 import { viewParam } from "./views.ts";
 
 const eventsMax = 1000;
@@ -28,23 +33,20 @@ const rowsPreset = 100;
 /** Questions that read history and wait for each other. */
 const waitingMax = 16;
 
-export function explainRoutes(app: FastifyInstance, options: HttpOptions): void {
-  const { follower, pool } = options;
+interface ExplainOptions extends MetaSources {
+  readonly store: Store;
+  readonly log: Log;
+  readonly follower: Follower;
+  readonly pool: SessionPool;
+}
+
+export function explainRoutes(app: FastifyInstance, options: ExplainOptions): void {
   const inTurn = new OneAtATime(waitingMax);
+  explainRoute(app, options, inTurn);
+  diffRoute(app, options, inTurn);
+}
 
-  /** With a session on what is served now. */
-  async function withServed<T>(asker: Asker, work: (served: Served, session: Session) => Promise<T>): Promise<T> {
-    const session = await pool.take(asker);
-    const served = follower.pin();
-    try {
-      await session.inZone(served.manifest.definition.timezone);
-      return await work(served, session);
-    } finally {
-      pool.giveBack(session);
-      served.release();
-    }
-  }
-
+function explainRoute(app: FastifyInstance, options: ExplainOptions, inTurn: OneAtATime): void {
   route(app, {
     method: "GET",
     url: "/v1/views/:view/explain",
@@ -75,7 +77,7 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
       const { view: name } = request.params as { view: string };
       const asker = askerOf(request, reply);
       const explain = () =>
-        withServed(asker, async (served, session) => {
+        withServed(options, asker, async (served, session) => {
           const { definition: view } = viewNamed(served, name);
           const pairs = [...pairsOf(request)];
           const page = pageIn(new Map(pairs.filter((pair) => isOfPage(view, pair))));
@@ -97,7 +99,9 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
       return asksForEvents ? inTurn.run(asker, explain) : explain();
     },
   });
+}
 
+function diffRoute(app: FastifyInstance, options: ExplainOptions, inTurn: OneAtATime): void {
   route(app, {
     method: "GET",
     url: "/v1/diff",
@@ -122,59 +126,61 @@ export function explainRoutes(app: FastifyInstance, options: HttpOptions): void 
       response: { 200: jsonResponse("what changed", diffSchema), ...problems(400, 401, 403, 404, 410, 421, 429, 503) },
     },
     handler: async (request, reply) => {
-      const { from, to, view, limit } = request.query as { from: string; to: string; view?: string; limit?: string };
+      const asked = request.query as DiffAsked;
       const asker = askerOf(request, reply);
-      const run = options.store.newRun();
       return inTurn.run(asker, () =>
-        withServed(asker, async (served, session) => {
-          const { manifest } = served;
-          const origin = withAdded(manifest.origin, served.position);
-          const positions = {
-            from: await options.positions.read(from, origin),
-            to: await options.positions.read(to, origin),
-          };
-          const all = [...served.views.values()];
-          const views =
-            view === undefined
-              ? all.filter(({ definition, failed }) => !failed && hasKnownRows(definition))
-              : [viewNamed(served, view)];
-          const skipped =
-            view === undefined
-              ? all.filter((each) => !views.includes(each)).map(({ definition }) => definition.name)
-              : [];
-          const { store, log } = options;
-          try {
-            const found = await diffBetween(
-              {
-                store,
-                log,
-                session,
-                manifest,
-                run,
-                ...positions,
-                limit: limit === undefined ? rowsPreset : wholeIn("limit", limit, 1, rowsMax),
-              },
-              views.map(({ definition }) => definition),
-            );
-            const ranges = rangesBetween(positions.from, positions.to);
-            const told = { from: formatPosition(positions.from), to: formatPosition(positions.to), ranges, skipped };
-            const list = found.map(
-              (each) =>
-                `{"view":${JSON.stringify(each.view)},"groups":${each.groups},"rows":[${each.rows.map(changedText).join(",")}]}`,
-            );
-            return reply.type("application/json").send(`{${insideOf(told)},"views":[${list.join(",")}]}`);
-          } finally {
-            for (const name of [`${run}a`, `${run}b`]) await unpin(store, name);
-          }
+        withServed(options, asker, async (served, session) => {
+          const text = await diffText(options, served, session, asked);
+          return reply.type("application/json").send(text);
         }),
       );
     },
   });
 }
 
+interface DiffAsked {
+  readonly from: string;
+  readonly to: string;
+  readonly view?: string;
+  readonly limit?: string;
+}
+
+async function diffText(
+  { store, log, positions }: ExplainOptions,
+  served: Served,
+  session: Session,
+  asked: DiffAsked,
+): Promise<string> {
+  const { manifest } = served;
+  const origin = withAdded(manifest.origin, served.position);
+  const [from, to] = [await positions.read(asked.from, origin), await positions.read(asked.to, origin)];
+  const all = [...served.views.values()];
+  const views =
+    asked.view === undefined
+      ? all.filter(({ definition, failed }) => !failed && hasKnownRows(definition))
+      : [viewNamed(served, asked.view)];
+  const skipped =
+    asked.view === undefined
+      ? all.filter((each) => !views.includes(each)).map(({ definition }) => definition.name)
+      : [];
+  const limit = asked.limit === undefined ? rowsPreset : wholeIn("limit", asked.limit, 1, rowsMax);
+  const found = await diffBetween(
+    { store, log, session, manifest, from, to, limit },
+    views.map(({ definition }) => definition),
+  );
+  const told = { from: formatPosition(from), to: formatPosition(to), ranges: rangesBetween(from, to), skipped };
+  const list = found.map(({ view, groups, rows }) => {
+    return `{"view":${JSON.stringify(view)},"groups":${groups},"rows":[${rows.map(changedText).join(",")}]}`;
+  });
+  return `{${insideOf(told)},"views":[${list.join(",")}]}`;
+}
+
 const noEvents = `,"events":{"data":[],"next":null}`;
 
-/** Parameters of a page of events. Where the view has a column of that name, a number is one, and a condition names the group. */
+/**
+ * Parameters of a page of events. Where the view has a column of that name, a number is one, and a
+ * condition names the group.
+ */
 function isOfPage(view: ViewDefinition, [key, value]: readonly [string, string]): boolean {
   if (key !== "events" && key !== "after") return false;
   return /^\d+$/.test(value) || !view.columns.some((column) => column.name === key);
@@ -196,7 +202,7 @@ function pageIn(params: ReadonlyMap<string, string>): Page | null {
 
 /** `,"events":{…}` */
 async function eventsText(
-  { store, log }: HttpOptions,
+  { store, log }: ExplainOptions,
   session: Session,
   served: Served,
   group: Group,

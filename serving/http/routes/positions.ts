@@ -1,11 +1,21 @@
 /** Positions as texts: the long form of a short one, and the other way round. */
-import type { FastifyInstance } from "fastify";
-import { formatPosition, withAdded } from "../../../shared/position.ts";
-import { readableMax } from "../../../shared/store/position-texts.ts";
-import { type HttpOptions, route } from "./route.ts";
-import { jsonResponse, positionSchema, positionsSchema, problems } from "./schemas.ts";
 
-export function positionRoutes(app: FastifyInstance, { follower, freshness, positions }: HttpOptions): void {
+import type { FastifyInstance } from "fastify";
+import { route } from "../../../shared/http/route.ts";
+import { jsonResponse, problems } from "../../../shared/http/schemas.ts";
+import { formatPosition, withAdded } from "../../../shared/position.ts";
+import { type PositionTexts, readableMax } from "../../../shared/store/position-texts.ts";
+import type { Follower } from "../../snapshot/follower.ts";
+import type { Freshness } from "../../snapshot/freshness.ts";
+import { positionSchema, positionsSchema } from "./schemas.ts";
+
+interface PositionsOptions {
+  readonly follower: Follower;
+  readonly freshness: Freshness;
+  readonly positions: PositionTexts;
+}
+
+export function positionRoutes(app: FastifyInstance, { follower, freshness, positions }: PositionsOptions): void {
   route(app, {
     method: "POST",
     url: "/v1/positions",

@@ -1,15 +1,30 @@
 /** SQL over the views. */
+
 import type { FastifyInstance } from "fastify";
 import { problem } from "../../../shared/http/problem.ts";
+import { askerOf, refuse, route } from "../../../shared/http/route.ts";
+import { problems } from "../../../shared/http/schemas.ts";
 import { formatOf, mediaTypes } from "../../rows/formats.ts";
 import { paramsOf, readQuery } from "../../sql/params.ts";
-import { askerOf, type HttpOptions, refuse, route, stamped, waitFor } from "./route.ts";
-import { problems, querySchema, rowsHeaders, rowsResponse } from "./schemas.ts";
+import type { Queries } from "../../sql/queries.ts";
+import { stamped } from "./answers.ts";
+import { querySchema, rowsHeaders, rowsResponse } from "./schemas.ts";
+import type { WaitFor } from "./wait-for.ts";
 
 const bytesMax = 1 << 20;
 
-/** Registers the route in a scope of its own: its bodies are read in another way, since each digit of a parameter counts. */
-export function queryRoutes(app: FastifyInstance, options: HttpOptions): void {
+interface QueryOptions {
+  readonly queries: Queries;
+  readonly waitFor: WaitFor;
+  /** Aborts when the server stops. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Registers the route in a scope of its own: its bodies are read in another way, since each digit
+ * of a parameter counts.
+ */
+export function queryRoutes(app: FastifyInstance, options: QueryOptions): void {
   app.register(async (scope) => {
     scope.addContentTypeParser("application/json", { parseAs: "buffer" }, async (_request: unknown, body: Buffer) =>
       readQuery(body),
@@ -18,7 +33,7 @@ export function queryRoutes(app: FastifyInstance, options: HttpOptions): void {
   });
 }
 
-function queryRoute(app: FastifyInstance, options: HttpOptions): void {
+function queryRoute(app: FastifyInstance, { queries, waitFor, signal }: QueryOptions): void {
   route(app, {
     method: "POST",
     url: "/v1/query",
@@ -35,8 +50,8 @@ function queryRoute(app: FastifyInstance, options: HttpOptions): void {
       if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
       const { sql } = request.body as { sql: string };
       const params = paramsOf(request.body as object);
-      await waitFor(options, request, reply);
-      const { meta, body } = await options.queries.answer(askerOf(request, reply), sql, params, format, options.signal);
+      await waitFor(request, reply);
+      const { meta, body } = await queries.answer(askerOf(request, reply), { sql, params, format }, signal);
       return stamped(reply, meta).type(format.mediaType).send(body);
     },
   });

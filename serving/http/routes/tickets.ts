@@ -1,8 +1,9 @@
 /** Tickets for what can't send a key. */
+
 import type { FastifyInstance } from "fastify";
+import { route } from "../../../shared/http/route.ts";
+import { jsonResponse, problems } from "../../../shared/http/schemas.ts";
 import { type Tickets, ticketMs } from "../access/tickets.ts";
-import { route } from "./route.ts";
-import { jsonResponse, problems } from "./schemas.ts";
 
 export function ticketRoutes(app: FastifyInstance, tickets: Tickets): void {
   route(app, {

@@ -4,18 +4,25 @@ import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { failingLine } from "../../../shared/health/failing-groups.ts";
 import { problem } from "../../../shared/http/problem.ts";
-import { answer } from "../../answer.ts";
+import { askerOf, refuse, route, whenGone } from "../../../shared/http/route.ts";
+import { jsonResponse, problems } from "../../../shared/http/schemas.ts";
+import { type Answering, answer } from "../../answer.ts";
 import { questionSchema } from "../../question/parse-question.ts";
 import { formatOf, mediaTypes } from "../../rows/formats.ts";
 import { metaOf } from "../../snapshot/meta.ts";
 import { snapshotName } from "../../snapshot/name.ts";
 import { breakOff } from "../endings.ts";
 import { entityTag, isKnown } from "../entity-tag.ts";
-import { askerOf, type HttpOptions, pairsOf, refuse, route, stamped, varyBy, waitFor, whenGone } from "./route.ts";
-import { jsonResponse, problems, rowsHeaders, rowsResponse, viewsSchema } from "./schemas.ts";
+import { pairsOf, stamped, varyBy } from "./answers.ts";
+import { rowsHeaders, rowsResponse, viewsSchema } from "./schemas.ts";
+import type { WaitFor } from "./wait-for.ts";
 
-export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
-  const { follower, health } = options;
+export function viewRoutes(app: FastifyInstance, answering: Answering, waitFor: WaitFor): void {
+  listRoute(app, answering);
+  rowsRoute(app, answering, waitFor);
+}
+
+function listRoute(app: FastifyInstance, { follower, health, ...sources }: Answering): void {
   route(app, {
     method: "GET",
     url: "/v1/views",
@@ -25,23 +32,22 @@ export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
       response: { 200: jsonResponse("the views", viewsSchema), ...problems(401, 403, 421, 429) },
     },
     handler: async (_request, reply) => {
-      const served = follower.pin();
-      try {
-        const meta = await metaOf(served, options);
-        const data = [...served.views.values()].map(({ definition, failed }) => ({
-          name: definition.name,
-          description: definition.description,
-          streams: definition.streams,
-          columns: definition.columns.map(({ name, type, key }) => ({ name, type, key: key !== null })),
-          failed,
-          failing: health && failingLine(health.failing(definition.name)),
-        }));
-        return stamped(reply, meta).send({ data, meta });
-      } finally {
-        served.release();
-      }
+      using served = follower.pin();
+      const meta = await metaOf(served, sources);
+      const data = [...served.views.values()].map(({ definition, failed }) => ({
+        name: definition.name,
+        description: definition.description,
+        streams: definition.streams,
+        columns: definition.columns.map(({ name, type, key }) => ({ name, type, key: key !== null })),
+        failed,
+        failing: health && failingLine(health.failing(definition.name)),
+      }));
+      return stamped(reply, meta).send({ data, meta });
     },
   });
+}
+
+function rowsRoute(app: FastifyInstance, answering: Answering, waitFor: WaitFor): void {
   route(app, {
     method: "GET",
     url: "/v1/views/:view",
@@ -62,17 +68,17 @@ export function viewRoutes(app: FastifyInstance, options: HttpOptions): void {
     handler: async (request, reply) => {
       const format = formatOf(request.headers.accept);
       if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
-      await waitFor(options, request, reply);
+      await waitFor(request, reply);
       varyBy(reply, "Accept");
       const tagOf = (snapshot: string) => entityTag(snapshot, request.url, format.mediaType);
       const known = request.headers["if-none-match"];
       if (known !== undefined) {
-        const current = tagOf(snapshotName(follower));
+        const current = tagOf(snapshotName(answering.follower));
         if (isKnown(current, known)) return reply.code(304).header("ETag", current).send();
       }
       const { view } = request.params as { view: string };
       const { meta, snapshot, body, abandon } = await answer(
-        options,
+        answering,
         view,
         pairsOf(request),
         format,

@@ -1,6 +1,8 @@
 /**
- * The functions that SQL from outside may call, each judged: it is a function of its arguments, or tells of now or of chance and of nothing else. None reads a
- * file, a setting, a catalog, the session or the text of a query, and none has an effect. What is not listed is refused; test/serving/judged.ts says why.
+ * The functions that SQL from outside may call, each judged: it is a function of its arguments, or
+ * tells of now or of chance and of nothing else. None reads a file, a setting, a catalog, the
+ * session or the text of a query, and none has an effect. What is not listed is refused;
+ * test/serving/judged.ts says why.
  */
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);

@@ -1,6 +1,7 @@
 /**
- * What SQL from outside may hold of DuckDB's syntax tree: kinds of nodes, each with its fields, and what stands in them. A kind or a field that is not
- * listed is refused, also one that a newer DuckDB adds.
+ * What SQL from outside may hold of DuckDB's syntax tree: kinds of nodes, each with its fields, and
+ * what stands in them. A kind or a field that is not listed is refused, also one that a newer
+ * DuckDB adds.
  */
 
 const shapes = (text: string): ReadonlyMap<string, ReadonlySet<string>> =>

@@ -1,15 +1,23 @@
-/** Status, probes, metrics, the page and the description of all this. */
+/** Whether the process lives, and whether its answers are good. */
 import type { FastifyInstance } from "fastify";
 import { TidemarkError } from "../../../shared/errors.ts";
 import { type Problem, problem } from "../../../shared/http/problem.ts";
+import { refuse, route } from "../../../shared/http/route.ts";
+import { jsonResponse, problems } from "../../../shared/http/schemas.ts";
 import { formatPosition } from "../../../shared/position.ts";
-import { policy, readAssets } from "../../dashboard/page/assets.ts";
-import { isKnown } from "../entity-tag.ts";
-import type { Metrics } from "../metrics.ts";
-import { statusOf } from "../status.ts";
+import type { Incident } from "../../../shared/store/incidents.ts";
+import type { ViewHealth } from "../../health.ts";
+import type { Follower } from "../../snapshot/follower.ts";
 import { hasAnswer, type ViewStatus, viewStates } from "../view-states.ts";
-import { type HttpOptions, refuse, route } from "./route.ts";
-import { jsonResponse, problems } from "./schemas.ts";
+
+interface ProbeOptions {
+  readonly follower: Follower;
+  readonly health: ViewHealth | null;
+  /** What the roles say is wrong now. */
+  readonly incidents: () => Promise<readonly Incident[]>;
+  /** Aborts when the server stops. */
+  readonly signal: AbortSignal;
+}
 
 const readySchema = {
   type: "object",
@@ -45,41 +53,17 @@ function codeOf({ state: how }: ViewStatus): Problem["code"] {
 
 const state = { type: "object", required: ["status"], properties: { status: { type: "string" } } } as const;
 
-export function operationRoutes(app: FastifyInstance, options: HttpOptions, metrics: Metrics): void {
-  const { follower } = options;
-  route(app, {
-    method: "GET",
-    url: "/v1/status",
-    config: { scope: "read" },
-    schema: {
-      summary: "What is served, how far the log is ahead of it, and what is wrong",
-      response: { 200: jsonResponse("the status", { type: "object" }), ...problems(401, 403, 421, 429) },
-    },
-    handler: async (_request, reply) =>
-      reply.send(statusOf(options, await options.incidents(), await options.versions.list())),
-  });
-  route(app, {
-    method: "GET",
-    url: "/metrics",
-    config: { scope: "read" },
-    schema: {
-      summary: "For Prometheus",
-      response: {
-        200: { description: "metrics", content: { "text/plain": { schema: { type: "string" } } } },
-        ...problems(401, 403, 421, 429),
-      },
-    },
-    handler: async (_request, reply) => {
-      reply.header("Content-Type", metrics.contentType);
-      return reply.send(await metrics.text(statusOf(options, await options.incidents())));
-    },
-  });
+export function probeRoutes(app: FastifyInstance, options: ProbeOptions): void {
   route(app, {
     method: "GET",
     url: "/healthz",
     schema: { summary: "The process lives", response: { 200: jsonResponse("it does", state) } },
     handler: async (_request, reply) => reply.send({ status: "ok" }),
   });
+  readyRoute(app, options);
+}
+
+function readyRoute(app: FastifyInstance, { follower, health, incidents, signal }: ProbeOptions): void {
   route(app, {
     method: "GET",
     url: "/readyz",
@@ -99,10 +83,9 @@ export function operationRoutes(app: FastifyInstance, options: HttpOptions, metr
       const { view: name } = request.query as { view?: string };
       const refused = (code: Problem["code"], why: string, views: readonly object[] = []) =>
         refuse(reply, { ...problem(503, code, why), ...(views.length > 0 ? { views } : {}) });
-      if (options.signal.aborted) return refused("SERVE_NOTHING", "the server is stopping");
-      const served = follower.pin();
-      const states = viewStates(served, options.health, await options.incidents());
-      served.release();
+      if (signal.aborted) return refused("SERVE_NOTHING", "the server is stopping");
+      using served = follower.pin();
+      const states = viewStates(served, health, await incidents());
       const [own] = states.filter(({ view }) => view === name);
       if (name !== undefined && !own)
         throw new TidemarkError("VIEW_UNKNOWN", `there is no view "${name}"`, "they are listed by /v1/views");
@@ -113,23 +96,5 @@ export function operationRoutes(app: FastifyInstance, options: HttpOptions, metr
         return refused("SERVE_NOTHING", "no view has an answer", unwell);
       return reply.send({ status: "ready", position: formatPosition(follower.position), views: unwell });
     },
-  });
-  for (const [url, { type, body, tag }] of readAssets()) {
-    route(app, {
-      method: "GET",
-      url,
-      schema: { hide: true },
-      handler: async (request, reply) => {
-        reply.header("ETag", tag).header("Content-Security-Policy", policy);
-        if (isKnown(tag, request.headers["if-none-match"])) return reply.code(304).send();
-        return reply.type(type).send(body);
-      },
-    });
-  }
-  route(app, {
-    method: "GET",
-    url: "/openapi.json",
-    schema: { hide: true },
-    handler: async (_request, reply) => reply.type("application/json").send(JSON.stringify(app.swagger())),
   });
 }

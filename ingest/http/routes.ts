@@ -1,0 +1,161 @@
+/** Events in. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { StreamDefinition } from "../../shared/definition.ts";
+import { problem } from "../../shared/http/problem.ts";
+import { askerOf, refuse, route, whenGone } from "../../shared/http/route.ts";
+import { jsonResponse, problems } from "../../shared/http/schemas.ts";
+import { fingerprintOf } from "../requests.ts";
+import { eventsOf, eventTypes } from "./bodies.ts";
+import { InFlight } from "./in-flight.ts";
+import type { Ingest, Taking } from "./ingest.ts";
+
+const bytesMax = 16 << 20;
+
+interface StreamOptions {
+  /** Those of the version that is served now. */
+  readonly streams: () => readonly StreamDefinition[];
+  readonly ingest: Ingest;
+}
+
+/** Registers the route in a scope of its own: its bodies are read in another way. */
+export function streamRoutes(app: FastifyInstance, options: StreamOptions): void {
+  const inFlight = new InFlight();
+  // as bytes: what is appended is what was sent, digit by digit
+  app.removeContentTypeParser(["application/json", "text/plain"]);
+  app.addContentTypeParser(eventTypes, { parseAs: "buffer", bodyLimit: bytesMax }, (_request, body, done) =>
+    done(null, body),
+  );
+  route(app, {
+    method: "POST",
+    url: "/v1/streams/:stream/events",
+    config: { scope: "ingest" },
+    bodyLimit: bytesMax,
+    onRequest: (_request, _reply, done) => {
+      inFlight.admit();
+      done();
+    },
+    preParsing: (_request, reply, payload, done) => {
+      const { body, letGo } = inFlight.body(payload);
+      whenGone(reply, letGo);
+      done(null, body);
+    },
+    schema: eventsSchema,
+    handler: (request, reply) => append(options, inFlight, request, reply),
+  });
+}
+
+const ingestedSchema = {
+  type: "object",
+  required: ["accepted", "refused", "position"],
+  properties: {
+    accepted: { type: "integer", minimum: 0, description: "events that the log has durably now" },
+    refused: {
+      type: "array",
+      description: "what is no event of the stream's, by its place in the request: not appended, but for append=all",
+      items: {
+        type: "object",
+        required: ["index", "reason"],
+        properties: { index: { type: "integer", minimum: 0 }, reason: { type: "string" } },
+      },
+    },
+    position: { type: "string", description: "the position after them" },
+  },
+} as const;
+
+const eventsSchema = {
+  summary: "Append events; answers once they are durable",
+  description:
+    "A JSON event or an array of them, NDJSON, CloudEvents (structured, batch, or binary by ce- headers), or an Arrow IPC stream",
+  consumes: eventTypes,
+  params: { type: "object", required: ["stream"], properties: { stream: { type: "string" } } },
+  querystring: {
+    type: "object",
+    additionalProperties: false,
+    properties: {
+      append: {
+        type: "string",
+        enum: ["events", "all", "none"],
+        default: "events",
+        description:
+          "all: what is no event is appended, too, as a dead letter; none: nothing is, and the answer says what would be",
+      },
+    },
+  },
+  headers: {
+    type: "object",
+    properties: {
+      "idempotency-key": {
+        type: "string",
+        description:
+          "the same request sent again under it, within a day, has one effect; another body under it is refused (422). At most 200 characters, no spaces, quoted or bare",
+      },
+      "content-digest": {
+        type: "string",
+        description: "RFC 9530, sha-256 or sha-512: a body that changed on its way is refused (400)",
+      },
+    },
+  },
+  response: {
+    200: jsonResponse("what was appended, and why single events were not", ingestedSchema),
+    422: {
+      description: "none of the events can be taken, or the key is another body's",
+      content: {
+        "application/json": { schema: ingestedSchema },
+        "application/problem+json": { schema: { $ref: "Problem#" } },
+      },
+    },
+    ...problems(400, 401, 403, 404, 413, 415, 421, 429, 503),
+  },
+};
+
+async function append(
+  { streams, ingest }: StreamOptions,
+  inFlight: InFlight,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { stream: name } = request.params as { stream: string };
+  const { append: how } = request.query as { append: Taking };
+  const stream = streams().find((each) => each.name === name);
+  if (!stream) return refuse(reply, problem(404, "NOT_FOUND", `there is no stream "${name}"`));
+  const type = (request.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
+  const { body } = request;
+  if (!Buffer.isBuffer(body) || !eventTypes.includes(type))
+    return refuse(reply, problem(415, "MEDIA_TYPE", `send one of: ${eventTypes.join(", ")}`));
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers["content-type"] ?? "")?.[1];
+  if (charset !== undefined && charset.toLowerCase() !== "utf-8")
+    return refuse(reply, problem(415, "MEDIA_TYPE", "events come as UTF-8"));
+  const key = idempotencyKey(request.headers["idempotency-key"]);
+  if (key === undefined)
+    return refuse(reply, problem(400, "USAGE", "Idempotency-Key: at most 200 characters, none of them a space"));
+  const keyed = key === null ? null : { id: idOf(request, key), fingerprint: fingerprintOf(...saidBy(request), body) };
+  const read = () => eventsOf(type, body, request.headers, stream);
+  const asker = askerOf(request, reply);
+  const found = await inFlight.during(asker, body.length, () => ingest.take(stream, read, keyed, asker, how));
+  if (found.position !== "") reply.header("Tidemark-Position", found.position);
+  const nothing = how === "events" && found.accepted === 0 && found.refused.length > 0;
+  return reply.code(nothing ? 422 : 200).send(found);
+}
+
+/**
+ * A key as the draft of the IETF has it, a string in quotes, or bare: both are one. Null: there is
+ * none; undefined: it is no key.
+ */
+function idempotencyKey(written: string | string[] | undefined): string | null | undefined {
+  if (written === undefined || written === "") return null;
+  if (typeof written !== "string") return undefined;
+  const quoted = /^"((?:[^"\\]|\\["\\])*)"$/.exec(written.trim());
+  const key = quoted ? quoted[1]!.replace(/\\(.)/g, "$1") : written;
+  return /^[\x21-\x7e]{1,200}$/.test(key) ? key : undefined;
+}
+
+/** One client's keys are not another's. */
+function idOf(request: FastifyRequest, key: string): string {
+  return ["http", ...(request.key ? [request.key.id] : []), key].join(":");
+}
+
+/** All that a request says beside its body: its type, and what makes a CloudEvent of it. */
+function saidBy({ headers }: FastifyRequest): string[] {
+  const envelope = Object.entries(headers).filter(([name]) => name.startsWith("ce-"));
+  return [headers["content-type"] ?? "", JSON.stringify(envelope.sort(([a], [b]) => (a < b ? -1 : 1)))];
+}

@@ -1,0 +1,172 @@
+/** A server, wired: what follows the store and the log, what answers, and the API over both. It does not listen yet. */
+import type { FastifyInstance } from "fastify";
+import type { Duck } from "../shared/duckdb/duck.ts";
+import type { Mount } from "../shared/http/mount.ts";
+import type { Routes } from "../shared/http/route.ts";
+import type { Log } from "../shared/log/log.ts";
+import { Incidents, incidentsIn } from "../shared/store/incidents.ts";
+import { PositionTexts } from "../shared/store/position-texts.ts";
+import type { Store } from "../shared/store/store.ts";
+import { ViewHealth } from "./health.ts";
+import type { Access } from "./http/access/guard.ts";
+import { Tickets } from "./http/access/tickets.ts";
+import { type AnswerFacts, type HttpLimits, httpApi } from "./http/api.ts";
+import { Metrics } from "./http/metrics.ts";
+import { changeRoutes } from "./http/routes/changes.ts";
+import { explainRoutes } from "./http/routes/explain.ts";
+import { pageRoutes } from "./http/routes/page.ts";
+import { positionRoutes } from "./http/routes/positions.ts";
+import { probeRoutes } from "./http/routes/probes.ts";
+import { queryRoutes } from "./http/routes/query.ts";
+import { statusRoutes } from "./http/routes/status.ts";
+import { ticketRoutes } from "./http/routes/tickets.ts";
+import { viewRoutes } from "./http/routes/views.ts";
+import { waitingFor } from "./http/routes/wait-for.ts";
+import { Feeds } from "./live/feed.ts";
+import { ReadModels } from "./model/read-models.ts";
+import { Follower } from "./snapshot/follower.ts";
+import { Freshness } from "./snapshot/freshness.ts";
+import { KeptVersions } from "./snapshot/kept-versions.ts";
+import { watchLogEnd } from "./snapshot/log-end.ts";
+import { SessionPool } from "./snapshot/pool.ts";
+import { watchFiles } from "./snapshot/watch-files.ts";
+import { Queries, type QueryLimits, queryLimits } from "./sql/queries.ts";
+
+export interface ServerOptions {
+  readonly store: Store;
+  readonly log: Log;
+  /** Its own, or one that outlives it. */
+  readonly duck: Duck;
+  readonly access: Access;
+  readonly limits: HttpLimits;
+  /** Routes of other rooms. */
+  readonly mounts: readonly Mount[];
+  readonly now: () => number;
+  readonly say: (line: string) => void;
+  /** See httpApi. */
+  readonly answered?: (facts: AnswerFacts) => void;
+  readonly signal: AbortSignal;
+  /** What differs from `preset`. */
+  readonly tuning?: Partial<Tuning>;
+}
+
+export interface Tuning {
+  /** Queries that run at a time; more wait their turn. */
+  readonly sessions: number;
+  /** How long, all in all, a slow reader may let others wait, ms. */
+  readonly patienceMs: number;
+  /** How long Tidemark-Wait-For may hold a query, ms. */
+  readonly waitMsMax: number;
+  /** Of SQL from outside. */
+  readonly queries: QueryLimits;
+  /** Memory that read models take for what the delta touches, bytes; null: there are no models. */
+  readonly modelBytesMax: number | null;
+}
+
+const preset: Tuning = {
+  sessions: 4,
+  patienceMs: 30_000,
+  waitMsMax: 10_000,
+  queries: queryLimits,
+  modelBytesMax: 128 << 20,
+};
+
+/** Of requests with events of a new kind, which DuckDB looks at. */
+const judgesMax = 2;
+const followMs = 20;
+/** How long a stop waits for answers that are under way. */
+const drainMsMax = 2000;
+
+export interface Server extends AsyncDisposable {
+  readonly app: FastifyInstance;
+  readonly follower: Follower;
+  readonly pool: SessionPool;
+  readonly freshness: Freshness;
+  readonly models: ReadModels | null;
+  readonly health: ViewHealth;
+  readonly feeds: Feeds;
+  /** Follows the store and the log until the signal; fails where that can't go on. */
+  run(): Promise<void>;
+}
+
+/** @throws SERVE_NOTHING, STORE_CORRUPT when no version can be loaded */
+export async function openServer(options: ServerOptions): Promise<Server> {
+  const { store, log, duck, now, say, access } = options;
+  const tuning = { ...preset, ...options.tuning };
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const follower = await Follower.open(store, duck, say);
+  const pool = await SessionPool.open(duck, tuning.sessions, tuning.patienceMs);
+  // events do not wait for whoever reads many rows
+  const judges = await SessionPool.open(duck, judgesMax);
+  const freshness = new Freshness();
+  const positions = new PositionTexts(store, now, say);
+  const models = await modelsOf(options, tuning, follower);
+  const incidents = new Incidents(store, "serve", now);
+  const health = new ViewHealth(follower, await duck.session(), incidents, say);
+  const versions = new KeptVersions(store);
+  const queries = new Queries({ store, follower, freshness, positions, now, limits: tuning.queries, say });
+  const feeds = new Feeds({ store, follower, pool, positions, versions, signal, say });
+  const mounted = options.mounts.map((mount) =>
+    mount({
+      project: follower.manifest.definition.project,
+      streams: () => follower.streams,
+      positions,
+      lend: (asker, work) => judges.lend(asker, work),
+      signal,
+    }),
+  );
+  const [metrics, tickets] = [new Metrics(), new Tickets(access.now)];
+  const waitFor = waitingFor({ follower, freshness, positions, waitMsMax: tuning.waitMsMax, signal });
+  const incidentsNow = () => incidentsIn(store);
+  const routes: Routes[] = [
+    (app) => viewRoutes(app, { store, follower, pool, freshness, positions, models, health, now }, waitFor),
+    (app) => changeRoutes(app, { follower, feeds, positions, signal }),
+    (app) => ticketRoutes(app, tickets),
+    (app) => explainRoutes(app, { store, log, follower, pool, freshness, positions, now }),
+    (app) => queryRoutes(app, { queries, waitFor, signal }),
+    (app) => positionRoutes(app, { follower, freshness, positions }),
+    (app) => statusRoutes(app, { follower, freshness, health, now, metrics, versions, incidents: incidentsNow }),
+    (app) => probeRoutes(app, { follower, health, incidents: incidentsNow, signal }),
+    pageRoutes,
+    ...mounted.map((each) => each.routes),
+  ];
+  const app = httpApi({ ...options, tickets, metrics, signal }, routes);
+  let loops: Promise<void>[] = [];
+  const run = async () => {
+    loops = [
+      follower.run(followMs, signal),
+      ...(models ? [models.run(signal)] : []),
+      health.run(signal),
+      watchLogEnd({ log, follower, freshness, now, say }, signal),
+      watchFiles(store, follower, incidents, say, signal),
+    ];
+    await Promise.all(loops);
+  };
+  const close = async () => {
+    stop.abort();
+    const impatience = setTimeout(() => app.server.closeAllConnections(), drainMsMax);
+    await app.close();
+    clearTimeout(impatience);
+    await Promise.allSettled(loops);
+    await queries.close();
+    for (const each of mounted) await each.close();
+    await models?.close();
+    health.close();
+    await follower.close();
+    pool.close();
+    judges.close();
+  };
+  return { app, follower, pool, freshness, models, health, feeds, run, [Symbol.asyncDispose]: close };
+}
+
+async function modelsOf(
+  { store, duck, say }: ServerOptions,
+  { modelBytesMax }: Tuning,
+  follower: Follower,
+): Promise<ReadModels | null> {
+  if (modelBytesMax === null) return null;
+  const models = new ReadModels(store, follower, await duck.session(), say, modelBytesMax);
+  follower.holdBack((next) => models.holdsBack(next));
+  return models;
+}

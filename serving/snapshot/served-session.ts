@@ -1,0 +1,22 @@
+import type { Session } from "../../shared/duckdb/duck.ts";
+import type { Asker } from "../../shared/waiting.ts";
+import type { Follower } from "./follower.ts";
+import type { Served } from "./loaded.ts";
+import type { SessionPool } from "./pool.ts";
+
+/**
+ * What is served now, and a session to ask it with, for as long as the work takes. The session
+ * first: who waits for one holds nothing.
+ * @throws SERVE_BUSY; why the asker is gone; what `work` throws
+ */
+export function withServed<T>(
+  { pool, follower }: { readonly pool: SessionPool; readonly follower: Follower },
+  asker: Asker,
+  work: (served: Served, session: Session) => Promise<T>,
+): Promise<T> {
+  return pool.lend(asker, async (session) => {
+    using served = follower.pin();
+    await session.inZone(served.manifest.definition.timezone);
+    return await work(served, session);
+  });
+}
