@@ -4,6 +4,7 @@
  * none; from there on only groups that the delta touches are tried, and those that failed before.
  */
 
+import { groupKeyNames } from "../shared/compiler/partial-columns.ts";
 import { partialColumns, rowsOf } from "../shared/compiler/texts.ts";
 import { freshName, type Session } from "../shared/duckdb/duck.ts";
 import { messageOf } from "../shared/errors.ts";
@@ -11,7 +12,6 @@ import { aroundFailing, failingLine, noneFailing, raisedBy } from "../shared/hea
 import { pause } from "../shared/pause.ts";
 import type { Incidents } from "../shared/store/incidents.ts";
 import type { FailingGroups, VersionManifest } from "../shared/store/layout.ts";
-import { groupKeys } from "./question/group-keys.ts";
 import type { Follower } from "./snapshot/follower.ts";
 import type { ServedView } from "./snapshot/loaded.ts";
 import { versionName } from "./snapshot/name.ts";
@@ -105,7 +105,7 @@ export class ViewHealth {
     const same = before?.version === version ? before : null;
     if (same?.table === delta && same.upto === upto) return same;
     const now = { version, table: delta, upto };
-    const keys = groupKeys(definition);
+    const keys = groupKeyNames(definition);
     const made = manifest.views[definition.name];
     // what is known to be well needs no second look, unless events come
     const known = same?.failing ?? (made?.file === null ? noneFailing : made?.failing);

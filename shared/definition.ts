@@ -50,11 +50,14 @@ export interface ViewSource {
   readonly description: string;
 }
 
+/** The column of a group key in partials. */
+export type KeyName = `k${number}`;
+
 /** One column of the view's rows. `key` names the hidden key column it shows unchanged ("k0"), if it does. */
 export interface ViewColumn {
   readonly name: string;
   readonly type: string;
-  readonly key: string | null;
+  readonly key: KeyName | null;
   /** How it depends on doubles that were added up in whatever order. Definitions of before do not say. */
   readonly precision?: Precision;
 }
@@ -152,7 +155,7 @@ export interface RollUp {
 export interface OverValues {
   readonly sql: string;
   /** The keys that it reads. */
-  readonly keys: readonly string[];
+  readonly keys: readonly KeyName[];
 }
 
 /** CALM's question, answered for a view: does it need an order of events, and may an answer be taken back? */

@@ -30,7 +30,9 @@ const classes = {
 };
 
 function describe(view: ViewDefinition): string {
-  const shown = new Map(view.columns.flatMap((column) => (column.key ? [[column.key, column.name] as const] : [])));
+  const shown = new Map<string, string>(
+    view.columns.flatMap((column) => (column.key ? [[column.key, column.name] as const] : [])),
+  );
   const keys = view.keys.map(
     (key) => `  ${key.name} ${key.type}${shown.has(key.name) ? `, shown as ${shown.get(key.name)}` : ", not shown"}`,
   );

@@ -1,6 +1,7 @@
 /** What changed between two positions, and because of which offsets. */
 
 import { eventColumn } from "../../shared/compiler/event-order.ts";
+import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import { partialOf, placesOf, rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { freshName, quoteName, type Session } from "../../shared/duckdb/duck.ts";
@@ -11,7 +12,7 @@ import type { Log } from "../../shared/log/log.ts";
 import { covers, type Position, rangesBetween } from "../../shared/position.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import type { Store } from "../../shared/store/store.ts";
-import { groupKeys, keyWriter } from "../question/group-keys.ts";
+import { keyWriter } from "../question/group-keys.ts";
 import { hidesGroups, shownOf } from "../question/shown.ts";
 import { jsonRow } from "../rows/json.ts";
 import { fewRows } from "../rows/rows.ts";
@@ -104,7 +105,7 @@ async function touchedGroups(
   view: ViewDefinition,
   ranges: ReturnType<typeof rangesBetween>,
 ): Promise<string> {
-  const keys = groupKeys(view)
+  const keys = groupKeyNames(view)
     .map((key) => `${key}, `)
     .join("");
   const table = freshName("touched");
@@ -129,7 +130,7 @@ async function leaveOutHidden(
   table: string,
   at: readonly Past[],
 ): Promise<void> {
-  const same = groupKeys(view).map((key) => `own.${key} IS NOT DISTINCT FROM touched.${key}`);
+  const same = groupKeyNames(view).map((key) => `own.${key} IS NOT DISTINCT FROM touched.${key}`);
   const own = (partials: string) =>
     `SELECT own.* FROM (${partials}) own SEMI JOIN ${table} touched ON ${same.join(" AND ") || "true"}`;
   const rows: string[] = [];
@@ -146,7 +147,7 @@ async function changedIn(
   after: Past,
 ): Promise<Changed> {
   const shown = shownKeys(view);
-  const keys = groupKeys(view);
+  const keys = groupKeyNames(view);
   const groups = Number(await session.value(`SELECT count(*) FROM ${table}`));
   const some = `(FROM ${table} ORDER BY ${keys.join(", ") || "1"} LIMIT ${limit})`;
   const same = keys.map((key) => `own.${key} IS NOT DISTINCT FROM touched.${key}`).join(" AND ") || "true";

@@ -1,10 +1,10 @@
 /** One group of a view, named by its shown keys, and SQL that finds it among partials and events. */
 
+import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import type { ViewColumn, ViewDefinition } from "../../shared/definition.ts";
 import type { Param } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { condition, type Filter } from "../question/filters.ts";
-import { groupKeys } from "../question/group-keys.ts";
 import { parseQuestion } from "../question/parse-question.ts";
 import { keySql } from "../question/roll-up.ts";
 
@@ -36,7 +36,7 @@ export function parseGroup(view: ViewDefinition, pairs: Iterable<readonly [strin
 
 /** One column for each group key. @throws USAGE where one is not shown */
 export function shownKeys(view: ViewDefinition): ViewColumn[] {
-  return groupKeys(view).map((key) => {
+  return groupKeyNames(view).map((key) => {
     const column = view.columns.find((each) => each.key === key);
     if (column) return column;
     throw new TidemarkError(

@@ -3,6 +3,7 @@
  * as they are now.
  */
 
+import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import { partialColumns } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { quoteText, type Session } from "../../shared/duckdb/duck.ts";
@@ -10,7 +11,7 @@ import { covers, equals, ofShard, type Position } from "../../shared/position.ts
 import { partialsIn } from "../../shared/store/partials.ts";
 import type { FileRef, Store } from "../../shared/store/store.ts";
 import type { Filter } from "../question/filters.ts";
-import { groupKeys, keyColumns } from "../question/group-keys.ts";
+import { keyColumns } from "../question/group-keys.ts";
 import { rowsOfGroups } from "../question/group-rows.ts";
 import { hidesGroups } from "../question/shown.ts";
 import type { Served, ServedView } from "../snapshot/loaded.ts";
@@ -50,7 +51,7 @@ export async function changedRows(
   const [rows, removed, failing]: [string[], string[], string[]] = [[], [], []];
   if (files.length === 0) return { rows, removed, failing };
   for (const file of files) await store.check(file);
-  const keys = groupKeys(view.definition).join(", ") || "1 AS one";
+  const keys = groupKeyNames(view.definition).join(", ") || "1 AS one";
   const paths = files.map((file) => quoteText(store.path(file.name)));
   const touched = `SELECT DISTINCT ${keys} FROM read_parquet([${paths.join(", ")}])`;
   // before all of them are merged; a filter may let few through

@@ -4,8 +4,8 @@
  * version; its rows are asked of DuckDB.
  */
 
+import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import type { Session } from "../../shared/duckdb/duck.ts";
-import { groupKeys } from "../question/group-keys.ts";
 import { type GroupRow, rowsOfGroups } from "../question/group-rows.ts";
 import type { ServedView } from "../snapshot/loaded.ts";
 import type { Holder, Room } from "./room.ts";
@@ -39,7 +39,7 @@ export class Overlay implements Holder {
       this.#rows = new Map();
       this.#upto = 0;
     }
-    const keys = groupKeys(view.definition).join(", ") || "1 AS one";
+    const keys = groupKeyNames(view.definition).join(", ") || "1 AS one";
     const fresh = `__stretch >= ${this.#upto} AND __stretch < ${view.upto}`;
     try {
       const touched = `SELECT DISTINCT ${keys} FROM ${view.delta} WHERE ${fresh}`;

@@ -1,4 +1,5 @@
 /** Rows of a view are told apart by its group keys, where it shows them all. */
+import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import type { ViewColumn, ViewDefinition } from "../../shared/definition.ts";
 import type { DuckDBValue } from "../../shared/duckdb/duck.ts";
 import { jsonRow } from "../rows/json.ts";
@@ -8,14 +9,9 @@ type Row = readonly DuckDBValue[];
 
 /** True where each of a view's group keys is shown, and a row is there once. */
 export function hasKnownRows(view: ViewDefinition): boolean {
-  const keys = groupKeys(view);
+  const keys = groupKeyNames(view);
   if (view.global) return !view.repeated;
   return keys.length > 0 && keys.every((key) => view.columns.some((column) => column.key === key));
-}
-
-/** The keys of groups: what tells rows of values apart is no part of them. */
-export function groupKeys(view: Pick<ViewDefinition, "keys">): string[] {
-  return view.keys.map((key) => key.name).filter((name) => /^k\d+$/.test(name));
 }
 
 /** The columns that show a group key, in the view's order. */

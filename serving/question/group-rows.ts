@@ -1,4 +1,5 @@
 /** Rows of a view by the groups that they are of: told apart by the group keys, where the view shows them all. */
+import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import { partialColumns, rowsOf } from "../../shared/compiler/texts.ts";
 import { type Param, quoteName, type Session } from "../../shared/duckdb/duck.ts";
 import { aroundFailing, failingError, isOfValues } from "../../shared/health/failing-groups.ts";
@@ -6,7 +7,7 @@ import { jsonRow } from "../rows/json.ts";
 import { rowsFrom } from "../rows/rows.ts";
 import type { ServedView } from "../snapshot/loaded.ts";
 import { columnsIn, condition, type Filter } from "./filters.ts";
-import { groupKeys, keyColumns, keyWriter } from "./group-keys.ts";
+import { keyColumns, keyWriter } from "./group-keys.ts";
 
 /**
  * JSON of a group's keys, and of its row; null: it has none that the filters let through;
@@ -29,7 +30,7 @@ export async function* rowsOfGroups(
   filters: readonly Filter[] = [],
   whole: string | null = null,
 ): AsyncGenerator<readonly GroupRow[]> {
-  const keys = groupKeys(view);
+  const keys = groupKeyNames(view);
   const same = keys.map((key) => `own.${key} IS NOT DISTINCT FROM touched.${key}`).join(" AND ") || "true";
   const own = (table: string) => `SELECT ${partialColumns(view)} FROM ${table} AS own SEMI JOIN touched ON ${same}`;
   const partials =

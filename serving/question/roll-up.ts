@@ -1,6 +1,6 @@
 /** A view over fewer or coarser keys: which columns it still has, and its SQL. */
 import type { RolledUp } from "../../shared/compiler/texts.ts";
-import type { OverValues, ViewColumn, ViewDefinition } from "../../shared/definition.ts";
+import type { KeyName, OverValues, ViewColumn, ViewDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { columnOf } from "./filters.ts";
 
@@ -63,7 +63,7 @@ export function keySql(view: ViewDefinition, column: ViewColumn): string {
   return key.type === column.type ? key.name : `CAST(${key.name} AS ${column.type})`;
 }
 
-function keyOf(view: ViewDefinition, column: ViewColumn): string {
+function keyOf(view: ViewDefinition, column: ViewColumn): KeyName {
   if (column.key !== null) return column.key;
   const keys = view.columns.filter((each) => each.key !== null).map((each) => each.name);
   throw new TidemarkError(

@@ -3,11 +3,12 @@
  * of its answers, whole or in part.
  */
 
+import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import { rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { quoteName } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
-import { groupKeys, hasKnownRows, keyColumns } from "./group-keys.ts";
+import { hasKnownRows, keyColumns } from "./group-keys.ts";
 import { keySql } from "./roll-up.ts";
 
 /** True for a view with HAVING: the compiler writes it as finalize's own WHERE, outside of all parentheses. */
@@ -39,7 +40,7 @@ export function onlyShown(view: ViewDefinition, partials: string, whole = partia
 
 /** Of rows with a view's keys (k0, …) those whose groups are among these rows of the view. */
 export function shownOf(view: ViewDefinition, some: string, rows: string): string {
-  const columns = groupKeys(view).map((key) => keyColumns(view).find((column) => column.key === key)!);
+  const columns = groupKeyNames(view).map((key) => keyColumns(view).find((column) => column.key === key)!);
   const list = columns.map((column, i) => `${quoteName(column.name)} AS __shown${i}`).join(", ") || "1 AS __shown";
   const same =
     columns.map((column, i) => `${keySql(view, column)} IS NOT DISTINCT FROM __shown${i}`).join(" AND ") || "true";

@@ -6,6 +6,7 @@
 import type { ReferenceTable, StreamDefinition } from "../definition.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
 import { fold } from "../duckdb/fold.ts";
+import { isOfSql } from "../duckdb/of-sql.ts";
 import { columnRef, isNode, type Json, locationOf, type Node, nodesOf, renderSelect, visit } from "./ast.ts";
 import { eventColumn } from "./event-order.ts";
 import { findWord, refuse, type SourceText } from "./refusal.ts";
@@ -93,12 +94,9 @@ export class InputReader {
       return { ...found, table, typed: table, placed: table, tables };
     }
     const text = await renderSelect(this.#session, from, select.cte_map as Node);
-    const keep = async () => {
-      const kept = keepPlaces({ from_table: from, cte_map: select.cte_map! });
-      return `(${await renderSelect(this.#session, kept.from_table as Node, kept.cte_map as Node)})`;
-    };
-    // where no order is asked for, the places need not get through (UNION ALL has none)
-    const placed = ordered ? await keep() : await keep().catch(() => null);
+    // where no order is asked for, the places need not get through
+    const kept = keepPlaces({ from_table: from, cte_map: select.cte_map! });
+    const placed = kept && `(${await renderSelect(this.#session, kept.from_table as Node, kept.cte_map as Node)})`;
     const tables = [{ name, columns: await this.#columns(text) }];
     return {
       ...found,
@@ -128,7 +126,10 @@ export class InputReader {
 
   async #columns(text: string): Promise<{ name: string; type: string }[]> {
     // what is wrong with a subquery DuckDB says when it binds the whole view, with the place
-    return this.#session.describe(text).catch(() => []);
+    return this.#session.describe(text).catch((error: unknown) => {
+      if (isOfSql(error)) return [];
+      throw error;
+    });
   }
 
   /** The queries of a WITH, each checked, beside those that are visible already. */
@@ -363,24 +364,35 @@ function inlinedQuery(query: Node, outer: Queries): Node {
   };
 }
 
-/** A query with the events' places handed on by every SELECT inside its FROM and WITH. */
-function keepPlaces(query: Node): Node {
-  const inside = (node: Node): Node => {
+/**
+ * A query with the events' places handed on by every SELECT inside its FROM and WITH; null where one is a UNION ALL,
+ * which has none.
+ */
+function keepPlaces(query: Node): Node | null {
+  if (!isNode(query.from_table)) return null;
+  const inside = (node: Node): Node | null => {
     const kept = keepPlaces(node);
+    if (!kept) return null;
     const list = nodesOf(kept.select_list);
     const all = list.some((item) => item.class === "STAR");
     return all ? kept : { ...kept, select_list: [...list, columnRef(eventColumn)] };
   };
-  const from = query.from_table as Node;
-  const ctes = nodesOf((query.cte_map as Node).map).map((each) => {
+  const ctes: Node[] = [];
+  for (const each of nodesOf((query.cte_map as Node).map)) {
     const value = each.value as Node;
     const inner = value.query as Node;
-    return { ...each, value: { ...value, query: { ...inner, node: inside(inner.node as Node) } } };
-  });
-  const subquery = from.subquery as Node;
-  const kept =
-    from.type === "SUBQUERY" ? { ...from, subquery: { ...subquery, node: inside(subquery.node as Node) } } : from;
-  return { ...query, from_table: kept, cte_map: { ...(query.cte_map as Node), map: ctes } };
+    const node = inside(inner.node as Node);
+    if (!node) return null;
+    ctes.push({ ...each, value: { ...value, query: { ...inner, node } } });
+  }
+  let from = query.from_table;
+  if (from.type === "SUBQUERY") {
+    const subquery = from.subquery as Node;
+    const node = inside(subquery.node as Node);
+    if (!node) return null;
+    from = { ...from, subquery: { ...subquery, node } };
+  }
+  return { ...query, from_table: from, cte_map: { ...(query.cte_map as Node), map: ctes } };
 }
 
 /** The first place that anything inside a FROM clause has. */

@@ -1,12 +1,9 @@
 /** A plan as SQL: events → partials, partials → partials, and merged partials → one row a group with the aggregates' values. */
 import type { Estimates, PartialColumn } from "../definition.ts";
-import { callOf } from "./aggregates/plan.ts";
-import { castTo, type Planned } from "./plan.ts";
-import { isList } from "./types.ts";
-
-/** Which rows a partial row is: 0 for a group's parts, else the number of a value set. Only where a view has value sets. */
-const setColumn: PartialColumn = { name: "s", type: "INTEGER" };
-const countColumn: PartialColumn = { name: "n", type: "BIGINT" };
+import { partText } from "./aggregates/part.ts";
+import { aggregateName, countColumn, setColumn } from "./partial-columns.ts";
+import type { Planned } from "./plan.ts";
+import { castTo, isList } from "./types.ts";
 
 /** Columns that partial rows are grouped by when they merge. */
 export function keyColumns({ keys, sets }: Planned): PartialColumn[] {
@@ -30,7 +27,7 @@ export function partialText(plan: Planned): string {
   const partsOf = (rows: number) =>
     parts.map((each) => {
       const { name, part, filter, set } = each;
-      return set === rows ? `${castTo(callOf(part, filter), part.type, part.storage)} AS ${name}` : nothing(each);
+      return set === rows ? `${castTo(partText(part, filter), part.type, part.storage)} AS ${name}` : nothing(each);
     });
   const select = (list: readonly string[], conditions: readonly (string | null)[], by: readonly number[]) => {
     const all = conditions
@@ -102,7 +99,7 @@ export function estimatesOf(plan: Planned, columns: readonly string[]): Estimate
   const { table, where, keys, aggregates } = plan;
   if (aggregates.every(({ sketch }) => sketch === null)) return null;
   const known = aggregates.flatMap(({ sketch, type }, i) => {
-    return sketch?.exact ? [{ name: `a${i}`, exact: sketch.exact, type, error: sketch.error }] : [];
+    return sketch?.exact ? [{ name: aggregateName(i), exact: sketch.exact, type, error: sketch.error }] : [];
   });
   const list = (sql: string, type: string, i: number) =>
     `CAST(${isList(type) ? sql : `[${sql}]`} AS DOUBLE[]) AS e${i}`;

@@ -1,4 +1,4 @@
-import { messageOf, TidemarkError } from "../errors.ts";
+import { TidemarkError } from "../errors.ts";
 
 /** Where in a view's file something stands. */
 export interface SourceText {
@@ -30,21 +30,16 @@ export function refuse(source: SourceText, byte: number | null, why: string, ins
   });
 }
 
-/** Names that only our SQL has, among those of a complaint about it. */
-const ours = /\btidemark_|\bpartials\b|\bmerged\b|\b__|\b[kvpagxte]\d+\b/;
-
-/**
- * What DuckDB complains of in SQL that the compiler wrote. Nobody else can read that SQL: only the complaint's first line is
- * shown, and only where it names nothing but what is the view's own.
- */
-export function fault(source: SourceText, error: unknown): TidemarkError {
-  const [said = ""] = messageOf(error).split("\n");
-  const why = ours.test(said) ? "" : ` (${said})`;
-  return refuse(
-    source,
-    null,
-    `the SQL that Tidemark made of this view fails${why}`,
-    "write its expressions in a simpler way, and report it",
+/** A fault of the compiler's own: the view is not to blame, and nobody but the developers can mend it. */
+export function internal(source: SourceText, error: unknown): TidemarkError {
+  // the first line: the others quote SQL that the user did not write
+  const [said = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+  return new TidemarkError(
+    "INTERNAL",
+    `${source.file}: Tidemark fails at compiling this view, and the fault is not the view's (${said || "no message"})`,
+    "report it with the view's SQL and the definitions of what it reads; written in another way, it may work",
+    { place: source.file },
+    error,
   );
 }
 

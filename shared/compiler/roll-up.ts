@@ -1,30 +1,26 @@
 /** What rolls a view up: its texts once more, with one column `g` in place of the group keys. */
 import type { OverValues, RollUp } from "../definition.ts";
-import { type Node, visit } from "./ast.ts";
+import type { Outer, OuterExpression } from "./outer.ts";
 import { combineText, valuesText } from "./partial-texts.ts";
 import type { Planned } from "./plan.ts";
+import type { Typed } from "./typed.ts";
 
 /** Of any type: it is only grouped by. */
 const group = { name: "g", type: "", valueType: "", sql: "g" };
 
-/** @param outer HAVING, where there is one, and the columns, over keys and values; `planned.outer` is their SQL, HAVING's first */
-export function rollUpOf(planned: Planned, outer: readonly Node[], hasHaving: boolean): RollUp | null {
+/** Null where there is nothing to roll up: see ViewDefinition.rollUp. */
+export function rollUpOf(
+  planned: Planned,
+  { shown, having }: Pick<Outer, "shown" | "having">,
+  sql: Pick<Typed, "shown" | "having">,
+): RollUp | null {
   if (planned.keys.length === 0 || planned.groupingSets) return null;
   const grouped = { ...planned, keys: [group] };
-  const [having, ...columns] = outer.map((node, i): OverValues => ({ sql: planned.outer[i]!, keys: keysIn(node) }));
+  const over = ({ keys }: OuterExpression, text: string): OverValues => ({ sql: text, keys });
   return {
     combine: combineText(grouped),
     values: valuesText(grouped),
-    columns,
-    having: hasHaving ? having! : null,
+    columns: shown.map((each, i) => over(each, sql.shown[i]!)),
+    having: having && over(having, sql.having!),
   };
-}
-
-function keysIn(node: Node): string[] {
-  const found = new Set<string>();
-  visit(node, (each) => {
-    const [name] = each.class === "COLUMN_REF" ? (each.column_names as string[]) : [];
-    if (name !== undefined && /^k\d+$/.test(name)) found.add(name);
-  });
-  return [...found];
 }

@@ -12,6 +12,7 @@ import {
   nodesOf,
   rewrite,
 } from "./ast.ts";
+import { isNameOfFinalize } from "./partial-columns.ts";
 import { refuse, type SourceText } from "./refusal.ts";
 
 /** Words that DuckDB takes for the clock or the session where no column has their name. */
@@ -56,10 +57,10 @@ export class Scope {
   /** Refuses names that are neither fields nor aliases, but that DuckDB would take: the clock, row numbers, whole rows. */
   check(expression: Node): void {
     for (const name of lambdaParameters(expression)) {
-      // k0, a0 and g0 are what finalize calls keys and values, of which the lambda may speak
+      // finalize replaces keys and aggregates inside the lambda by names of its own
       const taken = this.isColumn(name)
         ? "the name of a field"
-        : /^[kapg]\d+$/.test(name)
+        : isNameOfFinalize(name)
           ? "a name of Tidemark's own"
           : null;
       if (!taken) continue;

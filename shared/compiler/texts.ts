@@ -1,6 +1,7 @@
 /** How a compiled view's three texts are put together with real relations. Nothing here knows what an aggregate is. */
 import type { Estimates, OverValues, RollUp, ViewDefinition } from "../definition.ts";
 import { quoteName } from "../duckdb/duck.ts";
+import { besideKeys, setColumn } from "./partial-columns.ts";
 
 type Texts = Pick<ViewDefinition, "streams" | "references" | "partial" | "combine" | "finalize">;
 
@@ -69,7 +70,7 @@ export function rolledUpOf(
 ): string {
   const named = groups.map(({ name, sql }) => `${name} := ${sql}`);
   // what tells rows of values apart stays beside the group
-  const beside = [...view.keys.filter(({ name }) => !/^k\d+$/.test(name)), ...view.parts].map((column) => column.name);
+  const beside = besideKeys(view).map((column) => column.name);
   const input = [`${named.length > 0 ? `struct_pack(${named.join(", ")})` : "0"} AS g`, ...beside];
   // without groups there is a row also where there is nothing, as without GROUP BY
   const nothing = groups.length === 0 ? ` UNION ALL ${noGroup(view)}` : "";
@@ -84,8 +85,7 @@ export function rolledUpOf(
 
 /** What a group of no events has: a row of its own (`s` is 0) without any parts. */
 function noGroup(view: Pick<ViewDefinition, "keys" | "parts">): string {
-  const columns = [...view.keys.filter(({ name }) => !/^k\d+$/.test(name)), ...view.parts];
-  const values = columns.map(({ name, type }) => (name === "s" ? "0" : `CAST(NULL AS ${type})`));
+  const values = besideKeys(view).map(({ name, type }) => (name === setColumn.name ? "0" : `CAST(NULL AS ${type})`));
   return `SELECT ${["0", ...values].join(", ")}`;
 }
 

@@ -128,3 +128,7 @@ function elementsOf(type: string): string[] | null {
   if (isList(type)) return [type.replace(/\[\d*\]$/, "")];
   return structFieldsOf(type)?.map((field) => field.type) ?? null;
 }
+
+export function castTo(sql: string, from: string, to: string): string {
+  return from === to ? sql : `CAST(${sql} AS ${to})`;
+}

@@ -2,12 +2,13 @@
  * Groups for which a view's own SQL has no value: a cast that overflows, a root of what is negative. Only what is made of merged partials tells,
  * so a group may fail at one position and be well again at the next. DuckDB raises for the whole query; here it is found for which groups.
  */
+import { groupKeyNames, groupKeys } from "../compiler/partial-columns.ts";
 import { rowsOf } from "../compiler/texts.ts";
 import type { ViewDefinition } from "../definition.ts";
 import { freshName, type Param, type Session } from "../duckdb/duck.ts";
+import { isOfSql } from "../duckdb/of-sql.ts";
 import { messageOf, TidemarkError } from "../errors.ts";
 import type { FailingGroups } from "../store/layout.ts";
-import { isOfSql } from "../store/partials.ts";
 import { saidWithoutValues } from "./said.ts";
 
 export const noneFailing: FailingGroups = { groups: [], more: false };
@@ -77,7 +78,7 @@ export async function aroundFailing<T>(
   most: number,
   use: (well: string | null, failing: Around) => Promise<T>,
 ): Promise<T> {
-  const keys = view.keys.map(({ name }) => name).filter((name) => /^k\d+$/.test(name));
+  const keys = groupKeyNames(view);
   const [rows, groups] = [freshName("rows"), freshName("groups")];
   try {
     await session.read(`CREATE TEMP TABLE ${rows} AS ${partials}`, params);
@@ -144,8 +145,8 @@ export async function wellRows<T>(
 }
 
 /** A group's keys without their values. @param from SQL of its one row, after SELECT */
-async function described(session: Session, { keys, columns }: View, from: string): Promise<string> {
-  const own = keys.filter(({ name }) => /^k\d+$/.test(name));
+async function described(session: Session, view: View, from: string): Promise<string> {
+  const own = groupKeys(view);
   const list = own.map(({ name, type }) => {
     const length =
       type === "VARCHAR" ? `length(${name}) || ' character' || if(length(${name}) = 1, '', 's')` : "'a value'";
@@ -154,7 +155,7 @@ async function described(session: Session, { keys, columns }: View, from: string
   const [row] = await session.rows(`SELECT ${list.join(", ")} ${from}`);
   return own
     .map(({ name }) => {
-      const column = columns.find(({ key }) => key === name);
+      const column = view.columns.find(({ key }) => key === name);
       return `${column ? `${column.name} (${column.type})` : "a key that is not shown"}: ${String(row![name])}`;
     })
     .join(", ");

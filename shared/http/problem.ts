@@ -11,7 +11,6 @@ export interface Problem {
 
 /** What only HTTP knows. */
 type OwnCode =
-  | "INTERNAL"
   | "NOT_FOUND"
   | "METHOD_NOT_ALLOWED"
   | "NOT_ACCEPTABLE"
@@ -25,6 +24,7 @@ type OwnCode =
   | "IDEMPOTENCY_REUSED";
 
 const statusOf: { readonly [code in ErrorCode]?: number } = {
+  INTERNAL: 500,
   USAGE: 400,
   VIEW_UNKNOWN: 404,
   POSITION_GONE: 410,

@@ -1,5 +1,6 @@
 /** Looks whether sketches keep the error that is promised of them. */
 import type { Json } from "@duckdb/node-api";
+import { groupKeyNames } from "../compiler/partial-columns.ts";
 import type { Inputs } from "../compiler/texts.ts";
 import { estimatesFrom, exactFrom } from "../compiler/texts.ts";
 import type { ViewDefinition } from "../definition.ts";
@@ -26,10 +27,10 @@ export async function estimatesOff(
   try {
     await session.run(`CREATE TEMP TABLE ${near} AS ${estimatesFrom(view, estimates, partials)}`);
     await session.run(`CREATE TEMP TABLE ${exact} AS ${exactFrom(view, estimates, inputs)}`);
-    const keys = (await session.describe(`FROM ${near}`))
-      .map(({ name }) => name)
-      .filter((name) => name.startsWith("k"));
-    const on = keys.map((key) => `n.${key} IS NOT DISTINCT FROM x.${key}`).join(" AND ") || "true";
+    const on =
+      groupKeyNames(view)
+        .map((key) => `n.${key} IS NOT DISTINCT FROM x.${key}`)
+        .join(" AND ") || "true";
     const off = estimates.errors.map((error, i) => `NOT coalesce(${within(`n.e${i}`, `x.e${i}`, error)}, false)`);
     const rows = await session.read(
       `SELECT n, x FROM ${near} n FULL JOIN ${exact} x ON ${on} WHERE ${off.join(" OR ")}`,

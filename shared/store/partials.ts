@@ -2,7 +2,7 @@
 import { noPartials, partialColumns } from "../compiler/texts.ts";
 import type { ViewDefinition } from "../definition.ts";
 import { quoteText, type Session } from "../duckdb/duck.ts";
-import { messageOf } from "../errors.ts";
+import { isOfSql } from "../duckdb/of-sql.ts";
 import { saidWithoutValues } from "../health/said.ts";
 import type { Place } from "../position.ts";
 import type { Entry, Head, VersionManifest, ViewFailure, ViewFile } from "./layout.ts";
@@ -72,15 +72,6 @@ export function failureOf(snapshot: Snapshot, view: string): ViewFailure | null 
     if (failed) return failed;
   }
   return null;
-}
-
-/** True where the SQL itself failed on the events; false where the machine did (memory, disk), which says nothing of the view. */
-export function isOfSql(error: unknown): boolean {
-  const kind = /^([A-Za-z ]+) Error:/.exec(messageOf(error))?.[1];
-  // what is not DuckDB's own (a file system that is full) is never the view's
-  return (
-    kind !== undefined && !/^(Out of Memory|IO|FATAL|INTERNAL|INTERRUPT|Connection|TransactionContext)$/i.test(kind)
-  );
 }
 
 function firstFailure(head: Head, view: string): ViewFailure | null {

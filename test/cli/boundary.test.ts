@@ -42,6 +42,14 @@ describe.concurrent("work that ends", () => {
     });
   });
 
+  test("with a bug in the compiler: where, and to report it", async (context) => {
+    const { code, err } = await fixture(context, ["compiler"]).ended;
+    expect(code).toBe(1);
+    expect(err).toMatch(/^error: views\/v\.sql: .*\(reading 'k0' of undefined\); report it .*\[INTERNAL\]\n$/);
+    const debug = await fixture(context, ["compiler"], { LOG_LEVEL: "debug" }).ended;
+    expect(debug.err).toContain("caused by TypeError: reading 'k0' of undefined\n    at ");
+  });
+
   test("with a bug, LOG_LEVEL=debug: the stack below", async (context) => {
     const { err } = await fixture(context, ["bug"], { LOG_LEVEL: "debug" }).ended;
     expect(err).toMatch(/^error: first line second line; .*\nTypeError: first line\nsecond line\n {4}at /);

@@ -32,6 +32,18 @@ const endings: Record<string, () => Promise<number>> = {
   bug: async () => {
     throw new TypeError("first line\nsecond line");
   },
+  compiler: async () => {
+    // not at the top: the other endings need not wait for DuckDB
+    const { Compiler } = await import("../../shared/compiler/compile.ts");
+    const { Duck } = await import("../../shared/duckdb/duck.ts");
+    const { failingSession } = await import("../support/failing-session.ts");
+    const duck = await Duck.open();
+    const failing = failingSession(await duck.session());
+    const compiler = await Compiler.open(failing.session, []);
+    failing.failAfter(0, new TypeError("reading 'k0' of undefined"));
+    await compiler.compile({ name: "v", file: "views/v.sql", sql: "SELECT 1", description: "" });
+    return 0;
+  },
   loose: async () => {
     setTimeout(() => Promise.reject(new Error("nobody caught this")), 1);
     await untilStopped();

@@ -17,27 +17,29 @@ export const faults: readonly Fault[] = [
       {
         find: "if (isFloat(x.type)) return { parts: [...totals, count], finalize: ([s, n]) => `(${s} / nullif(${n}, 0))` };",
         replace:
-          "if (isFloat(x.type)) return { parts: [{ ...totals[0]!, call: `avg(${x.sql})`, combine: ([a]) => `avg(${a})` }], finalize: ([a]) => a! };",
+          "if (isFloat(x.type)) return { parts: [{ ...totals[0]!, calls: [call('avg', x.sql)], merge: { law: 'semigroup', combine: ([a]) => `avg(${a})` } }], finalize: ([a]) => a! };",
       },
     ],
     ...cases("moments"),
   },
   {
     name: "HAVING on partials",
-    file: "shared/compiler/compile.ts",
+    file: "shared/compiler/view-texts.ts",
     edits: [
+      { find: "import { nodesOf } from", replace: "import { nodesOf, renderExpressions } from" },
       {
         find: "partial: partialText(planned),",
         replace:
-          "partial: partialText(planned) + (having ? ` HAVING ${(await renderExpressions(this.#session, [having]))[0]}` : ''),",
+          "partial: partialText(planned) + (read.having ? " +
+          "` HAVING ${(await renderExpressions(session, [read.having]))[0]}` : ''),",
       },
     ],
     ...cases("every-value", "groups"),
   },
   {
     name: "sums of integers kept as DOUBLE",
-    file: "shared/compiler/aggregates/sums.ts",
-    edits: [{ find: 'storage: "DECIMAL(38,0)"', replace: 'storage: "DOUBLE"' }],
+    file: "shared/compiler/aggregates/part.ts",
+    edits: [{ find: '"HUGEINT", "DECIMAL(38,0)"', replace: '"HUGEINT", "DOUBLE"' }],
     ...cases("constants"),
   },
   {
@@ -72,7 +74,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "FILTER dropped",
-    file: "shared/compiler/aggregates/plan.ts",
+    file: "shared/compiler/aggregates/part.ts",
     edits: [
       { find: 'const clause = filter === null ? "" : ` FILTER (WHERE ${filter})`;', replace: 'const clause = "";' },
     ],
@@ -132,20 +134,13 @@ export const faults: readonly Fault[] = [
   {
     name: "the first event of whichever part",
     file: "shared/compiler/aggregates/order.ts",
-    edits: [
-      { find: "combine: ([v, o]) => `arg_${which}_null(${v}, ${o})`", replace: "combine: ([v]) => `any_value(${v})`" },
-    ],
+    edits: [{ find: "([v, o]) => `arg_${which}_null(${v}, ${o})`", replace: "([v]) => `any_value(${v})`" }],
     ...cases("order"),
   },
   {
     name: "the lower of two registers of a sketch",
     file: "shared/compiler/aggregates/sketches.ts",
-    edits: [
-      {
-        find: 'type: "VARCHAR", storage: "VARCHAR", combine: "min"',
-        replace: 'type: "VARCHAR", storage: "VARCHAR", combine: "max"',
-      },
-    ],
+    edits: [{ find: '"VARCHAR", "VARCHAR", "min"', replace: '"VARCHAR", "VARCHAR", "max"' }],
     tests: ["test/views/sketches.test.ts"],
   },
   {
@@ -158,13 +153,13 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "a reference table's content left out of the identity",
-    file: "shared/compiler/compile.ts",
+    file: "shared/compiler/identity.ts",
     edits: [{ find: "table.columns, table.file.sha256", replace: "table.columns" }],
     tests: ["test/views/identity.test.ts"],
   },
   {
     name: "the time zone left out of the identity",
-    file: "shared/compiler/compile.ts",
+    file: "shared/compiler/identity.ts",
     edits: [{ find: "    timezone,\n    view.streams,", replace: "    view.streams," }],
     tests: ["test/views/identity.test.ts"],
   },
@@ -362,7 +357,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "a full disk fails the view",
-    file: "shared/store/partials.ts",
+    file: "shared/duckdb/of-sql.ts",
     edits: [{ find: "kind !== undefined &&", replace: "kind === undefined ||" }],
     tests: ["test/pipeline/speed.test.ts"],
   },

@@ -2,7 +2,8 @@
  * Sums and products of doubles that are infinite only where the whole is: a part of the events may overflow where all of them do not, and then its
  * value would depend on how they were cut. Large values are added up apart, scaled by a power of two, which rounds nothing.
  */
-import { type Part, type PartsPlan, sumTolerance } from "./plan.ts";
+import { call, mergedPart, type Part, roundedPart, sumTolerance, toggledPart } from "./part.ts";
+import type { PartsPlan } from "./plan.ts";
 
 const double = (value: number) => `${value}::DOUBLE`;
 
@@ -13,19 +14,13 @@ const up = double(2 ** 200);
 
 /** Three parts: the sum of all values that are not large, that of the large ones, scaled, and what the rounding of both is a share of. */
 export function sumParts(x: string): Part[] {
-  const part = (call: string, scale?: Part["scale"]): Part => ({
-    call,
-    type: "DOUBLE",
-    storage: "DOUBLE",
-    combine: "sum",
-    tolerance: sumTolerance,
-    ...(scale ? { scale } : {}),
-  });
+  const part = (value: string, of?: (parts: readonly string[]) => string) =>
+    roundedPart(call("sum", value), of ? { of } : {});
   return [
-    part(`sum(CASE WHEN abs(${x}) < ${large} THEN ${x} END)`, ([, , size]) => `(${size} * ${up})`),
+    part(`CASE WHEN abs(${x}) < ${large} THEN ${x} END`, ([, , size]) => `(${size} * ${up})`),
     // infinite ones, and NaN
-    part(`sum(CASE WHEN NOT abs(${x}) < ${large} THEN ${x} * ${down} END)`, ([, , size]) => size!),
-    part(`sum(abs(${x}) * ${down})`),
+    part(`CASE WHEN NOT abs(${x}) < ${large} THEN ${x} * ${down} END`, ([, , size]) => size!),
+    part(`abs(${x}) * ${down}`),
   ];
 }
 
@@ -45,36 +40,27 @@ const [nan, infinite] = ["CAST('NaN' AS DOUBLE)", "CAST('Infinity' AS DOUBLE)"];
 export function productPlan(x: string): PartsPlan {
   const plain = `CASE WHEN abs(${x}) > 0 AND abs(${x}) < ${infinite} THEN ${x} END`;
   const bits = `log2(abs(${plain}))`;
-  const size = (filter: string) => `coalesce(sum(abs(${bits}))${filter}, 0)`;
-  const sum = (call: string, scale?: Part["scale"]): Part => ({
-    call,
-    type: "DOUBLE",
-    storage: "DOUBLE",
-    combine: "sum",
-    tolerance: sumTolerance,
-    ...(scale ? { scale } : {}),
-  });
+  const sizes = call("sum", `abs(${bits})`);
   const flags = `CASE WHEN ${x} IS NULL THEN NULL WHEN isnan(${x}) THEN 1 WHEN isinf(${x}) THEN 2 WHEN ${x} = 0 THEN 4 ELSE 0 END`;
-  const flag = (call: string, combine: "bit_or" | "bit_xor"): Part => ({
-    call: `${combine}(CAST(${call} AS INTEGER))`,
-    type: "INTEGER",
-    storage: "INTEGER",
-    combine,
-  });
+  const flag = (value: string) => `CAST(${value} AS INTEGER)`;
   return {
     parts: [
       {
-        call: (filter) => `(CASE WHEN ${size(filter)} < ${bitsMax} THEN product(${plain})${filter} END)`,
+        calls: [sizes, call("product", plain)],
+        of: ([size, product]) => `(CASE WHEN coalesce(${size}, 0) < ${bitsMax} THEN ${product} END)`,
         type: "DOUBLE",
         storage: "DOUBLE",
-        combine: ([product, , sizes]) =>
-          `CASE WHEN coalesce(sum(${sizes}), 0) < ${bitsMax} THEN product(${product}) END`,
-        tolerance: sumTolerance,
+        merge: {
+          law: "semigroup",
+          combine: ([product, , sizes]) =>
+            `CASE WHEN coalesce(sum(${sizes}), 0) < ${bitsMax} THEN product(${product}) END`,
+          rounding: { share: sumTolerance },
+        },
       },
-      sum(`sum(${bits})`, ([, , sizes]) => sizes!),
-      sum(`sum(abs(${bits}))`),
-      flag(flags, "bit_or"),
-      flag(`${x} < 0`, "bit_xor"),
+      roundedPart(call("sum", bits), { of: ([, , sizes]) => sizes! }),
+      roundedPart(sizes),
+      mergedPart(call("bit_or", flag(flags)), "INTEGER", "INTEGER", "bit_or"),
+      toggledPart(call("bit_xor", flag(`${x} < 0`)), "INTEGER", "INTEGER"),
     ],
     finalize: ([product, logs, sizes, kinds, sign]) => {
       const has = (kind: number) => `(${kinds} & ${kind}) > 0`;

@@ -2,7 +2,8 @@
  * Sums of doubles without any rounding but the last. Every double is a whole number of units of some power of two: each group keeps a row for each
  * stretch of 32 powers that its values lie in, with the whole number of its units, which adds up exactly, in whatever order and however cut.
  */
-import { type Aggregate, type Argument, type Part, sumTolerance, type ValueRows, type ValuesPlan } from "./plan.ts";
+import { call, sumTolerance, wholePart } from "./part.ts";
+import type { Aggregate, Argument, ValueRows, ValuesPlan } from "./plan.ts";
 
 const asDouble = ({ sql }: Argument) => `CAST(${sql} AS DOUBLE)`;
 
@@ -35,17 +36,11 @@ function exact(names: readonly string[], finish: Finish): Aggregate {
     arity: [1],
     plan: ([argument]): ValuesPlan => {
       const x = asDouble(argument!);
-      const units: Part = {
-        call: `sum(tidemark_units(${x}))`,
-        type: "HUGEINT",
-        storage: "DECIMAL(38,0)",
-        combine: "sum",
-      };
       return {
         value: `tidemark_stretch(${x})`,
         type: "INTEGER",
         storage: "INTEGER",
-        more: units,
+        more: wholePart(call("sum", `tidemark_units(${x})`)),
         aggregate: (rows) => overStretches(finish, rows),
         // DuckDB's own is off by two units in the last place of the sum of all sizes, whichever way its order goes
         tolerance: sumTolerance,

@@ -1,10 +1,11 @@
 /** Truth values and bits: each merges by itself. */
 import { isInteger, storageOf } from "../types.ts";
+import { call, mergedPart, toggledPart } from "./part.ts";
 import { type Aggregate, type Argument, type PartsPlan, type Refused, refused } from "./plan.ts";
 
 function truth(combine: "bool_and" | "bool_or", { sql }: Argument): PartsPlan {
   return {
-    parts: [{ call: `${combine}(${sql})`, type: "BOOLEAN", storage: "BOOLEAN", combine }],
+    parts: [mergedPart(call(combine, sql), "BOOLEAN", "BOOLEAN", combine)],
     finalize: ([part]) => part!,
   };
 }
@@ -14,7 +15,9 @@ function bits(combine: "bit_and" | "bit_or" | "bit_xor", { sql, type }: Argument
   if (!storage || !(isInteger(type) || type === "HUGEINT" || type === "UHUGEINT")) {
     return refused(`${combine} of ${type} is not available`, "cast the argument to an integer");
   }
-  return { parts: [{ call: `${combine}(${sql})`, type, storage, combine }], finalize: ([part]) => part! };
+  const kept = call(combine, sql);
+  const part = combine === "bit_xor" ? toggledPart(kept, type, storage) : mergedPart(kept, type, storage, combine);
+  return { parts: [part], finalize: ([bits]) => bits! };
 }
 
 export const logic: readonly Aggregate[] = [

@@ -5,27 +5,27 @@
 import { isDecimal, isFloat, isInteger } from "../types.ts";
 import { sumOf, sumParts } from "./doubles.ts";
 import {
-  type Aggregate,
-  type Argument,
+  type Call,
+  call,
+  castCountPart,
   countPart,
   momentTolerance,
   type Part,
-  type PartsPlan,
-  type Refused,
-  refused,
-} from "./plan.ts";
+  type Rounding,
+  type Semigroup,
+  wholePart,
+} from "./part.ts";
+import { type Aggregate, type Argument, type PartsPlan, type Refused, refused } from "./plan.ts";
 
 function isNumber(type: string): boolean {
   return isInteger(type) || isFloat(type) || isDecimal(type) || type === "HUGEINT";
 }
 
-const moment = (call: Part["call"], combine: Part["combine"], scale?: Part["scale"]): Part => ({
-  call,
+const moment = (made: Call, combine: Semigroup["combine"], of?: Rounding["of"]): Part => ({
+  calls: [made],
   type: "DOUBLE",
   storage: "DOUBLE",
-  combine,
-  tolerance: momentTolerance,
-  ...(scale ? { scale } : {}),
+  merge: { law: "semigroup", combine, rounding: { share: momentTolerance, ...(of ? { of } : {}) } },
 });
 
 /** A sum of squares about zero, from the one about the mean: what rounding is a share of. */
@@ -42,12 +42,7 @@ const most = "1e140::DOUBLE";
 const within = (value: string) => `CASE WHEN abs(${value}) < ${most} THEN ${value} END`;
 
 /** How many events have a value beyond that; only doubles can. */
-const beyondPart = (condition: string): Part => ({
-  call: `count_if(${condition})`,
-  type: "HUGEINT",
-  storage: "DECIMAL(38,0)",
-  combine: "sum",
-});
+const beyondPart = (condition: string): Part => wholePart(call("count_if", condition));
 
 /** A sum about the mean where `beyond` events are left out of it: of one event alone it is 0 whatever its value. */
 const spoilt = (n: string, beyond: string, sum: string) =>
@@ -80,18 +75,22 @@ function side(own: 0 | 1): Aggregate["plan"] {
 
 function spreadOf(whole: string, float: boolean, finalize: (n: string, s: string) => string): PartsPlan {
   const value = float ? within(whole) : whole;
-  const parts = [
-    countPart(`count(${value})`),
+  const parts: Part[] = [
+    countPart(call("count", value)),
     moment(
-      `avg(${value})`,
+      call("avg", value),
       ([n, mean]) => meanOf(n!, mean!),
       ([n, mean, s]) => rootMean(n!, mean!, s!),
     ),
-    moment(
-      (filter) => `(var_pop(${value})${filter} * count(${value})${filter})`,
-      ([n, mean, s]) => comoment(n!, mean!, mean!, s!),
-      ([n, mean, s]) => squares(n!, mean!, s!),
-    ),
+    {
+      ...moment(
+        call("var_pop", value),
+        ([n, mean, s]) => comoment(n!, mean!, mean!, s!),
+        ([n, mean, s]) => squares(n!, mean!, s!),
+      ),
+      calls: [call("var_pop", value), call("count", value)],
+      of: ([variance, n]) => `(${variance} * ${n})`,
+    },
   ];
   if (!float) return { parts, finalize: ([n, , s]) => finalize(n!, s!) };
   return {
@@ -117,33 +116,31 @@ function pairs(finalize: (pair: Pair) => string): Aggregate["plan"] {
       return refused(`covariance and regression take numbers, not ${wrong.type}`, "cast the argument to DOUBLE");
     const [wy, wx] = [y!, x!].map((each) => `CAST(${each.sql} AS DOUBLE)`) as [string, string];
     const float = isFloat(y!.type) || isFloat(x!.type);
-    const both = float
-      ? `CASE WHEN abs(${wy}) < ${most} AND abs(${wx}) < ${most} THEN ${wy} END, ${wx}`
-      : `${wy}, ${wx}`;
+    const both = [float ? `CASE WHEN abs(${wy}) < ${most} AND abs(${wx}) < ${most} THEN ${wy} END` : wy, wx];
     const parts = [
-      countPart((filter) => `CAST(regr_count(${both})${filter} AS BIGINT)`),
+      castCountPart(call("regr_count", ...both)),
       moment(
-        `regr_avgx(${both})`,
+        call("regr_avgx", ...both),
         ([n, mx]) => meanOf(n!, mx!),
         ([n, mx, , xx]) => rootMean(n!, mx!, xx!),
       ),
       moment(
-        `regr_avgy(${both})`,
+        call("regr_avgy", ...both),
         ([n, , my]) => meanOf(n!, my!),
         ([n, , my, , yy]) => rootMean(n!, my!, yy!),
       ),
       moment(
-        `regr_sxx(${both})`,
+        call("regr_sxx", ...both),
         ([n, mx, , xx]) => comoment(n!, mx!, mx!, xx!),
         ([n, mx, , xx]) => squares(n!, mx!, xx!),
       ),
       moment(
-        `regr_syy(${both})`,
+        call("regr_syy", ...both),
         ([n, , my, , yy]) => comoment(n!, my!, my!, yy!),
         ([n, , my, , yy]) => squares(n!, my!, yy!),
       ),
       moment(
-        `regr_sxy(${both})`,
+        call("regr_sxy", ...both),
         ([n, mx, my, , , xy]) => comoment(n!, mx!, my!, xy!),
         ([n, mx, my, xx, yy]) => `(sqrt(${squares(n!, mx!, xx!)}) * sqrt(${squares(n!, my!, yy!)}))`,
       ),
@@ -176,11 +173,10 @@ function pairs(finalize: (pair: Pair) => string): Aggregate["plan"] {
 function mean(name: "regr_avgx" | "regr_avgy"): Aggregate["plan"] {
   return (args): PartsPlan => {
     const [y, x] = args.map(({ sql }) => `CAST(${sql} AS DOUBLE)`) as [string, string];
-    const both = `${y}, ${x}`;
     const [own, other] = name === "regr_avgx" ? [x, y] : [y, x];
     const parts = [
       ...sumParts(`CASE WHEN ${other} IS NOT NULL THEN ${own} END`),
-      countPart((filter) => `CAST(regr_count(${both})${filter} AS BIGINT)`),
+      castCountPart(call("regr_count", y, x)),
     ];
     return { parts, finalize: (all) => `(${sumOf(all)} / nullif(${all.at(-1)}, 0))` };
   };
@@ -230,10 +226,15 @@ export const moments: readonly Aggregate[] = [
         `(CASE WHEN ${n} > 0 THEN CASE WHEN ${xx} = 0 OR ${yy} = 0 THEN ${nan} ELSE ${xy} / (sqrt(${xx}) * sqrt(${yy})) END END)`,
     ),
   ),
-  entry(["regr_count"], 2, ([y, x]) => ({
-    parts: [countPart((filter) => `CAST(regr_count(${y!.sql}, ${x!.sql})${filter} AS BIGINT)`)],
-    finalize: ([n]) => `coalesce(${n}, 0)`,
-  })),
+  {
+    names: ["regr_count"],
+    class: "group",
+    arity: [2],
+    plan: ([y, x]) => ({
+      parts: [castCountPart(call("regr_count", y!.sql, x!.sql))],
+      finalize: ([n]) => `coalesce(${n}, 0)`,
+    }),
+  },
   entry(["regr_avgx"], 2, mean("regr_avgx")),
   entry(["regr_avgy"], 2, mean("regr_avgy")),
   entry(["regr_sxx"], 2, side(1)),

@@ -4,11 +4,18 @@
  */
 import { eventColumn, eventType } from "../event-order.ts";
 import { oneZero, storageOf } from "../types.ts";
-import { type Aggregate, type Argument, type Part, type PartsPlan, type Refused, refused } from "./plan.ts";
+import { type Call, call, mergedPart, type Part, type Semigroup } from "./part.ts";
+import { type Aggregate, type Argument, type PartsPlan, type Refused, refused } from "./plan.ts";
 import { valuesOf } from "./values.ts";
 
-/** Parts that are kept of the one event that wins. */
-function kept(x: Argument, call: string): Part | Refused {
+/** The call for what is kept of the one event that wins. */
+const winners = (which: "min" | "max", value: string, order: string): Call => ({
+  ...call(`arg_${which}_null`, value),
+  order,
+});
+
+/** What is kept of the one event that wins. */
+function kept(x: Argument, made: Call, combine: Semigroup["combine"]): Part | Refused {
   const storage = storageOf(x.type);
   if (!storage) {
     return refused(
@@ -16,7 +23,7 @@ function kept(x: Argument, call: string): Part | Refused {
       "cast it to a type such as VARCHAR",
     );
   }
-  return { call, type: x.type, storage, combine: "min" };
+  return mergedPart(made, x.type, storage, combine);
 }
 
 /** The place of the event, for events that `counts` holds of. */
@@ -27,13 +34,10 @@ const placeOf = (counts: string | null) =>
 function byPlace(which: "min" | "max", nulls: boolean): Aggregate["plan"] {
   return ([x]): PartsPlan | Refused => {
     const place = placeOf(nulls ? null : `(${x!.sql}) IS NOT NULL`);
-    const value = kept(x!, `arg_${which}_null(${x!.sql}, ${place})`);
+    const value = kept(x!, winners(which, x!.sql, place), ([v, o]) => `arg_${which}_null(${v}, ${o})`);
     if ("why" in value) return value;
     return {
-      parts: [
-        { ...value, combine: ([v, o]) => `arg_${which}_null(${v}, ${o})` },
-        { call: `${which}(${place})`, type: eventType, storage: eventType, combine: which },
-      ],
+      parts: [value, mergedPart(call(which, place), eventType, eventType, which)],
       finalize: ([v]) => v!,
     };
   };
@@ -60,25 +64,19 @@ function chosen(
   const by = oneZero(y.sql, y.type);
   const own = rankOf(which, rank(by), eventColumn);
   const ranked = there === null ? own : `CASE WHEN ${there} THEN ${own} END`;
-  const value = kept(x, `arg_${which}_null(${x.sql}, ${ranked})`);
-  const compared = kept({ ...y, sql: by }, `arg_${which}_null(${by}, ${ranked})`);
+  const merged =
+    (own: 0 | 1 | 2): Semigroup["combine"] =>
+    (all) => {
+      const [, v, o] = all;
+      const order = `CASE WHEN ${o} IS NOT NULL THEN ${rankOf(which, rank(v!), `(${o})`)} END`;
+      return `arg_${which}_null(${all[own]}, ${order})`;
+    };
+  const value = kept(x, winners(which, x.sql, ranked), merged(0));
+  const compared = kept(y, winners(which, by, ranked), merged(1));
   if ("why" in value) return value;
   if ("why" in compared) return compared;
-  const merged = (what: string, [, v, o]: readonly string[]) =>
-    `arg_${which}_null(${what}, CASE WHEN ${o} IS NOT NULL THEN ${rankOf(which, rank(v!), `(${o})`)} END)`;
-  return {
-    parts: [
-      { ...value, combine: (all) => merged(all[0]!, all) },
-      { ...compared, combine: (all) => merged(all[1]!, all) },
-      {
-        call: `arg_${which}_null(${eventColumn}, ${ranked})`,
-        type: eventType,
-        storage: eventType,
-        combine: (all) => merged(all[2]!, all),
-      },
-    ],
-    finalize: ([v]) => v!,
-  };
+  const place = mergedPart(winners(which, eventColumn, ranked), eventType, eventType, merged(2));
+  return { parts: [value, compared, place], finalize: ([v]) => v! };
 }
 
 /** The value of the event with the least or greatest `y`. `nulls`: also where the value is NULL. */
@@ -137,7 +135,7 @@ export const order: readonly Aggregate[] = [
         return `arg_min(${value}, {n: -${count}, o: ${more}}) FILTER (WHERE ${where})`;
       });
       if ("why" in plan) return plan;
-      return { ...plan, more: { call: `min(${eventColumn})`, type: eventType, storage: eventType, combine: "min" } };
+      return { ...plan, more: mergedPart(call("min", eventColumn), eventType, eventType, "min") };
     },
   },
 ];

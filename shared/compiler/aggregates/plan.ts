@@ -1,5 +1,6 @@
 /** What an entry of the table of aggregates says. */
 import type { AggregateUse } from "../../definition.ts";
+import type { Part } from "./part.ts";
 
 /** An argument of an aggregate: its SQL over the events, and its type. */
 export interface Argument {
@@ -22,39 +23,6 @@ export interface Order extends Argument {
   readonly descending: boolean;
   readonly nullsFirst: boolean;
 }
-
-/** The aggregate that merges parts, or its SQL over the loaded parts of the same plan: commutative and associative. */
-export type Combine =
-  | "sum"
-  | "min"
-  | "max"
-  | "bool_and"
-  | "bool_or"
-  | "bit_and"
-  | "bit_or"
-  | "bit_xor"
-  | ((parts: readonly string[]) => string);
-
-/** One partial aggregate: over events `call`, over parts `combine`; both give `type`. */
-export interface Part {
-  /** A single aggregate call over the events, e.g. `sum(delay)`; or SQL of several, given the FILTER that each must have. */
-  readonly call: string | ((filter: string) => string);
-  readonly type: string;
-  /** The type that files and tables keep, without loss. */
-  readonly storage: string;
-  readonly combine: Combine;
-  /** Computed from doubles in whatever order: two tellings may differ by this share. Left out: exact. */
-  readonly tolerance?: number;
-  /** What that is a share of, where it is not the value itself: SQL over the loaded parts of the same plan. */
-  readonly scale?: (parts: readonly string[]) => string;
-  /** The same as a sum over the events, kept beside the part, e.g. `sum(abs(x))`. */
-  readonly size?: string;
-}
-
-/** A sum of doubles in another order differs by a few units in the last place for each addition. */
-export const sumTolerance = 1e-9;
-/** Squares about a mean lose what the mean is larger than the spread, in DuckDB's own functions as well. */
-export const momentTolerance = 1e-6;
 
 /** An aggregate of a fixed number of parts. */
 export interface PartsPlan {
@@ -102,10 +70,19 @@ export interface Refused {
 
 export const refused = (why: string, instead: string): Refused => ({ why, instead });
 
+/**
+ * What is kept of events for an aggregate:
+ *   group      parts that can be subtracted again: every one is a Group
+ *   semigroup  parts of which some only merge
+ *   values     a row for each value with its count, exact: a multiset of the values
+ *   sketch     such rows of what values are near to, as many at most as it says: within an error
+ */
+export type AggregateClass = AggregateUse["class"];
+
 export interface Aggregate {
   readonly names: readonly string[];
-  /** group: parts can be subtracted again; semigroup: they only merge; values: one row per value, exact; sketch: within an error. */
-  readonly class: AggregateUse["class"];
+  /** Where the arguments' types decide: integers add up exactly, doubles don't. */
+  readonly class: AggregateClass | ((args: readonly Argument[]) => AggregateClass);
   /** Numbers of arguments it takes. */
   readonly arity: readonly number[];
   /** The plan for these arguments, or why there is none and what to write instead. */
@@ -139,10 +116,6 @@ export interface Sketch {
   readonly exact: ((args: readonly Argument[]) => string) | null;
 }
 
-/** A part's SQL over the events, under a condition of its own. */
-export function callOf({ call }: Part, filter: string | null): string {
-  const clause = filter === null ? "" : ` FILTER (WHERE ${filter})`;
-  return typeof call === "string" ? `${call}${clause}` : call(clause);
+export function classOf(entry: Aggregate, args: readonly Argument[]): AggregateClass {
+  return typeof entry.class === "function" ? entry.class(args) : entry.class;
 }
-
-export const countPart = (call: Part["call"]): Part => ({ call, type: "BIGINT", storage: "BIGINT", combine: "sum" });

@@ -3,6 +3,7 @@
  * (a register, a bucket), so that merging adds no error: the rows of two parts together are those of one sketch over all events.
  */
 import { isDecimal, isFloat, isInteger, isList, oneZero } from "../types.ts";
+import { call, mergedPart } from "./part.ts";
 import { type Aggregate, type Refused, refused, type ValuesPlan } from "./plan.ts";
 import { discrete, listed, sharesOf, valuesOf } from "./values.ts";
 
@@ -28,7 +29,7 @@ const distinct: Aggregate = {
       value: `left(${hash}, 3)`,
       type: "VARCHAR",
       storage: "VARCHAR",
-      more: { call: `min(substr(${hash}, 4, 13))`, type: "VARCHAR", storage: "VARCHAR", combine: "min" },
+      more: mergedPart(call("min", `substr(${hash}, 4, 13)`), "VARCHAR", "VARCHAR", "min"),
       aggregate: ({ more, where }) => {
         const inverse = `CAST(pow(2, 53 - tidemark_rank(CAST('0x' || ${more} AS UBIGINT))) AS BIGINT)`;
         return `tidemark_cardinality(count(*) FILTER (WHERE ${where}), sum(${inverse}) FILTER (WHERE ${where}))`;

@@ -2,26 +2,25 @@
 import { decimalOf, hidesFloat, isDecimal, isFloat, isInteger, isSmall, oneZero, storageOf } from "../types.ts";
 import { productPlan, sumOf, sumParts } from "./doubles.ts";
 import {
-  type Aggregate,
-  type Argument,
+  call,
+  castCountPart,
   countPart,
+  exactPart,
+  mergedPart,
   type Part,
-  type PartsPlan,
-  type Refused,
-  refused,
-  sumTolerance,
-} from "./plan.ts";
+  roundedPart,
+  type Semigroup,
+  wholePart,
+} from "./part.ts";
+import { type Aggregate, type Argument, type PartsPlan, type Refused, refused } from "./plan.ts";
 import { isWide, wideParts, wideSum, wideUnits } from "./wide-sums.ts";
 
 /** A sum as DuckDB types it: HUGEINT of integers, DECIMAL(38,s) of decimals, DOUBLE of floats. Null: no exact carrier. */
 function sumPart({ sql, type }: Pick<Argument, "sql" | "type">): Part | null {
-  const call = `sum(${sql})`;
+  const summed = call("sum", sql);
   // 64-bit inputs reach 38 digits only after 10^19 events
-  if (isInteger(type) || type === "BOOLEAN") return { call, type: "HUGEINT", storage: "DECIMAL(38,0)", combine: "sum" };
-  if (isDecimal(type)) {
-    const storage = `DECIMAL(38,${decimalOf(type).scale})`;
-    return { call, type: storage, storage, combine: "sum" };
-  }
+  if (isInteger(type) || type === "BOOLEAN") return wholePart(summed);
+  if (isDecimal(type)) return exactPart(summed, `DECIMAL(38,${decimalOf(type).scale})`);
   // of 32 bits: no number of them leaves the range of a double
   if (type === "FLOAT") return doubleSum(sql);
   return null;
@@ -29,8 +28,7 @@ function sumPart({ sql, type }: Pick<Argument, "sql" | "type">): Part | null {
 
 /** A sum of doubles that are far from the ends of their range. */
 function doubleSum(sql: string): Part {
-  const size = `sum(abs(CAST(${sql} AS DOUBLE)))`;
-  return { call: `sum(${sql})`, type: "DOUBLE", storage: "DOUBLE", combine: "sum", tolerance: sumTolerance, size };
+  return roundedPart(call("sum", sql), { size: call("sum", `abs(CAST(${sql} AS DOUBLE))`) });
 }
 
 /** Microseconds since the epoch (or midnight) of a time-like argument, and the way back to avg's result type. */
@@ -67,7 +65,7 @@ function extreme(combine: "min" | "max", { sql, type }: Argument): PartsPlan | R
     );
   }
   return {
-    parts: [{ call: `${combine}(${oneZero(sql, type)})`, type, storage, combine }],
+    parts: [mergedPart(call(combine, oneZero(sql, type)), type, storage, combine)],
     finalize: ([part]) => part!,
   };
 }
@@ -83,14 +81,14 @@ function extremes(combine: "min" | "max", x: Argument, n: Argument): PartsPlan |
   if (storageOf(type) !== type)
     return refused(`a list of ${x.type} can't be kept in files without loss`, "cast the argument");
   const sorted = combine === "min" ? "list_sort" : "list_reverse_sort";
-  const merge = ([part]: readonly string[]) =>
+  const merge: Semigroup["combine"] = ([part]) =>
     `${sorted}(flatten(list(${part}) FILTER (WHERE ${part} IS NOT NULL)))[1:${most}]`;
-  const call = `${combine}(${oneZero(x.sql, x.type)}, ${most})`;
-  return { parts: [{ call, type, storage: type, combine: merge }], finalize: ([part]) => part! };
+  const kept = call(combine, oneZero(x.sql, x.type), most);
+  return { parts: [mergedPart(kept, type, type, merge)], finalize: ([part]) => part! };
 }
 
 function average(x: Argument): PartsPlan | Refused {
-  const count = countPart(`count(${x.sql})`);
+  const count = countPart(call("count", x.sql));
   const micros = microsOf(x);
   if (micros) {
     const total = sumPart({ sql: micros.sql, type: "BIGINT" })!;
@@ -134,20 +132,23 @@ function average(x: Argument): PartsPlan | Refused {
 /** What DuckDB computes in doubles, whatever the argument. */
 const asDouble = ({ sql }: Argument) => `CAST(${sql} AS DOUBLE)`;
 
+/** Sums of integers and decimals can be subtracted again, those of doubles can't. */
+const groupUnlessRounded: Aggregate["class"] = ([x]) => (isFloat(x!.type) ? "semigroup" : "group");
+
 export const sums: readonly Aggregate[] = [
   {
     names: ["count_star"],
     class: "group",
     monotone: "up",
     arity: [0],
-    plan: () => ({ parts: [countPart("count(*)")], finalize: ([n]) => `coalesce(${n}, 0)` }),
+    plan: () => ({ parts: [countPart(call("count"))], finalize: ([n]) => `coalesce(${n}, 0)` }),
   },
   {
     names: ["count"],
     class: "group",
     monotone: "up",
     arity: [1],
-    plan: ([x]) => ({ parts: [countPart(`count(${x!.sql})`)], finalize: ([n]) => `coalesce(${n}, 0)` }),
+    plan: ([x]) => ({ parts: [countPart(call("count", x!.sql))], finalize: ([n]) => `coalesce(${n}, 0)` }),
   },
   {
     names: ["count_if", "countif"],
@@ -156,13 +157,13 @@ export const sums: readonly Aggregate[] = [
     arity: [1],
     // unlike count, NULL over no rows
     plan: ([x]) => ({
-      parts: [countPart((filter) => `CAST(count_if(${x!.sql})${filter} AS BIGINT)`)],
+      parts: [castCountPart(call("count_if", x!.sql))],
       finalize: ([n]) => n!,
     }),
   },
   {
     names: ["sum"],
-    class: "group",
+    class: groupUnlessRounded,
     arity: [1],
     plan: ([x]) => {
       if (x!.type === "DOUBLE") return { parts: sumParts(x!.sql), finalize: sumOf };
@@ -173,15 +174,15 @@ export const sums: readonly Aggregate[] = [
       return { parts: [part], finalize: ([s]) => s! };
     },
   },
-  { names: ["avg", "mean"], class: "group", arity: [1], plan: ([x]) => average(x!) },
+  { names: ["avg", "mean"], class: groupUnlessRounded, arity: [1], plan: ([x]) => average(x!) },
   { names: ["product"], class: "semigroup", arity: [1], plan: ([x]) => productPlan(asDouble(x!)) },
   {
     names: ["geomean", "geometric_mean"],
-    class: "group",
+    class: "semigroup",
     arity: [1],
     plan: ([x]) => {
       const logs = `ln(${x!.sql})`;
-      const parts = [doubleSum(logs), countPart(`count(${logs})`)];
+      const parts = [doubleSum(logs), countPart(call("count", logs))];
       return { parts, finalize: ([s, n]) => `exp(${s} / nullif(${n}, 0))` };
     },
   },

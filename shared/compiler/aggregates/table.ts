@@ -6,6 +6,7 @@
  * into one row for each value, and one aggregate over those. The compiler adds FILTER to each part, shares equal parts between
  * aggregates, and moves values between their own type (`type`) and the one files keep (`storage`).
  */
+import type { Node } from "../ast.ts";
 import { exactSums } from "./exact-sums.ts";
 import { logic } from "./logic.ts";
 import { moments } from "./moments.ts";
@@ -28,6 +29,11 @@ export function aggregateNamed(name: string, distinct: boolean): Aggregate | und
   // refused: DuckDB takes such values in the order of a hash table
   if (entry.ordered) return entry;
   return distinctOf(entry, name);
+}
+
+/** Of a use in a view. */
+export function aggregateOf(use: Node): Aggregate | undefined {
+  return aggregateNamed(String(use.function_name).toLowerCase(), use.distinct === true);
 }
 
 /** The names a view may use, for messages. */

@@ -1,14 +1,12 @@
 /** Aggregates that have to know every value of a group, exactly: over one row for each value, with its count. */
 import { decimalOf, hidesFloat, isDecimal, isFloat, isInteger, isList, oneZero, storageOf } from "../types.ts";
+import { momentTolerance, partText, sumTolerance, toleranceOf } from "./part.ts";
 import {
   type Aggregate,
   type Argument,
-  callOf,
-  momentTolerance,
   type PartsPlan,
   type Refused,
   refused,
-  sumTolerance,
   type ValueRows,
   type ValuesPlan,
 } from "./plan.ts";
@@ -78,12 +76,12 @@ function computedOf(entry: Aggregate, x: Argument): ValuesPlan | Refused {
   const planned = (value: string) => entry.plan([{ ...x, sql: value }], written);
   const own = planned(x.sql);
   if ("why" in own || "value" in own) return own;
-  const tolerance = Math.max(0, ...own.parts.map((part) => part.tolerance ?? 0));
+  const tolerance = Math.max(0, ...own.parts.map(toleranceOf));
   const plan = valuesOf(
     x,
     (rows) => {
       const { parts, finalize } = planned(rows.value) as PartsPlan;
-      return finalize(parts.map((part) => callOf(part, rows.where)));
+      return finalize(parts.map((part) => partText(part, rows.where)));
     },
     tolerance,
   );

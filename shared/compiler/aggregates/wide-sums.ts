@@ -3,7 +3,8 @@
  * added up apart, cut in two at their 19th digit: no sum of halves leaves 38 digits before 10^18 events. The whole is put together once.
  */
 import { decimalOf, isDecimal } from "../types.ts";
-import type { Argument, Part } from "./plan.ts";
+import { call, exactPart, type Part, wholePart } from "./part.ts";
+import type { Argument } from "./plan.ts";
 
 /** Digits of which it takes 10^11 values to overflow. */
 const few = 27;
@@ -22,10 +23,8 @@ function unitsOf(digits: number, scale: number): string {
 
 /** Three parts: the sum of all values of few digits, those of the others' upper and lower halves. */
 export function wideParts({ sql, type }: Pick<Argument, "sql" | "type">): Part[] {
-  const part = (value: string, own: string, storage = own): Part => {
-    return { call: `sum(${value})`, type: own, storage, combine: "sum" };
-  };
-  const whole = (value: string) => part(value, "HUGEINT", "DECIMAL(38,0)");
+  const part = (value: string, own: string) => exactPart(call("sum", value), own);
+  const whole = (value: string) => wholePart(call("sum", value));
   const limit = isDecimal(type) ? unitsOf(few, decimalOf(type).scale) : `1${"0".repeat(few)}::HUGEINT`;
   const small = `(${sql}) BETWEEN -${limit} AND ${limit}`;
   const smalls = `CASE WHEN ${small} THEN ${sql} END`;
