@@ -1,13 +1,18 @@
 /** All streams that can be read, each for itself: what is wrong with one leaves the others' archives growing. */
 
-import type { Archive } from "../shared/archive/archive.ts";
+import { Archive } from "../shared/archive/archive.ts";
+import { Records } from "../shared/archive/records.ts";
+import { decoderOf } from "../shared/archive/segments.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
+import { Duck } from "../shared/duckdb/duck.ts";
 import type { TidemarkError } from "../shared/errors.ts";
 import type { Log } from "../shared/log/log.ts";
-import { ofStreams, type Position, places, positionOf } from "../shared/position.ts";
-import { checkWithinLog, endsOf, isOfStream, originsOf } from "../shared/store/origin.ts";
+import { ofStreams, type Position, places, positionOf, withAdded } from "../shared/position.ts";
+import { checkWithinLog, endsOf, ensureVersion, isOfStream, originsOf } from "../shared/store/origin.ts";
 import type { Store } from "../shared/store/store.ts";
+import { newestVersion } from "../shared/store/versions.ts";
 import { type Archiver, type Archiving, archive } from "./archive.ts";
+import type { Batch } from "./batch.ts";
 
 /** What of a log can be read. */
 export interface Readable {
@@ -97,4 +102,25 @@ export async function archiveStreams(
 
 function throwWhereAll(streams: readonly StreamDefinition[], stopped: ReadonlyMap<string, TidemarkError>): void {
   if (stopped.size > 0 && streams.every(({ name }) => stopped.has(name))) throw [...stopped.values()][0]!;
+}
+
+/** Archives up to the log's end, without a new version. */
+export async function runArchive(batch: Batch): Promise<number> {
+  const { store, log, memoryLimit } = batch;
+  const newest = await ensureVersion(store, log, batch.makeDefinition);
+  const { streams, timezone } = newest.definition;
+  using duck = await Duck.open({ memoryLimit, tempDir: store.scratch("spill"), timezone });
+  using session = await duck.session();
+  const known = withAdded(newest.origin, newest.cut);
+  const before = await Archive.read(store, known);
+  const from = await readable(store, log, streams, before.uptoIn(known));
+  const current = async (stream: StreamDefinition) => {
+    const now = (await newestVersion(store))!.definition.streams.find(({ name }) => name === stream.name);
+    return now !== undefined && decoderOf(now) === decoderOf(stream);
+  };
+  const archiver = { store, log, records: new Records(store, log, newest.origin), session, current };
+  const all = await before.and(store, from.origin);
+  const { records, stopped } = await archiveStreams(archiver, all, from, from.end, batch.onArchived);
+  batch.onStopped?.(stopped);
+  return records;
 }

@@ -58,7 +58,7 @@ export async function archive(
   upto: Position,
   onProgress: (records: number) => void = () => undefined,
 ): Promise<Archiving> {
-  let done: Archiving = { archive: before, records: 0 };
+  let done: Archiving = { archive: await before.withAdded(archiver.store, upto), records: 0 };
   for (const stream of streams) {
     for (const { partition, offset } of places(ofStreams(upto, [stream.name])))
       done = await archivePartition(archiver, done, stream, { partition, offset }, onProgress);

@@ -5,7 +5,7 @@ import { layout, type VersionManifest } from "../shared/store/layout.ts";
 import { cleanPositionTexts } from "../shared/store/position-texts.ts";
 import type { Store } from "../shared/store/store.ts";
 import { readVersion, removeVersion, versionNumbers } from "../shared/store/versions.ts";
-import { isRebuilding } from "./rebuild-progress.ts";
+import { isFolding } from "./fold-progress.ts";
 
 /**
  * What a living process makes stays. After its end a rebuild may be resumed, and the files of a version that it did not
@@ -61,7 +61,7 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
   }
   for (const id of await store.list(layout.rebuilds)) {
     // one that was killed is gone on with: by whoever comes within a day
-    if (!(await isRebuilding(store, id)) && (await store.ageMs(layout.rebuild(id))) > abandonedMs)
+    if (!(await isFolding(store, id)) && (await store.ageMs(layout.rebuild(id))) > abandonedMs)
       await remove(layout.rebuild(id));
   }
   return { removed: removed.concat(await store.sweep(), await cleanPositionTexts(store)) };

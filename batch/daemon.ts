@@ -6,8 +6,12 @@ import { FileWatch, fileTroubles } from "../shared/store/file-troubles.ts";
 import { type Incidents, troubleOf } from "../shared/store/incidents.ts";
 import type { Store } from "../shared/store/store.ts";
 import { lostVersions, newestVersion, unlessCorrupt } from "../shared/store/versions.ts";
+import { runArchive } from "./archive-streams.ts";
+import type { Batch, BatchResult } from "./batch.ts";
+import { isChanged, runDefinition } from "./changed-definition.ts";
 import { mendFlaws } from "./mending.ts";
-import { type Batch, type BatchResult, isChanged, runArchive, runBatch, runDefinition, runRepair } from "./run.ts";
+import { runRepair } from "./repair.ts";
+import { runBatch } from "./run.ts";
 import { Timetable } from "./timetable.ts";
 
 export interface BatchDaemonOptions {

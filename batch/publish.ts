@@ -2,7 +2,7 @@
 import { messageOf } from "../shared/errors.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 import { publishVersion } from "../shared/store/versions.ts";
-import type { Batch } from "./run.ts";
+import type { Batch } from "./batch.ts";
 import { viewTroubles } from "./view-troubles.ts";
 
 /** @throws BATCH_STALE when another run has published further */

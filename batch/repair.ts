@@ -5,36 +5,31 @@ import { Records } from "../shared/archive/records.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
 import { isCode, type TidemarkError } from "../shared/errors.ts";
-import { furthest, offsetAt, ofStreams, type Position, places } from "../shared/position.ts";
+import { furthest, offsetAt, ofStreams, type Position, places, type Range } from "../shared/position.ts";
+import { damagesOf } from "../shared/store/damage.ts";
 import { layout, type Segment } from "../shared/store/layout.ts";
 import { checkWithinLog, logStream } from "../shared/store/origin.ts";
 import { bestSnapshot, lostVersions, newestVersion, unlessCorrupt } from "../shared/store/versions.ts";
 import { type Archiver, archiveAgain, archiveLoss, archiveLossAgain } from "./archive.ts";
 import { readable } from "./archive-streams.ts";
+import type { Batch, BatchResult } from "./batch.ts";
 import { mendAll } from "./mending.ts";
-import { type Batch, type BatchResult, runBatch, runRepair } from "./run.ts";
-
-/** Offsets `[from, upto)` of a partition. */
-export interface Stretch {
-  readonly stream: string;
-  readonly partition: number;
-  readonly from: number;
-  readonly upto: number;
-}
+import { runBatch } from "./run.ts";
+import { damagedViews } from "./situation.ts";
 
 export interface Repaired {
   /** Files that are kept twice, made again from the other one of the two. */
   readonly mended: readonly string[];
   /** Archive files that the log has told again. */
-  readonly remade: readonly Stretch[];
+  readonly remade: readonly Range[];
   /** Archive files that are damaged, and why they stay so. */
-  readonly damaged: readonly (Stretch & { readonly why: string })[];
+  readonly damaged: readonly (Range & { readonly why: string })[];
   /** Offsets that neither archive nor log have: nothing goes on beyond them. */
-  readonly missing: readonly Stretch[];
+  readonly missing: readonly Range[];
   /** Offsets that somebody has accepted as lost, now or before. */
-  readonly lost: readonly Stretch[];
+  readonly lost: readonly Range[];
   /** Of those accepted now: their events, some at least, are in the answers, for speed had seen them. */
-  readonly answered: readonly Stretch[];
+  readonly answered: readonly Range[];
   /** The version with views that were damaged, made again, or in place of one that can't be read; null where there was no need. */
   readonly views: BatchResult | null;
 }
@@ -98,15 +93,15 @@ async function repairSegment(
   segment: Segment,
   found: Found,
 ): Promise<void> {
-  if (segment.lost) found.lost.push(stretchOf(segment));
+  if (segment.lost) found.lost.push(rangeOf(segment));
   try {
     await archiver.store.check(segment.file);
   } catch (error) {
     if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
     const again = segment.lost ? archiveLossAgain : archiveAgain;
     const why = await again(archiver, stream, segment).then(() => null, whyNot);
-    if (why === null) found.remade.push(stretchOf(segment));
-    else found.damaged.push({ ...stretchOf(segment), why });
+    if (why === null) found.remade.push(rangeOf(segment));
+    else found.damaged.push({ ...rangeOf(segment), why });
   }
 }
 
@@ -131,7 +126,7 @@ function isBroken({ damaged, missing }: Found): boolean {
   return damaged.length + missing.length > 0;
 }
 
-function stretchOf({ stream, partition, from, upto }: Segment): Stretch {
+function rangeOf({ stream, partition, from, upto }: Segment): Range {
   return { stream, partition, from, upto };
 }
 
@@ -140,4 +135,20 @@ function whyNot(error: unknown): string {
   if (isCode(error, "LOG_RANGE", "CONFIG_STREAM", "STORE_CORRUPT", "STORE_MISSING"))
     return (error as TidemarkError).line;
   throw error;
+}
+
+/**
+ * Makes the views of the newest version again whose files readers found damaged, at its own cut and by its own definition. Null where
+ * there are none.
+ */
+export async function runRepair(batch: Batch): Promise<BatchResult | null> {
+  const { store } = batch;
+  const newest = await newestVersion(store);
+  if (!newest || (await damagesOf(store, newest.number)).length === 0) return null;
+  if ((await damagedViews(store, newest, batch.say)).size === 0) {
+    // the reader that reported it has read it wrongly
+    await store.remove(layout.damagesOf(newest.number));
+    return null;
+  }
+  return runBatch({ ...batch, makeDefinition: async () => newest.definition }, "repair");
 }

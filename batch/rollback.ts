@@ -2,8 +2,8 @@
 import { TidemarkError } from "../shared/errors.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 import { readVersion, versionNumbers } from "../shared/store/versions.ts";
+import type { Batch } from "./batch.ts";
 import { publish } from "./publish.ts";
-import type { Batch } from "./run.ts";
 
 /** @throws USAGE when that version is not kept any more */
 export async function rollBack(

@@ -5,17 +5,18 @@
 import { combineOf, partialOf } from "../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../shared/definition.ts";
 import { rangesBetween } from "../shared/position.ts";
-import { compareDerivations } from "../shared/proof/derivations.ts";
+import { compareDerivations, type Verdict } from "../shared/proof/derivations.ts";
 import { layout, type Proof, type ViewFile } from "../shared/store/layout.ts";
 import { failedView, partialsIn, snapshotFiles, writePartials } from "../shared/store/partials.ts";
 import { reject } from "../shared/store/rejections.ts";
 import { blame, type ProofContext } from "./blame.ts";
+import { tried } from "./fold.ts";
 import { disprovedError, prove } from "./prove.ts";
-import { tried } from "./recompute.ts";
 
 export interface Settled {
   readonly files: Record<string, ViewFile>;
   readonly proof: Proof;
+  readonly verdicts: readonly Verdict[];
 }
 
 /**
@@ -69,7 +70,7 @@ export async function settleProof(
     right > 0 || disproved.length === 0
       ? { state: "proved", by, views: right, unproved: Object.fromEntries(doubts) }
       : { state: "unproved", by: says, views: 0, unproved: Object.fromEntries(doubts) };
-  return { files: settled, proof };
+  return { files: settled, proof, verdicts };
 }
 
 const todoOf = {

@@ -1,7 +1,6 @@
 /** What keeping values, sketches and the log's order costs: one view of each, in both layers; and compiling. */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { recompute } from "../batch/recompute.ts";
 import { Compiler } from "../shared/compiler/compile.ts";
 import type { Definition, ViewDefinition } from "../shared/definition.ts";
 import { Duck, quoteText, type Session } from "../shared/duckdb/duck.ts";
@@ -13,6 +12,7 @@ import { makeArchive } from "./archive-files.ts";
 import { alternate, figure, figures, median, timed } from "./measure.ts";
 import type { Figure, Part } from "./part.ts";
 import { fill, make } from "./project.ts";
+import { recompute } from "./recompute.ts";
 import { speedRate } from "./speed.ts";
 
 const views: Readonly<Record<string, readonly [what: string, sql: string]>> = {
@@ -94,15 +94,9 @@ async function inBatch(
   definitions: ReadonlyMap<string, Definition>,
 ): Promise<Figure[]> {
   const store = await Store.open(join(bench.folder, "archive"));
-  const { origin, cut, files } = await makeArchive(
-    store,
-    session,
-    stream,
-    Math.round(5_000_000 * bench.scale),
-    bench.signal,
-  );
-  const history = new History(store, new MemoryLog(), origin);
-  const events = `SELECT * FROM read_parquet([${files.map(quoteText).join(", ")}])`;
+  const archived = await makeArchive(store, session, stream, Math.round(5_000_000 * bench.scale), bench.signal);
+  const history = new History(store, new MemoryLog(), archived.origin);
+  const events = `SELECT * FROM read_parquet([${archived.files.map(quoteText).join(", ")}])`;
   const found: Figure[] = [];
   for (const [name, definition] of definitions) {
     const view: ViewDefinition = definition.views[0]!;
@@ -111,7 +105,7 @@ async function inBatch(
       bench.signal,
       async () => {
         const run = randomUUID();
-        const ms = await timed(() => recompute({ store, history, session }, definition, origin, cut, run, null));
+        const ms = await timed(() => recompute(history, session, definition, archived, run));
         await store.remove(`version-files/${run}`);
         return ms;
       },

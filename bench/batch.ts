@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { recompute } from "../batch/recompute.ts";
 import { runBatch } from "../batch/run.ts";
 import { Compiler } from "../shared/compiler/compile.ts";
 import type { ViewDefinition } from "../shared/definition.ts";
@@ -15,6 +14,7 @@ import { type Archived, makeArchive } from "./archive-files.ts";
 import { alternate, figure, figures, timed } from "./measure.ts";
 import type { Bench, Figure, Part } from "./part.ts";
 import { fill, type Made, make, spillingView } from "./project.ts";
+import { recompute } from "./recompute.ts";
 import { runToEnd } from "./speed.ts";
 
 const memoryLimit = "4GB";
@@ -55,7 +55,7 @@ async function recomputing(bench: Bench, store: Store, made: Made, archived: Arc
     const hashing = await timed(() => history.events(session, stream, ranges));
     const recomputeWith = async (reader: History): Promise<number> => {
       const run = randomUUID();
-      const ms = await timed(() => recompute({ store, history: reader, session }, definition, origin, cut, run, null));
+      const ms = await timed(() => recompute(reader, session, definition, archived, run));
       await store.remove(`version-files/${run}`);
       return ms;
     };
@@ -85,7 +85,7 @@ async function spilling(
   bench: Bench,
   store: Store,
   { definition, stream }: Made,
-  { origin, cut }: Archived,
+  archived: Archived,
 ): Promise<Figure[]> {
   const view = await withDuck(store, memoryLimit, async (session) =>
     (await Compiler.open(session, [stream])).compile({
@@ -95,7 +95,7 @@ async function spilling(
       description: "",
     }),
   );
-  const history = new History(store, new MemoryLog(), origin);
+  const history = new History(store, new MemoryLog(), archived.origin);
   const run = randomUUID();
   let groups = 0;
   let rss = 0;
@@ -105,14 +105,7 @@ async function spilling(
   try {
     const ms = await withDuck(store, tightLimit, (session) =>
       timed(async () => {
-        const files = await recompute(
-          { store, history, session },
-          { ...definition, views: [view] },
-          origin,
-          cut,
-          run,
-          null,
-        );
+        const files = await recompute(history, session, { ...definition, views: [view] }, archived, run);
         const { rows, failed } = files.spilling!;
         if (failed) bench.say(`the spilling view FAILED: ${failed.message}`);
         groups = rows;

@@ -1,4 +1,4 @@
-import type { Batch } from "../batch/run.ts";
+import type { Batch } from "../batch/batch.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import type { Log } from "../shared/log/log.ts";
 import { openLog } from "../shared/log/open.ts";

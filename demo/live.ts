@@ -2,7 +2,8 @@
 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type BatchResult, runBatch } from "../batch/run.ts";
+import type { BatchResult } from "../batch/batch.ts";
+import { runBatch } from "../batch/run.ts";
 import { batchOf, type Opened } from "../cli/opened.ts";
 import { ingestMount } from "../ingest/http/mount.ts";
 import type { Producer } from "../ingest/producer.ts";

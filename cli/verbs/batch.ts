@@ -1,6 +1,7 @@
 import { constants, setPriority } from "node:os";
 import { describeRun, runBatchDaemon } from "../../batch/daemon.ts";
-import { type Mode, runBatch } from "../../batch/run.ts";
+import type { RunMode } from "../../batch/plan.ts";
+import { runBatch } from "../../batch/run.ts";
 import type { Context } from "../context.ts";
 import { batchOf, type Opened, withProject } from "../opened.ts";
 import { openProgress } from "../progress.ts";
@@ -13,7 +14,7 @@ export async function run(context: Context, { once, incremental }: VerbArgs["bat
   return withProject(context, (opened) => (once ? runOnce(context, opened, mode) : runDaemon(context, opened)));
 }
 
-async function runOnce(context: Context, opened: Opened, mode: Mode): Promise<number> {
+async function runOnce(context: Context, opened: Opened, mode: RunMode): Promise<number> {
   const progress = openProgress(context.progress, "archiving", "events", null);
   const batch = {
     ...batchOf(opened, (line) => (mode === "full" ? context.log.debug(line) : context.say(line))),

@@ -1,5 +1,6 @@
 import { describeRun } from "../../batch/daemon.ts";
-import { repair, type Stretch } from "../../batch/repair.ts";
+import { repair } from "../../batch/repair.ts";
+import type { Range } from "../../shared/position.ts";
 import type { Context } from "../context.ts";
 import { batchOf, withProject } from "../opened.ts";
 import { nothing } from "../snapshot.ts";
@@ -34,6 +35,6 @@ export async function run(context: Context, { acceptLoss }: VerbArgs["repair"]):
   });
 }
 
-function textOf({ stream, partition, from, upto }: Stretch): string {
+function textOf({ stream, partition, from, upto }: Range): string {
   return `${stream} partition ${partition}, offsets ${from} to ${upto}`;
 }

@@ -29,6 +29,11 @@ export class Archive {
     return new Archive(positionOf([...places(origin), ...places(this.#origin)]), segments);
   }
 
+  /** With partitions that this position has, and were added since: they begin at 0. @throws STORE_GAP, STORE_CORRUPT */
+  withAdded(store: Store, position: Position): Promise<Archive> {
+    return this.and(store, positionOf(places(position).map((place) => ({ ...place, offset: 0 }))));
+  }
+
   /** This partition's read once more: another run has archived meanwhile. @throws STORE_GAP, STORE_CORRUPT */
   async again(store: Store, stream: string, partition: number): Promise<Archive> {
     return this.#having(

@@ -386,9 +386,33 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "a version that takes back what a stopped stream's answers cover",
-    file: "batch/run.ts",
+    file: "batch/checks.ts",
     edits: [{ find: "if (covers(archive.uptoIn(own), own)) continue;", replace: "if (own) continue;" }],
     tests: ["test/pipeline/one-stream.test.ts"],
+  },
+  {
+    name: "a fold that goes on from what was not proved",
+    file: "batch/run.ts",
+    edits: [{ find: 'if (isCode(error, "BATCH_UNPROVED")) await removeAll(begun);', replace: "" }],
+    tests: ["test/pipeline/fold.test.ts"],
+  },
+  {
+    name: "a fold that keeps what lies beyond its cut",
+    file: "batch/fold.ts",
+    edits: [{ find: "filter((stretch) => covers(upto, stretch.upto))", replace: "slice()" }],
+    tests: ["test/pipeline/fold.test.ts"],
+  },
+  {
+    name: "a fold that drops the stretches before the last",
+    file: "batch/fold.ts",
+    edits: [{ find: "stretches.flatMap(({ views }) => views[view.name]?.file ?? [])]", replace: "]" }],
+    tests: ["test/pipeline/fold.test.ts"],
+  },
+  {
+    name: "a plan that proves by a writer that has stopped behind",
+    file: "batch/plan.ts",
+    edits: [{ find: "return missing > 0 && silent ?", replace: "return missing > nearEnd && silent ?" }],
+    tests: ["test/batch/plan.test.ts"],
   },
   {
     name: "a takeover that does not read the ids of the window again",

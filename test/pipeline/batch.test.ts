@@ -2,8 +2,9 @@
 import { readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Archiver, archive } from "../../batch/archive.ts";
+import { runArchive } from "../../batch/archive-streams.ts";
 import { clean } from "../../batch/clean.ts";
-import { runArchive, runBatch } from "../../batch/run.ts";
+import { runBatch } from "../../batch/run.ts";
 import { Archive } from "../../shared/archive/archive.ts";
 import { quoteText } from "../../shared/duckdb/duck.ts";
 import { isCode, TidemarkError } from "../../shared/errors.ts";

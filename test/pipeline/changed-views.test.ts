@@ -1,6 +1,7 @@
 /** Changed files make a version at the same cut; incremental runs fold; and the past can be asked. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { runBatch, runDefinition } from "../../batch/run.ts";
+import { runDefinition } from "../../batch/changed-definition.ts";
+import { runBatch } from "../../batch/run.ts";
 import { Follower } from "../../serving/snapshot/follower.ts";
 import { atPosition, atVersion } from "../../serving/snapshot/past.ts";
 import { rowsOf } from "../../shared/compiler/texts.ts";
@@ -69,8 +70,8 @@ describe("changed files", () => {
     expect(two.views.total).not.toEqual(one.views.total);
     expect(world.said.map((line) => line.replace(/ \(\d+ ms\)$/, ""))).toEqual([
       "view groups: linked from version 1: neither it nor its events have changed",
-      "view total: recomputed: it has changed",
       "view top: linked from version 1: neither it nor its events have changed",
+      "view total: recomputed: it has changed",
       "view fresh: recomputed: it is new",
     ]);
     for (let i = 0; i < 5; i++) await follower.tick();

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { clean } from "../../batch/clean.ts";
-import { RebuildProgress } from "../../batch/rebuild-progress.ts";
+import { FoldProgress } from "../../batch/fold-progress.ts";
 import { linesFile } from "../../shared/decode/lines-file.ts";
 import { layout } from "../../shared/store/layout.ts";
 import { Store } from "../../shared/store/store.ts";
@@ -52,12 +52,12 @@ describe("cleaning", () => {
       mkdirSync(store.path(name), { recursive: true });
       writeFileSync(join(store.path(name), "file"), "rows");
     }
-    await RebuildProgress.open(store, "abc", {}, () => undefined);
+    await FoldProgress.open(store, "abc", {}, () => undefined);
     for (const name of readdirSync(store.root)) age(store.path(name));
     expect((await clean(store, 2)).removed).toEqual([]);
     // nor does another's rebuild of another definition give up one that goes on
     const another = await Store.open(store.root, { durable: false });
-    await RebuildProgress.open(another, "def", {}, () => undefined);
+    await FoldProgress.open(another, "def", {}, () => undefined);
     expect(exists(layout.rebuild("abc"))).toBe(true);
   });
 

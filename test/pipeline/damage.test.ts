@@ -1,7 +1,7 @@
 /** Damaged files: never served, said, and made again by whoever owns them, while all other views go on. */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { runRepair } from "../../batch/run.ts";
+import { runRepair } from "../../batch/repair.ts";
 import { Follower } from "../../serving/snapshot/follower.ts";
 import { verifyFiles } from "../../shared/proof/verify-files.ts";
 import { damagesOf } from "../../shared/store/damage.ts";

@@ -1,8 +1,8 @@
 /** The same winner in archive, speed, rebuild and replay, wherever the log is cut, taken over or forgotten. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { archive } from "../../batch/archive.ts";
+import { runArchive } from "../../batch/archive-streams.ts";
 import { rebuild } from "../../batch/rebuild.ts";
-import { runArchive } from "../../batch/run.ts";
 import { Archive } from "../../shared/archive/archive.ts";
 import { Records } from "../../shared/archive/records.ts";
 import { logStream } from "../../shared/store/origin.ts";

@@ -1,6 +1,6 @@
 /** Streams whose fields change over an archive: what may change, what may not, and that both layers read old events alike. */
 import { afterEach, beforeEach, describe, expect, it, test } from "vitest";
-import { runArchive } from "../../batch/run.ts";
+import { runArchive } from "../../batch/archive-streams.ts";
 import { checkEvolution, widens } from "../../shared/archive/evolution.ts";
 import type { FieldDefinition, StreamDefinition } from "../../shared/definition.ts";
 import { verify } from "../../shared/proof/verify.ts";

@@ -1,8 +1,9 @@
 /** A file that is not any more what was written is used by nobody, not even by who has just written it. */
 import { renameSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { runArchive } from "../../batch/archive-streams.ts";
 import { rebuild } from "../../batch/rebuild.ts";
-import { runArchive, runBatch } from "../../batch/run.ts";
+import { runBatch } from "../../batch/run.ts";
 import { quoteName, quoteText } from "../../shared/duckdb/duck.ts";
 import { layout } from "../../shared/store/layout.ts";
 import { bestSnapshot, newestVersion } from "../../shared/store/versions.ts";

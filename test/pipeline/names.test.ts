@@ -1,7 +1,7 @@
 /** Names are never used twice: whoever stalls between looking for a free one and taking it finds out, however much came and went meanwhile. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { clean } from "../../batch/clean.ts";
-import { RebuildProgress } from "../../batch/rebuild-progress.ts";
+import { FoldProgress } from "../../batch/fold-progress.ts";
 import { type Disk, realDisk } from "../../shared/store/disk.ts";
 import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import { ensureVersion } from "../../shared/store/origin.ts";
@@ -100,9 +100,9 @@ describe("a name that was used", () => {
   it("is no rebuild's: who stalls before it commits, and goes on when another has taken over, spoils nothing", async () => {
     const say = () => undefined;
     const late = await stalling(/PROGRESS$/);
-    const opening = RebuildProgress.open(late.store, "same", {}, say);
+    const opening = FoldProgress.open(late.store, "same", {}, say);
     await late.halted;
-    const other = await RebuildProgress.open(world.store, "same", {}, say);
+    const other = await FoldProgress.open(world.store, "same", {}, say);
     late.goOn();
     const slow = await opening;
     // the last that came goes on; the other hears of it

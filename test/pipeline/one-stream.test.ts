@@ -1,7 +1,8 @@
 /** What is wrong with one stream stops its own answers; the others go on, in both layers. */
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { runArchive } from "../../batch/archive-streams.ts";
 import { repair } from "../../batch/repair.ts";
-import { runArchive, runBatch } from "../../batch/run.ts";
+import { runBatch } from "../../batch/run.ts";
 import type { TidemarkError } from "../../shared/errors.ts";
 import { Incidents, incidentsIn } from "../../shared/store/incidents.ts";
 import { logStream } from "../../shared/store/origin.ts";

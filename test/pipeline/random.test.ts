@@ -5,7 +5,7 @@
  */
 import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { runArchive } from "../../batch/run.ts";
+import { runArchive } from "../../batch/archive-streams.ts";
 import { everything, sqlOf } from "../../serving/question/query.ts";
 import { Follower } from "../../serving/snapshot/follower.ts";
 import { TidemarkError } from "../../shared/errors.ts";

@@ -1,9 +1,9 @@
 /** repair: the log tells damaged archive files again; offsets that nobody has stay missing until the loss is accepted. */
 import { appendFileSync, rmSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { runArchive } from "../../batch/archive-streams.ts";
 import { rebuild } from "../../batch/rebuild.ts";
 import { repair } from "../../batch/repair.ts";
-import { runArchive } from "../../batch/run.ts";
 import { Records } from "../../shared/archive/records.ts";
 import { Duck } from "../../shared/duckdb/duck.ts";
 import { verifyFiles } from "../../shared/proof/verify-files.ts";

@@ -1,8 +1,8 @@
 /** The speed layer's promises, one by one: restarts, takeovers, zombies, failed views, compaction, hand-over, shards. */
 import { utimesSync } from "node:fs";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { runArchive } from "../../batch/archive-streams.ts";
 import { clean } from "../../batch/clean.ts";
-import { runArchive } from "../../batch/run.ts";
 import type { Log } from "../../shared/log/log.ts";
 import { MemoryLog } from "../../shared/log/memory.ts";
 import { covers, equals, ofShard, places } from "../../shared/position.ts";

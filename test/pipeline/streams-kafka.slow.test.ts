@@ -1,7 +1,8 @@
 /** On a real broker: partitions that are added, a policy that is changed to compact, and timestamps of producers' own. */
 import kafkajs from "kafkajs";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { runArchive, runBatch } from "../../batch/run.ts";
+import { runArchive } from "../../batch/archive-streams.ts";
+import { runBatch } from "../../batch/run.ts";
 import { type Broker, brokerAvailable, startBroker } from "../../demo/broker/broker.ts";
 import { KafkaLog } from "../../shared/log/kafka.ts";
 import { originOf } from "../../shared/store/origin.ts";

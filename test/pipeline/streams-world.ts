@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Batch } from "../../batch/run.ts";
+import type { Batch } from "../../batch/batch.ts";
 import { Compiler } from "../../shared/compiler/compile.ts";
 import type { Definition, StreamDefinition } from "../../shared/definition.ts";
 import { Duck, type Session } from "../../shared/duckdb/duck.ts";

@@ -5,7 +5,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Batch, runBatch } from "../../batch/run.ts";
+import type { Batch } from "../../batch/batch.ts";
+import { runBatch } from "../../batch/run.ts";
 import { Compiler } from "../../shared/compiler/compile.ts";
 import { eventColumn, eventType } from "../../shared/compiler/event-order.ts";
 import type { Inputs } from "../../shared/compiler/texts.ts";

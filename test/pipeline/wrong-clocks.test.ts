@@ -1,6 +1,7 @@
 /** Clocks that are wrong by years: they pin neither duplicate windows nor retention, and what an earlier release has kept is read. */
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { runArchive, runBatch } from "../../batch/run.ts";
+import { runArchive } from "../../batch/archive-streams.ts";
+import { runBatch } from "../../batch/run.ts";
 import { Incidents, incidentsIn } from "../../shared/store/incidents.ts";
 import { layout, type Segment } from "../../shared/store/layout.ts";
 import { logStream } from "../../shared/store/origin.ts";

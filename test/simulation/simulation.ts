@@ -6,7 +6,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Batch, runArchive, runBatch, runRepair } from "../../batch/run.ts";
+import { runArchive } from "../../batch/archive-streams.ts";
+import type { Batch } from "../../batch/batch.ts";
+import { runRepair } from "../../batch/repair.ts";
+import { runBatch } from "../../batch/run.ts";
 import type { Definition } from "../../shared/definition.ts";
 import { Duck, type Session } from "../../shared/duckdb/duck.ts";
 import { stampMax, stampOf } from "../../shared/duplicates/log-time.ts";

@@ -101,7 +101,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
 export const columnsMax = 120;
 export const longLines: Readonly<Record<string, number>> = {
   "README.md": 5,
-  batch: 49,
+  batch: 36,
   bench: 14,
   cli: 51,
   demo: 12,
@@ -116,9 +116,6 @@ export const limits = { linesPerFunction: 70, parameters: 5 };
 /** Functions beyond them, by file. */
 export const largeFunctions: Readonly<Record<string, number>> = {
   "batch/daemon.ts": 1,
-  "batch/rebuild.ts": 1,
-  "batch/recompute.ts": 1,
-  "batch/run.ts": 1,
   "bench/archive-files.ts": 1,
   "bench/big-view.ts": 1,
   "cli/command-line.ts": 1,
@@ -139,9 +136,7 @@ export const largeFunctions: Readonly<Record<string, number>> = {
 export const clocks: Readonly<Record<string, number>> = {
   "batch/archive.ts": 2,
   "batch/daemon.ts": 2,
-  "batch/rebuild.ts": 2,
-  "batch/recompute.ts": 2,
-  "batch/run.ts": 2,
+  "batch/opened-run.ts": 1,
   "cli/load/to-server.ts": 1,
   "cli/verbs/keys.ts": 1,
   "serving/http/access/key-file.ts": 2,
@@ -178,9 +173,9 @@ export const clocks: Readonly<Record<string, number>> = {
 
 /** Everyday words that had become terms, what is said instead, and how often they are still there. */
 export const words: readonly { readonly word: RegExp; readonly instead: string; readonly left: number }[] = [
-  { word: /\b(re)?(tells?|told|telling)\b/i, instead: "derive, recompute, report", left: 323 },
+  { word: /\b(re)?(tells?|told|telling)\b/i, instead: "derive, recompute, report", left: 317 },
   { word: /\b(whoever|whomever)\b/i, instead: "the one who acts: reader, writer, process, client", left: 65 },
-  { word: /\b(hears?|heard)\b/i, instead: "beat, poll", left: 22 },
+  { word: /\b(hears?|heard)\b/i, instead: "beat, poll", left: 21 },
   { word: /\b(blacklist|whitelist)/i, instead: "deny list, allow list", left: 0 },
   { word: /\b(helpers?|misc)\b/i, instead: "what it does", left: 0 },
   { word: /\b(simply|obviously|just works)\b/i, instead: "nothing", left: 0 },

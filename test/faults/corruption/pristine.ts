@@ -5,8 +5,8 @@
  */
 import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { runArchive } from "../../../batch/archive-streams.ts";
 import { rebuild } from "../../../batch/rebuild.ts";
-import { runArchive } from "../../../batch/run.ts";
 import { EmbeddedLog } from "../../../shared/log/embedded.ts";
 import { furthest, offsetAt, type Position, positionOf } from "../../../shared/position.ts";
 import { layout, type VersionManifest } from "../../../shared/store/layout.ts";

@@ -1,7 +1,9 @@
 /** Every way that reads a data folder, and how each of them ended. */
 import { randomUUID } from "node:crypto";
+import type { Batch } from "../../../batch/batch.ts";
+import type { RunMode } from "../../../batch/plan.ts";
 import { rebuild } from "../../../batch/rebuild.ts";
-import { type Batch, type Mode, runBatch } from "../../../batch/run.ts";
+import { runBatch } from "../../../batch/run.ts";
 import { everything, sqlOf } from "../../../serving/question/query.ts";
 import { Follower } from "../../../serving/snapshot/follower.ts";
 import { atPosition, atVersion } from "../../../serving/snapshot/past.ts";
@@ -101,7 +103,7 @@ const readBy: Readonly<Record<Kind, Ways>> = {
   "log value": ofLog,
 };
 
-const modes: readonly Mode[] = ["full", "incremental", "definition"];
+const modes: readonly RunMode[] = ["full", "incremental", "definition"];
 
 /** Longer than this is a hang. */
 const patienceMs = 60_000;
@@ -354,7 +356,7 @@ export class Reading {
     return { ...batch, say: this.#say, makeDefinition };
   }
 
-  async #batch(mode: Mode): Promise<void> {
+  async #batch(mode: RunMode): Promise<void> {
     await runBatch(this.#batchOptions, mode);
   }
 

@@ -1,17 +1,20 @@
-/** How far a rebuild has come: stretches of partials, each adjacent to the one before, in a folder that survives the process. */
+/** How far a fold has come: stretches of partials, each adjacent to the one before, in a folder that outlives a process. */
 import { createHash } from "node:crypto";
-import type { Definition, ViewDefinition } from "../shared/definition.ts";
+import type { Definition } from "../shared/definition.ts";
 import { isCode, TidemarkError } from "../shared/errors.ts";
 import { equals, type Position } from "../shared/position.ts";
 import { layout, type ViewFile } from "../shared/store/layout.ts";
 import { seal, unseal } from "../shared/store/sealed.ts";
 import type { Store } from "../shared/store/store.ts";
+import type { Fold } from "./plan.ts";
 
 /** Partials of the events in `[from, upto)`. */
 export interface Stretch {
   readonly from: Position;
   readonly upto: Position;
   readonly views: Readonly<Record<string, ViewFile>>;
+  /** 0: of events; each combining of neighbours is one higher. Undefined: 0, of an earlier release. */
+  readonly level?: number;
 }
 
 interface Progress {
@@ -20,59 +23,53 @@ interface Progress {
   readonly stretches: readonly Stretch[];
 }
 
-/** Names of a rebuild are made of what it rebuilds, so that another definition starts over and the same one goes on. */
-export function rebuildId(definition: Definition, views: readonly ViewDefinition[], origin: Position): string {
-  const what = [views.map((view) => [view.name, view.identity]), definition.streams, origin];
+/** A fold's names are made of what it folds, so that another definition starts over and the same one goes on. */
+export function foldId({ streams }: Definition, { from, views }: Fold): string {
+  const what = [views.map(({ view }) => [view.name, view.identity]), streams, from];
   return createHash("sha256").update(JSON.stringify(what)).digest("hex").slice(0, 12);
 }
 
-export class RebuildProgress {
+export class FoldProgress {
   readonly #store: Store;
   readonly #id: string;
-  readonly #origin: Position;
+  readonly #from: Position;
   readonly #run: string;
   #stretches: readonly Stretch[] = [];
   #names = 0;
 
-  private constructor(store: Store, id: string, origin: Position) {
+  private constructor(store: Store, id: string, from: Position) {
     this.#store = store;
     this.#run = store.newRun();
     this.#id = id;
-    this.#origin = origin;
+    this.#from = from;
   }
 
-  /** Takes over what is good of an earlier run, and fences it; removes what other definitions have left. */
-  static async open(store: Store, id: string, origin: Position, say: (line: string) => void): Promise<RebuildProgress> {
-    for (const other of await store.list(layout.rebuilds)) {
-      if (other === id || (await isAnothers(store, other))) continue;
-      say(`an unfinished rebuild of another definition is given up (${other})`);
-      await store.remove(layout.rebuild(other));
-    }
-    const progress = new RebuildProgress(store, id, origin);
+  /** Takes over what is good of an earlier process's, and fences it. */
+  static async open(store: Store, id: string, from: Position, say: (line: string) => void): Promise<FoldProgress> {
+    const progress = new FoldProgress(store, id, from);
     progress.#stretches = await progress.#good(say);
     await progress.#write();
     return progress;
   }
 
   get position(): Position {
-    return this.#stretches.at(-1)?.upto ?? this.#origin;
+    return this.#stretches.at(-1)?.upto ?? this.#from;
   }
 
   get stretches(): readonly Stretch[] {
     return this.#stretches;
   }
 
-  /** A name for a file of this rebuild, never used before. */
+  /** A name for a file of this fold, never used before. */
   nextName(view: string): string {
     return `${layout.rebuild(this.#id)}/${this.#run}-${this.#names++}-${view}.parquet`;
   }
 
-  /** Commits stretches in place of those there were. @throws BATCH_STALE when a later rebuild has taken over */
+  /** Commits stretches in place of those there were. @throws BATCH_STALE when a later process has taken over */
   async commit(stretches: readonly Stretch[]): Promise<void> {
-    const now = await this.#read();
-    if (now?.run !== this.#run) {
-      throw new TidemarkError("BATCH_STALE", "another rebuild of the same has taken over", "let that one finish");
-    }
+    const now = await readProgress(this.#store, this.#id);
+    if (now?.run !== this.#run)
+      throw new TidemarkError("BATCH_STALE", "another run of the same has taken over", "let that one finish");
     const gone = this.#stretches.filter((each) => !stretches.includes(each));
     this.#stretches = stretches;
     await this.#write();
@@ -80,22 +77,22 @@ export class RebuildProgress {
       for (const { file } of Object.values(views)) if (file) await this.#store.remove(file.name);
   }
 
-  /** It is published, or nobody needs it. */
+  /** It is published, or can't be trusted. */
   async remove(): Promise<void> {
     await this.#store.remove(layout.rebuild(this.#id));
   }
 
   async #good(say: (line: string) => void): Promise<Stretch[]> {
     const good: Stretch[] = [];
-    const before = await this.#read();
-    let at = this.#origin;
+    const before = await readProgress(this.#store, this.#id);
+    let at = this.#from;
     for (const stretch of before?.stretches ?? []) {
       if (!equals(stretch.from, at)) break;
       try {
         for (const { file } of Object.values(stretch.views)) if (file) await this.#store.check(file);
       } catch (error) {
         if (!isCode(error, "STORE_MISSING", "STORE_CORRUPT")) throw error;
-        say(`${error.message}; it is told again from there`);
+        say(`${error.message}; it is folded again from there`);
         break;
       }
       good.push(stretch);
@@ -104,24 +101,34 @@ export class RebuildProgress {
     return good;
   }
 
-  #read(): Promise<Progress | null> {
-    return readProgress(this.#store, this.#id);
-  }
-
   async #write(): Promise<void> {
     const progress: Progress = { run: this.#run, stretches: this.#stretches };
     await this.#store.replace(layout.rebuildProgress(this.#id), seal(progress));
   }
 }
 
-/** True while another process lives that goes on with it: this one goes on with one at a time. */
-async function isAnothers(store: Store, id: string): Promise<boolean> {
-  const progress = await readProgress(store, id);
-  return progress !== null && !progress.run.startsWith(`${store.owner}-`) && (await isRebuilding(store, id));
+/**
+ * Removes the unfinished folds that none will go on with, all but `keep`.
+ * @param whose own: what earlier runs of this process have left; ended: also what processes have that have ended
+ */
+export async function giveUpFolds(
+  store: Store,
+  keep: readonly string[],
+  whose: "own" | "ended",
+  say: (line: string) => void,
+): Promise<void> {
+  for (const id of await store.list(layout.rebuilds)) {
+    if (keep.includes(id)) continue;
+    const progress = await readProgress(store, id);
+    const isOwn = progress?.run.startsWith(`${store.owner}-`) ?? false;
+    if (!isOwn && (whose === "own" || (progress && (await store.isRunning(progress.run))))) continue;
+    say(`an unfinished rebuild of another definition is given up (${id})`);
+    await store.remove(layout.rebuild(id));
+  }
 }
 
 /** True while the process lives that goes on with it. */
-export async function isRebuilding(store: Store, id: string): Promise<boolean> {
+export async function isFolding(store: Store, id: string): Promise<boolean> {
   const progress = await readProgress(store, id);
   return progress !== null && (await store.isRunning(progress.run)) === true;
 }
