@@ -93,7 +93,7 @@ export const http: Part = {
 /** The row of a key in this process, from its read model. */
 async function lookups({ rounds, say }: Bench, store: Store, duck: Duck, { baseRows }: BigView): Promise<Figure[]> {
   const follower = await Follower.open(store, duck, say);
-  const models = new ReadModels(store, follower, await duck.session(), say);
+  const models = new ReadModels({ store, follower, session: await duck.session(), bytesMax: 128 << 20, say });
   try {
     const built = await timed(async () => {
       while (models.ready === 0 || !models.lookup(follower.pin(), follower.pin().views.get("point")!, asked(0))) {

@@ -4,6 +4,7 @@ import type { Duck } from "../shared/duckdb/duck.ts";
 import type { Mount } from "../shared/http/mount.ts";
 import type { Routes } from "../shared/http/route.ts";
 import type { Log } from "../shared/log/log.ts";
+import { pause } from "../shared/pause.ts";
 import { Incidents, incidentsIn } from "../shared/store/incidents.ts";
 import { PositionTexts } from "../shared/store/position-texts.ts";
 import type { Store } from "../shared/store/store.ts";
@@ -44,7 +45,7 @@ export interface ServerOptions {
   readonly now: () => number;
   readonly say: (line: string) => void;
   /** See httpApi. */
-  readonly answered?: (facts: AnswerFacts) => void;
+  readonly answered?: ((facts: AnswerFacts) => void) | undefined;
   readonly signal: AbortSignal;
   /** What differs from `preset`. */
   readonly tuning?: Partial<Tuning>;
@@ -85,6 +86,8 @@ export interface Server extends AsyncDisposable {
   readonly models: ReadModels | null;
   readonly health: ViewHealth;
   readonly feeds: Feeds;
+  /** Follows the store, one poll; `run` does that, too. @returns true when what is served moved */
+  follow(): Promise<boolean>;
   /** Follows the store and the log until the signal; fails where that can't go on. */
   run(): Promise<void>;
 }
@@ -131,11 +134,16 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     pageRoutes,
     ...mounted.map((each) => each.routes),
   ];
-  const app = httpApi({ ...options, tickets, metrics, signal }, routes);
+  const { limits, answered } = options;
+  const app = httpApi({ access, tickets, limits, metrics, answered, say, signal }, routes);
+  const follow = () => followOnce(follower, models);
+  const following = async () => {
+    while (!signal.aborted) if (!(await follow())) await pause(followMs, signal);
+  };
   let loops: Promise<void>[] = [];
   const run = async () => {
     loops = [
-      follower.run(followMs, signal),
+      following(),
       ...(models ? [models.run(signal)] : []),
       health.run(signal),
       watchLogEnd({ log, follower, freshness, now, say }, signal),
@@ -157,7 +165,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     pool.close();
     judges.close();
   };
-  return { app, follower, pool, freshness, models, health, feeds, run, [Symbol.asyncDispose]: close };
+  return { app, follower, pool, freshness, models, health, feeds, follow, run, [Symbol.asyncDispose]: close };
 }
 
 async function modelsOf(
@@ -166,7 +174,16 @@ async function modelsOf(
   follower: Follower,
 ): Promise<ReadModels | null> {
   if (modelBytesMax === null) return null;
-  const models = new ReadModels(store, follower, await duck.session(), say, modelBytesMax);
-  follower.holdBack((next) => models.holdsBack(next));
-  return models;
+  return new ReadModels({ store, follower, session: await duck.session(), bytesMax: modelBytesMax, say });
+}
+
+/**
+ * Polls once; a version that could be served is, once those who answer from it are ready.
+ * @returns true when what is served moved
+ */
+async function followOnce(follower: Follower, models: ReadModels | null): Promise<boolean> {
+  const moved = await follower.poll();
+  const { offered } = follower;
+  const ready = offered !== null && (models === null || models.isReadyFor(offered));
+  return (ready && follower.accept()) || moved;
 }

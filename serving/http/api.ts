@@ -50,7 +50,7 @@ interface ApiOptions {
   readonly limits: HttpLimits;
   readonly metrics: Metrics;
   /** Is called with each answer: for the log. Nothing in it is a secret or a person's. */
-  readonly answered?: (facts: AnswerFacts) => void;
+  readonly answered?: ((facts: AnswerFacts) => void) | undefined;
   /** What went wrong unexpectedly; the client reads only that something did. */
   readonly say: (line: string) => void;
   /** Aborts when the server stops. */

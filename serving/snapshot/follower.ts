@@ -1,67 +1,73 @@
 /**
- * Follows the store: HEADs as they are replaced, versions as they appear; what it serves never goes
- * back and is never a mix.
+ * Follows the store: HEADs as they are replaced, versions as they appear. What it serves never goes back and is never
+ * a mix.
  */
 import type { StreamDefinition } from "../../shared/definition.ts";
 import type { Duck } from "../../shared/duckdb/duck.ts";
 import { isCode, messageOf, TidemarkError } from "../../shared/errors.ts";
-import { pause } from "../../shared/pause.ts";
 import { equals, follows, type Position } from "../../shared/position.ts";
-import { reportDamage } from "../../shared/store/damage.ts";
 import { type Trouble, troubleOf } from "../../shared/store/incidents.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import { rejectDamaged } from "../../shared/store/rejections.ts";
 import type { Store } from "../../shared/store/store.ts";
-import { bestSnapshot, lostVersions, newerVersion, readVersion, versionNumbers } from "../../shared/store/versions.ts";
-import { Loaded, type Served } from "./loaded.ts";
+import { bestSnapshot, versionNumbers } from "../../shared/store/versions.ts";
+import { Complaints } from "./complaints.ts";
+import type { Loaded, Served } from "./loaded.ts";
+import { Moves } from "./moves.ts";
+import { type FollowOptions, VersionLoader } from "./version-loader.ts";
 
-/**
- * What can go wrong on its own: the served delta, the newer version's delta, finding or loading a
- * newer version, one that is lost.
- */
-type Source = "delta" | "next" | "version" | "lost";
-
-interface Complaint {
-  readonly line: string;
-  readonly error: unknown;
-}
-
-/** Who may wait for a position at a time. */
-const waitingMax = 1000;
-/** How long a version that could not be loaded is left alone. */
-const retryMs = 5000;
-/** How often it looks whether a version was published that can't be read. */
-const lostMs = 1000;
-/** So long what is served may take to come to where a version that waits stood. */
+/** So long what is served may take to come to where the version that is offered was. */
 const stalledMsMax = 1500;
 
-/** Nothing is served before `open`; then always something, the newest that covers all that was served before. */
-export class Follower {
-  readonly #store: Store;
-  readonly #duck: Duck;
-  readonly #say: (line: string) => void;
-  #current: Loaded | null = null;
-  #next: Loaded | null = null;
-  /** The version after the next one, where that one only waits. */
-  #after: Loaded | null = null;
-  #opening: Promise<void> | null = null;
-  #waiting = new Set<() => void>();
-  readonly #complaints = new Map<Source, Complaint>();
-  #lostAt = Number.NEGATIVE_INFINITY;
-  /** Where a version that waits stood, and when: what is served has to come there. */
-  #mark: { readonly position: Position; readonly at: number } | null = null;
-  #holdsBack: (next: VersionManifest) => boolean = () => false;
-  #retryAt = 0;
+interface Next {
+  readonly version: Loaded;
+  /** Where it was while it was offered, and when: what is served has to come there. Null: it was not offered yet. */
+  readonly mark: { readonly position: Position; readonly at: number } | null;
+}
 
-  private constructor(store: Store, duck: Duck, say: (line: string) => void) {
-    this.#store = store;
-    this.#duck = duck;
-    this.#say = say;
+type State =
+  | { readonly name: "following"; readonly served: Loaded }
+  | { readonly name: "catching up"; readonly served: Loaded; readonly next: Next }
+  | { readonly name: "offering"; readonly served: Loaded; readonly next: Next; readonly after: Loaded | null };
+
+/**
+ * Serves one version, always, and comes from it to the next. It is in one of these states:
+ *
+ * following: only the served version is loaded. Each poll takes what its delta has grown by, and asks for a newer
+ * version.
+ *
+ * catching up: a newer version is loaded whose delta does not cover what is served yet: served now, it would take
+ * answers back. Each poll follows both deltas. A version that is newer still takes its place.
+ *
+ * offering: the next version covers what is served, and can be served as soon as it is accepted. Until then those who
+ * answer from it make themselves ready, and what is served is as exact. It is accepted by itself where waiting would
+ * cost: what is served stalls, since its writer has gone to the newest version; or a version after the next is loaded.
+ * A next version that falls behind again is caught up with, or is given up for the one after it.
+ */
+export class Follower {
+  readonly #options: FollowOptions;
+  readonly #loader: VersionLoader;
+  readonly #moves = new Moves();
+  #state: State;
+
+  private constructor(options: FollowOptions, loader: VersionLoader, served: Loaded) {
+    this.#options = options;
+    this.#loader = loader;
+    this.#state = { name: "following", served };
   }
 
-  /** @throws SERVE_NOTHING when there is no version; STORE_CORRUPT when none can be loaded */
-  static async open(store: Store, duck: Duck, say: (line: string) => void): Promise<Follower> {
-    const follower = new Follower(store, duck, say);
+  /**
+   * @param clock milliseconds that only go on
+   * @throws SERVE_NOTHING when there is no version; STORE_CORRUPT when none can be loaded
+   */
+  static async open(
+    store: Store,
+    duck: Duck,
+    say: (line: string) => void,
+    clock = () => performance.now(),
+  ): Promise<Follower> {
+    const options = { store, duck, say, complaints: new Complaints(say), clock };
+    const loader = new VersionLoader(options);
     let failure: unknown = null;
     // the newest version's delta may be behind the one before: a server that starts must not go
     // back behind the last one
@@ -69,7 +75,7 @@ export class Follower {
     const numbers = (await versionNumbers(store)).reverse().sort((a, b) => Number(b === best) - Number(a === best));
     for (const number of numbers) {
       try {
-        follower.#current = await follower.#load(number);
+        const follower = new Follower(options, loader, await loader.load(number));
         await follower.tick();
         return follower;
       } catch (error) {
@@ -87,260 +93,181 @@ export class Follower {
     );
   }
 
-  /** One look at the store. @returns true when what is served moved */
+  /** Polls the store once, and accepts what is offered. @returns true when what is served moved */
   async tick(): Promise<boolean> {
-    const before = this.#current!;
-    const stood = before.position;
-    const told = before.telling;
-    await this.#followQuietly(before);
-    await this.#lookForVersion();
-    if (this.#next) {
-      await this.#followQuietly(this.#next);
-      const ready = follows(this.#next.position, before.position);
-      if (ready && (this.#after || !this.#waits(this.#next, before))) {
-        this.#current = this.#next;
-        this.#lostAt = Number.NEGATIVE_INFINITY;
-        this.#proceed();
-        before.close();
-        this.#say(`serving version ${this.#current.manifest.number}`);
-      } else if (!ready && this.#after) {
-        this.#next.close();
-        this.#proceed();
-      }
-    }
-    const moved = this.#current !== before || !equals(stood, this.position) || told !== this.telling;
-    if (moved) {
-      const waiting = [...this.#waiting];
-      this.#waiting.clear();
-      for (const wake of waiting) wake();
-    }
+    const moved = await this.poll();
+    return this.accept() || moved;
+  }
+
+  /** Polls the store once. @returns true when what is served moved */
+  async poll(): Promise<boolean> {
+    const { served } = this.#state;
+    const { position, telling } = served;
+    const loaded = await this.#loader.poll(served.manifest, this.#newest.manifest.number);
+    if (loaded) this.#take(loaded);
+    await this.#follow(served, "delta");
+    if (this.#state.name !== "following") await this.#followNext(this.#state);
+    const moved = this.#state.served !== served || !equals(position, this.position) || telling !== this.telling;
+    if (moved) this.#moves.moved();
     return moved;
   }
 
-  #proceed(): void {
-    this.#next = this.#after;
-    this.#after = null;
-    this.#mark = null;
+  /** The version that could be served now; see `accept`. */
+  get offered(): VersionManifest | null {
+    return this.#state.name === "offering" ? this.#state.next.version.manifest : null;
   }
 
-  /**
-   * Whether the next version, which could be served, waits a little more: not once what is served
-   * does not come after it.
-   */
-  #waits(next: Loaded, served: Loaded): boolean {
-    if (!this.#holdsBack(next.manifest)) return false;
-    const now = performance.now();
-    if (!this.#mark || follows(served.position, this.#mark.position)) this.#mark = { position: next.position, at: now };
-    return now - this.#mark.at < stalledMsMax;
-  }
-
-  /** Looks until the signal; `everyMs` apart. */
-  async run(everyMs: number, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const moved = await this.tick();
-      if (!moved) await pause(everyMs, signal);
-    }
+  /** Serves the version that is offered. @returns false where none is */
+  accept(): boolean {
+    if (this.#state.name !== "offering") return false;
+    this.#proceed(this.#state);
+    this.#moves.moved();
+    return true;
   }
 
   pin(): Served {
-    return this.#current!.pin();
+    return this.#state.served.pin();
   }
 
-  /** The same of the version that is served next, while its delta catches up or it is held back. */
+  /** The same of the version that is served next. */
   pinNext(): Served | null {
-    return this.#next?.pin() ?? null;
-  }
-
-  /**
-   * Asked before a version is served that could be. What is served meanwhile is as exact; as soon
-   * as it is not as new, nobody is asked any more.
-   */
-  holdBack(why: (next: VersionManifest) => boolean): void {
-    this.#holdsBack = why;
+    return this.#state.name === "following" ? null : this.#state.next.version.pin();
   }
 
   get position(): Position {
-    return this.#current!.position;
+    return this.#state.served.position;
   }
 
   get manifest(): VersionManifest {
-    return this.#current!.manifest;
+    return this.#state.served.manifest;
   }
 
-  /** The version that is served next, while its delta catches up. */
+  /** The version that is served next, while its delta catches up or it is offered. */
   get upcoming(): VersionManifest | null {
-    return this.#next?.manifest ?? null;
+    return this.#state.name === "following" ? null : this.#state.next.version.manifest;
   }
 
   /** See Served.telling. */
   get telling(): string {
-    return this.#current!.telling;
+    return this.#state.served.telling;
   }
 
   get streams(): readonly StreamDefinition[] {
     return this.manifest.definition.streams;
   }
 
-  /** Where partitions stand that a position leaves out. */
+  /** Where partitions begin that a position leaves out. */
   get origin(): Position {
     return this.manifest.origin;
   }
 
   /**
-   * Resolves when what is served covers `position` in the streams that it has; false when
-   * `timeoutMs` passed before, or the signal aborted.
+   * Resolves when what is served covers `position` in the streams that it has; false when `timeoutMs` passed before, or
+   * the signal aborted.
    * @throws SERVE_BUSY
    */
   async covers(position: Position, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
-    const until = performance.now() + timeoutMs;
+    const until = this.#options.clock() + timeoutMs;
     while (!follows(this.position, position)) {
-      const left = until - performance.now();
+      const left = until - this.#options.clock();
       if (left <= 0 || signal?.aborted) return false;
-      if (this.#waiting.size >= waitingMax)
-        throw new TidemarkError("SERVE_BUSY", `${waitingMax} wait for a position already`, "try again later");
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(done, left);
-        const waiting = this.#waiting;
-        function done() {
-          clearTimeout(timer);
-          waiting.delete(done);
-          signal?.removeEventListener("abort", done);
-          resolve();
-        }
-        waiting.add(done);
-        signal?.addEventListener("abort", done, { once: true });
-      });
+      await this.#moves.next(left, signal);
     }
     return true;
   }
 
   async close(): Promise<void> {
-    await this.#opening;
+    await this.#loader.close();
   }
 
-  /** A version loads beside what is served; its own session keeps the queries and the old version's HEADs flowing. */
-  async #lookForVersion(): Promise<void> {
-    const { number } = (this.#after ?? this.#next ?? this.#current)!.manifest;
-    if (this.#opening || performance.now() < this.#retryAt) return;
-    try {
-      await this.#lookForLost();
-      const newest = await newerVersion(this.#store, number);
-      if (!newest) return this.#content("version");
-      this.#opening = this.#openNext(newest.number).finally(() => {
-        this.#opening = null;
-      });
-    } catch (error) {
-      this.#complain("version", `the newest version can't be read: ${messageOf(error)}`, error);
+  get #newest(): Loaded {
+    const state = this.#state;
+    if (state.name === "following") return state.served;
+    return (state.name === "offering" ? state.after : null) ?? state.next.version;
+  }
+
+  /** One that can be served is served first: the writer of what is served now goes with the newest version. */
+  #take(loaded: Loaded): void {
+    const state = this.#state;
+    if (state.name === "offering") {
+      state.after?.close();
+      this.#state = { ...state, after: loaded };
+      return;
     }
+    if (state.name === "catching up") this.#giveUp(state.next);
+    this.#state = { name: "catching up", served: state.served, next: { version: loaded, mark: null } };
   }
 
-  /**
-   * What is served may lie behind a version that can't be read any more, unless it is that one
-   * itself or a later one.
-   */
-  async #lookForLost(): Promise<void> {
-    if (performance.now() - this.#lostAt < lostMs) return;
-    this.#lostAt = performance.now();
-    const { number, cause } = this.#current!.manifest;
-    const lost = (await lostVersions(this.#store)).filter((each) => each.number > number || cause === "origin");
-    const first = lost.find((each) => each.number !== number);
-    if (!first) return this.#content("lost");
-    this.#complain(
-      "lost",
-      `version ${first.number} was published and can't be read: ${first.why}; what is served may lie behind what was served before`,
-    );
-  }
-
-  async #openNext(number: number): Promise<void> {
-    try {
-      const loaded = await this.#load(number);
-      const [damage] = loaded.damaged.values();
-      if (damage) {
-        // what is served has answers for all views: it stays, until the damaged one is made again
-        loaded.close();
-        throw damage;
-      }
-      // one that can be served is served first: the writer of what is served now goes with the newest version
-      if (this.#next && follows(this.#next.position, this.#current!.position)) {
-        this.#after?.close();
-        this.#after = loaded;
-      } else {
-        this.#next?.close();
-        this.#next = loaded;
-        this.#mark = null;
-      }
-      this.#content("version");
-    } catch (error) {
-      this.#retryAt = performance.now() + retryMs;
-      this.#complain("version", `version ${number} can't be served: ${messageOf(error)}`, error);
+  async #followNext(state: Exclude<State, { readonly name: "following" }>): Promise<void> {
+    const { served, next } = state;
+    const after = state.name === "offering" ? state.after : null;
+    await this.#follow(next.version, "next");
+    const ready = follows(next.version.position, served.position);
+    if (ready) {
+      const mark = this.#markOf(next, served);
+      const offering = { name: "offering" as const, served, next: { ...next, mark }, after };
+      this.#state = offering;
+      if (after || this.#options.clock() - mark.at >= stalledMsMax) this.#proceed(offering);
+      return;
     }
+    if (after) this.#giveUp(next);
+    this.#state = { name: "catching up", served, next: after ? { version: after, mark: null } : next };
   }
 
-  async #load(number: number): Promise<Loaded> {
-    const manifest = await readVersion(this.#store, number);
-    const loaded = new Loaded(this.#store, await this.#duck.session(manifest.definition.timezone), manifest);
-    try {
-      await loaded.open();
-      for (const [view, error] of loaded.damaged) await this.#reportVersion(manifest, view, error);
-      return loaded;
-    } catch (error) {
-      loaded.close();
-      throw error;
-    }
+  #markOf({ version, mark }: Next, served: Loaded): NonNullable<Next["mark"]> {
+    if (mark && !follows(served.position, mark.position)) return mark;
+    return { position: version.position, at: this.#options.clock() };
+  }
+
+  #proceed({ served, next, after }: Extract<State, { readonly name: "offering" }>): void {
+    const { version } = next;
+    this.#state = after
+      ? { name: "catching up", served: version, next: { version: after, mark: null } }
+      : { name: "following", served: version };
+    this.#options.complaints.clear("next");
+    served.close();
+    this.#options.say(`serving version ${version.manifest.number}`);
+  }
+
+  #giveUp({ version }: Next): void {
+    this.#options.complaints.clear("next");
+    version.close();
   }
 
   /** A delta that can't be read is said once; the last good snapshot stays served. */
-  async #followQuietly(loaded: Loaded): Promise<void> {
-    const source = loaded === this.#current ? "delta" : "next";
+  async #follow(loaded: Loaded, which: "delta" | "next"): Promise<void> {
     try {
       // a file that is gone may have been compacted away since its HEAD was read: the next HEAD names others
       await loaded.follow().catch((error: unknown) => {
         if (isCode(error, "STORE_MISSING")) return loaded.follow();
         throw error;
       });
-      this.#content(source);
+      this.#options.complaints.clear(which);
     } catch (error) {
-      await this.#reportDelta(loaded.manifest, error).catch(() => undefined);
+      await this.#reject(loaded.manifest, error).catch(() => undefined);
       const of = `the delta of version ${loaded.manifest.number}`;
-      this.#complain(source, `${of} can't be followed: ${messageOf(error)}`, error);
+      this.#options.complaints.set(which, `${of} can't be followed: ${messageOf(error)}`, error);
     }
   }
 
-  /** Batch hears of it, and makes the view again. */
-  async #reportVersion(manifest: VersionManifest, view: string, error: TidemarkError): Promise<void> {
-    this.#say(`view ${view} of version ${manifest.number} has no answer: ${error.message}`);
-    const file = manifest.views[view]?.file?.name ?? "";
-    const damage = { version: manifest.number, view, file, why: error.message };
-    await reportDamage(this.#store, damage).catch(() => undefined);
-  }
-
-  /** Speed hears of it, and tells the delta again from there. What is missing may only have been replaced meanwhile. */
-  async #reportDelta(manifest: VersionManifest, error: unknown): Promise<void> {
+  /** Speed writes the delta again from there. What is missing may only have been replaced meanwhile. */
+  async #reject(manifest: VersionManifest, error: unknown): Promise<void> {
     if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING", "STORE_GAP")) return;
-    await rejectDamaged(this.#store, manifest, error);
+    await rejectDamaged(this.#options.store, manifest, error);
   }
 
-  #complain(source: Source, line: string, error: unknown = null): void {
-    if (this.#complaints.get(source)?.line !== line) this.#say(line);
-    this.#complaints.set(source, { line, error });
-  }
-
-  #content(source: Source): void {
-    this.#complaints.delete(source);
-  }
-
-  /** Why the last looks failed, or "". What single views suffer is theirs: see Served.views. */
+  /** Why the last polls failed, or "". What single views suffer is theirs: see Served.views. */
   get complaint(): string {
-    return [...this.#complaints.values()].map(({ line }) => line).join("; ");
+    return this.#options.complaints.text;
   }
 
   /** The damaged files that it has met and that are part of its answers, or would be. */
   get damagedFiles(): ReadonlyMap<string, Trouble> {
     const found = new Map<string, Trouble>();
-    for (const { error } of this.#complaints.values())
+    for (const error of this.#options.complaints.errors)
       if (isCode(error, "STORE_CORRUPT", "STORE_MISSING", "STORE_GAP") && error.facts.file)
         found.set(String(error.facts.file), troubleOf(error));
-    for (const [view, error] of this.#current?.damaged ?? [])
+    for (const [view, error] of this.#state.served.damaged)
       found.set(String(error.facts.file), { ...troubleOf(error), views: [view] });
     return found;
   }

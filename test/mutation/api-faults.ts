@@ -17,8 +17,8 @@ export const apiFaults: readonly Fault[] = [
   },
   {
     name: "a row from a model that stands elsewhere",
-    file: "serving/model/read-models.ts",
-    edits: [{ find: "!stands(models, served)", replace: "models.standing === null" }],
+    file: "serving/model/version-models.ts",
+    edits: [{ find: "if (!this.#isAt(served)) return undefined;", replace: "" }],
     tests: ["test/serving/read-model.test.ts"],
   },
   {
@@ -135,7 +135,7 @@ export const apiFaults: readonly Fault[] = [
   {
     name: "a version that does not wait for its models",
     file: "serving/snapshot/follower.ts",
-    edits: [{ find: "if (ready && (this.#after || !this.#waits(this.#next, before))) {", replace: "if (ready) {" }],
+    edits: [{ find: "if (after || this.#options.clock() - mark.at >= stalledMsMax) this", replace: "this" }],
     tests: ["test/serving/read-model.test.ts"],
   },
   {

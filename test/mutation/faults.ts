@@ -339,8 +339,8 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "a damaged version that nobody is told of",
-    file: "serving/snapshot/follower.ts",
-    edits: [{ find: "await reportDamage(this.#store, damage).catch(() => undefined);", replace: "void damage;" }],
+    file: "serving/snapshot/version-loader.ts",
+    edits: [{ find: "await reportDamage(store, damage).catch(() => undefined);", replace: "void damage;" }],
     tests: ["test/pipeline/damage.test.ts"],
   },
   {

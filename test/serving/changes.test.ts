@@ -49,7 +49,7 @@ async function send(...sent: ReturnType<typeof event>[]): Promise<void> {
 }
 
 async function swap(): Promise<void> {
-  writers.push(await handOver(world, api.follower));
+  writers.push(await handOver(world, api));
 }
 
 interface Body {

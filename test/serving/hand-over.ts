@@ -1,7 +1,7 @@
-import type { Follower } from "../../serving/snapshot/follower.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { catchUp, type World } from "../pipeline/world.ts";
 import { until } from "../support/until.ts";
+import type { Api } from "./api.ts";
 
 /**
  * A batch run, and its version served: what a night does.
@@ -10,14 +10,14 @@ import { until } from "../support/until.ts";
  */
 export async function handOver(
   world: World,
-  follower: Follower,
+  { follower, follow }: Pick<Api, "follower" | "follow">,
   look: () => Promise<void> = async () => undefined,
 ): Promise<DeltaWriter> {
   const version = await world.runBatch();
   const writer = await world.writer(version, 0);
   await catchUp(world, writer);
   await until(async () => {
-    await follower.tick();
+    await follow();
     await look();
     return follower.manifest.number === version.number;
   });

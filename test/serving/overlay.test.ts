@@ -36,7 +36,7 @@ async function send(from: number, upto: number): Promise<void> {
   const sent = Array.from({ length: upto - from }, (_, i) => JSON.stringify({ g: `g${from + i}`, x: i }));
   await world.append(sent.map((value) => ({ partition: 0, value, valid: true })));
   await catchUp(world, writer);
-  await api.follower.tick();
+  await api.follow();
 }
 
 /** The row's text, and whether a model had it. */

@@ -64,11 +64,11 @@ async function send(count: number): Promise<void> {
   world.now += 20_000;
   await world.append(Array.from({ length: count }, event));
   await catchUp(world, writers.at(-1)!);
-  await api.follower.tick();
+  await api.follow();
 }
 
 async function swap(): Promise<void> {
-  writers.push(await handOver(world, api.follower, () => models.look()));
+  writers.push(await handOver(world, api, () => models.look()));
 }
 
 const settled = () =>
@@ -176,7 +176,7 @@ async function newVersion() {
 async function nextVersion() {
   const made = await newVersion();
   await until(async () => {
-    await api.follower.tick();
+    await api.follow();
     return api.follower.upcoming?.number === made.version.number;
   });
   return made;
@@ -185,7 +185,7 @@ async function nextVersion() {
 /** Looks at a moment, however long they take. */
 async function ticksAt(now: number, count: number): Promise<void> {
   const clock = vi.spyOn(performance, "now").mockReturnValue(now);
-  for (let look = 0; look < count; look++) await api.follower.tick();
+  for (let look = 0; look < count; look++) await api.follow();
   clock.mockRestore();
 }
 
@@ -197,14 +197,14 @@ it("is there before its version is served, which waits for it, unless its views 
   const served = follower.manifest.number;
   const { version } = await nextVersion();
   // nobody makes its models yet
-  for (let look = 0; look < 5; look++) await follower.tick();
+  for (let look = 0; look < 5; look++) await api.follow();
   expect(follower.manifest.number).toBe(served);
   const changed = {
     ...version.definition,
     views: version.definition.views.map((view) => ({ ...view, identity: "other" })),
   };
-  expect(models.holdsBack({ ...version, definition: changed })).toBe(false);
-  expect(models.holdsBack(version)).toBe(true);
+  expect(models.isReadyFor({ ...version, definition: changed })).toBe(true);
+  expect(models.isReadyFor(version)).toBe(false);
   const lookup = models.lookup.bind(models);
   let asked = 0;
   models.lookup = (...args) => {
@@ -215,7 +215,7 @@ it("is there before its version is served, which waits for it, unless its views 
   };
   await until(async () => {
     await models.look();
-    await follower.tick();
+    await api.follow();
     // before and right after the switch
     await ask("texts", "g=eq.a");
     return follower.manifest.number === version.number;
@@ -231,7 +231,7 @@ it("is not waited for once what is served does not come after it; the next one i
   for (let night = 0; night < 2; night++) {
     await settled();
     const { version, writer } = await nextVersion();
-    for (let look = 0; look < 3; look++) await follower.tick();
+    for (let look = 0; look < 3; look++) await api.follow();
     expect(follower.manifest.number).toBeLessThan(version.number);
     // the old version's writer is gone
     await world.append([event()]);
@@ -253,17 +253,17 @@ it("is served before the one that comes after it", { timeout: 120_000 }, async (
     nights.push((await newVersion()).version.number);
     // loads, and waits
     await until(async () => {
-      await follower.tick();
+      await api.follow();
       return follower.upcoming?.number === nights[0] || follower.manifest.number === nights[0];
     });
   }
   await until(async () => {
-    await follower.tick();
+    await api.follow();
     return follower.manifest.number === nights[0];
   });
   await until(async () => {
     await models.look();
-    await follower.tick();
+    await api.follow();
     return follower.manifest.number === nights[1];
   });
 });

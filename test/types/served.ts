@@ -96,7 +96,7 @@ export class ServedTypes {
       if (tries > 1000) throw new Error("the writer does not catch up");
       await this.#writer.step();
     }
-    await this.api.follower.tick();
+    await this.api.follow();
     await this.api.models!.look();
   }
 

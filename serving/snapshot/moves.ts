@@ -1,0 +1,34 @@
+import { TidemarkError } from "../../shared/errors.ts";
+
+/** Who may wait at a time. */
+const waitingMax = 1000;
+
+/** Requests that wait until what is served moves. */
+export class Moves {
+  readonly #waiting = new Set<() => void>();
+
+  /** Wakes all. */
+  moved(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const wake of waiting) wake();
+  }
+
+  /** Resolves at the next move, after `timeoutMs`, or when the signal aborts. @throws SERVE_BUSY */
+  async next(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const waiting = this.#waiting;
+    if (waiting.size >= waitingMax)
+      throw new TidemarkError("SERVE_BUSY", `${waitingMax} wait for a position already`, "try again later");
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(done, timeoutMs);
+      function done() {
+        clearTimeout(timer);
+        waiting.delete(done);
+        signal?.removeEventListener("abort", done);
+        resolve();
+      }
+      waiting.add(done);
+      signal?.addEventListener("abort", done, { once: true });
+    });
+  }
+}

@@ -1,0 +1,135 @@
+import type { Duck } from "../../shared/duckdb/duck.ts";
+import { messageOf, type TidemarkError } from "../../shared/errors.ts";
+import { reportDamage } from "../../shared/store/damage.ts";
+import type { VersionManifest } from "../../shared/store/layout.ts";
+import type { Store } from "../../shared/store/store.ts";
+import { lostVersions, newerVersion, readVersion } from "../../shared/store/versions.ts";
+import type { Complaints } from "./complaints.ts";
+import { Loaded } from "./loaded.ts";
+
+/** How long a version that could not be loaded is left alone. */
+const retryMs = 5000;
+/** How often the store is searched for a version that was published and can't be read. */
+const lostMs = 1000;
+
+export interface FollowOptions {
+  readonly store: Store;
+  readonly duck: Duck;
+  readonly say: (line: string) => void;
+  readonly complaints: Complaints;
+  /** Milliseconds that only go on. */
+  readonly clock: () => number;
+}
+
+type State =
+  | { readonly name: "idle" }
+  | { readonly name: "loading"; readonly over: Promise<void> }
+  | { readonly name: "loaded"; readonly version: Loaded }
+  | { readonly name: "resting"; readonly until: number };
+
+/**
+ * Finds newer versions, and loads one beside what is served: it has a session of its own, which keeps queries and the
+ * served delta flowing. It is in one of these states:
+ *
+ * idle: each poll asks the store for a newer version.
+ *
+ * loading: a version's files are read into tables.
+ *
+ * loaded: the version is the next poll's answer.
+ *
+ * resting: the last version could not be loaded; for a while no poll asks for another.
+ */
+export class VersionLoader {
+  readonly #options: FollowOptions;
+  #state: State = { name: "idle" };
+  /** When lost versions were searched for last, and beside which served version. */
+  #searched: { readonly served: number; readonly at: number } | null = null;
+
+  constructor(options: FollowOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param known the newest version that is loaded already
+   * @returns a version after it, once it is loaded
+   */
+  async poll(served: VersionManifest, known: number): Promise<Loaded | null> {
+    const { store, complaints, clock } = this.#options;
+    if (this.#state.name === "loaded") {
+      const { version } = this.#state;
+      this.#state = { name: "idle" };
+      return version;
+    }
+    if (this.#state.name === "loading") return null;
+    if (this.#state.name === "resting" && clock() < this.#state.until) return null;
+    try {
+      await this.#searchLost(served);
+      const newest = await newerVersion(store, known);
+      if (newest) this.#state = { name: "loading", over: this.#loadBeside(newest.number) };
+      else complaints.clear("version");
+    } catch (error) {
+      complaints.set("version", `the newest version can't be read: ${messageOf(error)}`, error);
+    }
+    return null;
+  }
+
+  /** A view whose file is damaged has no answer, and batch is asked to make it again. @throws STORE_* */
+  async load(number: number): Promise<Loaded> {
+    const { store, duck } = this.#options;
+    const manifest = await readVersion(store, number);
+    const loaded = new Loaded(store, await duck.session(manifest.definition.timezone), manifest);
+    try {
+      await loaded.open();
+      for (const [view, error] of loaded.damaged) await this.#report(manifest, view, error);
+      return loaded;
+    } catch (error) {
+      loaded.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#state.name === "loading") await this.#state.over;
+  }
+
+  async #loadBeside(number: number): Promise<void> {
+    const { complaints, clock } = this.#options;
+    try {
+      const version = await this.load(number);
+      const [damage] = version.damaged.values();
+      if (damage) {
+        // what is served has answers for all views: it stays, until the damaged one is made again
+        version.close();
+        throw damage;
+      }
+      this.#state = { name: "loaded", version };
+      complaints.clear("version");
+    } catch (error) {
+      this.#state = { name: "resting", until: clock() + retryMs };
+      complaints.set("version", `version ${number} can't be served: ${messageOf(error)}`, error);
+    }
+  }
+
+  /**
+   * What is served may lie behind a version that can't be read any more, unless it is that one itself or a later one.
+   */
+  async #searchLost({ number, cause }: VersionManifest): Promise<void> {
+    const { store, complaints, clock } = this.#options;
+    const recent = this.#searched?.served === number && clock() - this.#searched.at < lostMs;
+    if (recent) return;
+    this.#searched = { served: number, at: clock() };
+    const lost = (await lostVersions(store)).filter((each) => each.number > number || cause === "origin");
+    const first = lost.find((each) => each.number !== number);
+    if (!first) return complaints.clear("lost");
+    const behind = "what is served may lie behind what was served before";
+    complaints.set("lost", `version ${first.number} was published and can't be read: ${first.why}; ${behind}`);
+  }
+
+  async #report(manifest: VersionManifest, view: string, error: TidemarkError): Promise<void> {
+    const { store, say } = this.#options;
+    say(`view ${view} of version ${manifest.number} has no answer: ${error.message}`);
+    const file = manifest.views[view]?.file?.name ?? "";
+    const damage = { version: manifest.number, view, file, why: error.message };
+    await reportDamage(store, damage).catch(() => undefined);
+  }
+}
