@@ -17,6 +17,7 @@ import type { Format } from "./rows/formats.ts";
 import { rowsFrom } from "./rows/rows.ts";
 import { viewNamed } from "./snapshot/answerable.ts";
 import type { Follower } from "./snapshot/follower.ts";
+import { Lease } from "./snapshot/lease.ts";
 import type { ServedView } from "./snapshot/loaded.ts";
 import { type MetaSources, metaOf } from "./snapshot/meta.ts";
 import { snapshotName } from "./snapshot/name.ts";
@@ -54,67 +55,36 @@ export async function answer(
   format: Format,
   asker: Asker,
 ): Promise<Answer> {
-  const { store, follower, pool, models, health } = answering;
-  const served = follower.pin();
-  let session: Session | null = null;
-  let state: "waiting" | "begun" | "over" = "waiting";
-  let removeCopy: () => void = () => undefined;
-  const letGo = () => {
-    if (state === "over") return;
-    state = "over";
-    served.release();
-    removeCopy();
-    if (session) pool.giveBack(session);
-  };
-  const begin = () => {
-    const left = state === "over";
-    if (!left) state = "begun";
-    return !left;
-  };
-  try {
-    const view = viewNamed(served, name);
-    const question = parseQuestion(view.definition, pairs);
-    const row = format.ofJson && models?.lookup(served, view, question);
-    if (row !== undefined) {
-      const meta = await metaOf(served, answering, name);
-      letGo();
-      const body = format.ofJson!(row === null ? [] : [row], { view: name, ...meta });
-      return { meta, snapshot: snapshotName(served), body, abandon: () => undefined };
-    }
-    const reader = new Reader(letGo);
-    session = await pool.take(asker, reader);
-    await session.inZone(served.manifest.definition.timezone);
-    const lent = session;
-    const body = await complained(session, view, question, async () => {
-      // rows are sent as they come: what is known to fail must not fail between them
-      const failing = health?.failing(name).groups.length ? await failureFor(lent, view, question) : null;
-      if (failing) throw failing;
-      const sql = sqlOf(view, question);
-      if (format.copy !== undefined) {
-        const copy = await copied(lent, view.definition, sql, format, store.scratch("answer"));
-        removeCopy = copy.remove;
-        // the file is all that is still read
-        pool.giveBack(lent);
-        session = null;
-        served.release();
-        return copy.body;
-      }
-      const rows = await rowsFrom(lent, sql.text, sql.params);
-      return begun(format.encode(rows, { view: name, ...(await metaOf(served, answering, name)) }));
-    });
+  const { store, models, health } = answering;
+  using lease = new Lease(answering.follower.pin(), answering.pool);
+  const { served } = lease;
+  const view = viewNamed(served, name);
+  const question = parseQuestion(view.definition, pairs);
+  const row = format.ofJson && models?.lookup(served, view, question);
+  if (row !== undefined) {
     const meta = await metaOf(served, answering, name);
-    return {
-      meta,
-      snapshot: snapshotName(served),
-      body: held(reader.reads(body), begin, letGo),
-      abandon: () => {
-        if (state === "waiting") letGo();
-      },
-    };
-  } catch (error) {
-    letGo();
-    throw error;
+    const body = format.ofJson!(row === null ? [] : [row], { view: name, ...meta });
+    return { meta, snapshot: snapshotName(served), body, abandon: () => undefined };
   }
+  const reader = new Reader(() => lease.end());
+  const session = await lease.session(asker, reader);
+  const rows = await complained(session, view, question, async () => {
+    // rows are sent as they come: what is known to fail must not fail between them
+    const failing = health?.failing(name).groups.length ? await failureFor(session, view, question) : null;
+    if (failing) throw failing;
+    const sql = sqlOf(view, question);
+    if (format.copy !== undefined) {
+      const copy = await copied(session, view.definition, sql, format, store.scratch("answer"));
+      lease.keepOnly(copy);
+      return copy.body;
+    }
+    const found = await rowsFrom(session, sql.text, sql.params);
+    return begun(format.encode(found, { view: name, ...(await metaOf(served, answering, name)) }));
+  });
+  const meta = await metaOf(served, answering, name);
+  lease.handOut();
+  const body = lease.rows(reader.reads(rows));
+  return { meta, snapshot: snapshotName(served), body, abandon: () => lease.abandon() };
 }
 
 /** What DuckDB has against the question, said as we say it. */
@@ -168,18 +138,4 @@ async function begun(pieces: AsyncGenerator<string | Uint8Array>): Promise<Async
     if (!first.done) yield first.value;
     yield* pieces;
   })();
-}
-
-/** The encoded rows; the snapshot and its session are let go when they end, or are given up. */
-async function* held(
-  body: AsyncGenerator<string | Uint8Array>,
-  begin: () => boolean,
-  letGo: () => void,
-): AsyncGenerator<string | Uint8Array> {
-  if (!begin()) return;
-  try {
-    yield* body;
-  } finally {
-    letGo();
-  }
 }

@@ -3,7 +3,6 @@
  * known before somebody asks for it. A version says of its partials for which groups they have
  * none; from there on only groups that the delta touches are tried, and those that failed before.
  */
-
 import { groupKeyNames } from "../shared/compiler/partial-columns.ts";
 import { partialColumns, rowsOf } from "../shared/compiler/texts.ts";
 import { freshName, type Session } from "../shared/duckdb/duck.ts";
@@ -81,19 +80,15 @@ export class ViewHealth {
 
   /** Tries what has changed since the last look. */
   async look(): Promise<void> {
-    const served = this.#follower.pin();
-    try {
-      await this.#session.inZone(served.manifest.definition.timezone);
-      for (const view of served.views.values()) {
-        if (view.failed || view.damaged !== null) continue;
-        const { name } = view.definition;
-        const before = this.#known.get(name);
-        const known = await this.#try(view, served.manifest, before);
-        if (before?.keys && before.keys !== known.keys) await this.#session.run(`DROP TABLE IF EXISTS ${before.keys}`);
-        this.#known.set(name, known);
-      }
-    } finally {
-      served.release();
+    using served = this.#follower.pin();
+    await this.#session.inZone(served.manifest.definition.timezone);
+    for (const view of served.views.values()) {
+      if (view.failed || view.damaged !== null) continue;
+      const { name } = view.definition;
+      const before = this.#known.get(name);
+      const known = await this.#try(view, served.manifest, before);
+      if (before?.keys && before.keys !== known.keys) await this.#session.run(`DROP TABLE IF EXISTS ${before.keys}`);
+      this.#known.set(name, known);
     }
     for (const name of this.#known.keys()) if (!served.views.has(name)) this.#known.delete(name);
     await this.#tell(served.views);

@@ -1,12 +1,7 @@
-import {
-  type Correction,
-  type DeadLetters,
-  LetterList,
-  type ListedLetter,
-  replayDeadLetters,
-} from "../../ingest/dead-letters.ts";
+import { type Correction, replayDeadLetters } from "../../ingest/dead-letters.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
+import { type DeadLetters, LetterList, type ListedLetter } from "../../shared/history/letter-list.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
 import type { Context } from "../context.ts";
 import { linesOf } from "../input/ndjson.ts";
@@ -39,22 +34,18 @@ async function list(
   streams: readonly StreamDefinition[],
   { count, limit, values }: VerbArgs["dead-letters"],
 ): Promise<number> {
-  const found = await LetterList.open(letters, streams);
-  try {
-    if (count) {
-      const reasons = await found.reasons();
-      const text = reasons.length > 0 ? tableText(reasons.map((each) => ({ ...each }))) : "";
-      await context.out(context.json ? `${JSON.stringify(reasons)}\n` : text);
-    } else
-      for await (const letter of found.letters(limit))
-        await context.out(`${JSON.stringify(values ? letter : withoutValue(letter))}\n`);
-    const all = await found.count();
-    const shown = !count && limit !== null && limit < all.letters ? `, the first ${limit} of them listed` : "";
-    context.say(`${all.letters} dead letters, ${all.replayed} of them replayed${shown}`);
-    return 0;
-  } finally {
-    await found.close();
-  }
+  await using found = await LetterList.open(letters, streams);
+  if (count) {
+    const reasons = await found.reasons();
+    const text = reasons.length > 0 ? tableText(reasons.map((each) => ({ ...each }))) : "";
+    await context.out(context.json ? `${JSON.stringify(reasons)}\n` : text);
+  } else
+    for await (const letter of found.letters(limit))
+      await context.out(`${JSON.stringify(values ? letter : withoutValue(letter))}\n`);
+  const all = await found.count();
+  const shown = !count && limit !== null && limit < all.letters ? `, the first ${limit} of them listed` : "";
+  context.say(`${all.letters} dead letters, ${all.replayed} of them replayed${shown}`);
+  return 0;
 }
 
 function withoutValue({ value, ...letter }: ListedLetter): object {

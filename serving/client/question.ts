@@ -1,5 +1,4 @@
 /** A question about a view, and its query string. */
-
 import { filterText, type Value } from "./values.ts";
 
 type Bare = string | number | bigint | boolean | Date | Uint8Array | readonly (Value | null)[];

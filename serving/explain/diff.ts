@@ -1,5 +1,4 @@
 /** What changed between two positions, and because of which offsets. */
-
 import { eventColumn } from "../../shared/compiler/event-order.ts";
 import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import { partialOf, placesOf, rowsOf } from "../../shared/compiler/texts.ts";

@@ -1,5 +1,4 @@
 /** The events that a group is made of, with their places: read from archive and log. */
-
 import { eventColumn } from "../../shared/compiler/event-order.ts";
 import { placesOf } from "../../shared/compiler/texts.ts";
 import type { Definition, ViewDefinition } from "../../shared/definition.ts";

@@ -1,5 +1,4 @@
 /** One group of a view, named by its shown keys, and SQL that finds it among partials and events. */
-
 import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import type { ViewColumn, ViewDefinition } from "../../shared/definition.ts";
 import type { Param } from "../../shared/duckdb/duck.ts";

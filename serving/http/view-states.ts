@@ -1,5 +1,4 @@
 /** How each view does: what status, readiness and metrics say of it. */
-
 import { failingLine } from "../../shared/health/failing-groups.ts";
 import type { Incident } from "../../shared/store/incidents.ts";
 import type { ViewHealth } from "../health.ts";

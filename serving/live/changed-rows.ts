@@ -2,7 +2,6 @@
  * Which rows of a view changed between two positions: the groups that the entries in between touch,
  * as they are now.
  */
-
 import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import { partialColumns } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";

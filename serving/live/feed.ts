@@ -1,5 +1,4 @@
 /** Changed rows as they are committed, for whoever listens: computed once for all that ask the same. */
-
 import { isCode, messageOf } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
 import { covers, equals, follows, type Position } from "../../shared/position.ts";

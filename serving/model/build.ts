@@ -3,7 +3,6 @@
  * first, and leaves serving its time and memory. It can be killed at any moment: what it was at is
  * opened by nobody before it is told of.
  */
-
 import { noPartials, partialColumns, rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { Duck, quoteText } from "../../shared/duckdb/duck.ts";

@@ -1,5 +1,4 @@
 /** The key of a row in a read model, from a question: only where its text is the very one that DuckDB would write. */
-
 import type { ViewColumn, ViewDefinition } from "../../shared/definition.ts";
 import { keyColumns } from "../question/group-keys.ts";
 import type { Question } from "../question/query.ts";

@@ -3,7 +3,6 @@
  * come, in memory, as long as there is room. A view that takes too much has none until the next
  * version; its rows are asked of DuckDB.
  */
-
 import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import type { Session } from "../../shared/duckdb/duck.ts";
 import { type GroupRow, rowsOfGroups } from "../question/group-rows.ts";

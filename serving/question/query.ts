@@ -1,5 +1,4 @@
 /** A question about one view as SQL: filters on group keys go below the merge, everything else above it. */
-
 import { partialColumns, type RolledUp, rolledUpOf, rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { type Param, quoteName } from "../../shared/duckdb/duck.ts";

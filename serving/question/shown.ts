@@ -2,7 +2,6 @@
  * What HAVING hides stays hidden, whatever is asked: a group that a view does not show is in none
  * of its answers, whole or in part.
  */
-
 import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import { rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";

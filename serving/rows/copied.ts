@@ -1,5 +1,4 @@
 /** Rows as a file that DuckDB writes, sent as it lies there and removed then. */
-
 import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { ViewDefinition } from "../../shared/definition.ts";
@@ -29,10 +28,9 @@ function exactType(type: string): string {
   );
 }
 
-export interface Copied {
+/** To be disposed of, whether its body was read or not: that removes the file. */
+export interface Copied extends Disposable {
   readonly body: AsyncGenerator<Uint8Array>;
-  /** Owed, whether the body was read or not. */
-  readonly remove: () => void;
 }
 
 /**
@@ -53,7 +51,7 @@ export async function copied(
     await rm(path, { force: true });
     throw error;
   }
-  return { body: read(path), remove: () => void rm(path, { force: true }).catch(() => undefined) };
+  return { body: read(path), [Symbol.dispose]: () => void rm(path, { force: true }).catch(() => undefined) };
 }
 
 /** SQL that writes a query's rows as such a file. @throws QUERY_FAILED for a type that it can't keep */

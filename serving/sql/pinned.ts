@@ -1,5 +1,4 @@
 /** Files of the snapshot that is served, under names that stay while a child reads them. */
-
 import { messageOf } from "../../shared/errors.ts";
 import { layout } from "../../shared/store/layout.ts";
 import { snapshotFiles } from "../../shared/store/partials.ts";

@@ -1,5 +1,4 @@
 /** SQL over the views of one snapshot, run by children. */
-
 import { rm } from "node:fs/promises";
 import { fold } from "../../shared/duckdb/fold.ts";
 import { isCode } from "../../shared/errors.ts";

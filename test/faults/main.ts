@@ -1,5 +1,4 @@
 /** `make faults [ONLY=name] [N=…] [SEED=…]`: puts every fault in, in full, and prints one table. */
-
 import { simulation } from "../simulation/faults.ts";
 import { brokerRestarts } from "./broker.ts";
 import { corruption } from "./corruption.ts";

@@ -1,5 +1,6 @@
 /** Records that are no events: as many dead letters as there were, no stall, and each replayed exactly once. */
-import { LetterList, type ListedLetter, replayDeadLetters } from "../../ingest/dead-letters.ts";
+import { replayDeadLetters } from "../../ingest/dead-letters.ts";
+import { LetterList, type ListedLetter } from "../../shared/history/letter-list.ts";
 import { sumCounts } from "../../shared/store/counts.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { bestSnapshot } from "../../shared/store/versions.ts";
@@ -115,11 +116,10 @@ export const poison: Fault = {
       );
 
       const letters = { store: world.store, log: world.log, session: await world.session(), manifest: version };
-      const list = await LetterList.open(letters, [events]);
+      await using list = await LetterList.open(letters, [events]);
       const listed: ListedLetter[] = [];
       for await (const letter of list.letters()) listed.push(letter);
       const reasons = (await list.reasons()).length;
-      await list.close();
       check("letters listed", listed.length, bad);
       const corrections = listed.map(({ stream: name, partition, offset }) => ({
         stream: name,

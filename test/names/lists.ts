@@ -1,5 +1,4 @@
 /** Names to give to fields, columns, keys, streams and views: all that may mean something else to somebody. */
-
 import { DuckDBConnection } from "@duckdb/node-api";
 import { vi } from "vitest";
 import type { Session } from "../../shared/duckdb/duck.ts";

@@ -1,8 +1,9 @@
 /** Dead letters are listed, counted and replayed however many there are: by SQL, a few at a time. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type DeadLetters, LetterList, replayDeadLetters } from "../../ingest/dead-letters.ts";
+import { replayDeadLetters } from "../../ingest/dead-letters.ts";
 import { Duck, type Session } from "../../shared/duckdb/duck.ts";
 import { type Letter, LetterTable } from "../../shared/history/dead-letters.ts";
+import { type DeadLetters, LetterList } from "../../shared/history/letter-list.ts";
 import { stream } from "../support/view-case.ts";
 import { catchUp, World } from "./world.ts";
 
@@ -32,7 +33,7 @@ it("holds more than an array's worth", { timeout: 120_000 }, async () => {
   const table = await LetterTable.create(session);
   await table.add(letters());
   await table.replayed(Array.from({ length: 1000 }, (_, i) => `dl:b/${(3 * i + 1) % 7}/${3 * i + 1}`));
-  const list = new LetterList(session, table);
+  await using list = new LetterList(session, table);
   expect(await list.count()).toEqual({ letters: many, replayed: 1000 });
   expect(await list.reasons()).toMatchObject([
     { reason: "it's not JSON", letters: many / 2 },
@@ -56,7 +57,6 @@ it("holds more than an array's worth", { timeout: 120_000 }, async () => {
       ["dl:it's/6/6", false],
     ]),
   );
-  await list.close();
 });
 
 it("is the same from the log and from the archive, and knows what was replayed", { timeout: 120_000 }, async () => {
@@ -70,14 +70,13 @@ it("is the same from the log and from the archive, and knows what was replayed",
     await world.append([...sent, { partition: 1, value: null, valid: false }]);
     const asked: DeadLetters = { store: world.store, log: world.log, session: await world.session(), manifest };
     const all = async () => {
-      const list = await LetterList.open(asked, [events]);
+      await using list = await LetterList.open(asked, [events]);
       const found = [];
       for await (const letter of list.letters()) found.push(letter);
       expect(await list.count()).toEqual({
         letters: found.length,
         replayed: found.filter(({ replayed }) => replayed).length,
       });
-      await list.close();
       return found;
     };
     const fromLog = await all();

@@ -1,7 +1,7 @@
 /** A value of an event that is none, in every field, type and form, is in nothing that tells of it: answers, dead letters' reasons, status, metrics, incidents, lines. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { LetterList } from "../../ingest/dead-letters.ts";
 import { TidemarkError } from "../../shared/errors.ts";
+import { LetterList } from "../../shared/history/letter-list.ts";
 import { problemOf } from "../../shared/http/problem.ts";
 import { incidentsIn } from "../../shared/store/incidents.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
@@ -58,9 +58,9 @@ it("tells field, type, class and length of what can't be taken, and nothing of i
   await world.append(all.map((value) => ({ partition: 0, value, valid: false })));
   await world.runBatch();
   await api.follower.tick();
-  const session = await world.duck.session();
+  using session = await world.duck.session();
   const manifest = (await newestVersion(world.store))!;
-  const list = await LetterList.open({ store: world.store, log: world.log, session, manifest }, [
+  await using list = await LetterList.open({ store: world.store, log: world.log, session, manifest }, [
     manifest.definition.streams[0]!,
   ]);
   let letters = 0;
@@ -69,8 +69,6 @@ it("tells field, type, class and length of what can't be taken, and nothing of i
     letters++;
   }
   silent(JSON.stringify(await list.reasons()), "reasons");
-  await list.close();
-  session.close();
   expect(letters).toBeGreaterThan(100);
   for (const url of ["/v1/status", "/metrics", "/readyz", "/v1/views/total"])
     silent((await api.app.inject({ method: "GET", url })).body, url);

@@ -1,5 +1,4 @@
 /** Whatever a client has asked for on a connection, all of it is let go when the connection ends. */
-
 import { connect, createServer } from "node:net";
 import { Readable } from "node:stream";
 import Fastify from "fastify";

@@ -1,5 +1,4 @@
 /** A row from a read model is the row that DuckDB gives, at the same position, through flushes, compaction and new versions. */
-
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import type { ReadModels } from "../../serving/model/read-models.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";

@@ -1,5 +1,4 @@
 /** SQL over HTTP: joins at one snapshot, parameters, MEASURE in any grouping, and what is refused with a reason. */
-
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

@@ -1,5 +1,4 @@
 /** Several readers of one store: each answer is what the oracle says at its own position, and none of them goes back. */
-
 import { everything, sqlOf } from "../../serving/question/query.ts";
 import { Follower } from "../../serving/snapshot/follower.ts";
 import type { Served } from "../../serving/snapshot/loaded.ts";

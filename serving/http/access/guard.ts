@@ -2,7 +2,6 @@
  * Who may do what: a key's scopes, where there are keys; where there are none, only this machine's
  * own programs ask.
  */
-
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { TidemarkError } from "../../../shared/errors.ts";
 import type { ApiKey, Scope } from "../../../shared/http/caller.ts";

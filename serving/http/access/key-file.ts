@@ -2,7 +2,6 @@
  * The file of keys beside the project: read again by every server, changed under one lock by
  * whoever runs `tidemark keys`.
  */
-
 import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, statSync, writeSync } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { messageOf, TidemarkError } from "../../../shared/errors.ts";

@@ -3,7 +3,6 @@
  * Each stands for the key that asked for it, at one address, once, for a minute; it is known to
  * this process alone, and kept as a hash.
  */
-
 import { createHash, randomBytes } from "node:crypto";
 import { TidemarkError } from "../../../shared/errors.ts";
 import type { ApiKey } from "../../../shared/http/caller.ts";

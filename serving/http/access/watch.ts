@@ -1,5 +1,4 @@
 /** Whoever is still being answered has to be allowed to: keys are looked at again until the answer is over. */
-
 import type { Socket } from "node:net";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { ApiKey, Scope } from "../../../shared/http/caller.ts";

@@ -1,5 +1,4 @@
 /** Changed rows as server-sent events. */
-
 import type { FastifyInstance } from "fastify";
 import { TidemarkError } from "../../../shared/errors.ts";
 import { askerOf, route } from "../../../shared/http/route.ts";

@@ -1,5 +1,4 @@
 /** Why a number is what it is, and what changed between two positions. */
-
 import type { FastifyInstance } from "fastify";
 import type { ViewDefinition } from "../../../shared/definition.ts";
 import type { Session } from "../../../shared/duckdb/duck.ts";

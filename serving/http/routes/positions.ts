@@ -1,5 +1,4 @@
 /** Positions as texts: the long form of a short one, and the other way round. */
-
 import type { FastifyInstance } from "fastify";
 import { route } from "../../../shared/http/route.ts";
 import { jsonResponse, problems } from "../../../shared/http/schemas.ts";

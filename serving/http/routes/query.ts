@@ -1,5 +1,4 @@
 /** SQL over the views. */
-
 import type { FastifyInstance } from "fastify";
 import { problem } from "../../../shared/http/problem.ts";
 import { askerOf, refuse, route } from "../../../shared/http/route.ts";

@@ -1,5 +1,4 @@
 /** Tickets for what can't send a key. */
-
 import type { FastifyInstance } from "fastify";
 import { route } from "../../../shared/http/route.ts";
 import { jsonResponse, problems } from "../../../shared/http/schemas.ts";

@@ -1,5 +1,4 @@
 /** The views and their rows. */
-
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { failingLine } from "../../../shared/health/failing-groups.ts";
