@@ -25,8 +25,13 @@ export class Judge {
     const records = values.map((value, offset) => ({ offset, timestamp: 0, key: null, value }));
     const batch = new ArrayBatch(0, 0, values.length, records);
     if (this.#shapes?.prove(batch)) return new Map();
-    const decoded = await this.#decoder.decode([batch]);
-    await decoded.drop();
-    return new Map(decoded.dead.map(({ offset, reason }) => [offset, reason]));
+    return faultsIn(this.#decoder, batch);
   }
+}
+
+/** @returns why, by offset, of those that are no events */
+export async function faultsIn(decoder: Decoder, batch: ArrayBatch): Promise<ReadonlyMap<number, string>> {
+  const decoded = await decoder.decode([batch]);
+  await decoded.drop();
+  return new Map(decoded.dead.map(({ offset, reason }) => [offset, reason]));
 }

@@ -5,13 +5,13 @@
  */
 import { randomUUID } from "node:crypto";
 import type { StreamDefinition } from "../shared/definition.ts";
-import type { Log, NewRecord, RequestId } from "../shared/log/log.ts";
-import { Partitioner } from "../shared/log/partitioner.ts";
+import type { Log, NewRecord } from "../shared/log/log.ts";
 import { type Position, positionOf } from "../shared/position.ts";
 import { logStream } from "../shared/store/origin.ts";
 import { appendPatiently } from "./append.ts";
 import { type Appended, isAppended } from "./appended.ts";
 import { keyOf } from "./event-key.ts";
+import { Numbering } from "./numbering.ts";
 
 const groupBytes = 1 << 20;
 const groupRecords = 8192;
@@ -39,11 +39,9 @@ export class Producer {
   readonly request: string;
   readonly #log: Log;
   readonly #stream: StreamDefinition;
-  readonly #partitioner: Partitioner;
+  readonly #numbering: Numbering;
   readonly #reached = new Map<number, number>();
   readonly #options: ProducerOptions;
-  /** Of each partition, how many records were made for it. */
-  readonly #sequences = new Map<number, number>();
   #group: NewRecord[] = [];
   #bytes = 0;
   #durable = 0;
@@ -56,7 +54,7 @@ export class Producer {
     this.#options = options;
     this.#log = log;
     this.#stream = stream;
-    this.#partitioner = new Partitioner(partitions);
+    this.#numbering = new Numbering(this.request, partitions);
   }
 
   /** @throws LOG_UNREACHABLE, LOG_STREAM_MISSING */
@@ -99,11 +97,8 @@ export class Producer {
     this.#numbered(value);
   }
 
-  #numbered(value: Buffer): NewRecord & { readonly id: RequestId } {
-    const record = this.#partitioner.record(keyOf(this.#stream, value), value);
-    const sequence = this.#sequences.get(record.partition) ?? 0;
-    this.#sequences.set(record.partition, sequence + 1);
-    return { ...record, id: { request: this.request, sequence } };
+  #numbered(value: Buffer): ReturnType<Numbering["record"]> {
+    return this.#numbering.record(keyOf(this.#stream, value), value);
   }
 
   /** Waits until everything taken is durable. @returns the next offset of every partition that was written */

@@ -8,13 +8,15 @@ import type { Host } from "../../shared/http/mount.ts";
 import { Refusal } from "../../shared/http/problem.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import type { Log, NewRecord } from "../../shared/log/log.ts";
-import { Partitioner, partitionOf } from "../../shared/log/partitioner.ts";
+import { partitionOf } from "../../shared/log/partitioner.ts";
 import { positionOf } from "../../shared/position.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import type { PositionTexts } from "../../shared/store/position-texts.ts";
 import type { Asker } from "../../shared/waiting.ts";
 import { appendPatiently } from "../append.ts";
 import { keyOf, quickKeyOf } from "../event-key.ts";
+import { faultsIn } from "../judge.ts";
+import { Numbering } from "../numbering.ts";
 import type { Requests } from "../requests.ts";
 import type { Incoming } from "./bodies.ts";
 
@@ -46,9 +48,8 @@ type Placed = Extract<Incoming, { readonly value: Buffer }> & { readonly index: 
 
 interface Open {
   readonly partitions: number;
-  readonly partitioner: Partitioner;
-  /** Of the server's own request, how many records each partition got. */
-  readonly sequences: Map<number, number>;
+  /** Of the server's own request. */
+  readonly own: Numbering;
 }
 
 export interface IngestOptions {
@@ -122,20 +123,16 @@ export class Ingest {
     asker: Asker,
   ): Promise<Ingested["refused"]> {
     if (events.length === 0) return [];
-    return this.#options.lend(asker, async (session) => {
-      const decoded = await new Decoder(session, stream).decode([batch]);
-      await decoded.drop();
-      return decoded.dead.map(({ offset, reason }) => ({ index: events[offset]!.index, reason }));
-    });
+    const faults = await this.#options.lend(asker, (session) => faultsIn(new Decoder(session, stream), batch));
+    return [...faults].map(([offset, reason]) => ({ index: events[offset]!.index, reason }));
   }
 
   async #records(stream: StreamDefinition, events: readonly Placed[], keyOfEvent: typeof keyOf): Promise<NewRecord[]> {
-    const { partitions, partitioner, sequences } = await this.#opened(stream);
+    const { partitions, own } = await this.#opened(stream);
     return events.map(({ value, id }) => {
       const key = keyOfEvent(stream, value);
       if (id !== undefined) return ownRecord(id, key, value, partitions);
-      const record = partitioner.record(key, value);
-      return { ...record, id: { request: this.#own, sequence: nextOf(sequences, record.partition) } };
+      return own.record(key, value);
     });
   }
 
@@ -163,8 +160,7 @@ export class Ingest {
         "IDEMPOTENCY_REUSED",
         "Idempotency-Key: another body was sent under it, within the last day; a new request needs a new key",
       );
-    const { partitions } = registered;
-    const [partitioner, sequences] = [new Partitioner(partitions), new Map<number, number>()];
+    const numbering = new Numbering(request, registered.partitions);
     const records: NewRecord[] = [];
     sent.forEach((each, index) => {
       const value = "value" in each ? each.value : null;
@@ -173,9 +169,8 @@ export class Ingest {
         if (good.has(index)) records.push(ownRecord(each.id, key, value, opened.partitions));
         return;
       }
-      const record = partitioner.record(key, value);
-      const sequence = nextOf(sequences, record.partition);
-      if (good.has(index)) records.push({ ...record, id: { request, sequence } });
+      const record = numbering.record(key, value);
+      if (good.has(index)) records.push(record);
     });
     return records;
   }
@@ -196,7 +191,7 @@ export class Ingest {
     if (known && performance.now() - known.checked < checkMs) return known.open;
     const open = Promise.all([this.#options.partitionsOf(stream), known?.open]).then(([partitions, before]) => {
       if (before?.partitions === partitions) return before;
-      return { partitions, partitioner: new Partitioner(partitions), sequences: new Map<number, number>() };
+      return { partitions, own: new Numbering(this.#own, partitions) };
     });
     this.#open.set(stream.topic, { open, checked: performance.now() });
     open.catch(() => this.#open.delete(stream.topic));
@@ -208,10 +203,4 @@ export class Ingest {
 function ownRecord(id: string, key: Buffer | null, value: Buffer, partitions: number): NewRecord {
   const partition = partitionOf(key ?? Buffer.from(id), partitions);
   return { partition, key, value, id: { request: id, sequence: 0 } };
-}
-
-function nextOf(sequences: Map<number, number>, partition: number): number {
-  const sequence = sequences.get(partition) ?? 0;
-  sequences.set(partition, sequence + 1);
-  return sequence;
 }

@@ -39,9 +39,15 @@ function eventsText(view: ViewDefinition): string {
   );
 }
 
+export interface EventsAsked {
+  readonly ranges: readonly Range[];
+  readonly limit: number;
+  /** How many to leave out. */
+  readonly after: number;
+}
+
 /**
  * A page of the group's events in these ranges, in the log's order.
- * @param after how many to leave out
  * @throws USAGE; LOG_RANGE, STORE_* as History
  */
 export async function eventsOf(
@@ -49,22 +55,20 @@ export async function eventsOf(
   history: History,
   definition: Definition,
   group: Group,
-  ranges: readonly Range[],
-  { limit, after }: { readonly limit: number; readonly after: number },
+  { ranges, limit, after }: EventsAsked,
 ): Promise<SourceEvent[]> {
   const { view } = group;
   const text = eventsText(view);
   const stream = definition.streams.find((each) => each.name === view.streams[0])!;
   const inputs = await history.inputs(session, placed(definition, view), ranges)({ ...view, ordered: true });
   const params: Param[] = [];
-  const chosen = `SELECT ${eventColumn} FROM (${placesOf(view, text, inputs)}) WHERE ${groupCondition(group, params)} ORDER BY 1 LIMIT ${limit} OFFSET ${after}`;
-  const fields = stream.fields.map(({ name }) => quoteName(name));
-  const { columns, rows } = await fewRows(
-    session,
-    `SELECT ${eventColumn}.p, ${eventColumn}.o, ${eventColumn}.t, ${fields.join(", ")} FROM (${inputs.get(stream.name)!}) WHERE ${eventColumn} IN (${chosen}) ORDER BY ${eventColumn}`,
-    params,
-  );
-  const written = columns.slice(3);
+  const own = `FROM (${placesOf(view, text, inputs)}) WHERE ${groupCondition(group, params)}`;
+  const chosen = `SELECT ${eventColumn} ${own} ORDER BY 1 LIMIT ${limit} OFFSET ${after}`;
+  const place = [`${eventColumn}.p`, `${eventColumn}.o`, `${eventColumn}.t`];
+  const shown = [...place, ...stream.fields.map(({ name }) => quoteName(name))].join(", ");
+  const from = `FROM (${inputs.get(stream.name)!}) WHERE ${eventColumn} IN (${chosen})`;
+  const { columns, rows } = await fewRows(session, `SELECT ${shown} ${from} ORDER BY ${eventColumn}`, params);
+  const written = columns.slice(place.length);
   return rows.map(([partition, offset, time, ...values]) => ({
     stream: stream.name,
     partition: Number(partition),

@@ -18,6 +18,15 @@ import type { Served, ServedView } from "../snapshot/loaded.ts";
 /** Of what is told at once: more had better be read as rows of the view. */
 const bytesMax = 4 << 20;
 
+export interface ChangesAsked {
+  readonly view: string;
+  /** Changes up to here are known already. */
+  readonly since: Position;
+  readonly filters: readonly Filter[];
+  /** What the view's rows were made of at `since`; null: not known. */
+  readonly stood: Stand | null;
+}
+
 export interface Changes {
   /** JSON of rows. */
   readonly rows: readonly string[];
@@ -28,20 +37,16 @@ export interface Changes {
 }
 
 /**
- * @param since what has been told up to
  * @returns the rows of groups that changed, and the groups that have none (any more); null where
- * that can't be told: `since` lies before the
- *   version's cut, or too much changed
- * @throws STORE_MISSING, STORE_CORRUPT where an entry's file is gone or damaged: look again at the newer snapshot
+ * that can't be told: `since` lies before the version's cut, or too much changed
+ * @throws STORE_MISSING, STORE_CORRUPT where an entry's file is gone or damaged: look again at the
+ * newer snapshot
  */
 export async function changedRows(
   store: Store,
   session: Session,
   served: Served,
-  name: string,
-  since: Position,
-  filters: readonly Filter[],
-  stood: Stand | null,
+  { view: name, since, filters, stood }: ChangesAsked,
 ): Promise<Changes | null> {
   if (!covers(since, served.manifest.cut)) return null;
   const view = served.views.get(name)!;

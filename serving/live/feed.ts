@@ -229,7 +229,12 @@ export class Feeds {
         !continues(feed.asked.view, feed.telling, tellingOf(served, view), served.manifest)
       )
         return this.#reset(position);
-      const changes = await changedRows(this.#options.store, session, served, view, since, filters, feed.stood);
+      const changes = await changedRows(this.#options.store, session, served, {
+        view,
+        since,
+        filters,
+        stood: feed.stood,
+      });
       feed.stood = standOf(served, view);
       if (!changes) return this.#reset(position);
       const { rows, removed } = changes;

@@ -102,8 +102,8 @@ export const apiFaults: readonly Fault[] = [
     file: "serving/explain/events.ts",
     edits: [
       {
-        find: "WHERE ${groupCondition(group, params)} ORDER BY 1",
-        replace: "WHERE ${groupCondition(group, params)} OR true ORDER BY 1",
+        find: "WHERE ${groupCondition(group, params)}`;",
+        replace: "WHERE ${groupCondition(group, params)} OR true`;",
       },
     ],
     tests: ["test/serving/explain.test.ts"],

@@ -217,7 +217,12 @@ export async function askEverything({ world, api, views }: Journey): Promise<voi
       }>();
       expect(explained.row).toEqual(first);
       expect(explained.events.data.length).toBeGreaterThan(0);
-      const changed = await changedRows(world.store, session, served, view.name, served.manifest.cut, [], null);
+      const changed = await changedRows(world.store, session, served, {
+        view: view.name,
+        since: served.manifest.cut,
+        filters: [],
+        stood: null,
+      });
       expect(
         [...changed!.rows.values()]
           .map((text) => JSON.parse(text) as Row)

@@ -106,7 +106,7 @@ export const longLines: Readonly<Record<string, number>> = {
   cli: 51,
   demo: 12,
   ingest: 3,
-  serving: 104,
+  serving: 102,
   shared: 269,
   speed: 23,
   test: 373,
@@ -120,8 +120,6 @@ export const largeFunctions: Readonly<Record<string, number>> = {
   "bench/big-view.ts": 1,
   "cli/command-line.ts": 1,
   "demo/broker/broker.ts": 1,
-  "serving/explain/events.ts": 1,
-  "serving/live/changed-rows.ts": 1,
   "shared/duplicates/duplicates.ts": 1,
   "shared/health/failing-groups.ts": 1,
   "shared/archive/segment-rows.ts": 2,
@@ -173,7 +171,7 @@ export const clocks: Readonly<Record<string, number>> = {
 
 /** Everyday words that had become terms, what is said instead, and how often they are still there. */
 export const words: readonly { readonly word: RegExp; readonly instead: string; readonly left: number }[] = [
-  { word: /\b(re)?(tells?|told|telling)\b/i, instead: "derive, recompute, report", left: 317 },
+  { word: /\b(re)?(tells?|told|telling)\b/i, instead: "derive, recompute, report", left: 316 },
   { word: /\b(whoever|whomever)\b/i, instead: "the one who acts: reader, writer, process, client", left: 64 },
   { word: /\b(hears?|heard)\b/i, instead: "beat, poll", left: 19 },
   { word: /\b(blacklist|whitelist)/i, instead: "deny list, allow list", left: 0 },

@@ -208,14 +208,9 @@ async function eventsText(
   page: Page,
 ): Promise<string> {
   const { origin, definition } = served.manifest;
-  const events = await eventsOf(
-    session,
-    new History(store, log, origin),
-    definition,
-    group,
-    rangesBetween(origin, served.position),
-    page,
-  );
+  const history = new History(store, log, origin);
+  const ranges = rangesBetween(origin, served.position);
+  const events = await eventsOf(session, history, definition, group, { ranges, ...page });
   const list = events.map(({ event, ...place }) => `{${insideOf(place)},"event":${event}}`);
   return `,"events":{"data":[${list.join(",")}],"next":${events.length === page.limit ? page.after + page.limit : null}}`;
 }
