@@ -32,7 +32,8 @@ export async function checkArchivedAlike(
     const old = before.streams.find((each) => each.name === stream.name);
     if (!old || decoderOf(old) === decoderOf(stream)) continue;
     const own = ofStreams(cut, [stream.name]);
-    const now = await Archive.read(store, ofStreams(origin, [stream.name]));
+    const known = await Archive.read(store, ofStreams(origin, [stream.name]));
+    const now = await known.withAdded(store, own);
     if (covers(own, now.uptoIn(own))) continue;
     throw new TidemarkError(
       "BATCH_STALE",

@@ -1,9 +1,12 @@
 /** What must be so before a version is published: nothing that answers have counted is left out of it. */
 import type { Archive } from "../shared/archive/archive.ts";
+import { countsBelow } from "../shared/archive/stretch.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import { covers, offsetAt, ofStreams, type Position, places } from "../shared/position.ts";
 import { type Counts, sumCounts } from "../shared/store/counts.ts";
 import type { Snapshot } from "../shared/store/versions.ts";
+import type { Folding } from "./fold.ts";
+import type { RunPlan } from "./plan.ts";
 
 /**
  * A stream that can't be read is in a version where it is in the answers, and the archive must have it up to there.
@@ -24,12 +27,22 @@ export function checkReached(archive: Archive, stopped: ReadonlyMap<string, Tide
 }
 
 /**
+ * Counts of all records below the cut.
+ * @throws LOG_RANGE where they are fewer than what is served at the cut has counted, unless a replay is to count anew
+ */
+export async function countedBelow({ history, session, archive }: Folding, { upto, prove }: RunPlan): Promise<Counts> {
+  const counted = await countsBelow(history.records, session, upto);
+  if (prove.by && prove.failing === "heal") checkNothingGone(archive, prove.by, counted);
+  return counted;
+}
+
+/**
  * A log keeps what it has, or drops it from the front. What the delta had counted and the log does not hold any more
  * in between is no fault of the delta: recomputed, the same position would silently have another answer. A loss that
  * was accepted is none.
  * @throws LOG_RANGE
  */
-export function checkNothingGone(archive: Archive, { manifest, heads, position }: Snapshot, archived: Counts): void {
+function checkNothingGone(archive: Archive, { manifest, heads, position }: Snapshot, archived: Counts): void {
   const recordsOf = ({ events, dead, duplicates }: Counts) => events + dead + duplicates;
   const answered = sumCounts([manifest, ...heads.flatMap(({ entries }) => entries)]);
   const gone = recordsOf(answered) - recordsOf(archived);

@@ -1,5 +1,5 @@
 /** One batch run: what it finds makes a plan, and the plan is carried out: archive → compute → prove → publish → trim. */
-import { countsBelow } from "../shared/archive/stretch.ts";
+import type { ViewDefinition } from "../shared/definition.ts";
 import { isCode } from "../shared/errors.ts";
 import { places } from "../shared/position.ts";
 import { notCompared } from "../shared/proof/derivations.ts";
@@ -10,7 +10,7 @@ import type { Snapshot } from "../shared/store/versions.ts";
 import { archiveStreams } from "./archive-streams.ts";
 import type { Batch, BatchResult, Timings } from "./batch.ts";
 import { checkArchivedAlike } from "./changed-fields.ts";
-import { checkNothingGone, checkReached } from "./checks.ts";
+import { checkReached, countedBelow } from "./checks.ts";
 import { compareReplayed } from "./compare-replayed.ts";
 import { type Folding, foldInto, foldingOf, fullPace, linked, type Pace } from "./fold.ts";
 import type { FoldProgress } from "./fold-progress.ts";
@@ -28,7 +28,9 @@ import { trim } from "./trim.ts";
  */
 export async function runBatch(batch: Batch, mode: RunMode = "full"): Promise<BatchResult> {
   await using run = await openRun(batch);
-  return await carryOut(run, planRun(await survey(run, mode)));
+  const found = await survey(run, mode);
+  const plan = planRun(found);
+  return await carryOut(run, plan);
 }
 
 /**
@@ -42,10 +44,15 @@ export async function carryOut(
   begun: Map<string, FoldProgress> = new Map(),
 ): Promise<BatchResult> {
   const { batch, session } = run;
-  const { store, log, say } = batch;
-  const { definition, upto, prove } = plan;
+  const { store, log } = batch;
+  const { definition, upto } = plan;
   const timings: Timings = { archive: 0, recompute: 0, prove: 0, publish: 0 };
-  const timed = timer(timings, run.clock);
+  const timed = async <T>(step: keyof Timings, work: () => Promise<T>): Promise<T> => {
+    const started = run.clock();
+    const result = await work();
+    timings[step] += run.clock() - started;
+    return result;
+  };
   const { archive, records, stopped } = await timed("archive", () =>
     archiveStreams(
       { store, log, records: run.history.records, session },
@@ -59,11 +66,7 @@ export async function carryOut(
   checkReached(archive, stopped, upto);
   const folding = foldingOf(run, archive, pace, begun);
   const made = await timed("recompute", () => compute(folding, plan, run.id));
-  const counted = await countsBelow(folding.history.records, session, upto);
-  if (prove.by && prove.failing === "heal") checkNothingGone(archive, prove.by, counted);
-  if (prove.by) placeFailures(made, prove.by, definition.views);
-  for (const [name, { failed }] of Object.entries(made))
-    if (failed) say(`view ${name} FAILED and is not in this version: ${failed.message}`);
+  const counted = await countedBelow(folding, plan);
   const settled = await timed("prove", () => settle(folding, plan, made, run.id)).catch(async (error: unknown) => {
     // no run may go on from what is not proved
     if (isCode(error, "BATCH_UNPROVED")) await removeAll(begun);
@@ -78,23 +81,18 @@ export async function carryOut(
   return { manifest, timings, archived: records, views: settled.verdicts };
 }
 
-function timer(timings: Timings, clock: () => number): <T>(step: keyof Timings, work: () => Promise<T>) => Promise<T> {
-  return async (step, work) => {
-    const started = clock();
-    try {
-      return await work();
-    } finally {
-      timings[step] += clock() - started;
-    }
-  };
-}
-
-/** Every view's file, in the order of the definition. */
+/** Every view's file, in the order of the definition; of those that fail, it says so. */
 async function compute(folding: Folding, plan: RunPlan, run: string): Promise<Record<string, ViewFile>> {
+  const found: Record<string, ViewFile> = {};
+  for (const link of plan.link) found[link.view.name] = await linked(folding, link);
+  for (const fold of plan.compute) Object.assign(found, await foldInto(folding, fold, plan.upto, run));
   const files: Record<string, ViewFile> = {};
-  for (const link of plan.link) files[link.view.name] = await linked(folding, link);
-  for (const fold of plan.compute) Object.assign(files, await foldInto(folding, fold, plan.upto, run));
-  return Object.fromEntries(plan.definition.views.map(({ name }) => [name, files[name]!]));
+  for (const view of plan.definition.views) {
+    const file = placed(found[view.name]!, view, plan.prove.by);
+    if (file.failed) folding.say(`view ${view.name} FAILED and is not in this version: ${file.failed.message}`);
+    files[view.name] = file;
+  }
+  return files;
 }
 
 async function settle(
@@ -113,13 +111,11 @@ async function settle(
 }
 
 /** Recomputing finds only that a view fails; where its delta failed on the same SQL, the first event it fails on is known. */
-function placeFailures(files: Record<string, ViewFile>, pinned: Snapshot, views: RunPlan["definition"]["views"]): void {
-  for (const view of views) {
-    const file = files[view.name]!;
-    const before = pinned.manifest.definition.views.find((each) => each.name === view.name);
-    const known = before?.identity === view.identity ? failureOf(pinned, view.name) : null;
-    if (file.failed && known) files[view.name] = { ...file, failed: { ...file.failed, at: known.at } };
-  }
+function placed(file: ViewFile, view: ViewDefinition, served: Snapshot | null): ViewFile {
+  if (!file.failed || !served) return file;
+  const before = served.manifest.definition.views.find((each) => each.name === view.name);
+  const known = before?.identity === view.identity ? failureOf(served, view.name) : null;
+  return known ? { ...file, failed: { ...file.failed, at: known.at } } : file;
 }
 
 function draft(

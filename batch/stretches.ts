@@ -12,8 +12,9 @@ export interface StretchLimits {
 /** Where the stretch that begins at `from` ends: at `target`, or before it where that is more than a stretch. */
 export function nextStretch(archive: Archive, from: Position, target: Position, limits: StretchLimits): Position {
   const behind = rangesBetween(from, target);
+  const isWithin = behind.reduce((sum, range) => sum + bytesIn(archive, range), 0) <= limits.bytes;
   const share = {
-    bytes: limits.bytes / behind.length,
+    bytes: isWithin ? Number.POSITIVE_INFINITY : limits.bytes / behind.length,
     offsets: Math.max(1, Math.floor(limits.offsets / behind.length)),
   };
   const reached = behind.map((range) => ({
@@ -29,6 +30,12 @@ export function distance(from: Position, upto: Position): number {
   return places(upto).reduce((sum, { stream, partition, offset }) => {
     return sum + Math.max(0, offset - (offsetAt(from, stream, partition) ?? 0));
   }, 0);
+}
+
+/** Of files that hold something of a range. */
+function bytesIn(archive: Archive, { stream, partition, from, upto }: Range): number {
+  const inside = archive.of(stream, partition).filter((segment) => segment.upto > from && segment.from < upto);
+  return inside.reduce((sum, { file }) => sum + file.bytes, 0);
 }
 
 /** Where so many bytes of a partition's archive end; whole files, for a divided one is read twice. */

@@ -405,7 +405,7 @@ export const faults: readonly Fault[] = [
   {
     name: "a fold that drops the stretches before the last",
     file: "batch/fold.ts",
-    edits: [{ find: "stretches.flatMap(({ views }) => views[view.name]?.file ?? [])]", replace: "]" }],
+    edits: [{ find: "...stretches.flatMap(({ views }) => views[view.name]?.file ?? [])]", replace: "]" }],
     tests: ["test/pipeline/fold.test.ts"],
   },
   {

@@ -178,6 +178,7 @@ describe("the next stretch", () => {
   it("is all that is left where that is within the limits", async () => {
     expect(await next([0, 0], [50, 50], {})).toEqual([50, 50]);
     expect(await next([20, 20], [20, 20], { bytes: 1 })).toEqual([20, 20]);
+    expect(await next([0, 40], [50, 50], { bytes: 600 })).toEqual([50, 50]);
   });
 
   it("ends with whole files, one at least of each partition, and shares its bytes among those behind", async () => {

@@ -101,7 +101,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
 export const columnsMax = 120;
 export const longLines: Readonly<Record<string, number>> = {
   "README.md": 5,
-  batch: 36,
+  batch: 35,
   bench: 14,
   cli: 51,
   demo: 12,
@@ -115,7 +115,6 @@ export const longLines: Readonly<Record<string, number>> = {
 export const limits = { linesPerFunction: 70, parameters: 5 };
 /** Functions beyond them, by file. */
 export const largeFunctions: Readonly<Record<string, number>> = {
-  "batch/daemon.ts": 1,
   "bench/archive-files.ts": 1,
   "bench/big-view.ts": 1,
   "cli/command-line.ts": 1,
@@ -133,7 +132,7 @@ export const largeFunctions: Readonly<Record<string, number>> = {
 /** Where a wall clock or randomness is asked for itself; all else is given them. */
 export const clocks: Readonly<Record<string, number>> = {
   "batch/archive.ts": 2,
-  "batch/daemon.ts": 2,
+  "batch/file-care.ts": 2,
   "batch/opened-run.ts": 1,
   "cli/load/to-server.ts": 1,
   "cli/verbs/keys.ts": 1,
@@ -171,7 +170,7 @@ export const clocks: Readonly<Record<string, number>> = {
 
 /** Everyday words that had become terms, what is said instead, and how often they are still there. */
 export const words: readonly { readonly word: RegExp; readonly instead: string; readonly left: number }[] = [
-  { word: /\b(re)?(tells?|told|telling)\b/i, instead: "derive, recompute, report", left: 316 },
+  { word: /\b(re)?(tells?|told|telling)\b/i, instead: "derive, recompute, report", left: 313 },
   { word: /\b(whoever|whomever)\b/i, instead: "the one who acts: reader, writer, process, client", left: 64 },
   { word: /\b(hears?|heard)\b/i, instead: "beat, poll", left: 19 },
   { word: /\b(blacklist|whitelist)/i, instead: "deny list, allow list", left: 0 },
