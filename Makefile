@@ -1,6 +1,6 @@
 # The front door. Each target sets up what it needs; node, npm and make are enough (a real Kafka also needs java and mvn).
 .DEFAULT_GOAL := help
-.PHONY: help setup build check test test-fast test-slow one fuzz faults mutate demo dev bench clean
+.PHONY: help setup build check test test-fast test-memory test-slow one fuzz faults mutate demo dev bench clean
 
 modules := node_modules/.package-lock.json
 built := dist/.built
@@ -23,6 +23,9 @@ test: $(built)  ## both test lanes; the last line sums up
 
 test-fast: $(modules)  ## tests that need no process of their own
 	@npx vitest run --project fast
+
+test-memory: $(modules)  ## pipeline and serving on the store that is no folder
+	@STORE=memory npx vitest run --project fast test/pipeline test/serving test/state test/names test/store
 
 test-slow: $(built)  ## tests with real processes and a real broker
 	@npx vitest run --project "slow*"

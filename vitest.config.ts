@@ -3,6 +3,19 @@ import { defineConfig } from "vitest/config";
 /** What measures how far answers are behind. */
 const alone = ["test/faults/soak.slow.test.ts"];
 
+const inMemory = ["names", "batch", "speed", "rebuild", "damage", "takeover-gap", "kept-twice"].map(
+  (name) => `test/pipeline/${name}.test.ts`,
+);
+
+const fast = {
+  pool: "forks" as const,
+  // all cores: what is tested is seldom limited by anything else
+  maxWorkers: "100%",
+  testTimeout: 40_000,
+  hookTimeout: 40_000,
+  setupFiles: ["./test/support/no-warnings.ts"],
+};
+
 const slow = {
   include: ["test/**/*.slow.test.ts"],
   pool: "forks" as const,
@@ -20,15 +33,20 @@ export default defineConfig({
     projects: [
       {
         test: {
+          ...fast,
           name: "fast",
           include: ["test/**/*.test.ts"],
           exclude: ["test/**/*.slow.test.ts"],
-          pool: "forks",
-          // all cores: what is tested is seldom limited by anything else
-          maxWorkers: "100%",
-          testTimeout: 40_000,
-          hookTimeout: 40_000,
-          setupFiles: ["./test/support/no-warnings.ts"],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        // what a store does for the pipeline, of the store that is no folder; all of it: make test-memory
+        test: {
+          ...fast,
+          name: "memory",
+          include: inMemory,
+          env: { STORE: "memory" },
           sequence: { groupOrder: 0 },
         },
       },

@@ -1,5 +1,4 @@
 /** All streams that can be read, each for itself: what is wrong with one leaves the others' archives growing. */
-
 import { Archive } from "../shared/archive/archive.ts";
 import { Records } from "../shared/archive/records.ts";
 import { decoderOf } from "../shared/archive/segments.ts";

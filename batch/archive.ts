@@ -16,6 +16,7 @@ import { openState, type StatePlace } from "../shared/state/open.ts";
 import { type Suppression, suppression } from "../shared/state/suppression.ts";
 import { layout, type Segment } from "../shared/store/layout.ts";
 import { logStream } from "../shared/store/origin.ts";
+import { relationOf } from "../shared/store/relation.ts";
 import { seal } from "../shared/store/sealed.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
 import { createTwice, replaceTwice } from "../shared/store/twice.ts";
@@ -342,10 +343,9 @@ async function writeSegment(
   const scratch = store.scratch("segment.parquet");
   await session.run(`COPY ${rows} TO ${quoteText(scratch)} (FORMAT parquet, COMPRESSION zstd)`);
   const file = await store.publish(scratch, name, { durable: true });
-  await store.check(file);
   const fingerprint = async (from: string) =>
     (await session.read(`SELECT count(*), sum(hash(__row)) FROM ${from} AS __row`)).getRowsJson()[0];
-  const [written, found] = [await fingerprint(rows), await fingerprint(`read_parquet(${quoteText(store.path(name))})`)];
+  const [written, found] = [await fingerprint(rows), await fingerprint(await relationOf(store, [file]))];
   if (JSON.stringify(written) !== JSON.stringify(found)) {
     await store.remove(name);
     throw new TidemarkError(

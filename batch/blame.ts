@@ -60,7 +60,7 @@ async function differs(
   upto: Position,
 ): Promise<boolean> {
   const inputs = await history.inputs(session, definition, rangesBetween(from, upto))(view);
-  const [kept, again] = [partialsIn(store, view, files), partialOf(view, inputs)];
+  const [kept, again] = [await partialsIn(store, view, files), partialOf(view, inputs)];
   const { differences } = await compareDerivations(session, definition, view, kept, again);
   return differences.length > 0;
 }

@@ -1,5 +1,4 @@
 /** Changed fields of a stream: what a run looks at before it begins, and before it publishes. */
-
 import { Archive } from "../shared/archive/archive.ts";
 import { checkEvolution } from "../shared/archive/evolution.ts";
 import { decoderOf } from "../shared/archive/segments.ts";

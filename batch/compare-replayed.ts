@@ -41,8 +41,8 @@ async function compare(
   const served = { view: before, failed: before ? failureOf(pinned, name) : null };
   const incomparable = whyIncomparable(served, { view, failed: failed ?? null });
   if (incomparable !== null) return notCompared(name, incomparable);
-  if (file) await store.check(file);
-  const [old, fresh] = [await checkedPartials(store, pinned, view), partialsIn(store, view, file ? [file] : [])];
+  const old = await checkedPartials(store, pinned, view);
+  const fresh = await partialsIn(store, view, file ? [file] : []);
   const sides = [rowsOf(before!, old), rowsOf(view, fresh)] as const;
   const rows = await compareServed(session, view, sides, view.columns, async () => false).catch((error: unknown) => {
     // groups without a value have no rows to compare

@@ -100,8 +100,7 @@ export async function foldAhead(on: Folding, fold: Fold, progress: FoldProgress,
 
 /** The file, and for which groups its partials have no value. */
 export async function tried(store: Store, session: Session, view: ViewDefinition, found: ViewFile): Promise<ViewFile> {
-  if (found.file) await store.check(found.file);
-  const partials = partialsIn(store, view, found.file ? [found.file] : []);
+  const partials = await partialsIn(store, view, found.file ? [found.file] : []);
   return { ...found, failing: await failingGroups(session, view, partials) };
 }
 
@@ -155,8 +154,7 @@ async function combined(
 ): Promise<Stretch> {
   const files = await filesOf(on, views, progress, stretches, async (view) => {
     const parts = stretches.flatMap((stretch) => stretch.views[view.name]?.file ?? []);
-    for (const part of parts) await on.store.check(part);
-    return combineOf(view, partialsIn(on.store, view, parts));
+    return combineOf(view, await partialsIn(on.store, view, parts));
   });
   const level = (stretches[0]!.level ?? 0) + 1;
   return { from: stretches[0]!.from, upto: stretches.at(-1)!.upto, views: files, level };
@@ -194,8 +192,7 @@ async function foldedFile(
   fresh: string | null,
   name: string,
 ): Promise<ViewFile> {
-  for (const file of kept) await store.check(file);
-  const old = partialsIn(store, view, kept);
+  const old = await partialsIn(store, view, kept);
   const all = fresh === null ? old : `${old} UNION ALL (${fresh})`;
   const partials = kept.length === 0 && fresh !== null ? fresh : combineOf(view, all);
   return writePartials(session, store, view, partials, name, { durable: true }).then(

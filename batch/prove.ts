@@ -6,7 +6,7 @@ import { saidWithoutValues } from "../shared/health/said.ts";
 import type { Difference } from "../shared/proof/compare.ts";
 import { compareDerivations, notCompared, type Verdict, whyIncomparable } from "../shared/proof/derivations.ts";
 import type { ViewFile } from "../shared/store/layout.ts";
-import { failureOf, partialsIn, snapshotFiles } from "../shared/store/partials.ts";
+import { failureOf, partialsIn, pinnedPartials } from "../shared/store/partials.ts";
 import type { Snapshot } from "../shared/store/versions.ts";
 import type { ProofContext } from "./blame.ts";
 
@@ -43,10 +43,9 @@ async function proveView(
   const served = { view: before, failed: before ? failureOf(pinned, name) : null };
   const incomparable = whyIncomparable(served, { view, failed: fresh.failed ?? null });
   if (incomparable !== null) return notCompared(name, incomparable);
-  if (fresh.file) await store.check(fresh.file);
-  const [kept, made] = [snapshotFiles(pinned, name), fresh.file ? [fresh.file] : []];
+  const made = fresh.file ? [fresh.file] : [];
   try {
-    const [left, right] = [partialsIn(store, view, kept), partialsIn(store, view, made)];
+    const [left, right] = [await pinnedPartials(store, view, pinned), await partialsIn(store, view, made)];
     return { view: name, ...(await compareDerivations(session, definition, view, left, right)), incomparable };
   } catch (error) {
     if (!isOfValues(error)) throw error;

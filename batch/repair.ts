@@ -1,5 +1,4 @@
 /** What is wrong with the archive, and what of it can be put right: damaged files from the log, lost offsets only by accepting the loss. */
-
 import { Archive } from "../shared/archive/archive.ts";
 import { Records } from "../shared/archive/records.ts";
 import type { StreamDefinition } from "../shared/definition.ts";

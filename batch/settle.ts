@@ -7,7 +7,7 @@ import type { ViewDefinition } from "../shared/definition.ts";
 import { rangesBetween } from "../shared/position.ts";
 import { compareDerivations, type Verdict } from "../shared/proof/derivations.ts";
 import { layout, type Proof, type ViewFile } from "../shared/store/layout.ts";
-import { failedView, partialsIn, snapshotFiles, writePartials } from "../shared/store/partials.ts";
+import { failedView, partialsIn, pinnedPartials, writePartials } from "../shared/store/partials.ts";
 import { reject } from "../shared/store/rejections.ts";
 import { blame, type ProofContext } from "./blame.ts";
 import { tried } from "./fold.ts";
@@ -87,9 +87,8 @@ async function madeAgain(context: ProofContext, view: ViewDefinition, run: strin
   const inputs = await history.inputs(session, definition, ranges)(view);
   const name = `${layout.versionFolder(run)}/again-${view.name}.parquet`;
   const file = await writePartials(session, store, view, partialOf(view, inputs), name, { durable: true });
-  if (file.file) await store.check(file.file);
-  const served = partialsIn(store, view, snapshotFiles(pinned, view.name));
-  const fresh = partialsIn(store, view, file.file ? [file.file] : []);
+  const served = await pinnedPartials(store, view, pinned);
+  const fresh = await partialsIn(store, view, file.file ? [file.file] : []);
   const { differences } = await compareDerivations(session, definition, view, served, fresh);
   return differences.length > 0 ? null : tried(store, session, view, file);
 }
@@ -100,7 +99,7 @@ async function asServed(
   view: ViewDefinition,
   run: string,
 ): Promise<ViewFile> {
-  const served = combineOf(view, partialsIn(store, view, snapshotFiles(pinned, view.name)));
+  const served = combineOf(view, await pinnedPartials(store, view, pinned));
   const name = `${layout.versionFolder(run)}/served-${view.name}.parquet`;
   return writePartials(session, store, view, served, name, { durable: true }).then(
     (file) => tried(store, session, view, file),

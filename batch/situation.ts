@@ -75,7 +75,7 @@ async function knownEnd(log: Log, { streams, stopped }: Readable, known: Positio
 async function anySilent(store: Store, heads: readonly Head[]): Promise<boolean> {
   for (const { version, shard, generation } of heads) {
     const beat = layout.beat(version, shard, generation);
-    if ((await store.changedAt(beat)) !== null && (await store.ageMs(beat)) > silentMs) return true;
+    if ((await store.exists(beat)) && (await store.ageMs(beat)) > silentMs) return true;
   }
   return false;
 }

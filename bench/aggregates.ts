@@ -7,7 +7,7 @@ import { Duck, quoteText, type Session } from "../shared/duckdb/duck.ts";
 import { History } from "../shared/history/history.ts";
 import { MemoryLog } from "../shared/log/memory.ts";
 import { openLog } from "../shared/log/open.ts";
-import { Store } from "../shared/store/store.ts";
+import { FolderStore } from "../shared/store/folder.ts";
 import { makeArchive } from "./archive-files.ts";
 import { alternate, figure, figures, median, timed } from "./measure.ts";
 import type { Figure, Part } from "./part.ts";
@@ -93,7 +93,7 @@ async function inBatch(
   stream: Parameters<typeof makeArchive>[2],
   definitions: ReadonlyMap<string, Definition>,
 ): Promise<Figure[]> {
-  const store = await Store.open(join(bench.folder, "archive"));
+  const store = await FolderStore.open(join(bench.folder, "archive"));
   const archived = await makeArchive(store, session, stream, Math.round(5_000_000 * bench.scale), bench.signal);
   const history = new History(store, new MemoryLog(), archived.origin);
   const events = `SELECT * FROM read_parquet([${archived.files.map(quoteText).join(", ")}])`;

@@ -1,5 +1,4 @@
 /** An archive of many events without a log: Parquet segments and manifests of the very shape that archiving gives. */
-
 import { decoderOf } from "../shared/archive/segments.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
 import { quoteText, type Session } from "../shared/duckdb/duck.ts";
@@ -73,5 +72,5 @@ async function writeSegment(
     latest: Date.UTC(2026, 0, 1) + upto,
   };
   await createTwice(store, layout.segment(stream.name, partition, from), seal(segment));
-  return store.path(name);
+  return (await store.open([file]))[0]!.path;
 }

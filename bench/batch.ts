@@ -8,8 +8,9 @@ import { History } from "../shared/history/history.ts";
 import { MemoryLog } from "../shared/log/memory.ts";
 import { openLog } from "../shared/log/open.ts";
 import { rangesBetween } from "../shared/position.ts";
+import { FolderStore } from "../shared/store/folder.ts";
 import { Incidents } from "../shared/store/incidents.ts";
-import { Store } from "../shared/store/store.ts";
+import type { Store } from "../shared/store/store.ts";
 import { type Archived, makeArchive } from "./archive-files.ts";
 import { alternate, figure, figures, timed } from "./measure.ts";
 import type { Bench, Figure, Part } from "./part.ts";
@@ -25,7 +26,7 @@ export const batch: Part = {
   name: "batch",
   run: async (bench) => {
     const made = await make(bench.folder);
-    const store = await Store.open(join(bench.folder, "archive"));
+    const store = await FolderStore.open(join(bench.folder, "archive"));
     const archived = await makeFiles(bench, store, made);
     return [
       ...(await spilling(bench, store, made, archived)),
@@ -130,7 +131,7 @@ async function wholeRuns(bench: Bench, { project, definition, stream }: Made): P
   try {
     await fill(log, stream, count, bench.signal);
     for (let round = 0; round < bench.rounds; round++) {
-      const store = await Store.open(join(bench.folder, `run-${round}`));
+      const store = await FolderStore.open(join(bench.folder, `run-${round}`));
       await runToEnd(bench, store, log, definition, count);
       const { timings, manifest } = await runBatch({
         store,

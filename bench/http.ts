@@ -1,5 +1,4 @@
 /** The API over loopback: points, all rows, events in, and a swap of versions under load. */
-
 import { execFile } from "node:child_process";
 import { rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -15,8 +14,9 @@ import { Follower } from "../serving/snapshot/follower.ts";
 import { Duck, quoteText } from "../shared/duckdb/duck.ts";
 import { EmbeddedLog } from "../shared/log/embedded.ts";
 import { pause } from "../shared/pause.ts";
+import { FolderStore } from "../shared/store/folder.ts";
 import { logStream } from "../shared/store/origin.ts";
-import { Store } from "../shared/store/store.ts";
+import type { Store } from "../shared/store/store.ts";
 import { type BigView, compileBigView, publishBase, publishDelta, writeBase } from "./big-view.ts";
 import type { Load, Loaded } from "./http-load.ts";
 import { figure, median, quantile, timed } from "./measure.ts";
@@ -29,7 +29,7 @@ export const http: Part = {
   name: "http",
   run: async (bench) => {
     const { definition, stream } = await make(bench.folder);
-    const store = await Store.open(join(bench.folder, "store"), { durable: false });
+    const store = await FolderStore.open(join(bench.folder, "store"), { durable: false });
     const duck = await Duck.open({ memoryLimit: "2GB", tempDir: store.scratch("spill") });
     const log = new EmbeddedLog(join(bench.folder, "log"));
     await log.ensure(logStream(stream));
@@ -189,7 +189,7 @@ async function bareServer(text: Promise<string>): Promise<{ readonly url: string
 async function rows({ rounds, folder }: Bench, url: string, { session, store, view }: BigView): Promise<Figure[]> {
   const file = join(folder, "copy");
   const found: Figure[] = [];
-  const partials = `SELECT * FROM read_parquet(${quoteText(`${store.path("")}/version-files/first/${view.name}.parquet`)})`;
+  const partials = `SELECT * FROM read_parquet(${quoteText(`${store.root}/version-files/first/${view.name}.parquet`)})`;
   const all = `WITH partials AS (${partials}), merged AS (${view.combine}) ${view.finalize}`;
   for (const [name, accept, format, most] of [
     ["Arrow", "application/vnd.apache.arrow.stream", "FORMAT parquet", 3],

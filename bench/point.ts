@@ -4,7 +4,7 @@ import type { Sql } from "../serving/rows/rows.ts";
 import { Loaded, type ServedView } from "../serving/snapshot/loaded.ts";
 import { partialColumns, rowsOf } from "../shared/compiler/texts.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
-import { Store } from "../shared/store/store.ts";
+import { FolderStore } from "../shared/store/folder.ts";
 import { compileBigView, publishBase, publishDelta, writeBase } from "./big-view.ts";
 import { alternate, figure, figures, quantile } from "./measure.ts";
 import type { Part } from "./part.ts";
@@ -18,7 +18,7 @@ export const point: Part = {
     const deltaRows = Math.round(20_000 * bench.scale);
     const queries = 400 * bench.rounds;
     const { definition, stream } = await make(bench.folder);
-    const store = await Store.open(join(bench.folder, "store"), { durable: false });
+    const store = await FolderStore.open(join(bench.folder, "store"), { durable: false });
     const duck = await Duck.open({ memoryLimit: "2GB", tempDir: store.scratch("spill") });
     const [session, reading] = [await duck.session(), await duck.session()];
     try {

@@ -2,8 +2,9 @@
 import { join } from "node:path";
 import type { Definition } from "../shared/definition.ts";
 import type { Log } from "../shared/log/log.ts";
+import { FolderStore } from "../shared/store/folder.ts";
 import { ensureVersion } from "../shared/store/origin.ts";
-import { Store } from "../shared/store/store.ts";
+import type { Store } from "../shared/store/store.ts";
 import { runSpeed } from "../speed/daemon.ts";
 import type { Bench } from "./part.ts";
 
@@ -15,7 +16,7 @@ export async function speedRate(
   count: number,
   name: string,
 ): Promise<number> {
-  const store = await Store.open(join(bench.folder, name));
+  const store = await FolderStore.open(join(bench.folder, name));
   const ms = await runToEnd(bench, store, log, definition, count);
   await store.remove(".");
   return (count / ms) * 1000;

@@ -4,8 +4,9 @@ import type { Log } from "../shared/log/log.ts";
 import { openLog } from "../shared/log/open.ts";
 import { makeDefinition } from "../shared/project/definition.ts";
 import type { Project } from "../shared/project/project.ts";
+import { FolderStore } from "../shared/store/folder.ts";
 import { Incidents } from "../shared/store/incidents.ts";
-import { Store } from "../shared/store/store.ts";
+import type { Store } from "../shared/store/store.ts";
 import type { Context } from "./context.ts";
 
 /** A project with its store and its log, both open. */
@@ -43,7 +44,7 @@ const othersMode = 0o007;
 async function openStore(folder: string): Promise<Store> {
   process.umask(process.umask() | othersMode);
   try {
-    const store = await Store.open(folder);
+    const store = await FolderStore.open(folder);
     await store.sweep();
     return store;
   } catch (error) {

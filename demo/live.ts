@@ -1,5 +1,4 @@
 /** The last third as a live stream: speed and serving run, and halfway a second batch runs under them. */
-
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BatchResult } from "../batch/batch.ts";

@@ -15,8 +15,8 @@ import { formatPosition } from "../shared/position.ts";
 import { loadProject } from "../shared/project/load.ts";
 import { compareRows } from "../shared/proof/compare.ts";
 import { verify } from "../shared/proof/verify.ts";
+import { FolderStore } from "../shared/store/folder.ts";
 import { checkedRows } from "../shared/store/snapshot-rows.ts";
-import { Store } from "../shared/store/store.ts";
 import { type Broker, brokerAvailable, startBroker } from "./broker/broker.ts";
 import { Flights, flightsFile, flightsProject } from "./flights-data.ts";
 import { sayRun, streamRest } from "./live.ts";
@@ -77,7 +77,7 @@ async function openFresh({ data, log: kind }: Telling, broker: Broker | null): P
     );
   }
   await rm(folder, { recursive: true, force: true });
-  const store = await Store.open(folder);
+  const store = await FolderStore.open(folder);
   return { project, store, log: openLog({ data: folder, ...(broker ? { brokers: [broker.brokers] } : {}) }) };
 }
 

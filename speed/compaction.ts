@@ -1,5 +1,5 @@
 /** Neighbouring entries become one: combine is associative, so nobody can tell. */
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { combineOf } from "../shared/compiler/texts.ts";
 import type { Definition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
@@ -41,8 +41,7 @@ export async function compact(
       views[view.name] = failed ? { file: null, rows: 0, failed } : { file: null, rows: 0 };
       continue;
     }
-    for (const file of files) await store.check(file);
-    const partials = combineOf(view, partialsIn(store, view, files));
+    const partials = combineOf(view, await partialsIn(store, view, files));
     views[view.name] = await writePartials(session, store, view, partials, nameOf(view.name), { durable: false });
   }
   const states = joinStates(entries);
@@ -69,7 +68,7 @@ async function joinDead(store: Store, files: readonly FileRef[], name: string): 
   const parts: Buffer[] = [];
   for (const file of files) {
     await store.check(file);
-    parts.push(await readFile(store.path(file.name)));
+    parts.push((await store.read(file.name))!);
   }
   const scratch = store.scratch("dead.ndjson");
   await writeFile(scratch, Buffer.concat(parts));

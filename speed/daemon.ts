@@ -136,7 +136,7 @@ async function standBy({ store, signal, silentMs = defaultSilentMs }: SpeedOptio
   for (let since = performance.now(); performance.now() - since < silentMs && !signal.aborted; ) {
     const version = (await newestVersion(store).catch(unlessCorrupt))?.number ?? 0;
     const generation = (await generationNumbers(store, version, shard)).at(-1) ?? 0;
-    const now = `${version} ${generation} ${await store.changedAt(layout.beat(version, shard, generation))}`;
+    const now = `${version} ${generation} ${await store.read(layout.beat(version, shard, generation))}`;
     if (now !== heard) since = performance.now();
     heard = now;
     await pause(Math.min(beatMs, silentMs / 5), signal);

@@ -22,6 +22,7 @@ export class Generation {
   readonly #store: Store;
   readonly #owner: string;
   #sequence = 0;
+  #beats = 0;
 
   private constructor(store: Store, manifest: VersionManifest, shard: number, number: number, owner: string) {
     this.#store = store;
@@ -112,7 +113,7 @@ export class Generation {
   async #relink(entry: Entry): Promise<Entry> {
     const { sequence, nameOf } = this.nextNames();
     const adopt = async (file: FileRef, view: string): Promise<FileRef> => {
-      const own = await this.#store.link(file, nameOf(view));
+      const own = await this.#store.keep(file, nameOf(view));
       await this.#store.check(own);
       return own;
     };
@@ -135,7 +136,8 @@ export class Generation {
       entries,
       at,
     };
-    await this.#store.replace(layout.head(this.manifest.number, this.shard, this.number), seal(head));
+    const name = layout.head(this.manifest.number, this.shard, this.number);
+    if (!(await this.#store.replaceOwn(name, seal(head)))) throw this.#cleaned();
     return head;
   }
 
@@ -153,24 +155,31 @@ export class Generation {
       const owner = /"owner":"([^"]*)"/.exec(text.toString())?.[1] ?? "another process";
       throw this.#fenced(`${owner} has taken over (generation ${newer} of version ${number})`);
     }
-    if (!(await this.#store.exists(layout.owner(number, this.shard, this.number))))
-      throw this.#fenced(`generation ${this.number} of version ${number} was replaced long ago and cleaned`);
+    if (!(await this.#store.exists(layout.owner(number, this.shard, this.number)))) throw this.#cleaned();
     if (!(await isKept(this.#store, number))) throw this.#fenced(`version ${number} is not kept any more`);
   }
 
   /** Lets those who stand by hear of this writer. */
-  beat(): Promise<void> {
-    return this.#store.touch(layout.beat(this.manifest.number, this.shard, this.number));
+  beat(): Promise<boolean> {
+    return this.#store.replaceOwn(layout.beat(this.manifest.number, this.shard, this.number), String(this.#beats++));
   }
 
   /** @throws SPEED_REJECTED when a proof has found this generation wrong */
   async checkRejected(): Promise<void> {
     const rejected = await rejectionOf(this.#store, this.manifest.number, this.shard, this.number);
     if (!rejected) return;
+    // one that was taken over as well has nothing to derive again
+    await this.checkFence();
     throw new TidemarkError(
       "SPEED_REJECTED",
       `shard ${this.shard}: the proof of version ${this.manifest.number} rejected generation ${this.number}: ${rejected.why}`,
       "a new generation tells it again",
+    );
+  }
+
+  #cleaned(): TidemarkError {
+    return this.#fenced(
+      `generation ${this.number} of version ${this.manifest.number} was replaced long ago and cleaned`,
     );
   }
 

@@ -1,5 +1,4 @@
 /** What a delta meets of timestamps that lie more than a day ahead, or are none: an incident for each partition, for some time. */
-
 import type { StrangeStamp } from "../shared/duplicates/duplicates.ts";
 import { stampMax } from "../shared/duplicates/log-time.ts";
 import type { Incidents, Trouble } from "../shared/store/incidents.ts";

@@ -1,5 +1,4 @@
 /** The files' rows, each with what the stream's reading says of it. */
-
 import { Judge } from "../../ingest/judge.ts";
 import { decoderOf } from "../../shared/archive/segments.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";

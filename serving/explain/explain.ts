@@ -4,11 +4,12 @@
  */
 import { partialColumns, rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
-import { type Param, quoteText, type Session } from "../../shared/duckdb/duck.ts";
+import type { Param, Session } from "../../shared/duckdb/duck.ts";
 import { isOfValues } from "../../shared/health/failing-groups.ts";
 import { saidWithoutValues } from "../../shared/health/said.ts";
 import { formatPosition } from "../../shared/position.ts";
 import { entryFiles, versionFiles } from "../../shared/store/partials.ts";
+import { relationOf } from "../../shared/store/relation.ts";
 import type { FileRef, Store } from "../../shared/store/store.ts";
 import { hidesGroups } from "../question/shown.ts";
 import { jsonRow } from "../rows/json.ts";
@@ -92,9 +93,8 @@ async function touching(
   const found: EntryShare[] = [];
   for (const entry of heads.flatMap((head) => head.entries)) {
     for (const file of entryFiles([entry], view.name)) {
-      await store.check(file);
       const params: Param[] = [];
-      const rows = `SELECT 1 FROM read_parquet(${quoteText(store.path(file.name))}) WHERE ${groupCondition(group, params)} LIMIT 1`;
+      const rows = `SELECT 1 FROM ${await relationOf(store, [file])} WHERE ${groupCondition(group, params)} LIMIT 1`;
       if ((await session.read(rows, params)).currentRowCount === 0) continue;
       found.push({ from: formatPosition(entry.from), upto: formatPosition(entry.upto), events: entry.events, file });
     }

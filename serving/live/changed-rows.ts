@@ -5,9 +5,10 @@
 import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import { partialColumns } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
-import { quoteText, type Session } from "../../shared/duckdb/duck.ts";
+import type { Session } from "../../shared/duckdb/duck.ts";
 import { covers, equals, ofShard, type Position } from "../../shared/position.ts";
 import { partialsIn } from "../../shared/store/partials.ts";
+import { relationOf } from "../../shared/store/relation.ts";
 import type { FileRef, Store } from "../../shared/store/store.ts";
 import type { Filter } from "../question/filters.ts";
 import { keyColumns } from "../question/group-keys.ts";
@@ -54,10 +55,8 @@ export async function changedRows(
   const files = entries.flatMap((entry) => entry.views[name]?.file ?? []);
   const [rows, removed, failing]: [string[], string[], string[]] = [[], [], []];
   if (files.length === 0) return { rows, removed, failing };
-  for (const file of files) await store.check(file);
   const keys = groupKeyNames(view.definition).join(", ") || "1 AS one";
-  const paths = files.map((file) => quoteText(store.path(file.name)));
-  const touched = `SELECT DISTINCT ${keys} FROM read_parquet([${paths.join(", ")}])`;
+  const touched = `SELECT DISTINCT ${keys} FROM ${await relationOf(store, files)}`;
   // before all of them are merged; a filter may let few through
   const groups = Number(await session.value(`SELECT count(*) FROM (${touched})`));
   if (filters.length === 0 && groups * leastBytes(view.definition) > bytesMax) return null;
@@ -118,6 +117,5 @@ async function partialsAt(
     if (!equals(end, ofShard(since, head.shard, shards))) return null;
     files.push(...below.flatMap((entry) => entry.views[definition.name]?.file ?? []));
   }
-  for (const file of files) await store.check(file);
-  return `${ofBase} UNION ALL ${partialsIn(store, definition, files)}`;
+  return `${ofBase} UNION ALL ${await partialsIn(store, definition, files)}`;
 }

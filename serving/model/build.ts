@@ -3,11 +3,13 @@
  * first, and leaves serving its time and memory. It can be killed at any moment: what it was at is
  * opened by nobody before it is told of.
  */
-import { noPartials, partialColumns, rowsOf } from "../../shared/compiler/texts.ts";
+import { rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
-import { Duck, quoteText } from "../../shared/duckdb/duck.ts";
+import { Duck } from "../../shared/duckdb/duck.ts";
 import { messageOf } from "../../shared/errors.ts";
-import { checkFile, type FileRef } from "../../shared/store/store.ts";
+import { checkAt } from "../../shared/store/digest.ts";
+import { partialsInFiles } from "../../shared/store/partials.ts";
+import type { FileRef } from "../../shared/store/store.ts";
 import { goBehind } from "../behind.ts";
 import { keyColumns, keyWriter } from "../question/group-keys.ts";
 import { jsonRow } from "../rows/json.ts";
@@ -58,10 +60,8 @@ duck.close();
 process.disconnect();
 
 async function build(number: number, { definition, files }: BuildOrder["views"][number]): Promise<void> {
-  for (const file of files) await checkFile(file.path, file);
-  const paths = files.map((file) => quoteText(file.path)).join(", ");
-  const partials =
-    files.length === 0 ? noPartials(definition) : `SELECT ${partialColumns(definition)} FROM read_parquet([${paths}])`;
+  for (const file of files) await checkAt(file.path, file);
+  const partials = partialsInFiles(definition, files);
   using session = await duck.session();
   const { columns, chunks } = await rowsFrom(session, rowsOf(definition, partials), []);
   const keyOf = keyWriter(definition, keyColumns(definition), columns);

@@ -62,12 +62,12 @@ export class VersionModels {
   readonly #over = new Map<string, Overlay>();
   #state: State = { name: "building", at: null };
 
-  private constructor(manifest: VersionManifest, folder: string, { store, room, say }: VersionModelsOptions) {
-    this.name = versionName(manifest);
+  private constructor(name: string, folder: string, order: BuildOrder, { room, say }: VersionModelsOptions) {
+    this.name = name;
     this.#room = room;
     this.#say = say;
     this.#folder = folder;
-    this.#order = orderOf(manifest, folder, store);
+    this.#order = order;
     this.#builder = fork(build.path, {
       execArgv: [...build.loader],
       env: {},
@@ -81,7 +81,8 @@ export class VersionModels {
   static async build(manifest: VersionManifest, options: VersionModelsOptions): Promise<VersionModels> {
     const folder = options.store.scratch("model");
     await mkdir(folder, { recursive: true });
-    return new VersionModels(manifest, folder, options);
+    const order = await orderOf(manifest, folder, options.store);
+    return new VersionModels(versionName(manifest), folder, order, options);
   }
 
   /**
@@ -200,15 +201,17 @@ export function answerable(manifest: VersionManifest): ViewDefinition[] {
   return manifest.definition.views.filter((view) => hasKnownRows(view) && !manifest.views[view.name]?.failed);
 }
 
-function orderOf(manifest: VersionManifest, folder: string, store: Store): BuildOrder {
+async function orderOf(manifest: VersionManifest, folder: string, store: Store): Promise<BuildOrder> {
+  const views = answerable(manifest).map(async (definition) => {
+    const files = versionFiles(manifest, definition.name);
+    // the process that reads them checks them
+    return { definition, files: await store.open(files, new Set(files.map(({ name }) => name))) };
+  });
   return {
     timezone: manifest.definition.timezone,
     memoryLimit: "512MB",
     tempDir: join(folder, "spill"),
     path: join(folder, "rows.mdb"),
-    views: answerable(manifest).map((definition) => ({
-      definition,
-      files: versionFiles(manifest, definition.name).map((file) => ({ ...file, path: store.path(file.name) })),
-    })),
+    views: await Promise.all(views),
   };
 }

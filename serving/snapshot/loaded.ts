@@ -8,7 +8,7 @@ import { covers, equals, furthest, ofShard, type Position } from "../../shared/p
 import { type Counts, sumCounts } from "../../shared/store/counts.ts";
 import type { Entry, Head, VersionManifest, ViewFailure } from "../../shared/store/layout.ts";
 import { entryFiles, failureOf, partialsIn, versionFiles } from "../../shared/store/partials.ts";
-import type { FileRef, Store } from "../../shared/store/store.ts";
+import type { Store } from "../../shared/store/store.ts";
 import { checkChain, newestHead } from "../../shared/store/versions.ts";
 
 /** More appended stretches than this are combined into one, in memory. */
@@ -104,9 +104,8 @@ export class Loaded {
    */
   async open(): Promise<void> {
     for (const view of this.manifest.definition.views) {
-      const files = await this.#checkedFiles(view.name);
       const order = view.keys.length > 0 ? ` ORDER BY ${view.keys.map((key) => key.name).join(", ")}` : "";
-      this.#bases.set(view.name, await this.#create("base", `${partialsIn(this.#store, view, files)}${order}`));
+      this.#bases.set(view.name, await this.#create("base", `${await this.#partialsOf(view)}${order}`));
     }
     this.#deltas = await this.#newDeltas();
     for (let shard = 0; shard < this.manifest.definition.shards; shard++)
@@ -117,15 +116,13 @@ export class Loaded {
     this.#snapshot = null;
   }
 
-  async #checkedFiles(view: string): Promise<FileRef[]> {
-    const files = versionFiles(this.manifest, view);
+  async #partialsOf(view: ViewDefinition): Promise<string> {
     try {
-      for (const file of files) await this.#store.check(file);
-      return files;
+      return await partialsIn(this.#store, view, versionFiles(this.manifest, view.name));
     } catch (error) {
       if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
-      this.damaged.set(view, error);
-      return [];
+      this.damaged.set(view.name, error);
+      return noPartials(view);
     }
   }
 
@@ -258,17 +255,16 @@ export class Loaded {
 
   /** @returns the views that the entries touch */
   async #insert(deltas: ReadonlyMap<string, Delta>, entries: readonly Entry[], stretch: number): Promise<string[]> {
-    const views = this.manifest.definition.views.map((view) => ({ view, files: entryFiles(entries, view.name) }));
-    for (const { files } of views) for (const file of files) await this.#store.check(file);
+    const touched: { readonly view: string; readonly partials: string }[] = [];
+    for (const view of this.manifest.definition.views) {
+      const files = entryFiles(entries, view.name);
+      if (files.length > 0) touched.push({ view: view.name, partials: await partialsIn(this.#store, view, files) });
+    }
     await this.#session.transaction(async () => {
-      for (const { view, files } of views) {
-        if (files.length === 0) continue;
-        await this.#session.run(
-          `INSERT INTO ${deltas.get(view.name)!.table.name} SELECT *, ${stretch} FROM (${partialsIn(this.#store, view, files)})`,
-        );
-      }
+      for (const { view, partials } of touched)
+        await this.#session.run(`INSERT INTO ${deltas.get(view)!.table.name} SELECT *, ${stretch} FROM (${partials})`);
     });
-    return views.filter(({ files }) => files.length > 0).map(({ view }) => view.name);
+    return touched.map(({ view }) => view);
   }
 
   async #newDeltas(): Promise<Map<string, Delta>> {

@@ -38,7 +38,7 @@ export class Pins {
     if (this.#kept?.key !== key) {
       const before = this.#kept;
       const run = this.#store.newRun();
-      this.#kept = { key, run, files: this.#link(served, views, run), users: 1 };
+      this.#kept = { key, run, files: this.#keep(served, views, run), users: 1 };
       if (before) this.#release(before);
     }
     const kept = this.#kept;
@@ -69,14 +69,16 @@ export class Pins {
       .catch((error: unknown) => this.#say(`serve: pins of a query stay for now: ${messageOf(error)}`));
   }
 
-  async #link({ manifest, heads, position }: Served, views: readonly string[], run: string): Promise<Pinned["files"]> {
+  async #keep({ manifest, heads, position }: Served, views: readonly string[], run: string): Promise<Pinned["files"]> {
     const found = new Map<string, ChildFile[]>();
     for (const view of views) {
       const files: ChildFile[] = [];
       for (const file of snapshotFiles({ manifest, heads, position }, view)) {
         // a name that DuckDB would not take for a table, whoever should come to know it
-        const linked = await this.#store.link(file, `${layout.pin(run)}/${file.name.replaceAll(/[^\w-]/g, "_")}`);
-        files.push({ ...linked, name: file.name, path: this.#store.path(linked.name) });
+        const own = await this.#store.keep(file, `${layout.pin(run)}/${file.name.replaceAll(/[^\w-]/g, "_")}`);
+        // the child checks them
+        const [opened] = await this.#store.open([own], new Set([own.name]));
+        files.push({ ...opened!, name: file.name });
       }
       found.set(view, files);
     }

@@ -6,12 +6,13 @@ import { stat } from "node:fs/promises";
 import { parseSql, renderStatement } from "../../shared/compiler/ast.ts";
 import { readCatalog } from "../../shared/compiler/catalog.ts";
 import type { Catalog } from "../../shared/compiler/supported.ts";
-import { noPartials, partialColumns, rowsOf } from "../../shared/compiler/texts.ts";
+import { rowsOf } from "../../shared/compiler/texts.ts";
 import { Duck, type Param, quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
 import { fold } from "../../shared/duckdb/fold.ts";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import { failingError, failingGroups, isOfValues } from "../../shared/health/failing-groups.ts";
-import { checkFile } from "../../shared/store/store.ts";
+import { checkAt } from "../../shared/store/digest.ts";
+import { partialsInFiles } from "../../shared/store/partials.ts";
 import { formatOf } from "../rows/formats.ts";
 import { type Rows, rowsFrom } from "../rows/rows.ts";
 import { type Measured, withMeasures } from "./measure.ts";
@@ -136,7 +137,7 @@ export class Sandbox {
     const found = await stat(file.path, { bigint: true }).catch(() => null);
     const what = `${found?.ino} ${file.sha256}`;
     if (found && this.#checked.has(what)) return;
-    await checkFile(file.path, file);
+    await checkAt(file.path, file);
     this.#checked.add(what);
   }
 }
@@ -191,8 +192,7 @@ async function lock(session: Session, files: readonly ChildFile[]): Promise<void
 }
 
 function partialsOf({ definition, files }: ChildView): string {
-  if (files.length === 0) return noPartials(definition);
-  return `SELECT ${partialColumns(definition)} FROM read_parquet([${files.map((file) => quoteText(file.path)).join(", ")}])`;
+  return partialsInFiles(definition, files);
 }
 
 function bindable(value: QueryParam): Param {

@@ -9,7 +9,8 @@ import type { Log, RecordBatch } from "../log/log.ts";
 import { offsetAt, type Position, type Range } from "../position.ts";
 import type { Segment } from "../store/layout.ts";
 import { logStream } from "../store/origin.ts";
-import type { Store } from "../store/store.ts";
+import { relationIn } from "../store/relation.ts";
+import type { LocalFile, Store } from "../store/store.ts";
 import type { Archive } from "./archive.ts";
 import { checkEvolution } from "./evolution.ts";
 import { decoderOf, readSegments } from "./segments.ts";
@@ -72,15 +73,26 @@ export class Records {
         }
         checkEvolution(stream, segment.fields, `as archived in ${segment.file.name}`);
       }
-      if (this.#checked.has(segment.file.name)) continue;
-      await this.checkFile(segment);
-      this.#checked.add(segment.file.name);
+      await this.#open(segment);
     }
   }
 
-  async checkFile({ stream, partition, from, upto, file }: Segment): Promise<void> {
+  /** A segment's rows as a relation; its file is checked once. @throws STORE_CORRUPT, STORE_MISSING */
+  async rowsOf(segment: Segment): Promise<string> {
+    const [opened] = await this.open([segment]);
+    return relationIn([opened!]);
+  }
+
+  /** The files of segments, each checked once. @throws STORE_CORRUPT, STORE_MISSING */
+  async open(segments: readonly Segment[]): Promise<readonly LocalFile[]> {
+    const opened: LocalFile[] = [];
+    for (const segment of segments) opened.push(await this.#open(segment));
+    return opened;
+  }
+
+  async #open({ stream, partition, from, upto, file }: Segment): Promise<LocalFile> {
     try {
-      await this.store.check(file);
+      return (await this.store.open([file], this.#checked))[0]!;
     } catch (error) {
       if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
       throw new TidemarkError(

@@ -8,7 +8,7 @@ import { type Clock, clockOfLatest, LogTime, noClock } from "../duplicates/log-t
 import { requestHourMs } from "../duplicates/partition.ts";
 import type { Counts } from "../store/counts.ts";
 import type { RequestRange, Segment } from "../store/layout.ts";
-import type { Store } from "../store/store.ts";
+import type { Records } from "./records.ts";
 
 /** Log time at the end of each segment of a partition. */
 export function clocksOf(segments: readonly Segment[]): Clock[] {
@@ -66,11 +66,6 @@ export async function* recordsOf(session: Session, rows: string, id: string | nu
   }
 }
 
-/** A segment's file as a relation. */
-export function rowsOfFile(store: Store, { file }: Segment): string {
-  return `read_parquet(${quoteText(store.path(file.name))})`;
-}
-
 /**
  * The requests whose records counted among rows of a segment, by ascending time; null where there are more than `max`.
  * @param rows a relation with the columns of an archive file
@@ -103,7 +98,7 @@ export async function requestsIn(
 /** Counts of the rows in `[from, upto)`. @param segments all of the partition */
 export async function countsOf(
   session: Session,
-  store: Store,
+  records: Pick<Records, "rowsOf">,
   segments: readonly Segment[],
   segment: Segment,
   from: number,
@@ -112,10 +107,10 @@ export async function countsOf(
   const { dead, duplicates, late } = segment;
   if (from <= segment.from && upto >= segment.upto)
     return { events: segment.rows - dead - duplicates, dead, duplicates, late };
-  if (segment.unsteady) return countsInUnsteady(session, store, segments, segment, from, upto);
+  if (segment.unsteady) return countsInUnsteady(session, records, segments, segment, from, upto);
   const id = segment.dedup ? `CAST(${quoteName(segment.dedup.id)} AS VARCHAR)` : "NULL";
   const rows = timedRows(
-    rowsOfFile(store, segment),
+    await records.rowsOf(segment),
     clockAt(segments, segment.from),
     `__offset, __timestamp, __fault, ${id} AS id`,
   );
@@ -138,7 +133,7 @@ export async function countsOf(
 /** As `countsOf`, record by record. */
 async function countsInUnsteady(
   session: Session,
-  store: Store,
+  records: Pick<Records, "rowsOf">,
   segments: readonly Segment[],
   segment: Segment,
   from: number,
@@ -147,7 +142,7 @@ async function countsInUnsteady(
   const counts = { events: 0, dead: 0, duplicates: 0, late: 0 };
   const logTime = new LogTime(clockAt(segments, segment.from));
   const { dedup } = segment;
-  for await (const each of recordsOf(session, rowsOfFile(store, segment), dedup?.id ?? null)) {
+  for await (const each of recordsOf(session, await records.rowsOf(segment), dedup?.id ?? null)) {
     logTime.pass(each.timestamp);
     if (each.offset < from || each.offset >= upto) continue;
     if (each.fault === faultOfRepeated || each.fault === faultOfDuplicate) {

@@ -3,10 +3,11 @@ import { createHash } from "node:crypto";
 import { eventColumn, eventType } from "../compiler/event-order.ts";
 import { storageOf } from "../compiler/types.ts";
 import type { StreamDefinition } from "../definition.ts";
-import { quoteName, quoteText } from "../duckdb/duck.ts";
+import { quoteName } from "../duckdb/duck.ts";
 import { isCode, TidemarkError } from "../errors.ts";
 import type { Range } from "../position.ts";
 import { layout, type Segment } from "../store/layout.ts";
+import { relationIn } from "../store/relation.ts";
 import type { Store } from "../store/store.ts";
 import { listTwice, readTwice } from "../store/twice.ts";
 import { evolvedField } from "./evolution.ts";
@@ -82,30 +83,35 @@ function typedFields(stream: StreamDefinition, segment: Segment): string {
     .join(", ");
 }
 
+/** A segment, and where its checked file lies. */
+export interface OpenSegment {
+  readonly segment: Segment;
+  readonly path: string;
+}
+
 /**
  * A SELECT of the valid events that these segments of one partition hold within one range.
  * Filters are left out where the segments' own facts make them idle, so that a full recompute is a plain scan.
  */
 export function eventsIn(
-  store: Store,
   stream: StreamDefinition,
-  segments: readonly Segment[],
+  segments: readonly OpenSegment[],
   range: Range,
   ordered: boolean,
 ): string {
-  const inside = segments.filter((segment) => segment.from < range.upto && segment.upto > range.from);
+  const inside = segments.filter(({ segment }) => segment.from < range.upto && segment.upto > range.from);
   const whole = inside.filter(
-    (segment) => segment.dead + segment.duplicates === 0 && segment.from >= range.from && segment.upto <= range.upto,
+    ({ segment }) =>
+      segment.dead + segment.duplicates === 0 && segment.from >= range.from && segment.upto <= range.upto,
   );
-  const cut = inside.filter((segment) => !whole.includes(segment));
+  const cut = inside.filter((each) => !whole.includes(each));
   const place = `CAST({t: epoch_ms(__timestamp), p: ${range.partition}, o: __offset} AS ${eventType}) AS ${eventColumn}`;
   const parts: string[] = [];
-  const select = (files: readonly Segment[], where: string) => {
-    for (const decoder of new Set(files.map((each) => each.decoder))) {
-      const alike = files.filter((each) => each.decoder === decoder);
-      const fields = typedFields(stream, alike[0]!);
-      const names = alike.map((each) => quoteText(store.path(each.file.name))).join(", ");
-      parts.push(`SELECT ${ordered ? `${fields}, ${place}` : fields} FROM read_parquet([${names}])${where}`);
+  const select = (files: readonly OpenSegment[], where: string) => {
+    for (const decoder of new Set(files.map(({ segment }) => segment.decoder))) {
+      const alike = files.filter(({ segment }) => segment.decoder === decoder);
+      const fields = typedFields(stream, alike[0]!.segment);
+      parts.push(`SELECT ${ordered ? `${fields}, ${place}` : fields} FROM ${relationIn(alike)}${where}`);
     }
   };
   select(whole, "");

@@ -6,7 +6,7 @@ import { suppressedFaults } from "../duplicates/faults.ts";
 import { type Position, places, type Range } from "../position.ts";
 import { addCounts, type Counts, noCounts } from "../store/counts.ts";
 import type { Records } from "./records.ts";
-import { countsOf, rowsOfFile } from "./segment-rows.ts";
+import { countsOf } from "./segment-rows.ts";
 
 export interface Archived {
   readonly counts: Counts;
@@ -34,12 +34,12 @@ export async function archivedIn(
     const inside = segments.filter((segment) => segment.from < upto && segment.upto > from);
     await records.check(stream, inside);
     for (const segment of inside) {
-      counts = addCounts(counts, await countsOf(session, records.store, segments, segment, from, upto));
+      counts = addCounts(counts, await countsOf(session, records, segments, segment, from, upto));
       const [row] = await session.rows(
         `SELECT coalesce(epoch_ms(max(__timestamp)), 0) AS latest,
            list({o: __offset, f: __fault} ORDER BY __offset)
              FILTER (WHERE __fault NOT IN (${suppressedFaults}))::JSON::VARCHAR AS dead
-         FROM ${rowsOfFile(records.store, segment)} WHERE __offset >= ${from} AND __offset < ${upto}`,
+         FROM ${await records.rowsOf(segment)} WHERE __offset >= ${from} AND __offset < ${upto}`,
       );
       latest = Math.max(latest, Number(row!.latest));
       for (const { o, f } of JSON.parse(String(row!.dead ?? "[]")) as { o: number; f: string }[])
@@ -56,8 +56,7 @@ export async function countsBelow(records: Records, session: Session, cut: Posit
     const segments = await records.segments(stream, partition);
     for (const segment of segments.filter((each) => each.from < offset)) {
       // only a file that the cut divides is opened
-      if (segment.upto > offset) await records.checkFile(segment);
-      counts = addCounts(counts, await countsOf(session, records.store, segments, segment, 0, offset));
+      counts = addCounts(counts, await countsOf(session, records, segments, segment, 0, offset));
     }
   }
   return counts;

@@ -1,5 +1,4 @@
 /** Names in a view: what each can mean, and the group keys they make. */
-
 import { fold } from "../duckdb/fold.ts";
 import {
   fingerprint,

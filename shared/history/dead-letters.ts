@@ -1,7 +1,5 @@
 /** Dead letters in a table of the session's own: there may be more of them than memory holds. */
-
 import type { Records } from "../archive/records.ts";
-import { rowsOfFile } from "../archive/segment-rows.ts";
 import type { StreamDefinition } from "../definition.ts";
 import { freshName, quoteText, type Session } from "../duckdb/duck.ts";
 import { suppressedFaults } from "../duplicates/faults.ts";
@@ -114,7 +112,7 @@ async function collectArchived(
 ): Promise<void> {
   if (segment.dead === 0 && segment.requests?.length === 0) return;
   await records.check(stream, [segment]);
-  const file = rowsOfFile(records.store, segment);
+  const file = await records.rowsOf(segment);
   await table.addFrom(
     `SELECT ${quoteText(stream.name)}, ${partition}, __offset, __fault, __raw FROM ${file}
      WHERE __fault NOT IN (${suppressedFaults}) AND __offset >= ${from} AND __offset < ${upto} ORDER BY __offset`,

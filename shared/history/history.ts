@@ -3,7 +3,6 @@
  * Recompute, verify, a damaged delta and a speed layer that must go back further than the log still reaches all
  * read through it.
  */
-
 import type { Archive } from "../archive/archive.ts";
 import { Records } from "../archive/records.ts";
 import { eventsIn, noEvents } from "../archive/segments.ts";
@@ -52,7 +51,9 @@ export class History {
       const archived = segments.at(-1)?.upto ?? range.from;
       const inside = segments.filter((segment) => segment.from < range.upto && segment.upto > range.from);
       await this.records.check(stream, inside);
-      if (inside.length > 0) parts.push(eventsIn(this.#store, stream, inside, range, ordered));
+      const opened = await this.records.open(inside);
+      const open = inside.map((segment, i) => ({ segment, path: opened[i]!.path }));
+      if (open.length > 0) parts.push(eventsIn(stream, open, range, ordered));
       const from = Math.max(archived, range.from);
       if (archived < range.upto) parts.push(await this.#tail(session, stream, { ...range, from }, ordered));
     }

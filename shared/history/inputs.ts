@@ -1,5 +1,4 @@
 /** From a view's streams and reference tables to what its texts read. */
-
 import { noEvents } from "../archive/segments.ts";
 import { eventColumn } from "../compiler/event-order.ts";
 import type { Inputs } from "../compiler/texts.ts";

@@ -1,5 +1,4 @@
 /** The configuration's section `log`: the embedded log, or Kafka and how to get in there. */
-
 import type { KafkaOptions } from "../log/kafka-client.ts";
 import { issuedTokens, type Sasl, saslOf } from "../log/kafka-login.ts";
 import { codecNames } from "../log/kafka-wire.ts";

@@ -1,5 +1,4 @@
 /** verify: the user's own SQL in plain DuckDB over archive and log, at the served position, against the served rows. */
-
 import { combineOf, type Inputs, partialOf, rowsOf } from "../compiler/texts.ts";
 import type { Definition, ViewDefinition } from "../definition.ts";
 import { freshName, type Session } from "../duckdb/duck.ts";

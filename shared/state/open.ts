@@ -8,7 +8,7 @@ import type { StreamDefinition } from "../definition.ts";
 import type { Session } from "../duckdb/duck.ts";
 import { isCode } from "../errors.ts";
 import { offsetAt, type Range } from "../position.ts";
-import type { Entry } from "../store/layout.ts";
+import type { Entry, Segment } from "../store/layout.ts";
 import type { Carried, State, StateKind } from "./state.ts";
 
 /** Where a state is opened from. */
@@ -41,8 +41,11 @@ export async function openState<S extends State<C, R>, C extends Carried, R exte
   try {
     for (const { partition, offset } of at) {
       const segments = await records.segments(stream.name, partition);
-      const check = (segment: (typeof segments)[number]) => records.check(stream, [segment]);
-      await kind.recall(state, { session, store: records.store, stream, partition, segments, check }, offset);
+      const rowsOf = async (segment: Segment) => {
+        await records.check(stream, [segment]);
+        return records.rowsOf(segment);
+      };
+      await kind.recall(state, { session, stream, partition, segments, rowsOf }, offset);
       const archived = segments.at(-1)?.upto ?? records.originAt(stream.name, partition);
       reached.set(partition, archived);
       const rest = { stream: stream.name, partition, from: archived, upto: offset };

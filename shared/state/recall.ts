@@ -2,10 +2,9 @@
  * What duplicate suppression recalls from the archive: as far as its windows reach back. The log alone may have
  * forgotten it.
  */
-
-import { clockAt, clocksOf, recordsOf, requestsIn, rowsOfFile, timedRows } from "../archive/segment-rows.ts";
+import { clockAt, clocksOf, recordsOf, requestsIn, timedRows } from "../archive/segment-rows.ts";
 import { dedupOf } from "../archive/segments.ts";
-import { quoteName } from "../duckdb/duck.ts";
+import { quoteName, type Session } from "../duckdb/duck.ts";
 import type { Duplicates } from "../duplicates/duplicates.ts";
 import { faultOfRepeated } from "../duplicates/faults.ts";
 import { type Clock, noClock } from "../duplicates/log-time.ts";
@@ -19,7 +18,7 @@ import type { ArchivedPartition } from "./state.ts";
  */
 export async function recallArchived(
   duplicates: Duplicates,
-  { session, store, stream, partition, segments, check }: ArchivedPartition,
+  { session, stream, partition, segments, rowsOf }: ArchivedPartition,
   offset: number,
 ): Promise<void> {
   const below = segments.filter((segment) => segment.from < offset);
@@ -39,30 +38,28 @@ export async function recallArchived(
       /** What is in a jump that is not confirmed at its start or end. */
       open: before.jump !== 0 || (end.jump !== 0 && !isDivided),
     };
-    const rows = `(FROM ${rowsOfFile(store, segment)}${isDivided ? ` WHERE __offset < ${offset}` : ""})`;
+    const rows = async () => `(FROM ${await rowsOf(segment)}${isDivided ? ` WHERE __offset < ${offset}` : ""})`;
     if (segment.unsteady && (isDivided || has.requests || has.replays || has.ids || has.open)) {
-      await check(segment);
       if (JSON.stringify(duplicates.clockOf(partition)) !== JSON.stringify(before))
         duplicates.setClock(partition, before);
-      for await (const record of recordsOf(session, rows, window?.id ?? null)) {
+      for await (const record of recordsOf(session, await rows(), window?.id ?? null)) {
         const { timestamp, fault, id, sequence } = record;
         const request = fault === faultOfRepeated ? null : record.request;
         duplicates.rememberRecord(partition, timestamp, fault === null ? id : null, request, sequence);
       }
       continue;
     }
-    if (isDivided || has.ids || !requests) await check(segment);
     if (has.requests || has.replays) {
       // those of a file that the position divides are looked for in the file
       const known = isDivided ? null : requests;
-      for (const each of known ?? (await requestsIn(session, rows, before))!) {
+      for (const each of known ?? (await requestsIn(session, await rows(), before))!) {
         if (isDivided || end.time >= time - requestWindowMs || each.request.startsWith(replayPrefix))
           duplicates.rememberRequest(partition, each.request, each.from, each.upto, each.time);
       }
     }
     if (has.ids) {
       const id = `CAST(${quoteName(window!.id)} AS VARCHAR)`;
-      const timed = timedRows(rows, before, `__fault, ${id} AS id`);
+      const timed = timedRows(await rows(), before, `__fault, ${id} AS id`);
       const result = await session.connection.stream(
         `SELECT id, max(__time)::DOUBLE AS time FROM (${timed}) WHERE __fault IS NULL AND id IS NOT NULL GROUP BY id HAVING time >= ${time - window!.ms} ORDER BY time`,
       );
@@ -73,13 +70,13 @@ export async function recallArchived(
         for (const [i, each] of ids.entries()) duplicates.rememberId(partition, String(each), Number(times[i]));
       }
     }
-    const latest = `SELECT coalesce(epoch_ms(max(__timestamp)), 0) FROM ${rows}`;
-    duplicates.setClock(partition, isDivided ? steadyClock(before, Number(await session.value(latest))) : end);
+    duplicates.setClock(partition, isDivided ? await clockWithin(session, before, await rows()) : end);
   }
 }
 
 /** Log time after more records of a steady segment. */
-function steadyClock(before: Clock, latest: number): Clock {
-  const stamp = Math.max(before.stamp, latest);
+async function clockWithin(session: Session, before: Clock, rows: string): Promise<Clock> {
+  const latest = await session.value(`SELECT coalesce(epoch_ms(max(__timestamp)), 0) FROM ${rows}`);
+  const stamp = Math.max(before.stamp, Number(latest));
   return { ...before, time: stamp + before.time - before.stamp, stamp };
 }

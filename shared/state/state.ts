@@ -14,7 +14,6 @@ import type { StreamDefinition } from "../definition.ts";
 import type { Session } from "../duckdb/duck.ts";
 import type { RecordBatch } from "../log/log.ts";
 import type { Segment } from "../store/layout.ts";
-import type { Store } from "../store/store.ts";
 
 /**
  * The state of one stream, over its partitions, each folded in offset order.
@@ -69,10 +68,9 @@ export interface StateKind<S extends State<C, R>, C extends Carried, R extends o
 /** The archive of one partition. */
 export interface ArchivedPartition {
   readonly session: Session;
-  readonly store: Store;
   readonly stream: StreamDefinition;
   readonly partition: number;
   readonly segments: readonly Segment[];
-  /** Checks a segment's file before its first row is used. */
-  readonly check: (segment: Segment) => Promise<void>;
+  /** A segment's rows as a relation over its checked file. */
+  readonly rowsOf: (segment: Segment) => Promise<string>;
 }

@@ -1,5 +1,4 @@
 /** Duplicate suppression as a state at a log position: the rule of `duplicates.ts`, applied to decoded records. */
-
 import { requestsIn } from "../archive/segment-rows.ts";
 import { dedupOf } from "../archive/segments.ts";
 import type { Decoded } from "../decode/decoded.ts";

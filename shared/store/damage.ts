@@ -1,4 +1,7 @@
-/** A reader that finds a version's file damaged says so here; batch then makes the view again from the archive, at the same cut. */
+/**
+ * A reader that finds a version's file damaged says so here; batch then makes the view again from the archive,
+ * at the same cut.
+ */
 import { isCode } from "../errors.ts";
 import { layout } from "./layout.ts";
 import { seal, unseal } from "./sealed.ts";

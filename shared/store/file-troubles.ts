@@ -1,4 +1,7 @@
-/** What is wrong with the files that name all others, in the words of incidents: looked at by whoever goes on reading them. */
+/**
+ * What is wrong with the files that name all others, in the words of incidents: looked at by whoever goes on
+ * reading them.
+ */
 import type { Trouble } from "./incidents.ts";
 import { layout } from "./layout.ts";
 import type { Store } from "./store.ts";
@@ -8,7 +11,7 @@ import { lostVersions } from "./versions.ts";
 /** A disk may go bad without a time that says so: what has not changed is read again after so long. */
 const againMs = 10 * 60 * 1000;
 
-/** Looks again and again; at what has not changed since it was whole, with one look at its time. */
+/** Looks again and again; at what has not changed since it was whole, with one look at its tag. */
 export class FileWatch {
   readonly #store: Store;
   #seen = new Map<string, string>();
@@ -23,8 +26,8 @@ export class FileWatch {
     const seen = new Map<string, string>();
     const flawed = new Map<string, readonly Flaw[]>();
     for (const name of await namesTwice(this.#store, "often")) {
-      const times = [await this.#store.changedAt(name), await this.#store.changedAt(layout.copy(name))];
-      const state = JSON.stringify([...times, Math.floor(performance.now() / againMs)]);
+      const tags = [await this.#store.tag(name), await this.#store.tag(layout.copy(name))];
+      const state = JSON.stringify([...tags, Math.floor(performance.now() / againMs)]);
       const found = this.#seen.get(name) === state ? this.#flawed.get(name) : await flawsOf(this.#store, name);
       seen.set(name, state);
       if (found && found.length > 0) flawed.set(name, found);
@@ -35,7 +38,10 @@ export class FileWatch {
   }
 }
 
-/** Every damaged one and every lost version, by file. A copy that is only missing is none: data of an earlier release has none. */
+/**
+ * Every damaged one and every lost version, by file. A copy that is only missing is none: data of an earlier
+ * release has none.
+ */
 export async function fileTroubles(
   store: Store,
   flaws: ReadonlyMap<string, readonly Flaw[]>,

@@ -8,7 +8,8 @@ import { generationNumbers, readHead } from "./versions.ts";
 export const graceMs = 10 * 60 * 1000;
 
 /**
- * Generations go that are older than one with a HEAD that has been there for long; their owners see it at their next flush and stop.
+ * Generations go that are older than one with a HEAD that has been there for long; their owners see it at their
+ * next flush and stop.
  * @param remove a file or folder of the store
  */
 export async function cleanGenerations(

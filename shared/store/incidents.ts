@@ -1,6 +1,7 @@
 /**
- * What is wrong right now, told by the role that met it: one file a role, empty once all is well. Decides nothing; status, metrics and
- * readiness show it. Operational only: what users have asked to be told of are alerts.
+ * What is wrong right now, told by the role that met it: one file a role, empty once all is well. Decides
+ * nothing; status, metrics and readiness show it. Operational only: what users have asked to be told of are
+ * alerts.
  */
 import { messageOf, TidemarkError } from "../errors.ts";
 import { layout } from "./layout.ts";

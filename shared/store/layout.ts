@@ -1,5 +1,4 @@
 /** Where everything lies in the store, and the shapes of the files that name all others. */
-
 import type { Definition, FieldDefinition } from "../definition.ts";
 import type { Clock } from "../duplicates/log-time.ts";
 import type { Place, Position } from "../position.ts";
@@ -9,6 +8,7 @@ import type { FileRef } from "./store.ts";
 const padded = (value: number, digits: number) => String(value).padStart(digits, "0");
 
 export const layout = {
+  format: "format.json",
   /** The second one of a file that is kept twice, or of the folder it is in. */
   copy: (name: string) => `copies/${name}`,
   origins: "origins",
@@ -87,7 +87,10 @@ export interface Segment {
   readonly dead: number;
   /** Rows that were suppressed. */
   readonly duplicates: number;
-  /** Rows that are not suppressed and came so late that a copy may have been forgotten, or whose own time is not known for sure. */
+  /**
+   * Rows that are not suppressed and came so late that a copy may have been forgotten, or whose own time is not
+   * known for sure.
+   */
   readonly late: number;
   /** The log had lost these offsets before they were archived, and somebody has accepted that. */
   readonly lost?: true;
@@ -158,8 +161,8 @@ export const manifestFormat = 5;
 /** Those of earlier releases that are read as they are. */
 export const manifestFormatsBefore: readonly number[] = [4];
 /**
- * Rises when what a HEAD says changes its shape. One of format 1 is read, but no writer goes on from it: log time was another then. In format
- * 2 entries had `told`, the state of duplicate suppression alone.
+ * Rises when what a HEAD says changes its shape. One of format 1 is read, but no writer goes on from it: log
+ * time was another then. In format 2 entries had `told`, the state of duplicate suppression alone.
  */
 export const headFormat = 3;
 
@@ -169,8 +172,8 @@ export interface VersionManifest extends Counts {
   readonly number: number;
   readonly createdAt: string;
   /**
-   * definition: the project's files have changed, and the cut is the one of the version before; repair: files of that were damaged, and are
-   * made again.
+   * definition: the project's files have changed, and the cut is the one of the version before; repair: files
+   * of that were damaged, and are made again.
    */
   readonly cause: "origin" | "batch" | "definition" | "repair" | "rebuild" | "rollback";
   readonly definition: Definition;
@@ -190,7 +193,10 @@ export interface Entry extends Counts {
   /** NDJSON of the dead letters, where there are any. */
   readonly deadFile: FileRef | null;
   readonly views: Readonly<Record<string, ViewFile>>;
-  /** By kind of state and stream, what it carries (see state.ts); nothing of what the archive has. Left out: not known. */
+  /**
+   * By kind of state and stream, what it carries (see state.ts); nothing of what the archive has. Left out: not
+   * known.
+   */
   readonly states?: EntryStates;
   /** 0: a flush; each compaction of neighbours is one higher. */
   readonly level: number;

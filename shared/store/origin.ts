@@ -16,10 +16,12 @@ export function logStream(stream: StreamDefinition): LogStream {
 }
 
 /**
- * A stream's origin: read from the store, or written there at first contact (create-if-absent). Partitions that were added since begin at 0.
+ * A stream's origin: read from the store, or written there at first contact (create-if-absent). Partitions that
+ * were added since begin at 0.
  *
- * @throws LOG_COMPACTED; LOG_STREAM_MISSING when it was there and is not any more; LOG_PARTITIONS when the topic was recreated, has fewer partitions than
- *   it had, or has more and suppresses repeated ids: those would go to other partitions than before
+ * @throws LOG_COMPACTED; LOG_STREAM_MISSING when it was there and is not any more; LOG_PARTITIONS when the
+ *   topic was recreated, has fewer partitions than it had, or has more and suppresses repeated ids: those would
+ *   go to other partitions than before
  */
 export async function originOf(store: Store, log: Log, stream: StreamDefinition): Promise<StreamOrigin> {
   const name = layout.origin(stream.name);
@@ -68,8 +70,8 @@ export interface StreamOrigin {
   /** The first offset of each partition that the stream has now. */
   readonly origin: Position;
   /**
-   * How many it had at first contact. Whoever appends goes on with these: a key, and so a request that is sent again, stays in its partition
-   * when others are added.
+   * How many it had at first contact. Whoever appends goes on with these: a key, and so a request that is sent
+   * again, stays in its partition when others are added.
    */
   readonly partitions: number;
 }
@@ -91,7 +93,10 @@ export async function ensureOrigin(store: Store, log: Log, streams: readonly Str
   return positionOf(found.flatMap(places));
 }
 
-/** The origins of all streams, and of those that are in trouble of their own why they can't be read; their origins are the known ones. */
+/**
+ * The origins of all streams, and of those that are in trouble of their own why they can't be read; their
+ * origins are the known ones.
+ */
 export async function originsOf(
   store: Store,
   log: Log,
@@ -203,8 +208,8 @@ export function checkWithinLog(position: Position, end: Position): void {
 }
 
 /**
- * The newest version; version 0 (empty, its cut the origin) is made here where there is none, or none that can be read. Several that come
- * at once make one: they create the same number, and all but one find it there.
+ * The newest version; version 0 (empty, its cut the origin) is made here where there is none, or none that can
+ * be read. Several that come at once make one: they create the same number, and all but one find it there.
  */
 export async function ensureVersion(
   store: Store,

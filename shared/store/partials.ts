@@ -6,18 +6,32 @@ import { isOfSql } from "../duckdb/of-sql.ts";
 import { saidWithoutValues } from "../health/said.ts";
 import type { Place } from "../position.ts";
 import type { Entry, Head, VersionManifest, ViewFailure, ViewFile } from "./layout.ts";
+import { relationIn } from "./relation.ts";
 import type { FileRef, Store } from "./store.ts";
 import type { Snapshot } from "./versions.ts";
 
-/** A SELECT of the partial rows in these files; an empty one where there are none. The caller has checked the files. */
-export function partialsIn(store: Store, view: ViewDefinition, files: readonly FileRef[]): string {
-  if (files.length === 0) return noPartials(view);
-  return `SELECT ${partialColumns(view)} FROM read_parquet([${files.map((file) => quoteText(store.path(file.name))).join(", ")}])`;
+/**
+ * A SELECT of the partial rows in these files, which are checked first; an empty one where there are none.
+ * @throws STORE_CORRUPT, STORE_MISSING
+ */
+export async function partialsIn(store: Store, view: ViewDefinition, files: readonly FileRef[]): Promise<string> {
+  return partialsInFiles(view, await store.open(files));
+}
+
+/** As `partialsIn`, of files that were opened. */
+export function partialsInFiles(view: ViewDefinition, files: readonly { readonly path: string }[]): string {
+  return files.length === 0 ? noPartials(view) : `SELECT ${partialColumns(view)} FROM ${relationIn(files)}`;
+}
+
+/** A view's partials in a pinned snapshot, whose files were checked once they were pinned. */
+export async function pinnedPartials(store: Store, view: ViewDefinition, pinned: Snapshot): Promise<string> {
+  const files = snapshotFiles(pinned, view.name);
+  return partialsInFiles(view, await store.open(files, new Set(files.map(({ name }) => name))));
 }
 
 /**
- * Writes partial rows, a SELECT, into a file of the store, each column in the type that the definition says: what else DuckDB computes (a HUGEINT, say)
- * Parquet would keep as something else again.
+ * Writes partial rows, a SELECT, into a file of the store, each column in the type that the definition says:
+ * what else DuckDB computes (a HUGEINT, say) Parquet would keep as something else again.
  * @throws what DuckDB throws; `isOfSql` tells whether the view's SQL is at fault
  */
 export async function writePartials(

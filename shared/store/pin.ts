@@ -1,4 +1,4 @@
-/** Pins: hard links under names of a run's own, so that neither compaction nor cleaning can take what it still reads. */
+/** Pins: names of a run's own for files, so that neither compaction nor cleaning can take what it still reads. */
 import { isCode } from "../errors.ts";
 import { layout, type ViewFile } from "./layout.ts";
 import { filesOf } from "./partials.ts";
@@ -10,7 +10,7 @@ const triesMax = 5;
 
 /** The snapshot with all its files, the version's and the entries', under names of this run. @throws STORE_MISSING */
 export async function pin(store: Store, snapshot: Snapshot, run: string): Promise<Snapshot> {
-  const own = (file: FileRef) => store.link(file, `${layout.pin(run)}/${file.name.replaceAll("/", "_")}`);
+  const own = (file: FileRef) => store.keep(file, `${layout.pin(run)}/${file.name.replaceAll("/", "_")}`);
   const pinViews = async (views: Readonly<Record<string, ViewFile>>, linked: ReadonlyMap<string, FileRef>) => {
     const pairs = Object.entries(views).map(([name, view]) => {
       return [name, view.file ? { ...view, file: linked.get(view.file.name)! } : view] as const;
@@ -43,7 +43,10 @@ export function unpin(store: Store, run: string): Promise<void> {
   return store.remove(layout.pin(run));
 }
 
-/** Pins the snapshot that covers most; null where the store holds no version. @throws STORE_GAP, STORE_CORRUPT, STORE_MISSING */
+/**
+ * Pins the snapshot that covers most; null where the store holds no version. @throws STORE_GAP, STORE_CORRUPT,
+ * STORE_MISSING
+ */
 export async function pinBest(store: Store, run: string): Promise<Snapshot | null> {
   return pinAgain(store, run, () => bestSnapshot(store));
 }

@@ -1,6 +1,7 @@
 /**
- * Positions as texts that fit anywhere. A position of many partitions is longer than a header may be; its short text is the hash of the long one, which
- * lies under that name in the store: any replica and any command can read it there.
+ * Positions as texts that fit anywhere. A position of many partitions is longer than a header may be; its short
+ * text is the hash of the long one, which lies under that name in the store: any replica and any command can
+ * read it there.
  */
 import { createHash } from "node:crypto";
 import { TidemarkError } from "../errors.ts";
@@ -44,7 +45,10 @@ export class PositionTexts {
     this.#say = say;
   }
 
-  /** The position's own text where that is short, else the short one. Where that can't be kept it is the long one after all. */
+  /**
+   * The position's own text where that is short, else the short one. Where that can't be kept it is the long
+   * one after all.
+   */
   async textOf(position: Position): Promise<string> {
     const long = formatPosition(position);
     if (long.length <= readableMax) return long;

@@ -1,6 +1,7 @@
 /** Reference tables of a definition, in a session. */
 import type { Definition } from "../definition.ts";
-import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
+import { quoteName, type Session } from "../duckdb/duck.ts";
+import { relationOf } from "./relation.ts";
 import type { Store } from "./store.ts";
 
 /**
@@ -14,9 +15,8 @@ export async function loadReferences(
 ): Promise<ReadonlyMap<string, string>> {
   const loaded = new Map<string, string>();
   for (const { name, file } of references) {
-    await store.check(file);
     const table = quoteName(`reference_${name}`);
-    const rows = `read_parquet(${quoteText(store.path(file.name))})`;
+    const rows = await relationOf(store, [file]);
     await session.run(`CREATE OR REPLACE TEMP TABLE ${table} AS FROM ${rows}`);
     // a stream may have the same name
     loaded.set(name, `FROM temp.main.${table}`);

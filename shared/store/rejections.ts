@@ -1,4 +1,7 @@
-/** A rejection: what a proof found wrong in a shard's delta. Its writer tells the delta again from there, as a new generation. */
+/**
+ * A rejection: what a proof found wrong in a shard's delta. Its writer tells the delta again from there, as a
+ * new generation.
+ */
 import { isCode, type TidemarkError } from "../errors.ts";
 import { ofShard, type Position } from "../position.ts";
 import { type Head, layout, type VersionManifest } from "./layout.ts";
@@ -17,7 +20,10 @@ export interface Rejection {
   readonly generation: number;
 }
 
-/** Rejects the newest generation of the shard's delta, and any that takes it over meanwhile without having seen that. */
+/**
+ * Rejects the newest generation of the shard's delta, and any that takes it over meanwhile without having seen
+ * that.
+ */
 export async function reject(store: Store, rejection: Omit<Rejection, "generation">): Promise<void> {
   const newest = async () => (await generationNumbers(store, rejection.version, rejection.shard)).at(-1) ?? 0;
   for (let generation = await newest(), before = -1; generation !== before; ) {
@@ -31,8 +37,8 @@ export async function reject(store: Store, rejection: Omit<Rejection, "generatio
 }
 
 /**
- * Rejects what a damaged file is part of: the entry that names it and all after it, or all of a delta whose HEAD can't be read. Nothing
- * happens where the newest HEAD does not name it any more.
+ * Rejects what a damaged file is part of: the entry that names it and all after it, or all of a delta whose
+ * HEAD can't be read. Nothing happens where the newest HEAD does not name it any more.
  */
 export async function rejectDamaged(store: Store, manifest: VersionManifest, error: TidemarkError): Promise<void> {
   const file = String(error.facts.file ?? "");

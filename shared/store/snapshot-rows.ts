@@ -12,7 +12,5 @@ export async function checkedRows(store: Store, snapshot: Snapshot, view: ViewDe
 
 /** A SELECT of the view's partial rows, of batch and speed alike. @throws STORE_CORRUPT, STORE_MISSING */
 export async function checkedPartials(store: Store, snapshot: Snapshot, view: ViewDefinition): Promise<string> {
-  const files = snapshotFiles(snapshot, view.name);
-  for (const file of files) await store.check(file);
-  return partialsIn(store, view, files);
+  return partialsIn(store, view, snapshotFiles(snapshot, view.name));
 }

@@ -1,7 +1,8 @@
 /**
- * Small files that are written once and name all others are kept twice: the manifests of versions, archive files and reference tables, and
- * origins. Whoever finds the first damaged or gone reads its copy, and batch makes the one again from the other. The first is the commit; a
- * copy is made after it and removed before it, so that it never stands for what was not published, or for what is not kept any more.
+ * Small files that are written once and name all others are kept twice: the manifests of versions, archive
+ * files and reference tables, and origins. Whoever finds the first damaged or gone reads its copy, and batch
+ * makes the one again from the other. The first is the commit; a copy is made after it and removed before it,
+ * so that it never stands for what was not published, or for what is not kept any more.
  */
 import { isCode, type TidemarkError } from "../errors.ts";
 import { layout, type OriginFile, type Segment, type VersionManifest } from "./layout.ts";

@@ -40,7 +40,8 @@ function anothersFormat(what: string, found: unknown, own: number): TidemarkErro
 }
 
 /**
- * The newest version whose manifest can be read; a damaged one is passed over where there is an older one (see lostVersions).
+ * The newest version whose manifest can be read; a damaged one is passed over where there is an older one (see
+ * lostVersions).
  * @throws STORE_CORRUPT where none can be read
  */
 export async function newestVersion(store: Store): Promise<VersionManifest | null> {
@@ -62,7 +63,10 @@ export function isKept(store: Store, number: number): Promise<boolean> {
   return existsTwice(store, layout.version(number));
 }
 
-/** Lets go of a version. That its number was used stays known, so that a publisher that slept meanwhile can't use it again. */
+/**
+ * Lets go of a version. That its number was used stays known, so that a publisher that slept meanwhile can't
+ * use it again.
+ */
 export async function removeVersion(store: Store, number: number): Promise<void> {
   const before = await removedUpTo(store);
   if (number > before) {
@@ -83,7 +87,10 @@ export async function nextNumber(store: Store): Promise<number> {
   return Math.max((await numbersBorne(store)).at(-1) ?? -1, await removedUpTo(store)) + 1;
 }
 
-/** A version that was published and can't be read: whoever starts now and reads an older one may go back behind what was served. */
+/**
+ * A version that was published and can't be read: whoever starts now and reads an older one may go back behind
+ * what was served.
+ */
 export interface LostVersion {
   readonly number: number;
   readonly file: string;
@@ -91,8 +98,8 @@ export interface LostVersion {
 }
 
 /**
- * Those that no batch has published beyond since, for the empty version stands for none. One whose manifest is gone altogether is known by
- * what was made for it.
+ * Those that no batch has published beyond since, for the empty version stands for none. One whose manifest is
+ * gone altogether is known by what was made for it.
  */
 export async function lostVersions(store: Store): Promise<LostVersion[]> {
   // looked at first: what is published meanwhile can be read
@@ -114,7 +121,10 @@ export async function lostVersions(store: Store): Promise<LostVersion[]> {
   return lost;
 }
 
-/** Every number that something in the store bears, ascending: a power cut may have taken a version and left what was made for it. */
+/**
+ * Every number that something in the store bears, ascending: a power cut may have taken a version and left what
+ * was made for it.
+ */
 async function numbersBorne(store: Store): Promise<number[]> {
   const lists = [await versionNumbers(store), await store.list(layout.deltas), await store.list(layout.damages)];
   const numbers = new Set(lists.flat().map(Number).filter(Number.isInteger));
@@ -139,8 +149,9 @@ export async function newerVersion(store: Store, number: number): Promise<Versio
 }
 
 /**
- * Publishes under the next free number: create-if-absent decides between several publishers. A number is not free either where a delta or
- * a note of damage bears it: a power cut may have taken a version and left what was made for it.
+ * Publishes under the next free number: create-if-absent decides between several publishers. A number is not
+ * free either where a delta or a note of damage bears it: a power cut may have taken a version and left what
+ * was made for it.
  *
  * @throws BATCH_STALE when a published version covers something this one does not (but for a rollback)
  */
@@ -159,7 +170,8 @@ export async function publishVersion(store: Store, draft: Omit<VersionManifest, 
     const manifest: VersionManifest = { ...draft, number };
     if (!(await createTwice(store, layout.version(number), seal(manifest)))) continue;
     if ((await removedUpTo(store)) < number) return manifest;
-    // others have published under it since, and it was removed: who knows that version must not meet another one under its number
+    // others have published under it since, and it was removed: who knows that version must not meet another
+    // one under its number
     await removeTwice(store, layout.version(number));
   }
 }
@@ -186,8 +198,8 @@ function ofFormatTwo({ told, ...entry }: Entry & { readonly told?: EntryStates[s
 }
 
 /**
- * The newest HEAD of a shard. A damaged one is skipped only by its owner's successor, never by a reader; and where a newer generation's
- * is not there, a rejected one's does not stand in for it.
+ * The newest HEAD of a shard. A damaged one is skipped only by its owner's successor, never by a reader; and
+ * where a newer generation's is not there, a rejected one's does not stand in for it.
  */
 export async function newestHead(store: Store, version: number, shard: number): Promise<Head | null> {
   const generations = (await generationNumbers(store, version, shard)).reverse();
@@ -242,9 +254,10 @@ export async function snapshotOf(store: Store, manifest: VersionManifest): Promi
 }
 
 /**
- * The kept version that answers: the newest, as soon as it goes back in no stream that it has in common with those before; until then the
- * one that covers most. The rule by which a server that runs hands over is the same. An older version that was
- * removed meanwhile, or whose delta is torn and which nobody tells again, does not stand in the newest one's way.
+ * The kept version that answers: the newest, as soon as it goes back in no stream that it has in common with
+ * those before; until then the one that covers most. The rule by which a server that runs hands over is the
+ * same. An older version that was removed meanwhile, or whose delta is torn and which nobody tells again, does
+ * not stand in the newest one's way.
  *
  * @throws STORE_GAP, STORE_CORRUPT, STORE_MISSING where the newest version can't be read
  */

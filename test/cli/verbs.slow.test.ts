@@ -2,9 +2,9 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Duck, quoteText } from "../../shared/duckdb/duck.ts";
+import { FolderStore } from "../../shared/store/folder.ts";
 import type { Head } from "../../shared/store/layout.ts";
 import { seal, unseal } from "../../shared/store/sealed.ts";
-import { Store } from "../../shared/store/store.ts";
 import { folder } from "../project/project-folder.ts";
 import { outputOf, scratch, start, startBuilt, tidemark } from "./tidemark.ts";
 
@@ -219,7 +219,7 @@ describe("verify says so", () => {
     await resealed(async (found) => {
       const last = found.entries.at(-1)!;
       const name = `${last.views.by_shop!.file!.name}.altered`;
-      const store = await Store.open(data);
+      const store = await FolderStore.open(data);
       const duck = await Duck.open();
       const session = await duck.session();
       const from = `read_parquet(${quoteText(store.path(last.views.by_shop!.file!.name))})`;

@@ -243,7 +243,7 @@ describe.skipIf(!browser)("the dashboard", () => {
   it("asks for a key where one is needed", async () => {
     const { key, text } = newKey("page", ["read"], null, Date.now());
     const { writeFileSync } = await import("node:fs");
-    const keyFile = join(world.store.root, "page-keys.json");
+    const keyFile = join(world.dir, "page-keys.json");
     writeFileSync(keyFile, JSON.stringify({ keys: [key] }));
     const locked = await openApi(world, { keyFile });
     try {

@@ -17,6 +17,7 @@ import { checkedRows } from "../../shared/store/snapshot-rows.ts";
 import { bestSnapshot, newestVersion } from "../../shared/store/versions.ts";
 import { catchUp, type Sent, World } from "../pipeline/world.ts";
 import { type Api, openApi } from "../serving/api.ts";
+import { behind } from "../support/store.ts";
 import { stream } from "../support/view-case.ts";
 
 /** A call of an aggregate, over BIGINT. */
@@ -252,7 +253,10 @@ async function askSql(world: World, views: readonly ViewDefinition[], session: S
   const snapshot = (await bestSnapshot(world.store))!;
   const limits = { memory: "256MB", rowsMax: 1000, bytesMax: 1 << 24 };
   for (const view of views) {
-    const files = snapshotFiles(snapshot, view.name).map((file) => ({ ...file, path: world.store.path(file.name) }));
+    const files = snapshotFiles(snapshot, view.name).map((file) => ({
+      ...file,
+      path: behind(world.store).path(file.name),
+    }));
     const ask = async (sql: string, mediaType = "application/json") => {
       const { body } = await sandbox.answer({
         sql,

@@ -1,5 +1,5 @@
 /** The batch layer's promises, one by one: the archive's rows and tiles, publishing, proof, cleaning, and no litter. */
-import { readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Archiver, archive } from "../../batch/archive.ts";
 import { runArchive } from "../../batch/archive-streams.ts";
@@ -13,7 +13,6 @@ import { type Head, headFormat, layout, manifestFormat, type VersionManifest } f
 import { logStream } from "../../shared/store/origin.ts";
 import { pin, pinBest, unpin } from "../../shared/store/pin.ts";
 import { seal } from "../../shared/store/sealed.ts";
-import { Store } from "../../shared/store/store.ts";
 import { removeTwice, replaceTwice } from "../../shared/store/twice.ts";
 import {
   bestSnapshot,
@@ -24,6 +23,7 @@ import {
   versionNumbers,
 } from "../../shared/store/versions.ts";
 import { scratchOf } from "../support/scratch.ts";
+import { behind, openAgain } from "../support/store.ts";
 import { stream } from "../support/view-case.ts";
 import { catchUp, isError, World } from "./world.ts";
 
@@ -66,8 +66,7 @@ describe("batch", () => {
     expect([proved.manifest.events, proved.manifest.proof.state]).toEqual([4, "proved"]);
     const next = await world.writer(proved.manifest, 0);
     await next.generation.beat();
-    const long = new Date(Date.now() - 60_000);
-    utimesSync(world.store.path(layout.beat(proved.manifest.number, 0, next.generation.number)), long, long);
+    behind(world.store).age(layout.beat(proved.manifest.number, 0, next.generation.number), 60_000);
     const { manifest } = await runBatch(world.batch);
     expect(manifest.events).toBe(10);
     expect(manifest.proof).toMatchObject({
@@ -79,9 +78,9 @@ describe("batch", () => {
   });
 
   const flip = (name: string) => {
-    const bytes = readFileSync(world.store.path(name));
+    const bytes = Buffer.from(behind(world.store).read(name));
     bytes[bytes.length >> 1]! ^= 1;
-    writeFileSync(world.store.path(name), bytes);
+    behind(world.store).write(name, bytes);
   };
 
   it("archives a row for every record read: dead ones with their bytes and reason, keys and log timestamps kept", async () => {
@@ -100,7 +99,7 @@ describe("batch", () => {
     expect(segment).toMatchObject({ from: 0, upto: 5, rows: 5, dead: 3, latest: stamp });
     const rows = await (await world.session()).rows(
       `SELECT __offset::INTEGER AS o, g, decode(__key) AS k, decode(__raw) AS raw, __fault IS NULL AS valid,
-         epoch_ms(__timestamp)::DOUBLE AS at FROM read_parquet(${quoteText(world.store.path(segment!.file.name))}) ORDER BY 1`,
+         epoch_ms(__timestamp)::DOUBLE AS at FROM read_parquet(${quoteText(behind(world.store).path(segment!.file.name))}) ORDER BY 1`,
     );
     expect(rows).toEqual([
       { o: 0, g: "a", k: "k", raw: null, valid: true, at: stamp },
@@ -230,7 +229,7 @@ describe("batch", () => {
     const entry = head.entries.find((each) => each.views.groups!.file)!;
     const { name } = entry.views.groups!.file!;
     const session = await world.session();
-    const path = world.store.path(name);
+    const path = behind(world.store).path(name);
     const rows = (await session.describe(`SELECT * FROM read_parquet(${quoteText(path)})`)).map((each) => each.name);
     const [key, count] = [rows[0]!, rows[1]!];
     const altered = world.store.scratch("altered");
@@ -291,7 +290,7 @@ describe("batch", () => {
 
   it("refuses a data folder of a newer format", async () => {
     await world.store.replace("format.json", '{"format": 2}');
-    await expect(Store.open(world.store.root)).rejects.toSatisfy(failing("DATA_FORMAT"));
+    await expect(openAgain(world.store)).rejects.toSatisfy(failing("DATA_FORMAT"));
   });
 
   it("refuses a delta and a version of a newer format, by name", async () => {

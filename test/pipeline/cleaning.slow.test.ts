@@ -8,15 +8,15 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { clean } from "../../batch/clean.ts";
 import { FoldProgress } from "../../batch/fold-progress.ts";
 import { linesFile } from "../../shared/decode/lines-file.ts";
+import { FolderStore } from "../../shared/store/folder.ts";
 import { layout } from "../../shared/store/layout.ts";
-import { Store } from "../../shared/store/store.ts";
 
 let folder: string;
-let store: Store;
+let store: FolderStore;
 const children: ChildProcess[] = [];
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "tidemark-cleaning-"));
-  store = await Store.open(join(folder, "data"), { durable: false });
+  store = await FolderStore.open(join(folder, "data"), { durable: false });
 });
 afterEach(async () => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
@@ -56,7 +56,7 @@ describe("cleaning", () => {
     for (const name of readdirSync(store.root)) age(store.path(name));
     expect((await clean(store, 2)).removed).toEqual([]);
     // nor does another's rebuild of another definition give up one that goes on
-    const another = await Store.open(store.root, { durable: false });
+    const another = await FolderStore.open(store.root, { durable: false });
     await FoldProgress.open(another, "def", {}, () => undefined);
     expect(exists(layout.rebuild("abc"))).toBe(true);
   });

@@ -1,5 +1,4 @@
 /** Damaged files: never served, said, and made again by whoever owns them, while all other views go on. */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runRepair } from "../../batch/repair.ts";
 import { Follower } from "../../serving/snapshot/follower.ts";
@@ -7,6 +6,8 @@ import { verifyFiles } from "../../shared/proof/verify-files.ts";
 import { damagesOf } from "../../shared/store/damage.ts";
 import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import { bestSnapshot, newestHead, newestVersion, readVersion } from "../../shared/store/versions.ts";
+import { behind } from "../support/store.ts";
+import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { catchUp, numberedEvents, World } from "./world.ts";
 
@@ -29,11 +30,9 @@ afterEach(() => world.close());
 
 /** One bit of a file, under this name alone. */
 function flip(name: string): void {
-  const path = world.store.path(name);
-  const bytes = readFileSync(path);
+  const bytes = Buffer.from(behind(world.store).read(name));
   bytes[bytes.length >> 1]! ^= 4;
-  rmSync(path);
-  writeFileSync(path, bytes);
+  behind(world.store).write(name, bytes);
 }
 
 const exact = async () => world.expectExact((await bestSnapshot(world.store))!);
@@ -59,10 +58,10 @@ describe("a damaged file", () => {
     const repaired = (await runRepair(world.batch))!.manifest;
     expect(repaired).toMatchObject({ number: 2, cause: "repair", cut: version.cut });
     expect(repaired.views.total!.file).toEqual(version.views.total!.file);
-    for (let tries = 0; follower.manifest.number < 2 && tries < 200; tries++) {
+    await until(async () => {
       await follower.tick();
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+      return follower.manifest.number === 2;
+    });
     const again = follower.pin();
     expect(again.manifest.number).toBe(2);
     expect(again.views.get("groups")!.damaged).toBeNull();
@@ -73,10 +72,10 @@ describe("a damaged file", () => {
   });
 
   it("that was only read wrongly once is no reason for a version", async () => {
-    const bytes = readFileSync(world.store.path(version.views.groups!.file!.name));
+    const bytes = behind(world.store).read(version.views.groups!.file!.name);
     flip(version.views.groups!.file!.name);
     const follower = await Follower.open(world.store, world.duck, world.say);
-    writeFileSync(world.store.path(version.views.groups!.file!.name), bytes);
+    behind(world.store).write(version.views.groups!.file!.name, bytes);
     expect(await runRepair(world.batch)).toBeNull();
     expect(await damagesOf(world.store, version.number)).toEqual([]);
     await follower.close();

@@ -1,5 +1,4 @@
 /** The engine of runs and rebuilds: a past in many stretches gives what one gives, and a fold goes on where it was. */
-import { readdirSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { BatchResult } from "../../batch/batch.ts";
 import { fullPace, type Pace } from "../../batch/fold.ts";
@@ -14,6 +13,7 @@ import type { Position } from "../../shared/position.ts";
 import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import { seal, unseal } from "../../shared/store/sealed.ts";
 import { bestSnapshot } from "../../shared/store/versions.ts";
+import { behind } from "../support/store.ts";
 import { stream } from "../support/view-case.ts";
 import { catchUp, numberedEvents, World } from "./world.ts";
 
@@ -141,10 +141,10 @@ describe("a fold", () => {
     await expect(run("full", 10, 1)).rejects.toThrow("killed");
     // a stretch with one event too many in each group, under a good hash
     const [id] = await unfinished();
-    const file = readdirSync(world.store.path(layout.rebuild(id!))).find((name) => name.endsWith(".parquet"))!;
+    const file = (await world.store.list(layout.rebuild(id!))).find((name) => name.endsWith(".parquet"))!;
     const name = `${layout.rebuild(id!)}/${file}`;
     const scratch = world.store.scratch("altered");
-    const select = `SELECT * REPLACE (p0 + 1 AS p0) FROM read_parquet(${quoteText(world.store.path(name))})`;
+    const select = `SELECT * REPLACE (p0 + 1 AS p0) FROM read_parquet(${quoteText(behind(world.store).path(name))})`;
     await session.run(`COPY (${select}) TO ${quoteText(scratch)} (FORMAT parquet)`);
     const altered = await world.store.publish(scratch, name, { durable: false });
     const progress = layout.rebuildProgress(id!);

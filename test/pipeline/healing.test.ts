@@ -1,5 +1,4 @@
 /** A delta or a version that is wrong with good hashes: the proof finds it, names the first entry, and the delta heals itself. */
-import { rmSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Follower } from "../../serving/snapshot/follower.ts";
 import { quoteText } from "../../shared/duckdb/duck.ts";
@@ -10,6 +9,7 @@ import { seal } from "../../shared/store/sealed.ts";
 import type { FileRef } from "../../shared/store/store.ts";
 import { bestSnapshot, newestHead, readVersion } from "../../shared/store/versions.ts";
 import { runSpeed } from "../../speed/daemon.ts";
+import { behind } from "../support/store.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { catchUp, numberedEvents, World } from "./world.ts";
@@ -46,7 +46,7 @@ for (const shards of [1, 2]) {
     const altered = async (file: FileRef, name: string): Promise<FileRef> => {
       const session = await world.session();
       const scratch = world.store.scratch("altered");
-      const select = `SELECT * REPLACE (p0 + 1 AS p0) FROM read_parquet(${quoteText(world.store.path(file.name))})`;
+      const select = `SELECT * REPLACE (p0 + 1 AS p0) FROM read_parquet(${quoteText(behind(world.store).path(file.name))})`;
       await session.run(`COPY (${select}) TO ${quoteText(scratch)} (FORMAT parquet)`);
       return world.store.publish(scratch, name, { durable: false });
     };
@@ -182,7 +182,7 @@ it("a delta that a power cut has left without its version is not taken for anoth
     await some(6);
     await catchUp(world, before);
     await before.close();
-    rmSync(world.store.path(layout.version(lost.number)));
+    behind(world.store).remove(layout.version(lost.number));
     // the same cut, and the same names, by another definition
     await world.define({ total: "SELECT sum(x) AS n FROM events" });
     const made = await world.runBatch();

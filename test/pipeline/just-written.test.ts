@@ -1,5 +1,5 @@
 /** A file that is not any more what was written is used by nobody, not even by who has just written it. */
-import { renameSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { runArchive } from "../../batch/archive-streams.ts";
 import { rebuild } from "../../batch/rebuild.ts";
@@ -7,6 +7,7 @@ import { runBatch } from "../../batch/run.ts";
 import { quoteName, quoteText } from "../../shared/duckdb/duck.ts";
 import { layout } from "../../shared/store/layout.ts";
 import { bestSnapshot, newestVersion } from "../../shared/store/versions.ts";
+import { behind } from "../support/store.ts";
 import { stream } from "../support/view-case.ts";
 import { catchUp, isError, numberedEvents, World } from "./world.ts";
 
@@ -37,12 +38,12 @@ function exchange(folder: string, nth: number) {
     const file = await publish(scratch, name, options);
     if (name.startsWith(folder) && name.endsWith(".parquet") && seen++ === nth) {
       const session = await world.session();
-      const written = `read_parquet(${quoteText(store.path(name))})`;
+      const written = `read_parquet(${quoteText(behind(store).path(name))})`;
       const numbers = (await session.describe(`FROM ${written}`)).filter(({ type }) => /INT/.test(type));
       const other = numbers.map((column) => `${quoteName(column.name)} + 1 AS ${quoteName(column.name)}`).join(", ");
-      const changed = store.path(`${name}.other`);
+      const changed = store.scratch("other.parquet");
       await session.run(`COPY (SELECT * REPLACE (${other}) FROM ${written}) TO ${quoteText(changed)} (FORMAT parquet)`);
-      renameSync(changed, store.path(name));
+      behind(store).write(name, readFileSync(changed));
     }
     return file;
   };

@@ -1,5 +1,4 @@
 /** What names all other files is kept twice: either may be damaged in any way, and nothing is lost, nothing goes back, and it is said. */
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { missedRun, runBatchDaemon } from "../../batch/daemon.ts";
 import { mendAll } from "../../batch/mending.ts";
@@ -13,6 +12,7 @@ import { layout } from "../../shared/store/layout.ts";
 import { ensureVersion, readOrigin } from "../../shared/store/origin.ts";
 import { listTwice, namesTwice } from "../../shared/store/twice.ts";
 import { bestSnapshot, lostVersions, newestVersion, readVersion } from "../../shared/store/versions.ts";
+import { behind } from "../support/store.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { seededNumbers } from "../views/seeded.ts";
@@ -47,8 +47,8 @@ const damages: Readonly<Record<string, Damage>> = {
 };
 
 function put(name: string, bytes: Buffer | null): void {
-  rmSync(world.store.path(name), { force: true });
-  if (bytes) writeFileSync(world.store.path(name), bytes);
+  behind(world.store).remove(name);
+  if (bytes) behind(world.store).write(name, bytes);
 }
 
 function spoil(...names: string[]): void {
@@ -73,15 +73,15 @@ describe("of what is kept twice", () => {
     const random = seededNumbers(what.length);
     for (const name of names) {
       for (const file of [name, layout.copy(name)]) {
-        const bytes = readFileSync(world.store.path(file));
+        const bytes = behind(world.store).read(file);
         const other = () =>
-          readFileSync(world.store.path(names.find((each) => each !== name && !each.startsWith(name.split("/")[0]!))!));
+          behind(world.store).read(names.find((each) => each !== name && !each.startsWith(name.split("/")[0]!))!);
         put(file, damages[what]!(bytes, random, other));
         expect(await newestVersion(world.store), file).toEqual(newest);
         expect((await bestSnapshot(world.store))!.position, file).toEqual(newest.cut);
         expect(await lostVersions(world.store), file).toEqual([]);
         await readOrigin(world.store, "events");
-        const missingCopy = file !== name && !existsSync(world.store.path(file));
+        const missingCopy = file !== name && !behind(world.store).has(file);
         const told = await damagedFiles(world.store, "all");
         expect(told.length, file).toBe(missingCopy ? 0 : 1);
         if (!missingCopy) {
@@ -91,7 +91,7 @@ describe("of what is kept twice", () => {
           expect(found).toEqual([file]);
         }
         expect(await mendAll(world.store, world.say)).toEqual(missingCopy ? [] : [file]);
-        expect(readFileSync(world.store.path(file)).equals(bytes), file).toBe(true);
+        expect(behind(world.store).read(file).equals(bytes), file).toBe(true);
       }
     }
     expect(await exact()).toBe(1);
@@ -177,7 +177,7 @@ describe("of what is kept twice", () => {
   });
 
   it("copies that were never made are made, and are no damage", async () => {
-    rmSync(world.store.path(layout.copy("versions")), { recursive: true });
+    behind(world.store).remove(layout.copy("versions"));
     expect(await damagedFiles(world.store)).toEqual([]);
     expect(await mendAll(world.store, world.say)).toEqual([]);
     expect(await listTwice(world.store, "versions")).toEqual(await world.store.list(layout.copy("versions")));

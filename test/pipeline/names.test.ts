@@ -2,10 +2,9 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { clean } from "../../batch/clean.ts";
 import { FoldProgress } from "../../batch/fold-progress.ts";
-import { type Disk, realDisk } from "../../shared/store/disk.ts";
 import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import { ensureVersion } from "../../shared/store/origin.ts";
-import { Store } from "../../shared/store/store.ts";
+import type { Store } from "../../shared/store/store.ts";
 import {
   generationNumbers,
   newestVersion,
@@ -14,6 +13,7 @@ import {
   versionNumbers,
 } from "../../shared/store/versions.ts";
 import { Generation } from "../../speed/generation.ts";
+import { openAgain } from "../support/store.ts";
 import { stream } from "../support/view-case.ts";
 import { World } from "./world.ts";
 
@@ -33,27 +33,18 @@ async function stalling(at: RegExp): Promise<{ store: Store; halted: Promise<voi
   const reached = new Promise<void>((resolve) => {
     halted = resolve;
   });
-  const stall = async (name: string) => {
-    if (!at.test(name)) return;
-    halted();
-    await gate;
-  };
-  const disk: Disk = {
-    ...realDisk,
-    makeFolder: async (path, mode) => {
-      await stall(path);
-      return realDisk.makeFolder(path, mode);
-    },
-    link: async (path, name) => {
-      await stall(name);
-      await realDisk.link(path, name);
-    },
-    rename: async (path, name) => {
-      await stall(name);
-      await realDisk.rename(path, name);
-    },
-  };
-  return { store: await Store.open(world.store.root, { durable: false, disk }), halted: reached, goOn };
+  const store = await openAgain(world.store);
+  for (const verb of ["createIfAbsent", "replace", "replaceOwn"] as const) {
+    const own = store[verb].bind(store) as (name: string, content: string) => Promise<never>;
+    store[verb] = async (name: string, content: string) => {
+      if (at.test(name)) {
+        halted();
+        await gate;
+      }
+      return own(name, content);
+    };
+  }
+  return { store, halted: reached, goOn };
 }
 
 const draft = (first: VersionManifest): Omit<VersionManifest, "number"> => ({ ...first, cause: "batch" });
@@ -61,7 +52,7 @@ const draft = (first: VersionManifest): Omit<VersionManifest, "number"> => ({ ..
 describe("a name that was used", () => {
   it("is no generation's again: who stalls while three come and two are cleaned is fenced, and commits nothing", async () => {
     const version = await world.firstVersion();
-    const late = await stalling(/\/0\/000001$/);
+    const late = await stalling(/\/0\/000001\/OWNER$/);
     const creating = Generation.create(late.store, version, 0);
     creating.catch(() => undefined);
     await late.halted;
@@ -114,7 +105,7 @@ describe("a name that was used", () => {
 
 describe("first contact", () => {
   it("by many at once makes one version, whoever comes first", async () => {
-    const stores = await Promise.all(Array.from({ length: 8 }, () => Store.open(world.store.root, { durable: false })));
+    const stores = await Promise.all(Array.from({ length: 8 }, () => openAgain(world.store)));
     const made = await Promise.all(
       stores.map((store) => ensureVersion(store, world.log, async () => world.definition)),
     );

@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { clean } from "../../batch/clean.ts";
+import { FolderStore } from "../../shared/store/folder.ts";
 import { layout } from "../../shared/store/layout.ts";
-import { Store } from "../../shared/store/store.ts";
 import { newestHead, newestVersion, versionNumbers } from "../../shared/store/versions.ts";
 import { Generation } from "../../speed/generation.ts";
 
@@ -52,7 +52,7 @@ describe("processes", () => {
     for (const { said } of all) await comes(() => said().startsWith("ready"));
     for (const { child } of all) child.stdin!.end();
     const ended = await Promise.all(all.map(async (each) => (await each.ended).split("\n")[1]));
-    const store = await Store.open(data);
+    const store = await FolderStore.open(data);
     expect(await versionNumbers(store)).toEqual([0]);
     const { project } = (await newestVersion(store))!.definition;
     expect(ended).toEqual(Array.from({ length: 8 }, () => `0 ${project}`));
@@ -62,7 +62,7 @@ describe("processes", () => {
     const first = start("contact", data);
     first.child.stdin!.end();
     await first.ended;
-    const store = await Store.open(data);
+    const store = await FolderStore.open(data);
     const version = (await newestVersion(store))!;
     const { child, ended } = start("generation", data);
     await comes(() => state(child.pid!) === "T");
@@ -78,7 +78,7 @@ describe("processes", () => {
     const { child, said, ended } = start("decode", data);
     await comes(() => said().includes("\n"));
     const owner = /decoding (\w+)/.exec(said())![1]!;
-    const store = await Store.open(data);
+    const store = await FolderStore.open(data);
     child.kill("SIGSTOP");
     expect((await clean(store, 2)).removed).toEqual([]);
     const own = [`${layout.scratch}/${owner}`, `${layout.pins}/${(await store.list(layout.pins))[0]!}`];

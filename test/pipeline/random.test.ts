@@ -3,7 +3,6 @@
  * changed views and damaged files in any order. Whatever is answered, at any moment, equals plain DuckDB at its position.
  * TIDEMARK_SEED=… replays a run (it is in a failure's message); RUNS=… makes more.
  */
-import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { runArchive } from "../../batch/archive-streams.ts";
 import { everything, sqlOf } from "../../serving/question/query.ts";
@@ -19,6 +18,7 @@ import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { malformed, randomEvent } from "../fuzz/events.ts";
 import { exactView } from "../fuzz/grammar.ts";
 import { randomStream } from "../fuzz/stream.ts";
+import { behind } from "../support/store.ts";
 import { seededNumbers } from "../views/seeded.ts";
 import { isError, type Sent, World } from "./world.ts";
 
@@ -218,19 +218,15 @@ class Run {
     const files = head?.entries.flatMap(filesOf).filter((file) => file.name.endsWith(".parquet")) ?? [];
     const best = await bestSnapshot(store);
     if (files.length === 0 || best?.manifest.number !== this.#version.number) return;
-    const path = store.path(this.#pick(files).name);
-    const bytes = readFileSync(path);
+    const { name } = this.#pick(files);
+    const bytes = Buffer.from(behind(store).read(name));
     const how = this.#int(3);
     this.steps.push(["(flip)", "(cut)", "(remove)"][how]!);
-    // hard links share the bytes: a damaged block is a copy that changes under this name alone
-    rmSync(path);
+    behind(store).remove(name);
     if (how === 0) {
       bytes[this.#int(bytes.length)]! ^= 1 << this.#int(8);
-      writeFileSync(path, bytes);
-    } else if (how === 1) {
-      writeFileSync(path, bytes);
-      truncateSync(path, this.#int(bytes.length));
-    }
+      behind(store).write(name, bytes);
+    } else if (how === 1) behind(store).write(name, bytes.subarray(0, this.#int(bytes.length)));
     this.#damaged.add(shard);
   }
 

@@ -1,5 +1,4 @@
 /** rebuild: from the beginning, without a seam, resumable, compared with what is served, and switched to. */
-import { readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runArchive } from "../../batch/archive-streams.ts";
 import { type RebuildOptions, rebuild } from "../../batch/rebuild.ts";
@@ -10,6 +9,7 @@ import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { seal } from "../../shared/store/sealed.ts";
 import { bestSnapshot, newestVersion } from "../../shared/store/versions.ts";
+import { behind } from "../support/store.ts";
 import { stream } from "../support/view-case.ts";
 import { catchUp, isError, World } from "./world.ts";
 
@@ -113,10 +113,10 @@ describe("rebuild", () => {
     const [file] = (await world.store.list(layout.rebuild(id!))).filter(
       (name) => name.includes("-3-") || name.includes("-4-"),
     );
-    const path = world.store.path(`${layout.rebuild(id!)}/${file!}`);
-    const bytes = readFileSync(path);
+    const name = `${layout.rebuild(id!)}/${file!}`;
+    const bytes = Buffer.from(behind(world.store).read(name));
     bytes[bytes.length >> 1]! ^= 1;
-    writeFileSync(path, bytes);
+    behind(world.store).write(name, bytes);
     await expect(replay({ steps: 1 })).rejects.toThrow("killed");
     expect(world.said.join("\n")).toMatch(/; it is folded again from there/);
     await world.define({ ...views, total: "SELECT count(*) AS n, min(x) AS hi FROM events" });
@@ -173,7 +173,7 @@ describe("rebuild", () => {
     const session = await world.session();
     const scratch = world.store.scratch("altered");
     await session.run(
-      `COPY (SELECT * REPLACE (p0 + 1 AS p0) FROM read_parquet(${quoteText(world.store.path(file.name))})) TO ${quoteText(scratch)} (FORMAT parquet)`,
+      `COPY (SELECT * REPLACE (p0 + 1 AS p0) FROM read_parquet(${quoteText(behind(world.store).path(file.name))})) TO ${quoteText(scratch)} (FORMAT parquet)`,
     );
     const altered = await world.store.publish(scratch, `${layout.versionFolder("forged")}/groups.parquet`, {
       durable: false,

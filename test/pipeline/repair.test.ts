@@ -1,5 +1,4 @@
 /** repair: the log tells damaged archive files again; offsets that nobody has stay missing until the loss is accepted. */
-import { appendFileSync, rmSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { runArchive } from "../../batch/archive-streams.ts";
 import { rebuild } from "../../batch/rebuild.ts";
@@ -10,6 +9,7 @@ import { verifyFiles } from "../../shared/proof/verify-files.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { checkedRows } from "../../shared/store/snapshot-rows.ts";
 import { newestVersion, snapshotOf } from "../../shared/store/versions.ts";
+import { behind } from "../support/store.ts";
 import { stream } from "../support/view-case.ts";
 import { catchUp, World } from "./world.ts";
 
@@ -57,8 +57,8 @@ it("has the log tell damaged and removed archive files again, with the same dupl
   await append("a", "b");
   await world.runBatch();
   const [[first], [, second]] = [await segmentsOf(0), await segmentsOf(1)];
-  appendFileSync(world.store.path(first!.file.name), "x");
-  rmSync(world.store.path(second!.file.name));
+  behind(world.store).append(first!.file.name, "x");
+  behind(world.store).remove(second!.file.name);
   expect(await damagedFiles()).toHaveLength(2);
   const found = await repair(world.batch, false);
   expect(found!.remade).toEqual([
@@ -83,7 +83,7 @@ it("has the log tell damaged and removed archive files again, with the same dupl
 it("names an archive file that the log cannot tell any more", async () => {
   await append("a", "b", "c", "d");
   await world.runBatch();
-  appendFileSync(world.store.path((await segmentsOf(0))[0]!.file.name), "x");
+  behind(world.store).append((await segmentsOf(0))[0]!.file.name, "x");
   await trim(2, 2);
   const found = await repair(world.batch, true);
   expect(found!.remade).toEqual([]);
@@ -144,7 +144,7 @@ it("keeps a loss that several accept at once, and makes its file again", async (
   const [, lost] = await segmentsOf(0);
   expect(lost).toMatchObject({ from: 1, upto: 2, lost: true });
   expect((await world.runBatch()).events).toBe(5);
-  rmSync(world.store.path(lost!.file.name));
+  behind(world.store).remove(lost!.file.name);
   expect((await repair(world.batch, false))!.remade).toEqual([{ stream: "events", partition: 0, from: 1, upto: 2 }]);
   expect(await damagedFiles()).toEqual([]);
   expect((await segmentsOf(0))[1]).toMatchObject({ from: 1, upto: 2, lost: true });

@@ -1,5 +1,4 @@
 /** The speed layer's promises, one by one: restarts, takeovers, zombies, failed views, compaction, hand-over, shards. */
-import { utimesSync } from "node:fs";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { runArchive } from "../../batch/archive-streams.ts";
 import { clean } from "../../batch/clean.ts";
@@ -14,6 +13,7 @@ import { newestHead, snapshotOf } from "../../shared/store/versions.ts";
 import { runSpeed } from "../../speed/daemon.ts";
 import { DeltaWriter } from "../../speed/delta-writer.ts";
 import { Watch } from "../../speed/watch.ts";
+import { behind } from "../support/store.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { catchUp, isError, World } from "./world.ts";
@@ -63,8 +63,7 @@ describe("speed", () => {
     await world.append([event(0, "a"), event(1, "b")]);
     await catchUp(world, older);
     const newer = await world.writer(version, 0);
-    const longAgo = new Date(Date.now() - 3_600_000);
-    utimesSync(world.store.path(layout.owner(version.number, 0, newer.generation.number)), longAgo, longAgo);
+    behind(world.store).age(layout.owner(version.number, 0, newer.generation.number), 3_600_000);
     await clean(world.store, 3);
     expect(await world.store.list(layout.generations(version.number, 0))).toEqual(["000003"]);
     expect(await exact()).toBe(1);
@@ -77,13 +76,12 @@ describe("speed", () => {
 
   it("cleans up after writers that are long gone, where they come and go without a batch", async () => {
     await open();
-    const longAgo = Date.now() / 1000 - 3600;
     for (let i = 1; i <= 4; i++) {
       const writer = await world.writer(version, 0);
       await world.append([event(0, "a")]);
       await catchUp(world, writer);
       await writer.close();
-      if (i <= 2) utimesSync(world.store.path(layout.owner(version.number, 0, i)), longAgo, longAgo);
+      if (i <= 2) behind(world.store).age(layout.owner(version.number, 0, i), 3_600_000);
     }
     // the second stood for long: whoever read the first has gone on by now; those who read the second may just have begun
     expect(await world.store.list(layout.generations(version.number, 0))).toEqual(["000002", "000003", "000004"]);
@@ -109,7 +107,7 @@ describe("speed", () => {
     const writer = await world.writer(version, 0);
     await catchUp(world, writer);
     await world.append([event(0, "a"), event(1, "b")]);
-    const full = vi.spyOn(world.store, "replace").mockRejectedValue(new Error("no space left on device"));
+    const full = vi.spyOn(world.store, "replaceOwn").mockRejectedValue(new Error("no space left on device"));
     await until(() =>
       writer.step().then(
         () => false,
@@ -331,7 +329,7 @@ describe("speed", () => {
     await open();
     const session = await world.session();
     const options = { store: world.store, log: world.log, session, compactSession: session } as never;
-    vi.spyOn(world.store, "replace").mockRejectedValueOnce(new Error("no space"));
+    vi.spyOn(world.store, "replaceOwn").mockRejectedValueOnce(new Error("no space"));
     const deltaOptions = { ...(options as object), now: () => 0, say: world.say } as never;
     await expect(DeltaWriter.open(deltaOptions, version, 0)).rejects.toThrow("no space");
     expect(await newestHead(world.store, version.number, 0)).toBeNull();

@@ -4,8 +4,8 @@ import { Duck } from "../../dist/shared/duckdb/duck.js";
 import { ArrayBatch } from "../../dist/shared/log/batch.js";
 import { EmbeddedLog } from "../../dist/shared/log/embedded.js";
 import { realDisk } from "../../dist/shared/store/disk.js";
+import { FolderStore } from "../../dist/shared/store/folder.js";
 import { ensureVersion } from "../../dist/shared/store/origin.js";
-import { Store } from "../../dist/shared/store/store.js";
 import { newestVersion } from "../../dist/shared/store/versions.js";
 import { Generation } from "../../dist/speed/generation.js";
 
@@ -16,7 +16,7 @@ const events = { name: "events", topic: "events", existing: false, fields, parti
 
 /** First contact, when its standard input is closed: all come at once. */
 async function contact() {
-  const store = await Store.open(data);
+  const store = await FolderStore.open(data);
   const log = new EmbeddedLog(`${data}/log`);
   const made = { references: [], views: [], timezone: "UTC", duckdb: "test", shards: 1 };
   const definition = { project: `process ${process.pid}`, streams: [events], ...made };
@@ -33,7 +33,7 @@ async function generation() {
     if (path.endsWith("/0/000001")) process.kill(process.pid, "SIGSTOP");
     return realDisk.makeFolder(path, mode);
   };
-  const store = await Store.open(data, { disk: { ...realDisk, makeFolder } });
+  const store = await FolderStore.open(data, { disk: { ...realDisk, makeFolder } });
   try {
     const made = await Generation.create(store, await newestVersion(store), 0);
     await made.commit([], Date.now());
@@ -46,7 +46,7 @@ async function generation() {
 
 /** Decodes without end, with a spill and a pin beside it. */
 async function decode() {
-  const store = await Store.open(data);
+  const store = await FolderStore.open(data);
   await store.createIfAbsent(`pins/${store.newRun()}/file`, "rows");
   await realDisk.write(store.scratch("spill"), "rows");
   const duck = await Duck.open({ threads: 1 });

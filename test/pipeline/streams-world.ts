@@ -14,9 +14,10 @@ import { Incidents } from "../../shared/store/incidents.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import { ensureVersion, logStream } from "../../shared/store/origin.ts";
 import { checkedRows } from "../../shared/store/snapshot-rows.ts";
-import { Store } from "../../shared/store/store.ts";
+import type { Store } from "../../shared/store/store.ts";
 import { newestVersion, snapshotOf } from "../../shared/store/versions.ts";
 import { DeltaWriter } from "../../speed/delta-writer.ts";
+import { openStore } from "../support/store.ts";
 import { stream } from "../support/view-case.ts";
 
 const views = {
@@ -52,7 +53,7 @@ export class StreamsWorld {
 
   static async open(options: { shards?: number; a?: Partial<StreamDefinition> } = {}): Promise<StreamsWorld> {
     const world = new StreamsWorld();
-    world.store = await Store.open(join(world.#dir, "data"), { durable: false });
+    world.store = await openStore(join(world.#dir, "data"));
     world.#duck = await Duck.open({ threads: 1 });
     const fields = { g: "VARCHAR", x: "INTEGER" };
     const streams = [

@@ -1,8 +1,8 @@
 /** A takeover goes as far as the chain of good entries, and not over what is missing in it. */
-import { rmSync } from "node:fs";
 import { expect, it } from "vitest";
 import { equals } from "../../shared/position.ts";
 import { newestHead, snapshotOf } from "../../shared/store/versions.ts";
+import { behind } from "../support/store.ts";
 import { stream } from "../support/view-case.ts";
 import { catchUp, World } from "./world.ts";
 
@@ -20,7 +20,7 @@ it("an entry without its file ends what is taken over, and the rest is told agai
     }
     await first.close();
     const [good, bad] = (await newestHead(world.store, version.number, 0))!.entries;
-    rmSync(world.store.path(bad!.views.groups!.file!.name));
+    behind(world.store).remove(bad!.views.groups!.file!.name);
     const second = await world.writer(version, 0);
     expect(equals(second.position, good!.upto)).toBe(true);
     await catchUp(world, second);

@@ -24,15 +24,17 @@ import { keepReference, type ReferenceSource } from "../../shared/project/refere
 import { compareRows, doublesOf } from "../../shared/proof/compare.ts";
 import { plainly } from "../../shared/proof/plainly.ts";
 import { sumCounts } from "../../shared/store/counts.ts";
+import { FolderStore } from "../../shared/store/folder.ts";
 import { Incidents } from "../../shared/store/incidents.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import { ensureVersion, logStream } from "../../shared/store/origin.ts";
 import { failureOf } from "../../shared/store/partials.ts";
 import { checkedRows } from "../../shared/store/snapshot-rows.ts";
-import { Store } from "../../shared/store/store.ts";
+import type { Store } from "../../shared/store/store.ts";
 import type { Snapshot } from "../../shared/store/versions.ts";
 import { DeltaWriter } from "../../speed/delta-writer.ts";
 import { logTimes } from "../support/log-time.ts";
+import { openStore } from "../support/store.ts";
 
 export interface WorldOptions {
   readonly stream: StreamDefinition;
@@ -105,7 +107,7 @@ export class World {
     const world = new World(mkdtempSync(join(tmpdir(), "tidemark-world-")), options, duck, oracle);
     const fields = stream.fields.map((field) => `${quoteName(field.name)} ${field.type}`).join(", ");
     await oracle.run(`CREATE TEMP TABLE oracle (__timestamp BIGINT, __partition INTEGER, __offset BIGINT, ${fields})`);
-    world.store = await Store.open(join(world.dir, "data"), { durable: false });
+    world.store = await openStore(join(world.dir, "data"));
     await world.define(views, shards);
     return world;
   }
@@ -121,6 +123,12 @@ export class World {
   readonly say = (line: string): void => {
     this.said.push(line);
   };
+
+  /** The store, where it has to be a folder. */
+  get folder(): FolderStore {
+    if (this.store instanceof FolderStore) return this.store;
+    throw new Error("this test is of a folder");
+  }
 
   /** The definition that the next batch makes its version from. @throws what the compiler throws */
   async define(

@@ -43,7 +43,7 @@ describe("access", () => {
     await world.firstVersion();
     await world.append([{ partition: 0, value: '{"g":"a"}', valid: true }]);
     await world.runBatch();
-    file = join(world.store.root, "keys.json");
+    file = join(world.dir, "keys.json");
     writeFileSync(file, JSON.stringify({ keys: kept }));
     world.now = now;
     api = await openApi(world, {
@@ -138,7 +138,7 @@ describe("access", () => {
   });
 
   it("sees keys that come and go, and keeps to the last good ones", async () => {
-    const own = join(world.store.root, "own.json");
+    const own = join(world.dir, "own.json");
     const said: string[] = [];
     const found = await KeyFile.open(own, (line) => said.push(line));
     const look = async () => {
@@ -166,7 +166,7 @@ describe("access", () => {
   });
 
   it("listens for others only with keys, or where it was told to", async () => {
-    const none = await KeyFile.open(join(world.store.root, "none.json"), () => undefined);
+    const none = await KeyFile.open(join(world.dir, "none.json"), () => undefined);
     const some = await KeyFile.open(file, () => undefined);
     for (const host of ["0.0.0.0", "::", "10.0.0.1", "example.org", "127.0.0.1.example.org"]) {
       await expect(hostsFor(host, none, false)).rejects.toThrow(/can be reached by others, and there are no keys/);

@@ -37,7 +37,7 @@ const noQueries: QueryLimits = { ...queryLimits, children: 0 };
  * @param options.limits of SQL; none is run unless told
  */
 export async function openApi(world: World, options: ApiOptions = {}): Promise<Api> {
-  const { say = world.say, keyFile = join(world.store.root, "no-keys.json"), hosts = null, models = false } = options;
+  const { say = world.say, keyFile = join(world.dir, "no-keys.json"), hosts = null, models = false } = options;
   const stop = new AbortController();
   const now = () => world.now;
   const server = await openServer({

@@ -11,6 +11,7 @@ import { snapshotFiles } from "../../shared/store/partials.ts";
 import { bestSnapshot, newestVersion } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { catchUp, World } from "../pipeline/world.ts";
+import { behind } from "../support/store.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { type Api, openApi } from "./api.ts";
@@ -111,7 +112,7 @@ describe("a group without a value", () => {
       const views = definition.views.map((view) => {
         const files = snapshotFiles(snapshot, view.name).map((file) => ({
           ...file,
-          path: world.store.path(file.name),
+          path: behind(world.store).path(file.name),
         }));
         return { definition: view, failure: null, files };
       });

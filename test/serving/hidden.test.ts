@@ -65,7 +65,7 @@ describe("a group that HAVING hides", () => {
     await world.append([...[1, 2, 3, 4].map((n) => event("crowd", "Oslo", n)), event(hidden, "Oslo", secret)]);
     await world.runBatch();
     writer = await world.writer((await newestVersion(world.store))!, 0);
-    const keyFile = join(world.store.root, "keys.json");
+    const keyFile = join(world.dir, "keys.json");
     writeFileSync(keyFile, JSON.stringify({ keys: kept }));
     api = await openApi(world, { keyFile, limits: { ...queryLimits, children: 1 } });
     url = await api.app.listen({ host: "127.0.0.1", port: 0 });

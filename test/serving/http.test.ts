@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -10,6 +10,7 @@ import { newestHead, newestVersion } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { catchUp, type Sent, World } from "../pipeline/world.ts";
 import { scratchOf } from "../support/scratch.ts";
+import { behind } from "../support/store.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { type Api, openApi } from "./api.ts";
@@ -262,7 +263,7 @@ describe("the API", () => {
         "2026-01-01 10:00:00,true,00000000-0000-0000-0000-000000000000,0.125,0,1",
       ]);
       const parquet = (await as("application/vnd.apache.parquet")).rawPayload;
-      const file = join(world.store.root, "sent.parquet");
+      const file = join(world.dir, "sent.parquet");
       writeFileSync(file, parquet);
       const kept = await world.oracle.rows(`SELECT "n ü,x", c FROM read_parquet('${file}')`);
       expect(kept.map((row) => [Number(row["n ü,x"]), Number(row.c)])).toEqual(
@@ -477,10 +478,10 @@ describe("the API", () => {
       await world.append([sent(event(30))]);
       await catchUp(world, writer);
       const head = (await newestHead(world.store, 1, 0))!;
-      const path = world.store.path(filesOf(head.entries.at(-1)!)[0]!.name);
-      const bytes = readFileSync(path);
+      const { name } = filesOf(head.entries.at(-1)!)[0]!;
+      const bytes = Buffer.from(behind(world.store).read(name));
       bytes[bytes.length >> 1]! ^= 16;
-      writeFileSync(path, bytes);
+      behind(world.store).write(name, bytes);
       await follower.tick();
       expect(await rows("total")).toEqual([{ n: 30, s: (29 * 30) / 2 }]);
       const ready = await get("/readyz");

@@ -71,9 +71,9 @@ describe("SQL from outside", () => {
     const out = join(folder, "written");
     const url = `http://127.0.0.1:${port}/x.csv`;
     const all = [
-      ...escapes({ file, out, url, folder, root: world.store.root }),
+      ...escapes({ file, out, url, folder, root: world.folder.root }),
       ...catalogTables.flatMap((name) => underItsName(name).slice(0, 2)),
-      ...[file, url, `${world.store.root}/format.json`].flatMap((name) => underItsName(name)),
+      ...[file, url, `${world.folder.root}/format.json`].flatMap((name) => underItsName(name)),
     ];
     const before = readdirSync(folder).join();
     for (const sql of all) {

@@ -213,7 +213,7 @@ describe("SQL over HTTP", () => {
   });
 
   it("answers as Parquet with every digit, whatever the types, and leaves nothing behind", async () => {
-    const file = join(flown.world.store.root, "sent.parquet");
+    const file = join(flown.world.dir, "sent.parquet");
     const parquet = async (sql: string) => {
       const response = await post({ sql }, { accept: "application/vnd.apache.parquet" });
       if (response.statusCode !== 200) return `${response.statusCode} ${response.json<{ code: string }>().code}`;

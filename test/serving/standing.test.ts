@@ -31,7 +31,7 @@ describe("a key that counts no more", () => {
     await world.firstVersion();
     await world.append([{ partition: 0, value: '{"g":"a"}', valid: true }]);
     await world.runBatch();
-    file = join(world.store.root, "keys.json");
+    file = join(world.dir, "keys.json");
     write([newKey("other", ["read"], null, 0).key]);
     api = await openApi(world, {
       keyFile: file,
@@ -161,11 +161,11 @@ describe("a key that counts no more", () => {
   });
 
   it("a file of keys that can't be read is never taken for none", async () => {
-    const path = join(world.store.root, "odd.json");
+    const path = join(world.dir, "odd.json");
     const cases: [string, () => void, RegExp][] = [
       [
         "a link to nowhere",
-        () => symlinkSync(join(world.store.root, "nowhere"), path),
+        () => symlinkSync(join(world.dir, "nowhere"), path),
         /is a link to a place that is not there/,
       ],
       ["a folder", () => mkdirSync(path), /it can't be read \(EISDIR\)/],

@@ -1,6 +1,6 @@
 /**
- * A disk that several simulated processes share: it crashes a process at its k-th call, stalls it there until it is released, fails a
- * call, and in a power cut gives back only what was synced, the rest in any state.
+ * A disk that several simulated processes share: in a power cut it gives back only what was synced, the rest in
+ * any state.
  */
 import {
   existsSync,
@@ -17,13 +17,14 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Disk } from "../../shared/store/disk.ts";
-
-/** The process is dead: every call of it ends so from here on. */
-export class Crash extends Error {}
+import { FolderStore } from "../../shared/store/folder.ts";
+import type { Store } from "../../shared/store/store.ts";
+import type { Medium } from "./medium.ts";
+import { SimulatedProcess } from "./process.ts";
 
 type Random = () => number;
 
-export class SimulatedDisk {
+export class SimulatedDisk implements Medium {
   readonly root: string;
   readonly #shadow: string;
   /** What each name stands for now, and what it stands for after a power cut. */
@@ -32,7 +33,6 @@ export class SimulatedDisk {
   /** Files whose content would survive. */
   readonly #synced = new Set<number>();
   #ids = 0;
-  calls = 0;
 
   constructor(dir: string) {
     this.root = join(dir, "data");
@@ -40,8 +40,22 @@ export class SimulatedDisk {
     mkdirSync(this.#shadow, { recursive: true });
   }
 
-  process(): SimulatedProcess {
-    return new SimulatedProcess(this);
+  async process(): Promise<{ faults: SimulatedProcess; store: Store }> {
+    const faults = new SimulatedProcess();
+    return { faults, store: await FolderStore.open(this.root, { disk: this.#of(faults) }) };
+  }
+
+  #of(faults: SimulatedProcess): Disk {
+    return {
+      write: (path, content) => faults.call(() => this.write(path, content)),
+      link: (path, name) => faults.call(() => this.link(path, name)),
+      rename: (path, name) => faults.call(() => this.rename(path, name)),
+      unlink: (path) => faults.call(() => this.unlink(path)),
+      remove: (path) => faults.call(() => this.remove(path)),
+      makeFolder: (path) => faults.call(() => this.makeFolder(path)),
+      syncFile: (path) => faults.call(() => this.syncFile(path)),
+      syncFolder: (path) => faults.call(() => this.syncFolder(path)),
+    };
   }
 
   write(path: string, content: string): void {
@@ -89,7 +103,10 @@ export class SimulatedDisk {
     }
   }
 
-  /** Whatever was not synced is there or not, whole, cut off, zeroed or empty. @returns how many names and files came back otherwise */
+  /**
+   * Whatever was not synced is there or not, whole, cut off, zeroed or empty. @returns how many names and files
+   * came back otherwise
+   */
   powerCut(random: Random): number {
     let lost = 0;
     const after = new Map<string, number>();
@@ -168,88 +185,5 @@ export class SimulatedDisk {
 
   #copy(id: number): string {
     return join(this.#shadow, String(id));
-  }
-}
-
-/** One process's way to the disk. */
-export class SimulatedProcess implements Disk {
-  readonly #disk: SimulatedDisk;
-  #calls = 0;
-  #dead = false;
-  #crashAt = Number.POSITIVE_INFINITY;
-  #stallAt = Number.POSITIVE_INFINITY;
-  #failAt = Number.POSITIVE_INFINITY;
-  #stalled: { release: () => void } | null = null;
-  #onStall: (() => void) | null = null;
-
-  constructor(disk: SimulatedDisk) {
-    this.#disk = disk;
-  }
-
-  get isDead(): boolean {
-    return this.#dead;
-  }
-
-  /** Dies at its k-th call from now, before or after it takes effect. */
-  crashIn(calls: number): void {
-    this.#crashAt = this.#calls + calls;
-  }
-
-  /** The k-th call from now finds the disk full. */
-  failIn(calls: number): void {
-    this.#failAt = this.#calls + calls;
-  }
-
-  kill(): void {
-    this.#dead = true;
-    this.release();
-  }
-
-  /** Stops at its k-th call from now, until it is released. Resolves when it stands there. */
-  stallIn(calls: number): Promise<void> {
-    this.#stallAt = this.#calls + calls;
-    return new Promise((resolve) => {
-      this.#onStall = resolve;
-    });
-  }
-
-  release(): void {
-    this.#stallAt = Number.POSITIVE_INFINITY;
-    this.#stalled?.release();
-    this.#stalled = null;
-  }
-
-  write = (path: string, content: string) => this.#call(() => this.#disk.write(path, content));
-  link = (path: string, name: string) => this.#call(() => this.#disk.link(path, name));
-  rename = (path: string, name: string) => this.#call(() => this.#disk.rename(path, name));
-  unlink = (path: string) => this.#call(() => this.#disk.unlink(path));
-  remove = (path: string) => this.#call(() => this.#disk.remove(path));
-  makeFolder = (path: string) => this.#call(() => this.#disk.makeFolder(path));
-  syncFile = (path: string) => this.#call(() => this.#disk.syncFile(path));
-  syncFolder = (path: string) => this.#call(() => this.#disk.syncFolder(path));
-
-  async #call<T>(work: () => T): Promise<T> {
-    if (this.#dead) throw new Crash("dead");
-    const call = this.#calls++;
-    this.#disk.calls++;
-    if (call >= this.#stallAt) {
-      this.#stallAt = Number.POSITIVE_INFINITY;
-      await new Promise<void>((release) => {
-        this.#stalled = { release };
-        this.#onStall?.();
-      });
-      if (this.#dead) throw new Crash("dead");
-    }
-    if (call >= this.#failAt) {
-      this.#failAt = Number.POSITIVE_INFINITY;
-      throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
-    }
-    if (call >= this.#crashAt) {
-      this.#dead = true;
-      // the last call may still have reached the disk
-      if (call % 2 === 0) work();
-      throw new Crash("crashed");
-    }
-    return work();
   }
 }

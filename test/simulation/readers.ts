@@ -1,4 +1,7 @@
-/** Several readers of one store: each answer is what the oracle says at its own position, and none of them goes back. */
+/**
+ * Several readers of one store: each answer is what the oracle says at its own position, and none of them goes
+ * back.
+ */
 import { everything, sqlOf } from "../../serving/question/query.ts";
 import { Follower } from "../../serving/snapshot/follower.ts";
 import type { Served } from "../../serving/snapshot/loaded.ts";

@@ -1,7 +1,8 @@
 /**
- * The whole pipeline in one process, driven by one seed: producers, shards, batch, compaction, readers, on a simulated disk and log.
- * Processes crash between any two calls to the disk, or stall there while others go on; the power fails; files go bad; the log loses
- * appends and answers and is away. After every step each answer must be what the oracle says at its own position, and no reader goes back.
+ * The whole pipeline in one process, driven by one seed: producers, shards, batch, compaction, readers, on a
+ * simulated disk or bucket and log. Processes crash between any two calls to the disk, or stall there while
+ * others go on; the power fails; files go bad; the log loses appends and answers and is away. After every step
+ * each answer must be what the oracle says at its own position, and no reader goes back.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,20 +22,23 @@ import { covers, ofShard, type Position } from "../../shared/position.ts";
 import { Incidents } from "../../shared/store/incidents.ts";
 import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import { ensureVersion, logStream } from "../../shared/store/origin.ts";
-import { Store } from "../../shared/store/store.ts";
+import type { Store } from "../../shared/store/store.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
 import { DeltaWriter } from "../../speed/delta-writer.ts";
 import { seededNumbers } from "../views/seeded.ts";
+import { SimulatedBucket } from "./bucket.ts";
 import { definitionOf, events, windowMs } from "./definition.ts";
-import { Crash, SimulatedDisk, type SimulatedProcess } from "./disk.ts";
+import { SimulatedDisk } from "./disk.ts";
 import { troubled } from "./log.ts";
+import type { Medium } from "./medium.ts";
 import { Oracle } from "./oracle.ts";
+import { Crash, type SimulatedProcess } from "./process.ts";
 import { Readers, readers } from "./readers.ts";
 
 const dayMs = 86_400_000;
 
 interface Process {
-  readonly disk: SimulatedProcess;
+  readonly faults: SimulatedProcess;
   readonly store: Store;
 }
 
@@ -44,9 +48,9 @@ interface Speed extends Process {
   readonly shard: number;
 }
 
-/** Something that stands still at a call to the disk. */
+/** Something that stands still at a call to the store. */
 interface Stalled {
-  readonly disk: SimulatedProcess;
+  readonly faults: SimulatedProcess;
   readonly done: Promise<unknown>;
 }
 
@@ -59,6 +63,11 @@ export interface Told {
   damages: number;
   diskFull: number;
   lostAppends: number;
+}
+
+/** One run in four, or all with STORE=memory. */
+function isInMemory(seed: number): boolean {
+  return process.env.STORE ? process.env.STORE === "memory" : seed % 4 === 3;
 }
 
 class Simulation {
@@ -76,7 +85,7 @@ class Simulation {
   /** In every other run. */
   readonly #wrongClocks: boolean;
   readonly #dir = mkdtempSync(join(tmpdir(), "tidemark-sim-"));
-  readonly #disk = new SimulatedDisk(this.#dir);
+  readonly #medium: Medium;
   readonly #oracle = new Oracle(events.partitions, windowMs);
   readonly #memory: MemoryLog;
   readonly #log: Log;
@@ -97,6 +106,7 @@ class Simulation {
 
   constructor(seed: number) {
     this.#wrongClocks = seed % 2 === 0;
+    this.#medium = isInMemory(seed) ? new SimulatedBucket(() => this.#now) : new SimulatedDisk(this.#dir);
     this.#random = seededNumbers(seed);
     this.#memory = new MemoryLog(
       () => this.#now,
@@ -136,8 +146,8 @@ class Simulation {
   }
 
   async close(): Promise<void> {
-    for (const { disk, done } of this.#stalled) {
-      disk.kill();
+    for (const { faults, done } of this.#stalled) {
+      faults.kill();
       await done.catch(() => undefined);
     }
     for (const { writer } of [...this.#speeds, ...this.#zombies]) await writer.close().catch(() => undefined);
@@ -209,7 +219,7 @@ class Simulation {
 
   async #openSpeed(shard: number): Promise<Speed | null> {
     const process = await this.#process();
-    if (this.#troubled && this.#random() < 0.1) process.disk.crashIn(this.#int(12));
+    if (this.#troubled && this.#random() < 0.1) process.faults.crashIn(this.#int(12));
     const manifest = (await newestVersion(process.store))!;
     const writer = await this.#survive(process, () => this.#writerOf(process, manifest, shard));
     return writer ? { ...process, writer, version: manifest.number, shard } : null;
@@ -231,19 +241,19 @@ class Simulation {
     const shard = this.#int(this.#definition.shards);
     const speed = await this.#speedOf(shard);
     if (!speed) return;
-    if (this.#random() < 0.15) speed.disk.crashIn(this.#int(10));
-    else if (this.#random() < 0.05) speed.disk.failIn(this.#int(10));
+    if (this.#random() < 0.15) speed.faults.crashIn(this.#int(10));
+    else if (this.#random() < 0.05) speed.faults.failIn(this.#int(10));
     else if (this.#random() < 0.1) return this.#stallStep(speed);
     await this.#stepOf(speed);
   }
 
   /** A process that stands still does nothing else: others take over from it, until it goes on with what it was at. */
   async #stallStep(speed: Speed): Promise<void> {
-    await this.#stall(speed.disk, async () => {
+    await this.#stall(speed.faults, async () => {
       await this.#stepOf(speed);
       if (!this.#speeds.includes(speed)) await speed.writer.close().catch(() => undefined);
     });
-    if (this.#stalled.some(({ disk }) => disk === speed.disk))
+    if (this.#stalled.some(({ faults }) => faults === speed.faults))
       this.#speeds = this.#speeds.filter((each) => each !== speed);
   }
 
@@ -311,26 +321,26 @@ class Simulation {
     const process = await this.#process();
     const run = () => this.#survive(process, () => work(this.#batchOf(process.store)));
     const dice = this.#random();
-    if (dice < 0.3) process.disk.crashIn(this.#int(60));
-    else if (dice < 0.4) process.disk.failIn(this.#int(60));
-    else if (dice < 0.6) return this.#stall(process.disk, run);
+    if (dice < 0.3) process.faults.crashIn(this.#int(60));
+    else if (dice < 0.4) process.faults.failIn(this.#int(60));
+    else if (dice < 0.6) return this.#stall(process.faults, run);
     await run();
   }
 
-  /** Goes on until it stands at some call to the disk, or has ended. */
-  async #stall(disk: SimulatedProcess, work: () => Promise<unknown>): Promise<void> {
-    const stands = disk.stallIn(this.#int(40));
+  /** Goes on until it stands at some call to the store, or has ended. */
+  async #stall(faults: SimulatedProcess, work: () => Promise<unknown>): Promise<void> {
+    const stands = faults.stallIn(this.#int(40));
     const done = work();
     const first = await Promise.race([stands.then(() => "stands"), done.then(() => "done")]);
-    if (first === "done") return disk.release();
+    if (first === "done") return faults.release();
     this.told.stalls++;
-    this.#stalled.push({ disk, done });
+    this.#stalled.push({ faults, done });
   }
 
   async #release(): Promise<void> {
     const stalled = this.#stalled.shift();
     if (!stalled) return;
-    stalled.disk.release();
+    stalled.faults.release();
     await stalled.done;
   }
 
@@ -338,27 +348,27 @@ class Simulation {
 
   async #powerCut(): Promise<void> {
     this.told.powerCuts++;
-    for (const { disk, done } of this.#stalled.splice(0)) {
-      disk.kill();
+    for (const { faults, done } of this.#stalled.splice(0)) {
+      faults.kill();
       await done.catch(() => undefined);
     }
     for (const speed of [...this.#speeds.splice(0), ...this.#zombies.splice(0)]) {
-      speed.disk.kill();
+      speed.faults.kill();
       await speed.writer.close().catch(() => undefined);
     }
     await this.#readers.stop();
-    this.#disk.powerCut(this.#random);
+    this.#medium.powerCut(this.#random);
     await this.#readers.start();
   }
 
   /** A file of a delta or of a version goes bad; both can be made again. */
   async #damage(): Promise<void> {
     const folder = this.#random() < 0.7 ? "deltas" : "version-files";
-    const files = this.#disk.files(folder).filter((name) => !name.endsWith("BEAT"));
+    const files = this.#medium.files(folder).filter((name) => !name.endsWith("BEAT"));
     if (files.length === 0) return;
     this.told.damages++;
     const file = files.sort()[this.#int(files.length)]!;
-    this.told.steps.push(`(${this.#disk.damage(file, this.#random)} ${folder})`);
+    this.told.steps.push(`(${this.#medium.damage(file, this.#random)} ${folder})`);
   }
 
   /** As batch does it. */
@@ -405,7 +415,8 @@ class Simulation {
     );
     for (const each of this.#acknowledged)
       if (!arrived.has(each)) throw new Error(`${each} was acknowledged and is not in the log`);
-    // where two producers' clocks are wrong alike, log time follows them: a day may pass between a request and its repetition
+    // where two producers' clocks are wrong alike, log time follows them: a day may pass between a request and
+    // its repetition
     for (const [partition, own] of this.#wrongClocks ? [] : this.#oracle.kept.entries()) {
       const counted = own
         .filter(({ fate }) => fate !== "repeated")
@@ -431,17 +442,16 @@ class Simulation {
     return work(this.#batchOf(store));
   }
 
-  async #process(): Promise<Process> {
-    const disk = this.#disk.process();
-    return { disk, store: await Store.open(this.#disk.root, { disk }) };
+  #process(): Promise<Process> {
+    return this.#medium.process();
   }
 
   /** What a process may end with, or wait for; null then. Anything else is a failure of the run. */
-  async #survive<T>({ disk }: Process, work: () => Promise<T>): Promise<T | null> {
+  async #survive<T>({ faults }: Process, work: () => Promise<T>): Promise<T | null> {
     try {
       return await work();
     } catch (error) {
-      if (disk.isDead || error instanceof Crash) {
+      if (faults.isDead || error instanceof Crash) {
         this.told.crashes++;
         return null;
       }

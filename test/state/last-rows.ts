@@ -1,5 +1,4 @@
 /** The second kind of state: the last row of each key, as a table that follows a stream would have it. */
-import { rowsOfFile } from "../../shared/archive/segment-rows.ts";
 import type { Decoded } from "../../shared/decode/decoded.ts";
 import type { RecordBatch } from "../../shared/log/log.ts";
 import type { State, StateKind } from "../../shared/state/state.ts";
@@ -64,11 +63,10 @@ export const lastRows: StateKind<LastRows, CarriedRows, object> = {
   name: "last",
   empty: () => new LastRows(),
   needsRows: () => true,
-  async recall(state, { session, store, partition, segments, check }, offset) {
+  async recall(state, { session, partition, segments, rowsOf }, offset) {
     for (const segment of segments.filter(({ from }) => from < offset)) {
-      await check(segment);
       const rows = await session.rows(
-        `SELECT k::VARCHAR AS k, max_by(v, __offset)::VARCHAR AS v FROM ${rowsOfFile(store, segment)}
+        `SELECT k::VARCHAR AS k, max_by(v, __offset)::VARCHAR AS v FROM ${await rowsOf(segment)}
          WHERE __fault IS NULL AND __offset < ${offset} GROUP BY ALL`,
       );
       for (const { k, v } of rows) state.set(partition, String(k), String(v));

@@ -1,4 +1,7 @@
-/** Log time by its own words, over all timestamps of a partition at once: slowly, and with a look at what comes after. */
+/**
+ * Log time by its own words, over all timestamps of a partition at once: slowly, and with a look at what comes
+ * after.
+ */
 import { stampMax } from "../../shared/duplicates/log-time.ts";
 
 const dayMs = 86_400_000;
@@ -9,7 +12,10 @@ export interface Moment {
   readonly now: number;
   /** Where its id is looked for. */
   readonly at: number;
-  /** Where it lies for those that come after `settled`, which is the place of the record that settled it. Before, it is as if it were now. */
+  /**
+   * Where it lies for those that come after `settled`, which is the place of the record that settled it.
+   * Before, it is as if it were now.
+   */
   readonly time: number;
   readonly settled: number;
   /** What timestamps were then. */

@@ -82,7 +82,10 @@ function declared(name: string, above: readonly Node[]): Node | undefined {
 
 const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
 
-/** All texts that an expression may give, as patterns. `advice`: those of properties such as `orderAdvice`, wherever they are set. */
+/**
+ * All texts that an expression may give, as patterns. `advice`: those of properties such as `orderAdvice`,
+ * wherever they are set.
+ */
 function textsOf(
   node: Node,
   above: readonly Node[],

@@ -49,8 +49,8 @@ export function stream(name: string, fields: Record<string, string>): StreamDefi
 }
 
 /**
- * `-- fields: {…}` of the stream "events", or `-- fields of NAME: {…}` of another; `-- reference NAME: SELECT …`; `-- timezone: …`;
- * then events as `-- {…}` or `-- NAME {…}`, then SELECTs that each end with `;`.
+ * `-- fields: {…}` of the stream "events", or `-- fields of NAME: {…}` of another; `-- reference NAME: SELECT
+ * …`; `-- timezone: …`; then events as `-- {…}` or `-- NAME {…}`, then SELECTs that each end with `;`.
  */
 export function readCaseFile(path: string): CaseFile {
   const lines = readFileSync(path, "utf8").split("\n");

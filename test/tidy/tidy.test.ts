@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, it } from "vitest";
-import { arrows, clocks, columnsMax, doors, largeFunctions, limits, longLines, rooms, words } from "./rules.ts";
+import { arrows, clocks, columnsMax, doors, largeFunctions, limits, longLines, onlyIn, rooms, words } from "./rules.ts";
 
 interface Source {
   readonly path: string;
@@ -120,6 +120,12 @@ describe("tidy", () => {
       }),
     );
     expect(wrong).toEqual([]);
+  });
+
+  it.each(onlyIn)("$what is said in its places alone", ({ what, places, instead }) => {
+    const own = (path: string) => places.some((place) => path === place || path.startsWith(`${place}/`));
+    const wrong = sources.filter(({ path, text }) => what.test(text) && !own(path));
+    expect(wrong.map(({ path }) => `${path}: ${instead}`)).toEqual([]);
   });
 
   it("lines are short enough", () => {

@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EmbeddedLog } from "../../../shared/log/embedded.ts";
-import { Store } from "../../../shared/store/store.ts";
+import { FolderStore } from "../../../shared/store/folder.ts";
 import { randomOf } from "../fault.ts";
 import { copyOf, type DamageName, damages, filesBelow, type Kind, kinds } from "./kinds.ts";
 import { damageLogValue, type LogValue, logValues } from "./log-values.ts";
@@ -39,7 +39,7 @@ export class Faults {
   private constructor(from: Pristine, seed: number, values: readonly LogValue[]) {
     this.#pristine = from;
     this.#seed = seed;
-    this.#files = filesBelow(from.world.store.root);
+    this.#files = filesBelow(from.world.folder.root);
     this.#values = values;
     this.#truth = new Truth(from.world);
   }
@@ -47,7 +47,7 @@ export class Faults {
   static async open(from: Pristine, seed: number): Promise<Faults> {
     // a process has one environment for a folder
     await from.world.log.close();
-    return new Faults(from, seed, await logValues(from.world.store.root));
+    return new Faults(from, seed, await logValues(from.world.folder.root));
   }
 
   /** Kinds in turn, then damages in turn, everything else by chance. */
@@ -80,7 +80,7 @@ export class Faults {
     const served = alike.filter((each) => !each.startsWith("deltas/") || each.includes("/000002"));
     const among = served.length > 0 && random() < 2 / 3 ? served : alike;
     const name = value ? `${value.database} ${JSON.stringify(value.key)}` : among[Math.floor(random() * among.length)]!;
-    const bytes = value?.bytes ?? readFileSync(this.#pristine.world.store.path(name));
+    const bytes = value?.bytes ?? readFileSync(this.#pristine.world.folder.path(name));
     const changed = damages[damage]({ pristine: this.#pristine, alike, name, bytes, random });
     const damaged = changed?.files.get(name);
     if (damaged === undefined || damaged?.equals(bytes)) return null;
@@ -97,7 +97,7 @@ export class Faults {
       this.#copyTo(data);
       if (single) await put(data, single);
       world.log = new EmbeddedLog(join(data, "log"), { now: () => world.now });
-      await reading.allOf(single?.kind ?? null, past, () => Store.open(data, { durable: false }));
+      await reading.allOf(single?.kind ?? null, past, () => FolderStore.open(data, { durable: false }));
       return { reading, repaired: single !== null && isRepaired(data, single) };
     } finally {
       await world.log.close();
@@ -109,7 +109,7 @@ export class Faults {
   /** By hard links, since nothing but the log's file is ever changed after it has its name. */
   #copyTo(data: string): void {
     for (const name of this.#files) {
-      const [from, to] = [this.#pristine.world.store.path(name), join(data, name)];
+      const [from, to] = [this.#pristine.world.folder.path(name), join(data, name)];
       mkdirSync(dirname(to), { recursive: true });
       if (!name.startsWith("log/")) linkSync(from, to);
       else if (!name.endsWith("lock.mdb")) copyFileSync(from, to);

@@ -81,12 +81,12 @@ export const damages = {
   exchanged: ({ pristine, alike, name, bytes, random }) => {
     const other = another(alike, name, random);
     if (!other) return null;
-    const theirs = readFileSync(pristine.world.store.path(other));
+    const theirs = readFileSync(pristine.world.folder.path(other));
     return { files: new Map([[name, theirs], [other, bytes]]), place: `with ${other}` }; // biome-ignore format: pairs
   },
   "another's content": ({ pristine, alike, name, random }) => {
     const other = another(alike, name, random);
-    return other ? one(name, readFileSync(pristine.world.store.path(other)), `of ${other}`) : null;
+    return other ? one(name, readFileSync(pristine.world.folder.path(other)), `of ${other}`) : null;
   },
   stale: ({ pristine, name, random }) => {
     const older = pristine.older.get(name) ?? [];
@@ -97,7 +97,7 @@ export const damages = {
     const copy = copyOf(pristine, name);
     if (!copy) return null;
     const [at, bit] = [below(random, bytes.length), below(random, 8)];
-    const [one, other] = [Buffer.from(bytes), readFileSync(pristine.world.store.path(copy))];
+    const [one, other] = [Buffer.from(bytes), readFileSync(pristine.world.folder.path(copy))];
     one[at]! ^= 1 << bit;
     other[below(random, other.length)]! ^= 1 << below(random, 8);
     return { files: new Map([[name, one], [copy, other]]), place: `bit ${bit} of byte ${at} of ${bytes.length}` }; // biome-ignore format: pairs
@@ -110,7 +110,7 @@ export type DamageName = keyof typeof damages;
 /** Of a file that is kept twice. */
 export function copyOf({ world }: Pristine, name: string): string | null {
   const copy = layout.copy(name);
-  return existsSync(world.store.path(copy)) ? copy : null;
+  return existsSync(world.folder.path(copy)) ? copy : null;
 }
 
 function another(alike: readonly string[], name: string, random: () => number): string | null {

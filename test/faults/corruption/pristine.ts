@@ -61,7 +61,7 @@ export async function pristine(seed: number): Promise<Pristine> {
   const random = randomOf(seed);
   const older = new Map<string, Buffer[]>();
   const keep = (name: string) => {
-    const bytes = readFileSync(world.store.path(name));
+    const bytes = readFileSync(world.folder.path(name));
     const kept = older.get(name) ?? [];
     if (!kept.at(-1)?.equals(bytes)) older.set(name, [...kept, bytes]);
   };
@@ -166,7 +166,7 @@ async function forge(world: World, version: VersionManifest, shard: number, inde
   const head = (await newestHead(store, version.number, shard))!;
   const entry = head.entries[index]!;
   const scratch = store.scratch("forged");
-  copyFileSync(store.path(head.entries[index + 1]!.views.total!.file!.name), scratch);
+  copyFileSync(world.folder.path(head.entries[index + 1]!.views.total!.file!.name), scratch);
   const folder = layout.generation(version.number, shard, head.generation);
   const file = await store.publish(scratch, `${folder}/forged.parquet`, { durable: false });
   const wrong = { ...entry, views: { ...entry.views, total: { ...entry.views.total!, file } } };

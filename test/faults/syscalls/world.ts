@@ -11,9 +11,9 @@ import { openLog } from "../../../shared/log/open.ts";
 import { covers, formatPosition, type Position, places } from "../../../shared/position.ts";
 import { verify } from "../../../shared/proof/verify.ts";
 import { verifyFiles } from "../../../shared/proof/verify-files.ts";
+import { FolderStore } from "../../../shared/store/folder.ts";
 import { endOf, logStream } from "../../../shared/store/origin.ts";
 import { pinBest, unpin } from "../../../shared/store/pin.ts";
-import { Store } from "../../../shared/store/store.ts";
 import { bestSnapshot } from "../../../shared/store/versions.ts";
 import { Daemon, runVerb } from "../daemon.ts";
 import { Project } from "./project.ts";
@@ -68,7 +68,7 @@ export class World {
 
   /** Until the delta covers everything in the log. @returns false when it does not in time */
   async reached(data: string, msMax = verbMsMax, ended: () => boolean = () => false): Promise<boolean> {
-    const store = await Store.open(data);
+    const store = await FolderStore.open(data);
     const log = openLog({ data, warn: () => undefined });
     try {
       for (const until = performance.now() + msMax; ; await sleep(15)) {
@@ -90,7 +90,7 @@ export class World {
     const run = "judge";
     const session = await this.#duck.session();
     try {
-      const store = await Store.open(data);
+      const store = await FolderStore.open(data);
       const snapshot = await pinBest(store, run);
       if (!snapshot) return { wrong: "nothing is served" };
       const { definition } = snapshot.manifest;
@@ -114,7 +114,7 @@ export class World {
       return { wrong: error instanceof TidemarkError ? error.line : messageOf(error) };
     } finally {
       session.close();
-      await unpin(await Store.open(data), run);
+      await unpin(await FolderStore.open(data), run);
       await log.close();
     }
   }
