@@ -1,4 +1,7 @@
-/** From a view's keys and aggregates to the columns of its partials, and what merges them; `partial-texts.ts` writes it. */
+/**
+ * From a view's keys and aggregates to the columns of its partials, and what merges them; `partial-texts.ts` writes them
+ * down.
+ */
 import type { AggregateUse, PartialColumn } from "../definition.ts";
 import { toleranceOf } from "./aggregates/part.ts";
 import {
@@ -73,12 +76,11 @@ function plannedUse(source: SourceText, columns: Columns, use: TypedUse): Planne
   const entry = aggregateOf(node)!;
   const plan = entry.plan(args, { distinct: node.distinct === true, order });
   if ("why" in plan) throw refuse(source, locationOf(node), plan.why, plan.instead);
-  const { names, ...planned } = "value" in plan ? overValues(columns, plan, filter) : overParts(columns, plan, filter);
+  const { names, ...planned } = keptIn(columns, plan, filter);
   return {
     ...planned,
     type: use.type,
     sketch: entry.sketch ? sketchOf(entry.sketch, args, filter) : null,
-    tolerance: toleranceIn(plan),
     use: {
       sql: use.sql,
       class: classOf(entry, args),
@@ -89,12 +91,17 @@ function plannedUse(source: SourceText, columns: Columns, use: TypedUse): Planne
 }
 
 /** How a plan's value comes out of columns, and their names. */
-type Kept = Pick<PlannedAggregate, "finalize" | "over" | "size"> & { readonly names: readonly string[] };
+type Kept = Pick<PlannedAggregate, "finalize" | "over" | "size" | "tolerance"> & { readonly names: readonly string[] };
+
+export function keptIn(columns: Columns, plan: Plan, filter: string | null): Kept {
+  return "value" in plan ? overValues(columns, plan, filter) : overParts(columns, plan, filter);
+}
 
 function overParts(columns: Columns, plan: PartsPlan, filter: string | null): Kept {
   const names = columns.parts(plan.parts, filter);
   const finalize = plan.finalize(names.map((name) => columns.loaded(name)));
-  return { finalize, over: "parts", size: null, names };
+  const tolerance = Math.max(0, ...plan.parts.map(toleranceOf));
+  return { finalize, over: "parts", size: null, tolerance, names };
 }
 
 function overValues(columns: Columns, plan: ValuesPlan, filter: string | null): Kept {
@@ -106,6 +113,7 @@ function overValues(columns: Columns, plan: ValuesPlan, filter: string | null): 
     finalize: plan.aggregate(rows),
     over: "values",
     size,
+    tolerance: plan.tolerance ?? 0,
     names: [...new Set([set.column, countColumn.name, more])],
   };
 }
@@ -114,10 +122,6 @@ function rowsOf(set: ValueSet, more: string): ValueRows {
   const value = castTo(set.column, set.storage, set.type);
   const where = `${setColumn.name} = ${set.number}`;
   return { value, count: countColumn.name, upto: "upto", total: "total", more, where };
-}
-
-function toleranceIn(plan: Plan): number {
-  return "value" in plan ? (plan.tolerance ?? 0) : Math.max(0, ...plan.parts.map(toleranceOf));
 }
 
 function sketchOf(sketch: Sketch, args: readonly Argument[], filter: string | null): PlannedAggregate["sketch"] {

@@ -17,7 +17,7 @@ const sigmas = 6;
  */
 export async function estimatesOff(
   session: Session,
-  view: ViewDefinition,
+  view: Pick<ViewDefinition, "streams" | "references" | "partial" | "combine" | "finalize" | "keys" | "estimates">,
   partials: string,
   inputs: Inputs,
 ): Promise<Difference[]> {

@@ -73,6 +73,20 @@ export const faults: readonly Fault[] = [
     ...cases("groups"),
   },
   {
+    name: "sums of doubles that could be subtracted again",
+    file: "shared/compiler/aggregates/sums.ts",
+    edits: [{ find: '(isFloat(x!.type) ? "semigroup" : "group")', replace: '(x ? "group" : "semigroup")' }],
+    tests: ["test/views/algebra.test.ts"],
+    named: "(sum|avg) keeps",
+  },
+  {
+    name: "an inverse that takes nothing back",
+    file: "shared/compiler/aggregates/part.ts",
+    edits: [{ find: "`(-${part})`", replace: "part" }],
+    tests: ["test/views/algebra.test.ts"],
+    named: "(count|sum) keeps",
+  },
+  {
     name: "FILTER dropped",
     file: "shared/compiler/aggregates/part.ts",
     edits: [

@@ -27,7 +27,7 @@ export interface Part {
 
 /**
  * What a part's values are under combine: commutative and associative, and NULL, the part of no events, changes
- * nothing.
+ * nothing. test/views/algebra.test.ts holds every aggregate to it.
  */
 export type Merge = Group | Semigroup;
 

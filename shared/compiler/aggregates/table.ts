@@ -16,7 +16,15 @@ import { sketches } from "./sketches.ts";
 import { sums } from "./sums.ts";
 import { distinctOf, values } from "./values.ts";
 
-const table: readonly Aggregate[] = [...sums, ...exactSums, ...logic, ...moments, ...values, ...order, ...sketches];
+export const table: readonly Aggregate[] = [
+  ...sums,
+  ...exactSums,
+  ...logic,
+  ...moments,
+  ...values,
+  ...order,
+  ...sketches,
+];
 
 const byName = new Map(table.flatMap((entry) => entry.names.map((name) => [name, entry] as const)));
 
