@@ -95,6 +95,22 @@ describe("a fold", () => {
     expect(await exact()).toBe(3);
   });
 
+  it("goes on where an earlier release's rebuild was, whose stretches say no level", async () => {
+    await some(60);
+    await flushed(version);
+    await expect(run("full", 10, 3)).rejects.toThrow("killed");
+    const progress = layout.rebuildProgress((await unfinished())[0]!);
+    const before = unseal<{ stretches: { level?: number }[] }>(
+      (await world.store.read(progress))!.toString(),
+      progress,
+    );
+    const stretches = before.stretches.map(({ level: _, ...each }) => each);
+    await world.store.replace(progress, seal({ ...before, stretches }));
+    const { manifest, done } = await run("full", 10);
+    expect(done).toEqual([40, 50]);
+    expect(manifest.proof).toMatchObject({ state: "proved", views: 3 });
+  });
+
   it("does without what lies beyond a cut that is nearer than the one of a killed run", async () => {
     await some(20);
     await flushed(version);

@@ -1,6 +1,7 @@
 /** What is wrong with one stream stops its own answers; the others go on, in both layers. */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { runArchive } from "../../batch/archive-streams.ts";
+import { rebuild } from "../../batch/rebuild.ts";
 import { repair } from "../../batch/repair.ts";
 import { runBatch } from "../../batch/run.ts";
 import type { TidemarkError } from "../../shared/errors.ts";
@@ -9,6 +10,7 @@ import { logStream } from "../../shared/store/origin.ts";
 import { Watch } from "../../speed/watch.ts";
 import { StreamsWorld, steps } from "./streams-world.ts";
 
+const sleep = async () => undefined;
 let world: StreamsWorld;
 beforeEach(async () => {
   world = await StreamsWorld.open();
@@ -90,8 +92,14 @@ it.each(Object.entries(troubles))("%s", async (_, { code, make }) => {
   await world.append("b", 0, 10);
   await steps(next);
   expect(await world.exact()).toMatchObject({ b: { 0: 40 } });
-  await writer.close();
-  await next.close();
+  // so does a rebuild, from the beginning
+  const replayed = await rebuild({ batch, views: [], fullSpeed: true, perStep: 7, sleep, onStep: () => undefined });
+  expect(replayed.manifest).toMatchObject({ cause: "rebuild", proof: { state: "proved" } });
+  const last = await world.writer(replayed.manifest);
+  await world.append("b", 0, 10);
+  await steps(last);
+  expect(await world.exact()).toMatchObject({ b: { 0: 50 } });
+  for (const each of [writer, next, last]) await each.close();
 });
 
 it("makes no version that would take a stopped stream's answers back, and goes on with it once its loss is accepted", async () => {
