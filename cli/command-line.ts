@@ -2,8 +2,9 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { TidemarkError } from "../shared/errors.ts";
 import { type Scope, scopes } from "../shared/http/caller.ts";
 import { loadCommand } from "./load-options.ts";
+import type { Options } from "./options.ts";
 import { serverUrl } from "./server-url.ts";
-import type { Invocation, Options, QueryFormat, VerbArgs, VerbName } from "./verb.ts";
+import type { Invocation, QueryFormat, VerbArgs, VerbName } from "./verb.ts";
 import { packageVersion } from "./version.ts";
 
 /** What to do: run a verb, or (help and version are printed already) end with an exit code. */

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Project } from "../shared/project/project.ts";
 import { isClosedPipe } from "./boundary.ts";
 import { openLogger } from "./logger.ts";
-import type { Options } from "./verb.ts";
+import type { Options } from "./options.ts";
 
 /** What a verb has to work with. Data goes to `out`, talk to `say`, a daemon's doings to `log`. */
 export interface Context {

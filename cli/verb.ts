@@ -1,6 +1,7 @@
 import type { Scope } from "../shared/http/caller.ts";
 import type { Context } from "./context.ts";
 import type { InputOptions } from "./input/input.ts";
+import type { Options } from "./options.ts";
 
 /** A verb without arguments. */
 export type NoArgs = Readonly<Record<string, never>>;
@@ -84,17 +85,6 @@ export type VerbName = keyof VerbArgs;
  * its line and its exit code, anything else one line and 1.
  */
 export type Run<V extends VerbName> = (context: Context, args: VerbArgs[V]) => Promise<number>;
-
-/** Options that every verb takes; host, port and withoutKeys only those that serve. */
-export interface Options {
-  readonly project: string;
-  readonly data?: string | undefined;
-  readonly json: boolean;
-  readonly brokers?: readonly string[] | undefined;
-  readonly host?: string | undefined;
-  readonly port?: number | undefined;
-  readonly withoutKeys?: boolean | undefined;
-}
 
 /** A command line, understood. */
 export type Invocation<V extends VerbName = VerbName> = {

@@ -1,10 +1,11 @@
 /** Events in an Arrow IPC stream (or file): a row each, columns by name. */
+
 import { RecordBatchReader } from "apache-arrow";
 import { unpackingAtMost } from "../../shared/arrow/compression.ts";
 import { rowsOfBatch } from "../../shared/arrow/rows.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
-import type { Incoming } from "./bodies.ts";
+import type { Incoming } from "./incoming.ts";
 
 /**
  * Of JSON that a body may unfold into: a dictionary's value may stand in a million rows. And of

@@ -7,9 +7,7 @@ import { Refusal } from "../../shared/http/problem.ts";
 import { elementsOf } from "../../shared/values/json-parts.ts";
 import { arrowEvents } from "./arrow-events.ts";
 import { binaryEvent, cloudEvent } from "./cloud-events.ts";
-
-/** An event's JSON, with the id that it brings along, or why there is none. */
-export type Incoming = { readonly value: Buffer; readonly id?: string } | { readonly reason: string };
+import type { Incoming } from "./incoming.ts";
 
 /** An event takes some hundred bytes while it is judged, however short it is. */
 const eventsMax = 200_000;

@@ -2,10 +2,11 @@
  * CloudEvents 1.0 (cloudevents.io): `data` is the event, and `source` with `id` says which one it
  * is: sent again, it counts once. Whatever else an envelope says is left out.
  */
+
 import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { membersOf } from "../../shared/values/json-parts.ts";
-import type { Incoming } from "./bodies.ts";
+import type { Incoming } from "./incoming.ts";
 
 const required = ["specversion", "id", "source", "type"] as const;
 

@@ -1,4 +1,5 @@
 /** Events over HTTP: judged one by one, appended with a request id, answered once the log has them durably. */
+
 import { randomUUID } from "node:crypto";
 import { decoderOf } from "../../shared/archive/segments.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
@@ -18,7 +19,7 @@ import { keyOf, quickKeyOf } from "../event-key.ts";
 import { faultsIn } from "../judge.ts";
 import { Numbering } from "../numbering.ts";
 import type { Requests } from "../requests.ts";
-import type { Incoming } from "./bodies.ts";
+import type { Incoming } from "./incoming.ts";
 
 /** How long the log may fail before a client hears of it. Its client may then try the same request again. */
 const patienceMs = 5000;

@@ -1,0 +1,10 @@
+/** Options that every verb takes; host, port and withoutKeys only those that serve. */
+export interface Options {
+  readonly project: string;
+  readonly data?: string | undefined;
+  readonly json: boolean;
+  readonly brokers?: readonly string[] | undefined;
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  readonly withoutKeys?: boolean | undefined;
+}
