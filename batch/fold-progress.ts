@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { Definition } from "../shared/definition.ts";
 import { isCode, TidemarkError } from "../shared/errors.ts";
 import { equals, type Position } from "../shared/position.ts";
+import { Membership, membersIn, ownerOfMember } from "../shared/store/chain.ts";
 import { layout, type ViewFile } from "../shared/store/layout.ts";
 import { seal, unseal } from "../shared/store/sealed.ts";
 import type { Store } from "../shared/store/store.ts";
@@ -18,9 +19,9 @@ export interface Stretch {
 }
 
 interface Progress {
-  /** The process that goes on with it: the one that came last. */
-  readonly run: string;
   readonly stretches: readonly Stretch[];
+  /** The process that came last; only earlier releases say it here. */
+  readonly run?: string;
 }
 
 /** A fold's names are made of what it folds, so that another definition starts over and the same one goes on. */
@@ -33,20 +34,26 @@ export class FoldProgress {
   readonly #store: Store;
   readonly #id: string;
   readonly #from: Position;
-  readonly #run: string;
+  readonly #own: Membership;
   #stretches: readonly Stretch[] = [];
   #names = 0;
 
-  private constructor(store: Store, id: string, from: Position) {
+  private constructor(store: Store, id: string, from: Position, own: Membership) {
     this.#store = store;
-    this.#run = store.newRun();
     this.#id = id;
     this.#from = from;
+    this.#own = own;
   }
 
   /** Takes over what is good of an earlier process's, and fences it. */
   static async open(store: Store, id: string, from: Position, say: (line: string) => void): Promise<FoldProgress> {
-    const progress = new FoldProgress(store, id, from);
+    const own = await Membership.claim(
+      store,
+      layout.rebuild(id),
+      { owner: store.newRun(), at: 0 },
+      () => new TidemarkError("BATCH_STALE", "another run of the same has taken over", "let that one finish"),
+    );
+    const progress = new FoldProgress(store, id, from, own);
     progress.#stretches = await progress.#good(say);
     await progress.#write();
     return progress;
@@ -62,17 +69,15 @@ export class FoldProgress {
 
   /** A name for a file of this fold, never used before. */
   nextName(view: string): string {
-    return `${layout.rebuild(this.#id)}/${this.#run}-${this.#names++}-${view}.parquet`;
+    return `${this.#own.folder}/${this.#names++}-${view}.parquet`;
   }
 
   /** Commits stretches in place of those there were. @throws BATCH_STALE when a later process has taken over */
   async commit(stretches: readonly Stretch[]): Promise<void> {
-    const now = await readProgress(this.#store, this.#id);
-    if (now?.run !== this.#run)
-      throw new TidemarkError("BATCH_STALE", "another run of the same has taken over", "let that one finish");
-    const gone = this.#stretches.filter((each) => !stretches.includes(each));
+    const before = this.#stretches;
     this.#stretches = stretches;
     await this.#write();
+    const gone = before.filter((each) => !stretches.includes(each));
     for (const { views } of gone)
       for (const { file } of Object.values(views)) if (file) await this.#store.remove(file.name);
   }
@@ -84,9 +89,8 @@ export class FoldProgress {
 
   async #good(say: (line: string) => void): Promise<Stretch[]> {
     const good: Stretch[] = [];
-    const before = await readProgress(this.#store, this.#id);
     let at = this.#from;
-    for (const stretch of before?.stretches ?? []) {
+    for (const stretch of await stretchesBefore(this.#store, this.#id, this.#own.number)) {
       if (!equals(stretch.from, at)) break;
       try {
         for (const { file } of Object.values(stretch.views)) if (file) await this.#store.check(file);
@@ -102,8 +106,8 @@ export class FoldProgress {
   }
 
   async #write(): Promise<void> {
-    const progress: Progress = { run: this.#run, stretches: this.#stretches };
-    await this.#store.replace(layout.rebuildProgress(this.#id), seal(progress));
+    const progress: Progress = { stretches: this.#stretches };
+    await this.#own.commit("PROGRESS", seal(progress));
   }
 }
 
@@ -119,9 +123,9 @@ export async function giveUpFolds(
 ): Promise<void> {
   for (const id of await store.list(layout.rebuilds)) {
     if (keep.includes(id)) continue;
-    const progress = await readProgress(store, id);
-    const isOwn = progress?.run.startsWith(`${store.owner}-`) ?? false;
-    if (!isOwn && (whose === "own" || (progress && (await store.isRunning(progress.run))))) continue;
+    const run = await newestRun(store, id);
+    const isOwn = run?.startsWith(`${store.owner}-`) ?? false;
+    if (!isOwn && (whose === "own" || (run !== null && (await store.isRunning(run))))) continue;
     say(`an unfinished rebuild of another definition is given up (${id})`);
     await store.remove(layout.rebuild(id));
   }
@@ -129,12 +133,29 @@ export async function giveUpFolds(
 
 /** True while the process lives that goes on with it. */
 export async function isFolding(store: Store, id: string): Promise<boolean> {
-  const progress = await readProgress(store, id);
-  return progress !== null && (await store.isRunning(progress.run)) === true;
+  const run = await newestRun(store, id);
+  return run !== null && (await store.isRunning(run)) === true;
 }
 
-async function readProgress(store: Store, id: string): Promise<Progress | null> {
-  const name = layout.rebuildProgress(id);
+/** The process that came last; null where there is none. */
+async function newestRun(store: Store, id: string): Promise<string | null> {
+  for (const number of (await membersIn(store, layout.rebuild(id))).reverse()) {
+    const owner = await ownerOfMember(store, layout.rebuild(id), number);
+    if (owner !== null) return owner;
+  }
+  return (await readProgress(store, layout.rebuildProgressBefore(id)))?.run ?? null;
+}
+
+/** What the newest process before this one has committed. */
+async function stretchesBefore(store: Store, id: string, number: number): Promise<readonly Stretch[]> {
+  for (const before of (await membersIn(store, layout.rebuild(id))).reverse()) {
+    const progress = before < number ? await readProgress(store, layout.rebuildProgress(id, before)) : null;
+    if (progress) return progress.stretches;
+  }
+  return (await readProgress(store, layout.rebuildProgressBefore(id)))?.stretches ?? [];
+}
+
+async function readProgress(store: Store, name: string): Promise<Progress | null> {
   const text = await store.read(name);
   if (!text) return null;
   try {

@@ -1,6 +1,6 @@
 /**
- * What a version carries (its manifest holds all of it): everything compiled. Speed, serving and verify read only this; the
- * project's files are input for making a version and nothing else.
+ * What a version carries (its manifest holds all of it): everything compiled. Speed, serving and verify read
+ * only this; the project's files are input for making a version and nothing else.
  */
 
 /** One field of a stream. */
@@ -27,7 +27,10 @@ export interface StreamDefinition {
   readonly id: string | null;
   /** Events with an id seen within so many ms of log time before are suppressed; null: none are. */
   readonly dedupMs: number | null;
-  /** SQL over a record's JSON (`event`) that gives the JSON of an event with the fields above; null: records are such already. */
+  /**
+   * SQL over a record's JSON (`event`) that gives the JSON of an event with the fields above; null: records are
+   * such already.
+   */
   readonly upcast: string | null;
   readonly partitions: number;
 }
@@ -62,14 +65,17 @@ export interface ViewColumn {
   readonly precision?: Precision;
 }
 
-/** exact: not at all; rounded: it is such an aggregate itself; around: something is made of one, which may fall either way in its last place. */
+/**
+ * exact: not at all; rounded: it is such an aggregate itself; around: something is made of one, which may fall
+ * either way in its last place.
+ */
 export type Precision = "exact" | "rounded" | "around";
 
 /** One column of a partial. */
 export interface PartialColumn {
   /**
-   * "k0", "k1", … for group keys; "p0", "p1", … for partial aggregates; where values are kept one by one, "s" for which set a row
-   * is of, "v0", "v1", … for the values, "n" for how many events have one.
+   * "k0", "k1", … for group keys; "p0", "p1", … for partial aggregates; where values are kept one by one, "s"
+   * for which set a row is of, "v0", "v1", … for the values, "n" for how many events have one.
    */
   readonly name: string;
   /** Type in files and tables: one that Parquet keeps exactly. */
@@ -79,7 +85,10 @@ export interface PartialColumn {
 /** A partial column whose last places depend on the order of additions. */
 export interface InexactColumn {
   readonly name: string;
-  /** What its rounding is a share of, SQL over the columns of a partial; null: the value itself. What cancels out has a larger one. */
+  /**
+   * What its rounding is a share of, SQL over the columns of a partial; null: the value itself. What cancels
+   * out has a larger one.
+   */
   readonly scale: string | null;
 }
 
@@ -93,15 +102,19 @@ export interface AggregateUse {
 }
 
 /**
- * A compiled view. The three texts are complete SELECTs over one relation each:
- * `partial` over the streams' names (typed events) and those of reference tables, `combine` over `partials`, `finalize` over `merged` (what combine gave).
+ * A compiled view. The three texts are complete SELECTs over one relation each: `partial` over the streams'
+ * names (typed events) and those of reference tables, `combine` over `partials`, `finalize` over `merged` (what
+ * combine gave).
  */
 export interface ViewDefinition extends ViewSource {
   /** The streams it reads; without a join or UNION ALL, one. */
   readonly streams: readonly string[];
   /** The reference tables it joins. */
   readonly references: readonly string[];
-  /** Uses the events' order (log time, partition, offset): what it reads has the column `__event`. Such a view has one stream. */
+  /**
+   * Uses the events' order (log time, partition, offset): what it reads has the column `__event`. Such a view
+   * has one stream.
+   */
   readonly ordered: boolean;
   /** Hash of all that decides what the partials mean; partials of different identity are never merged. */
   readonly identity: string;
@@ -119,18 +132,27 @@ export interface ViewDefinition extends ViewSource {
   readonly aggregates: readonly AggregateUse[];
   /** Partial columns that are computed from doubles in whatever order: equal only up to `tolerance`. */
   readonly inexact: readonly InexactColumn[];
-  /** By what share such values may differ between two tellings, in partials and in the rows' doubles; 0: everything is exact. */
+  /**
+   * By what share such values may differ between two tellings, in partials and in the rows' doubles; 0:
+   * everything is exact.
+   */
   readonly tolerance: number;
-  /** How large the doubles are that are added up from rows of single values, SQL over the columns of a partial; left out: there are none. */
+  /**
+   * How large the doubles are that are added up from rows of single values, SQL over the columns of a partial;
+   * left out: there are none.
+   */
   readonly sizes?: readonly string[];
-  /** How HAVING depends on those: which rows there are may fall either way, too. Left out: there is none, or a definition of before does not say. */
+  /**
+   * How HAVING depends on those: which rows there are may fall either way, too. Left out: there is none, or a
+   * definition of before does not say.
+   */
   readonly having?: Precision;
   readonly coordination: Coordination;
   /** Null: no sketches. */
   readonly estimates: Estimates | null;
   /**
-   * Which events are in which group: a SELECT of `__event` and the keys, over streams that have that column. Null where that can't be told: of
-   * several streams, or where places get lost in a subquery.
+   * Which events are in which group: a SELECT of `__event` and the keys, over streams that have that column.
+   * Null where that can't be told: of several streams, or where places get lost in a subquery.
    */
   readonly events: string | null;
   /** Null where there is nothing to roll up: no group keys, or GROUPING SETS, which are roll-ups themselves. */
@@ -138,8 +160,8 @@ export interface ViewDefinition extends ViewSource {
 }
 
 /**
- * A view's rows in other groups than its own: over fewer keys, or coarser ones. What the group is stands in one column, `g`, a
- * struct of whatever the question groups by, in place of the keys.
+ * A view's rows in other groups than its own: over fewer keys, or coarser ones. What the group is stands in one
+ * column, `g`, a struct of whatever the question groups by, in place of the keys.
  */
 export interface RollUp {
   /** Over `partials` with `g` in place of the keys. */
@@ -160,14 +182,20 @@ export interface OverValues {
 
 /** CALM's question, answered for a view: does it need an order of events, and may an answer be taken back? */
 export interface Coordination {
-  /** Whoever has seen the same events gives the same rows, in whatever order they came: no one has to agree on an order. */
+  /**
+   * Whoever has seen the same events gives the same rows, in whatever order they came: no one has to agree on
+   * an order.
+   */
   readonly free: boolean;
   /** More events never take back what a row has said: its values move one way only. */
   readonly monotone: boolean;
   readonly why: readonly string[];
 }
 
-/** What checks the sketches of a view against exact aggregates, group by group: two texts with the columns k0, … and e0, … (lists). */
+/**
+ * What checks the sketches of a view against exact aggregates, group by group: two texts with the columns k0, …
+ * and e0, … (lists).
+ */
 export interface Estimates {
   /** Over `merged`. */
   readonly estimate: string;

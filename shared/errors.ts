@@ -1,6 +1,7 @@
 /**
- * Every failure a user can meet, as a closed list. A room is the prefix of its codes; the exit code says who has to act:
- * 1 failed or found a difference, 2 wrong usage or configuration. INTERNAL is a fault of Tidemark's own, to be reported.
+ * Every failure a user can meet, as a closed list. A room is the prefix of its codes; the exit code says who
+ * has to act: 1 failed or found a difference, 2 wrong usage or configuration. INTERNAL is a fault of Tidemark's
+ * own, to be reported.
  */
 const exitOf = {
   INTERNAL: 1,

@@ -3,12 +3,16 @@ import { createRequire } from "node:module";
 import type { Key, RootDatabase, RootDatabaseOptionsWithPath } from "lmdb";
 import { messageOf } from "./errors.ts";
 
-/** lmdb as CommonJS: tools that load TypeScript on the fly transform its ES module, which then no longer finds its native part. */
+/**
+ * lmdb as CommonJS: tools that load TypeScript on the fly transform its ES module, which then no longer finds
+ * its native part.
+ */
 const lmdb = createRequire(import.meta.url)("lmdb") as typeof import("lmdb");
 
 /**
- * Address space that a file takes at first. lmdb doubles it as the file grows, in whoever writes it and, at their next transaction, in all who read
- * it. So small that growing is nothing rare: space by the terabyte ran out at some seventy files.
+ * Address space that a file takes at first. lmdb doubles it as the file grows, in whoever writes it and, at
+ * their next transaction, in all who read it. So small that growing is nothing rare: space by the terabyte ran
+ * out at some seventy files.
  */
 export const firstMapBytes = 1 << 20;
 
@@ -20,8 +24,9 @@ const retryMs = 5;
 type Root<V, K extends Key> = new (name: null, options: object) => RootDatabase<V, K>;
 
 /**
- * Opens a file. Whoever closes one last takes its locks out of use, and a process that opens it at that very moment would be left with them, for as
- * long as it has the file open: it lets go of it and opens it again, which makes new ones once nobody else has it.
+ * Opens a file. Whoever closes one last takes its locks out of use, and a process that opens it at that very
+ * moment would be left with them, for as long as it has the file open: it lets go of it and opens it again,
+ * which makes new ones once nobody else has it.
  */
 // biome-ignore lint/suspicious/noExplicitAny: as lmdb's own
 export function openLmdb<V = any, K extends Key = Key>(options: RootDatabaseOptionsWithPath): RootDatabase<V, K> {

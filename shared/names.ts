@@ -1,7 +1,10 @@
 /** Names that users give (of streams, views, tables, fields, columns), and the ones that are Tidemark's own. */
 import { fold } from "./duckdb/fold.ts";
 
-/** Names that begin so are Tidemark's own, wherever users' names stand beside them: in generated SQL, in archive files, in tables. */
+/**
+ * Names that begin so are Tidemark's own, wherever users' names stand beside them: in generated SQL, in archive
+ * files, in tables.
+ */
 const ownPrefix = "__";
 
 export const ownNamesRule = `names that start with ${ownPrefix} are Tidemark's own`;

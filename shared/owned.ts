@@ -1,7 +1,8 @@
 /**
- * Folders that belong to a process, for what it needs no longer than it lives: nobody else reads them, they go with it, and where it was
- * killed anybody may remove them. Age is no sign of death: a process that sleeps or waits for days lives. On the owner's own machine its
- * death is known for certain; elsewhere (a shared folder, another container) an owner that has not been heard of for a day is dead.
+ * Folders that belong to a process, for what it needs no longer than it lives: nobody else reads them, they go
+ * with it, and where it was killed anybody may remove them. Age is no sign of death: a process that sleeps or
+ * waits for days lives. On the owner's own machine its death is known for certain; elsewhere (a shared folder,
+ * another container) an owner that has not been heard of for a day is dead.
  */
 import { readFileSync, readlinkSync, rmSync, statSync, utimes } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";

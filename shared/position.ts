@@ -1,6 +1,7 @@
 /**
- * The one owner of positions. A position is the *next* offset of every partition it speaks of (half-open, exclusive upper bound).
- * Positions are compared, never subtracted: offsets have gaps. A position may speak of all partitions or of one shard's.
+ * The one owner of positions. A position is the *next* offset of every partition it speaks of (half-open,
+ * exclusive upper bound). Positions are compared, never subtracted: offsets have gaps. A position may speak of
+ * all partitions or of one shard's.
  */
 import { TidemarkError } from "./errors.ts";
 
@@ -49,7 +50,10 @@ export function offsetAt(position: Position, stream: string, partition: number):
   return offsets && Object.hasOwn(offsets, partition) ? offsets[partition] : undefined;
 }
 
-/** True when `a` speaks of every stream of `b` and stands at or beyond it there; a partition that it leaves out was added later: it stands at 0. */
+/**
+ * True when `a` speaks of every stream of `b` and stands at or beyond it there; a partition that it leaves out
+ * was added later: it stands at 0.
+ */
 export function covers(a: Position, b: Position): boolean {
   if (a === b) return true;
   // asked for every answer: without a list in between
@@ -64,8 +68,9 @@ export function covers(a: Position, b: Position): boolean {
 }
 
 /**
- * True where what stands at `newer` may be shown after what stood at `older`: it goes back in no stream that both speak of. Versions may
- * have different streams, since one may leave the project, or come into it. A partition that was added stands at 0 before.
+ * True where what stands at `newer` may be shown after what stood at `older`: it goes back in no stream that
+ * both speak of. Versions may have different streams, since one may leave the project, or come into it. A
+ * partition that was added stands at 0 before.
  */
 export function follows(newer: Position, older: Position): boolean {
   if (newer === older) return true;
@@ -122,8 +127,10 @@ export function withAdded(origin: Position, position: Position): Position {
 }
 
 /**
- * What lies between two positions, empty ranges left out. A partition that `from` leaves out was added later, and begins at 0.
- * @throws RangeError when `upto` stands before `from` anywhere: an interval that goes back is a bug, never an empty one
+ * What lies between two positions, empty ranges left out. A partition that `from` leaves out was added later,
+ * and begins at 0.
+ * @throws RangeError when `upto` stands before `from` anywhere: an interval that goes back is a bug, never an
+ *   empty one
  */
 export function rangesBetween(from: Position, upto: Position): Range[] {
   const ranges: Range[] = [];
@@ -165,8 +172,9 @@ export function strangeStreams(text: string, origin: Position): string[] {
 }
 
 /**
- * Reads the public text; a partition left out stands at its origin. A stream that the origin does not have is passed over: clients send
- * back what an answer of another version said, and a stream may have left the project since.
+ * Reads the public text; a partition left out stands at its origin. A stream that the origin does not have is
+ * passed over: clients send back what an answer of another version said, and a stream may have left the project
+ * since.
  * @throws USAGE when the text is malformed or names a partition the origin does not have
  */
 export function parsePosition(text: string, origin: Position): Position {

@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
 import { covers, equals, ofShard, type Position } from "../shared/position.ts";
+import { Membership } from "../shared/store/chain.ts";
 import {
   type Entry,
   type Head,
@@ -15,41 +16,44 @@ import { seal } from "../shared/store/sealed.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
 import { generationNumbers, isKept, readHead } from "../shared/store/versions.ts";
 
+const ownerName = `${hostname()}:${process.pid}`;
+
 export class Generation {
   readonly manifest: VersionManifest;
   readonly shard: number;
-  readonly number: number;
   readonly #store: Store;
-  readonly #owner: string;
+  readonly #own: Membership;
   #sequence = 0;
-  #beats = 0;
 
-  private constructor(store: Store, manifest: VersionManifest, shard: number, number: number, owner: string) {
+  private constructor(store: Store, manifest: VersionManifest, shard: number, own: Membership) {
     this.#store = store;
     this.manifest = manifest;
     this.shard = shard;
-    this.number = number;
-    this.#owner = owner;
+    this.#own = own;
+  }
+
+  get number(): number {
+    return this.#own.number;
   }
 
   /**
-   * Creates the next free generation of a shard's delta; whoever owned the one before is fenced from now on. A number that is free may have
-   * been used: others may have come and been cleaned since it was looked for. Then a newer one is there, which is never cleaned.
+   * Creates the next generation of a shard's delta; whoever owned the one before is fenced from now on.
    * @throws SPEED_FENCED where another has come meanwhile
    */
   static async create(store: Store, manifest: VersionManifest, shard: number): Promise<Generation> {
-    const owner = `${hostname()}:${process.pid}`;
-    for (;;) {
-      const number = ((await generationNumbers(store, manifest.number, shard)).at(-1) ?? 0) + 1;
-      const mine = await store.createIfAbsent(
-        layout.owner(manifest.number, shard, number),
-        seal({ owner, at: Date.now() }),
-      );
-      if (!mine) continue;
-      const generation = new Generation(store, manifest, shard, number, owner);
-      await generation.checkFence();
-      return generation;
-    }
+    const own = await Membership.claim(
+      store,
+      layout.generations(manifest.number, shard),
+      { owner: ownerName, at: Date.now() },
+      (number, by) => {
+        const of = `of version ${manifest.number}`;
+        if (by) return fenced(manifest, shard, number, `${by.owner} has taken over (generation ${by.number} ${of})`);
+        return fenced(manifest, shard, number, `generation ${number} ${of} was replaced long ago and cleaned`);
+      },
+    );
+    const generation = new Generation(store, manifest, shard, own);
+    await generation.checkFence();
+    return generation;
   }
 
   /** Where the delta starts: the cut, as far as this shard owns it. */
@@ -60,8 +64,7 @@ export class Generation {
   /** A store name for a file of this generation, never used before. */
   nextNames(): { sequence: number; nameOf: (view: string) => string } {
     const sequence = this.#sequence++;
-    const folder = layout.generation(this.manifest.number, this.shard, this.number);
-    const stem = `${folder}/${String(sequence).padStart(8, "0")}`;
+    const stem = `${this.#own.folder}/${String(sequence).padStart(8, "0")}`;
     return { sequence, nameOf: (view) => (view === "" ? `${stem}.dead.ndjson` : `${stem}-${view}.parquet`) };
   }
 
@@ -131,37 +134,26 @@ export class Generation {
       version: this.manifest.number,
       shard: this.shard,
       generation: this.number,
-      owner: this.#owner,
+      owner: ownerName,
       position: entries.at(-1)?.upto ?? this.start,
       entries,
       at,
     };
-    const name = layout.head(this.manifest.number, this.shard, this.number);
-    if (!(await this.#store.replaceOwn(name, seal(head)))) throw this.#cleaned();
+    await this.#own.commit("HEAD", seal(head));
     return head;
   }
 
-  /**
-   * Three looks: is there a newer generation, whichever, is this one still there, and is the version still kept?
-   * @throws SPEED_FENCED
-   */
+  /** Is there a later generation, is this one still there, and is the version still kept? @throws SPEED_FENCED */
   async checkFence(): Promise<void> {
+    await this.#own.check();
     const { number } = this.manifest;
-    for (const newer of await generationNumbers(this.#store, number, this.shard)) {
-      if (newer <= this.number) continue;
-      const text = await this.#store.read(layout.owner(number, this.shard, newer));
-      // a folder alone: whoever made it is not through yet
-      if (!text) continue;
-      const owner = /"owner":"([^"]*)"/.exec(text.toString())?.[1] ?? "another process";
-      throw this.#fenced(`${owner} has taken over (generation ${newer} of version ${number})`);
-    }
-    if (!(await this.#store.exists(layout.owner(number, this.shard, this.number)))) throw this.#cleaned();
-    if (!(await isKept(this.#store, number))) throw this.#fenced(`version ${number} is not kept any more`);
+    if (await isKept(this.#store, number)) return;
+    throw fenced(this.manifest, this.shard, this.number, `version ${number} is not kept any more`);
   }
 
-  /** Lets those who stand by hear of this writer. */
-  beat(): Promise<boolean> {
-    return this.#store.replaceOwn(layout.beat(this.manifest.number, this.shard, this.number), String(this.#beats++));
+  /** Shows those who stand by that this writer lives. */
+  beat(): Promise<void> {
+    return this.#own.beat();
   }
 
   /** @throws SPEED_REJECTED when a proof has found this generation wrong */
@@ -176,19 +168,13 @@ export class Generation {
       "a new generation tells it again",
     );
   }
+}
 
-  #cleaned(): TidemarkError {
-    return this.#fenced(
-      `generation ${this.number} of version ${this.manifest.number} was replaced long ago and cleaned`,
-    );
-  }
-
-  #fenced(why: string): TidemarkError {
-    return new TidemarkError(
-      "SPEED_FENCED",
-      `shard ${this.shard}: ${why}; this process stops writing`,
-      "nothing is lost: the newest counts",
-      { shard: this.shard, version: this.manifest.number, generation: this.number },
-    );
-  }
+function fenced(manifest: VersionManifest, shard: number, generation: number, why: string): TidemarkError {
+  return new TidemarkError(
+    "SPEED_FENCED",
+    `shard ${shard}: ${why}; this process stops writing`,
+    "nothing is lost: the newest counts",
+    { shard, version: manifest.number, generation },
+  );
 }

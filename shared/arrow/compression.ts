@@ -1,4 +1,7 @@
-/** The two codecs of Arrow's IPC. Each buffer says before its frame how long it gets; no more is unpacked than that, nor than is allowed. */
+/**
+ * The two codecs of Arrow's IPC. Each buffer says before its frame how long it gets; no more is unpacked than
+ * that, nor than is allowed.
+ */
 import { CompressionType, compressionRegistry } from "apache-arrow";
 import { decompress as zstd } from "fzstd";
 import { lz4Frame } from "./lz4-frame.ts";

@@ -12,7 +12,8 @@ export interface Node {
 /** A byte offset where DuckDB knows none. */
 const nowhere = 18446744073709551615n;
 
-// Integers of 16 and more digits and doubles (1000.0 would come back as 1000) do not survive JSON.parse; they travel as marked strings.
+// Integers of 16 and more digits and doubles (1000.0 would come back as 1000) do not survive JSON.parse; they
+// travel as marked strings.
 const mark = "\u0001number:";
 const tokens = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
@@ -170,8 +171,8 @@ export function visit(node: Node, see: (node: Node) => void): void {
 }
 
 /**
- * A copy in which `change` has replaced nodes top-down; undefined keeps a node and goes on below it. Parameters of lambdas
- * are not shown to `change`: they are nobody's columns.
+ * A copy in which `change` has replaced nodes top-down; undefined keeps a node and goes on below it. Parameters
+ * of lambdas are not shown to `change`: they are nobody's columns.
  */
 export function rewrite(node: Node, change: (node: Node) => Node | undefined, bound: ReadonlySet<string> = none): Node {
   if (node.class === "COLUMN_REF" && bound.has(firstName(node))) return node;
@@ -241,7 +242,10 @@ export function locationOf(node: Node): number | null {
   return found;
 }
 
-/** Text by which two expressions are the same: positions and the outer alias left out (inner ones name struct fields). */
+/**
+ * Text by which two expressions are the same: positions and the outer alias left out (inner ones name struct
+ * fields).
+ */
 export function fingerprint(node: Node): string {
   return JSON.stringify({ ...node, alias: "" }, (key, value: Json) => (key === "query_location" ? undefined : value));
 }

@@ -3,7 +3,10 @@ import { isNode, parseSql, visit } from "./ast.ts";
 
 export type FunctionKind = "aggregate" | "scalar" | "volatile" | "rows";
 
-/** Functions that DuckDB calls consistent, and that still tell of the session, of how values lie in memory, or of a name in the text. */
+/**
+ * Functions that DuckDB calls consistent, and that still tell of the session, of how values lie in memory, or
+ * of a name in the text.
+ */
 const telling = new Set(
   (
     "alias current_localtime current_localtimestamp current_setting getvariable json_deserialize_sql json_serialize_plan " +

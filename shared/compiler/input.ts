@@ -1,7 +1,8 @@
 /**
- * What a view aggregates: a stream, or whatever makes rows of single events: a SELECT that filters and computes (as a subquery or a
- * WITH), several of them with UNION ALL between, an event's list unnested, a join with what is the same for all events (a reference
- * table, a list of values). Such an input gives the same rows however the events are split, so each layer runs it over its own events.
+ * What a view aggregates: a stream, or whatever makes rows of single events: a SELECT that filters and computes
+ * (as a subquery or a WITH), several of them with UNION ALL between, an event's list unnested, a join with what
+ * is the same for all events (a reference table, a list of values). Such an input gives the same rows however
+ * the events are split, so each layer runs it over its own events.
  */
 import type { ReferenceTable, StreamDefinition } from "../definition.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
@@ -20,7 +21,10 @@ export interface Input {
   readonly table: string;
   /** The same without the events' places, as the compiler's session can bind it. */
   readonly typed: string;
-  /** The same with the events' places, for whoever asks which events a group is made of; null: of several streams, where a place is not one event's. */
+  /**
+   * The same with the events' places, for whoever asks which events a group is made of; null: of several
+   * streams, where a place is not one event's.
+   */
   readonly placed: string | null;
   /** What the view's names can mean. */
   readonly tables: readonly Table[];

@@ -3,7 +3,10 @@ import { isOwnName, ownNamesRule } from "../names.ts";
 import { isNode, type Json, lambdaParameters, locationOf, type Node, nodesOf } from "./ast.ts";
 import { findWord, refuse, type SourceText } from "./refusal.ts";
 
-/** Refuses columns, relations, queries of WITH and parameters of lambdas whose names are Tidemark's own. Names of structs' fields are free. */
+/**
+ * Refuses columns, relations, queries of WITH and parameters of lambdas whose names are Tidemark's own. Names
+ * of structs' fields are free.
+ */
 export function checkOwnNames(source: SourceText, statement: Node): void {
   const check = (name: Json | undefined, what: string, at: number | null): void => {
     if (typeof name !== "string" || !isOwnName(name)) return;

@@ -1,4 +1,7 @@
-/** A plan as SQL: events → partials, partials → partials, and merged partials → one row a group with the aggregates' values. */
+/**
+ * A plan as SQL: events → partials, partials → partials, and merged partials → one row a group with the
+ * aggregates' values.
+ */
 import type { Estimates, PartialColumn } from "../definition.ts";
 import { partText } from "./aggregates/part.ts";
 import { aggregateName, countColumn, setColumn } from "./partial-columns.ts";
@@ -65,8 +68,8 @@ export function combineText(plan: Planned): string {
 }
 
 /**
- * Merged partials → a relation of the group keys in their own types (k0, …), the aggregates' values (a0, …) and those of
- * grouping() (g0, …).
+ * Merged partials → a relation of the group keys in their own types (k0, …), the aggregates' values (a0, …) and
+ * those of grouping() (g0, …).
  */
 export function valuesText(plan: Planned): string {
   const { keys, sets, aggregates, groupings, groupingSets } = plan;
@@ -86,7 +89,10 @@ export function valuesText(plan: Planned): string {
   return `${select} (${values}) JOIN (VALUES ${ids.map((id) => `(${id})`).join(", ")}) repeated(id) ON repeated.id = gid`;
 }
 
-/** What grouping() of all keys gives for a set: a bit for each key that it does not have, the first key's the highest. */
+/**
+ * What grouping() of all keys gives for a set: a bit for each key that it does not have, the first key's the
+ * highest.
+ */
 function idOf(set: readonly number[], keys: number): number {
   return Array.from({ length: keys }, (_, key) => (set.includes(key) ? 0 : 2 ** (keys - 1 - key))).reduce(
     (a, b) => a + b,
@@ -94,7 +100,10 @@ function idOf(set: readonly number[], keys: number): number {
   );
 }
 
-/** Every sketch's value beside the exact aggregate that it is near to, for each of the finest groups; null: there are none. */
+/**
+ * Every sketch's value beside the exact aggregate that it is near to, for each of the finest groups; null:
+ * there are none.
+ */
 export function estimatesOf(plan: Planned, columns: readonly string[]): Estimates | null {
   const { table, where, keys, aggregates } = plan;
   if (aggregates.every(({ sketch }) => sketch === null)) return null;

@@ -1,4 +1,7 @@
-/** Calls in one form: what the parser gives for `column.f()` and WITHIN GROUP, as the plain call that DuckDB takes them for. */
+/**
+ * Calls in one form: what the parser gives for `column.f()` and WITHIN GROUP, as the plain call that DuckDB
+ * takes them for.
+ */
 import { columnRef, isNode, type Json, type Node, nodesOf } from "./ast.ts";
 
 const schemas = new Set(["main", "pg_catalog", "system", "temp", "information_schema"]);

@@ -1,6 +1,6 @@
 /**
- * From a view's keys and aggregates to the columns of its partials, and what merges them; `partial-texts.ts` writes them
- * down.
+ * From a view's keys and aggregates to the columns of its partials, and what merges them; `partial-texts.ts`
+ * writes them down.
  */
 import type { AggregateUse, PartialColumn } from "../definition.ts";
 import { toleranceOf } from "./aggregates/part.ts";

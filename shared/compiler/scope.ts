@@ -53,7 +53,10 @@ export class Scope {
     return this.#owners.has(fold(name));
   }
 
-  /** Refuses names that are neither fields nor aliases, but that DuckDB would take: the clock, row numbers, whole rows. */
+  /**
+   * Refuses names that are neither fields nor aliases, but that DuckDB would take: the clock, row numbers,
+   * whole rows.
+   */
   check(expression: Node): void {
     for (const name of lambdaParameters(expression)) {
       // finalize replaces keys and aggregates inside the lambda by names of its own
@@ -100,7 +103,10 @@ export class Scope {
     });
   }
 
-  /** Column references in one form: the field's own spelling; the table's name in a join, where one table alone has the column. */
+  /**
+   * Column references in one form: the field's own spelling; the table's name in a join, where one table alone
+   * has the column.
+   */
   qualify(node: Node): Node {
     return rewrite(node, (each) => {
       if (each.class !== "COLUMN_REF") return undefined;

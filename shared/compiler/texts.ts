@@ -6,8 +6,8 @@ import { besideKeys, setColumn } from "./partial-columns.ts";
 type Texts = Pick<ViewDefinition, "streams" | "references" | "partial" | "combine" | "finalize">;
 
 /**
- * What a view reads, by name: a SELECT of each stream's typed events, and one of each reference table. Events of an ordered view
- * have the column `__event`, too.
+ * What a view reads, by name: a SELECT of each stream's typed events, and one of each reference table. Events
+ * of an ordered view have the column `__event`, too.
  */
 export type Inputs = ReadonlyMap<string, string>;
 
@@ -22,8 +22,8 @@ export function placesOf(view: Pick<Texts, "streams" | "references">, events: st
 }
 
 /**
- * The view's own SQL over these events, untouched by the compiler: what its rows have to be. For an ordered view they must come in
- * order, and be read by one thread.
+ * The view's own SQL over these events, untouched by the compiler: what its rows have to be. For an ordered
+ * view they must come in order, and be read by one thread.
  */
 export function plainOf(view: Pick<ViewDefinition, "streams" | "references" | "sql">, inputs: Inputs): string {
   const own = view.sql.replace(/;\s*$/, "");

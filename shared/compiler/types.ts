@@ -68,7 +68,10 @@ export function isSmall(type: string): boolean {
   return smallIntegers.has(type) || (isDecimal(type) && decimalOf(type).precision <= 4);
 }
 
-/** Lists and structs with doubles inside: equal values may look different (-0.0 and 0.0), and can't be made the same. */
+/**
+ * Lists and structs with doubles inside: equal values may look different (-0.0 and 0.0), and can't be made the
+ * same.
+ */
 export function hidesFloat(type: string): boolean {
   return elementsOf(type)?.some((each) => isFloat(each) || hidesFloat(each)) ?? false;
 }

@@ -1,17 +1,20 @@
 /**
- * SQL macros that every session has. They exist because DuckDB's own avg divides in 80-bit long doubles: a quotient of
- * doubles differs from it in the last place for a quarter of all groups with large sums, and floor, round or HAVING then
- * flip. These reproduce that division exactly in 128-bit integers, so that an average merged from parts equals plain SQL bit for bit.
+ * SQL macros that every session has. They exist because DuckDB's own avg divides in 80-bit long doubles: a
+ * quotient of doubles differs from it in the last place for a quarter of all groups with large sums, and floor,
+ * round or HAVING then flip. These reproduce that division exactly in 128-bit integers, so that an average
+ * merged from parts equals plain SQL bit for bit.
  *
- * Their length is what a query pays to be planned, for every use: what is used twice is bound once, as a lambda's parameter.
+ * Their length is what a query pays to be planned, for every use: what is used twice is bound once, as a
+ * lambda's parameter.
  */
 export const macros: readonly string[] = [
   // u moved up until its highest bit is 2^126
   `CREATE MACRO tidemark_high(u) AS u << (127 - length(bin(u)))::UHUGEINT`,
   // the 64 bits of a long double from such a number: / 2^63, rounded half to even
   `CREATE MACRO tidemark_mantissa(w) AS (w + 4611686018427387903 + ((w >> 63) & 1)) >> 63`,
-  // sum / count as avg gives it, for n < 2^60: the quotient then has two bits more than a long double, and its lowest bit
-  // stands for whatever is left, so that it rounds right. Below the first bounds a division of doubles is provably the same.
+  // sum / count as avg gives it, for n < 2^60: the quotient then has two bits more than a long double, and its
+  // lowest bit stands for whatever is left, so that it rounds right. Below the first bounds a division of
+  // doubles is provably the same.
   `CREATE MACRO tidemark_avg(total, n) AS CASE
      WHEN abs(total::DOUBLE) < 9007199254740992 AND n < 2048 THEN total::DOUBLE / n::DOUBLE
      ELSE sign(total) * list_transform([abs(total)::UHUGEINT], lambda u:
@@ -25,11 +28,12 @@ export const macros: readonly string[] = [
      list_transform([((y.v // y.d) << 3) + (((y.v % y.d) << 3) // y.d) | (((y.v % y.d) << 3) % y.d > 0)::UHUGEINT], lambda q:
        tidemark_mantissa(tidemark_high(q))::DOUBLE
          * pow(2.0, length(bin(q)) + length(bin(x.u)) - length(bin(x.n)) - 130))[1])[1])[1]`,
-  // avg of times: HUGEINT division with DuckDB's own rounding (up only when the remainder exceeds half, towards zero below it)
+  // avg of times: HUGEINT division with DuckDB's own rounding (up only when the remainder exceeds half, towards
+  // zero below it)
   `CREATE MACRO tidemark_avg_micros(total, n) AS CASE WHEN n = 0 OR total IS NULL THEN NULL
      ELSE (total // n + (total % n > n // 2)::HUGEINT)::BIGINT END`,
-  // Chan's formula over a list of parts {n, x, y, s}: numbers, means and co-moments about them. Where all means of one side are
-  // equal nothing is added, so that what does not vary has exactly 0.
+  // Chan's formula over a list of parts {n, x, y, s}: numbers, means and co-moments about them. Where all means
+  // of one side are equal nothing is added, so that what does not vary has exactly 0.
   `CREATE MACRO tidemark_comoment(parts) AS list_transform([parts], lambda l: list_transform([{l: l,
        n: list_sum(list_transform(l, lambda p: p.n))::DOUBLE,
        x: list_sum(list_transform(l, lambda p: p.n * p.x)), y: list_sum(list_transform(l, lambda p: p.n * p.y))}], lambda t:
@@ -46,19 +50,23 @@ export const macros: readonly string[] = [
   `CREATE MACRO tidemark_pointed(units, scale) AS list_transform([units::VARCHAR], lambda t: CASE WHEN scale = 0 THEN t ELSE
      list_transform([replace(t, '-', '')], lambda d: concat(CASE WHEN t[1] = '-' THEN '-' ELSE '' END,
        list_transform([lpad(d, greatest(length(d), scale + 1)::INTEGER, '0')], lambda z: left(z, -scale) || '.' || right(z, scale))[1]))[1] END)[1]`,
-  // Sums without rounding. A double lies in the stretch of 32 powers of two that its size does; in 97 where it is not finite.
+  // Sums without rounding. A double lies in the stretch of 32 powers of two that its size does; in 97 where it
+  // is not finite.
   `CREATE MACRO tidemark_stretch(x) AS CASE WHEN x = 0 THEN 0 WHEN isfinite(x) THEN floor(log2(abs(x)) / 32)::INTEGER
      WHEN x IS NOT NULL THEN 97 END`,
-  // how many units of 2^(32 b - 54) it is: a whole number below 2^87, also where the logarithm was rounded to the next stretch
+  // how many units of 2^(32 b - 54) it is: a whole number below 2^87, also where the logarithm was rounded to
+  // the next stretch
   `CREATE MACRO tidemark_units(x) AS CASE WHEN isfinite(x) THEN
      (x * pow(2.0, 27 - 16 * tidemark_stretch(x)) * pow(2.0, 27 - 16 * tidemark_stretch(x)))::HUGEINT WHEN x IS NOT NULL THEN 1::HUGEINT END`,
   `CREATE MACRO tidemark_stretch_end(b) AS pow(2.0, 32 * (b + 1))`,
-  // the double nearest to u 2^e, for u of 54 bits or more; in two steps, since 2^e may be 0 or infinite where the double is not
+  // the double nearest to u 2^e, for u of 54 bits or more; in two steps, since 2^e may be 0 or infinite where
+  // the double is not
   `CREATE MACRO tidemark_nearest(u, e) AS list_transform([length(bin(u)) - 53], lambda drop:
      ((u + (1::UHUGEINT << (drop - 1)::UHUGEINT) - 1 + ((u >> drop::UHUGEINT) & 1)) >> drop::UHUGEINT)::DOUBLE
        * pow(2.0, (e + drop) // 2) * pow(2.0, (e + drop) - (e + drop) // 2))[1]`,
-  // The sum of stretches' units, a list of {b, s}, as the nearest double; NaN beyond those. Units become digits of base 2^32 from -2^31 to 2^31, highest first, so that
-  // the first that is not 0 has the sum's sign; of what lies below the first three only the sign is asked for.
+  // The sum of stretches' units, a list of {b, s}, as the nearest double; NaN beyond those. Units become digits
+  // of base 2^32 from -2^31 to 2^31, highest first, so that the first that is not 0 has the sum's sign; of what
+  // lies below the first three only the sign is asked for.
   `CREATE MACRO tidemark_exact_sum(parts) AS list_transform([parts], lambda l: CASE WHEN l IS NULL THEN NULL
      WHEN list_max(list_transform(l, lambda p: p.b)) = 97 THEN 'NaN'::DOUBLE
      ELSE list_transform([list_max(list_transform(l, lambda p: p.b)) + 4], lambda top:
@@ -71,7 +79,8 @@ export const macros: readonly string[] = [
        + sign(coalesce(list_filter(digits[first + 3:], lambda d: d <> 0)[1], 0))], lambda w:
      list_transform([sign(w) * tidemark_nearest(abs(w)::UHUGEINT, 32 * (top - first - 1) - 56)], lambda r:
        CASE WHEN isinf(r) THEN 'NaN'::DOUBLE ELSE r END)[1])[1] END)[1])[1])[1] END)[1]`,
-  // the same from what needs no lists where there are no more than two stretches, side by side: the sums of the even and of the odd ones
+  // the same from what needs no lists where there are no more than two stretches, side by side: the sums of the
+  // even and of the odd ones
   `CREATE MACRO tidemark_sum_of_stretches(low, high, even, odd, parts) AS CASE
      WHEN high - low <= 1 AND high < 31 AND greatest(abs(even), abs(odd)) < 9903520314283042199192993792 THEN
        list_transform([CASE WHEN low % 2 = 0 THEN coalesce(even, 0) + coalesce(odd, 0) * 4294967296 ELSE coalesce(odd, 0) + coalesce(even, 0) * 4294967296 END],
@@ -80,14 +89,15 @@ export const macros: readonly string[] = [
      ELSE tidemark_exact_sum(parts) END`,
   // HyperLogLog: the place of the highest bit of 52, counted from the top; 53 where there is none
   `CREATE MACRO tidemark_rank(w) AS CAST(53 - length(bin(w)) + (w = 0)::INTEGER AS TINYINT)`,
-  // Ertl's estimator ("New cardinality estimation algorithms for HyperLogLog sketches", 2017) without bias at any size; `filled`
-  // of 4096 registers have ranks, and inverse is the sum of 2^(53 - rank) over them. Whole numbers, so that order does not matter.
+  // Ertl's estimator ("New cardinality estimation algorithms for HyperLogLog sketches", 2017) without bias at
+  // any size; `filled` of 4096 registers have ranks, and inverse is the sum of 2^(53 - rank) over them. Whole
+  // numbers, so that order does not matter.
   `CREATE MACRO tidemark_cardinality(filled, inverse) AS CASE WHEN filled = 0 THEN 0::BIGINT ELSE
      list_transform([(4096 - filled) / 4096.0::DOUBLE], lambda zero: round(4096.0::DOUBLE * 4096 / (2 * ln(2.0::DOUBLE)) /
        (4096 * (zero + list_sum(list_transform(range(1, 30), lambda k: pow(zero, pow(2, k)) * pow(2, k - 1))))
          + inverse::DOUBLE / 9007199254740992)))[1]::BIGINT END`,
-  // DDSketch at half of the stated 1 %, which leaves room for rounding to whole numbers: bucket i holds g^(i-1) < x <= g^i for
-  // g = 1.005/0.995, numbered such that buckets sort as their values do
+  // DDSketch at half of the stated 1 %, which leaves room for rounding to whole numbers: bucket i holds g^(i-1)
+  // < x <= g^i for g = 1.005/0.995, numbered such that buckets sort as their values do
   `CREATE MACRO tidemark_bucket(x) AS CAST(CASE WHEN x = 0 THEN 0 WHEN isnan(x) THEN 300000
      WHEN isinf(x) THEN sign(x) * 200000 ELSE sign(x) * (80001 + ceil(ln(abs(x)) / ln(1.005::DOUBLE / 0.995))) END AS INTEGER)`,
   `CREATE MACRO tidemark_bucket_middle(b) AS CASE WHEN b = 0 THEN 0.0::DOUBLE

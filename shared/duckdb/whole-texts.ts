@@ -1,6 +1,6 @@
 /**
- * Texts as they are. The driver (1.5.6) decodes them with a decoder that takes a leading U+FEFF for a mark of the encoding and drops it: two keys
- * that differ in it would be one.
+ * Texts as they are. The driver (1.5.6) decodes them with a decoder that takes a leading U+FEFF for a mark of
+ * the encoding and drops it: two keys that differ in it would be one.
  */
 import { createRequire } from "node:module";
 

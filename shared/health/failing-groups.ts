@@ -1,6 +1,7 @@
 /**
- * Groups for which a view's own SQL has no value: a cast that overflows, a root of what is negative. Only what is made of merged partials tells,
- * so a group may fail at one position and be well again at the next. DuckDB raises for the whole query; here it is found for which groups.
+ * Groups for which a view's own SQL has no value: a cast that overflows, a root of what is negative. Only what
+ * is made of merged partials tells, so a group may fail at one position and be well again at the next. DuckDB
+ * raises for the whole query; here it is found for which groups.
  */
 import { groupKeyNames, groupKeys } from "../compiler/partial-columns.ts";
 import { rowsOf } from "../compiler/texts.ts";
@@ -29,7 +30,10 @@ export function isOfValues(error: unknown): boolean {
   return isOfSql(error) && !own.test(messageOf(error));
 }
 
-/** Runs a SELECT for what it raises only. @returns what it says, without values; null: it works. @throws what is not the values' fault */
+/**
+ * Runs a SELECT for what it raises only. @returns what it says, without values; null: it works. @throws what is
+ * not the values' fault
+ */
 export async function raisedBy(
   session: Session,
   select: string,
@@ -46,7 +50,8 @@ export async function raisedBy(
 }
 
 /**
- * @param partials a SELECT of the view's partial rows, which the caller has checked and which has the parameters; asked only once where all is well
+ * @param partials a SELECT of the view's partial rows, which the caller has checked and which has the
+ *   parameters; asked only once where all is well
  * @throws what is not the values' fault
  */
 export async function failingGroups(
@@ -68,7 +73,8 @@ export interface Around extends FailingGroups {
 /**
  * Uses what is well of a view that raises.
  * @param most failing groups that are worth going around
- * @param use gets a SELECT of the partial rows of all other groups; null where there are more, or where no part of the groups tells
+ * @param use gets a SELECT of the partial rows of all other groups; null where there are more, or where no part
+ *   of the groups tells
  */
 export async function aroundFailing<T>(
   session: Session,

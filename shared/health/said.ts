@@ -1,4 +1,7 @@
-/** What DuckDB says of a failure without the values it says it of: they are of events, and a message goes to logs, metrics and incidents. */
+/**
+ * What DuckDB says of a failure without the values it says it of: they are of events, and a message goes to
+ * logs, metrics and incidents.
+ */
 import { messageOf } from "../errors.ts";
 
 /** Types, which are no values though there are digits in them; texts, and numbers. */

@@ -255,8 +255,8 @@ export function copyLines(bytes: Buffer, starts: Int32Array, ends: Int32Array, c
 }
 
 /**
- * Ends the line at every position of `ends`, in place. The places hold a harmless byte first, so that one native search over
- * all bytes tells whether a value brought a line break of its own; `\r` counts as one too.
+ * Ends the line at every position of `ends`, in place. The places hold a harmless byte first, so that one
+ * native search over all bytes tells whether a value brought a line break of its own; `\r` counts as one too.
  */
 function endLines(out: Buffer, ends: Int32Array): Buffer | null {
   for (let i = 0; i < ends.length; i++) out[ends[i]!] = filler;

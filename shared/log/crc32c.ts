@@ -1,4 +1,7 @@
-/** CRC-32C (Castagnoli), which Kafka's record batches carry; Node's own crc32 is another polynomial. Eight bytes a step. */
+/**
+ * CRC-32C (Castagnoli), which Kafka's record batches carry; Node's own crc32 is another polynomial. Eight bytes
+ * a step.
+ */
 const polynomial = 0x82f63b78;
 const tables = makeTables();
 

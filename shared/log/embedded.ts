@@ -16,7 +16,10 @@ import { Wake } from "./wake.ts";
 const blockBytesMax = 1 << 20;
 /** Appends waiting together are committed together, up to this size. */
 const commitBytesMax = 16 << 20;
-/** Neighbouring blocks smaller than this are read as one batch, so that single appends don't make batches of one record. */
+/**
+ * Neighbouring blocks smaller than this are read as one batch, so that single appends don't make batches of one
+ * record.
+ */
 const smallBytes = 64 << 10;
 /** How soon a reader at the end sees what another process committed. */
 const pollMs = 7;
@@ -63,9 +66,10 @@ interface Share {
 /**
  * A log in one LMDB folder, for one machine: several processes may append to it and read it at the same time.
  *
- * A write transaction commits and syncs before it returns (`overlappingSync: false`), so a reader sees only what is durable.
- * Transactions are synchronous: a commit blocks the process for one fdatasync, and a failed one (a full disk) is an exception
- * here; lmdb's asynchronous writes would raise two unhandled rejections beside it.
+ * A write transaction commits and syncs before it returns (`overlappingSync: false`), so a reader sees only
+ * what is durable. Transactions are synchronous: a commit blocks the process for one fdatasync, and a failed
+ * one (a full disk) is an exception here; lmdb's asynchronous writes would raise two unhandled rejections
+ * beside it.
  */
 export class EmbeddedLog implements Log {
   readonly kind = "embedded";
@@ -79,7 +83,10 @@ export class EmbeddedLog implements Log {
   #pending: Pending[] = [];
   #scheduled = false;
   #closed = false;
-  /** Why nothing can be read or written any more by this process: a commit failed at its last write, and LMDB gives up then. */
+  /**
+   * Why nothing can be read or written any more by this process: a commit failed at its last write, and LMDB
+   * gives up then.
+   */
   #broken: TidemarkError | null = null;
 
   /**

@@ -23,7 +23,10 @@ const metadataMsMax = 10_000;
 const readRetry = { initialRetryTime: 100, maxRetryTime: 1000, retries: 3 };
 /** A topic that takes timestamps so far ahead takes any. */
 const unlimitedMs = 366 * 24 * 60 * 60 * 1000;
-/** Half a minute without a broker. Only kafkajs itself can send again without doubling, so it has to be the one that waits. */
+/**
+ * Half a minute without a broker. Only kafkajs itself can send again without doubling, so it has to be the one
+ * that waits.
+ */
 const appendRetry = { initialRetryTime: 100, maxRetryTime: 1000, retries: 33 };
 /** The same line of kafkajs's log is passed on once in this time. */
 const repeatMs = 30_000;
@@ -51,7 +54,10 @@ interface KafkaError {
   readonly cause?: unknown;
 }
 
-/** kafkajs 2.2.4's inner client, which it hands to a partition assigner: the way to a fetch without a consumer group. */
+/**
+ * kafkajs 2.2.4's inner client, which it hands to a partition assigner: the way to a fetch without a consumer
+ * group.
+ */
 export interface Cluster {
   connect(): Promise<void>;
   disconnect(): Promise<void>;
@@ -136,7 +142,10 @@ export class KafkaClient {
     }
   }
 
-  /** kafkajs makes the inner client with a consumer and shows it to the consumer's assigner; the consumer itself is never used. */
+  /**
+   * kafkajs makes the inner client with a consumer and shows it to the consumer's assigner; the consumer itself
+   * is never used.
+   */
   #newCluster(): Cluster {
     let cluster: Cluster | undefined;
     this.#kafka.consumer({
@@ -207,7 +216,10 @@ export class KafkaClient {
     }
   }
 
-  /** A connected producer that retries without doubling, as long as one send at a time is awaited and it is dropped after a failed one. */
+  /**
+   * A connected producer that retries without doubling, as long as one send at a time is awaited and it is
+   * dropped after a failed one.
+   */
   async producer(): Promise<kafkajs.Producer> {
     const producer = this.#appendKafka.producer({
       idempotent: true,
@@ -239,7 +251,10 @@ export class KafkaClient {
   }
 }
 
-/** The whole error list of Kafka is long; these mean that the broker or the connection is in trouble, not the request. */
+/**
+ * The whole error list of Kafka is long; these mean that the broker or the connection is in trouble, not the
+ * request.
+ */
 const troubles = new Set([
   "KafkaJSConnectionError",
   "KafkaJSConnectionClosedError",

@@ -1,7 +1,8 @@
 /**
- * Kafka's compression codecs, both ways; kafkajs brings gzip only. The others are native or WebAssembly code that comes with its package.
- * Frames are those that Kafka's own Java client writes: lz4 as LZ4 frames of independent blocks, zstd as zstd frames, snappy in xerial's
- * framing (librdkafka writes it bare: both are read).
+ * Kafka's compression codecs, both ways; kafkajs brings gzip only. The others are native or WebAssembly code
+ * that comes with its package. Frames are those that Kafka's own Java client writes: lz4 as LZ4 frames of
+ * independent blocks, zstd as zstd frames, snappy in xerial's framing (librdkafka writes it bare: both are
+ * read).
  */
 import { promisify } from "node:util";
 import { gunzip as gunzipCallback } from "node:zlib";

@@ -25,8 +25,9 @@ interface Lane {
 }
 
 /**
- * Reads partitions from offsets of its own, without a consumer group. Per broker one fetch is under way or waiting to be taken, so the
- * network works while the consumer does. Offsets live here alone: after any trouble the cluster is connected anew and read on from them.
+ * Reads partitions from offsets of its own, without a consumer group. Per broker one fetch is under way or
+ * waiting to be taken, so the network works while the consumer does. Offsets live here alone: after any trouble
+ * the cluster is connected anew and read on from them.
  */
 export class KafkaReader implements LogReader {
   readonly #client: KafkaClient;

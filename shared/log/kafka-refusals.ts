@@ -1,4 +1,7 @@
-/** What a broker, or the way to it, refuses: none of it passes by itself. Told from kafkajs's errors and those that are in them. */
+/**
+ * What a broker, or the way to it, refuses: none of it passes by itself. Told from kafkajs's errors and those
+ * that are in them.
+ */
 import { TidemarkError } from "../errors.ts";
 import type { LogStream } from "./log.ts";
 

@@ -1,6 +1,7 @@
 /**
- * Sockets that give kafkajs whole messages only. Its connection keeps the beginning of a message that broke off and reads the next
- * connection's bytes as the rest of it (2.2.4): requests are then never answered, or the process ends on an exception.
+ * Sockets that give kafkajs whole messages only. Its connection keeps the beginning of a message that broke off
+ * and reads the next connection's bytes as the rest of it (2.2.4): requests are then never answered, or the
+ * process ends on an exception.
  */
 import net from "node:net";
 import tls from "node:tls";

@@ -7,9 +7,10 @@ import { idOfText, requestHeader } from "./request-header.ts";
 const nameBytes = Buffer.from(requestHeader);
 
 /**
- * The bytes of Kafka's fetch API, version 11, and of its record batches, version 2 (magic 2, Kafka 0.11 and later).
- * kafkajs decodes these too, but record by record into objects, without checking the CRC, and drops the offsets that emptied batches
- * cover. Here a fetch becomes one slab of bytes and the places of keys and values in it.
+ * The bytes of Kafka's fetch API, version 11, and of its record batches, version 2 (magic 2, Kafka 0.11 and
+ * later). kafkajs decodes these too, but record by record into objects, without checking the CRC, and drops the
+ * offsets that emptied batches cover. Here a fetch becomes one slab of bytes and the places of keys and values
+ * in it.
  */
 export const fetchApi = { key: 1, version: 11 } as const;
 
@@ -135,8 +136,9 @@ const isTransactional = 0x10;
 const isControl = 0x20;
 
 /**
- * Everything the part holds from `from` on, or null when it holds no complete record batch beyond it. Markers and aborted
- * transactions are left out of the records and counted in `upto`, and so are offsets that compaction emptied.
+ * Everything the part holds from `from` on, or null when it holds no complete record batch beyond it. Markers
+ * and aborted transactions are left out of the records and counted in `upto`, and so are offsets that
+ * compaction emptied.
  *
  * @throws WireError
  */
@@ -195,7 +197,10 @@ function readHeads(bytes: Buffer): WireHead[] {
   return heads;
 }
 
-/** Leaves out markers, and the batches of transactions that were aborted (KIP-98: from its first offset to its marker). */
+/**
+ * Leaves out markers, and the batches of transactions that were aborted (KIP-98: from its first offset to its
+ * marker).
+ */
 function committed(heads: readonly WireHead[], aborted: readonly Aborted[]): WireHead[] {
   const starts = [...aborted].sort((a, b) => a.first - b.first);
   const aborting = new Set<bigint>();

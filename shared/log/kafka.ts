@@ -24,7 +24,10 @@ const sendBytesMax = 768 << 10;
 const sendRecordsMax = 1000;
 const outageMs = 60_000;
 const settingsMs = 30_000;
-/** One request's worth of records is given up after this long, and its outcome is unknown; longer than kafkajs itself tries again. */
+/**
+ * One request's worth of records is given up after this long, and its outcome is unknown; longer than kafkajs
+ * itself tries again.
+ */
 const sendMsMax = 40_000;
 
 interface Pending {
@@ -41,9 +44,9 @@ interface Outgoing {
 }
 
 /**
- * A log in Kafka (2.3 or later). Readers use no consumer group and see committed records only; the position of a stream is the caller's.
- * Appends go through one idempotent producer, one awaited send at a time: that is what keeps kafkajs from losing or doubling records
- * when it retries.
+ * A log in Kafka (2.3 or later). Readers use no consumer group and see committed records only; the position of
+ * a stream is the caller's. Appends go through one idempotent producer, one awaited send at a time: that is
+ * what keeps kafkajs from losing or doubling records when it retries.
  */
 export class KafkaLog implements Log {
   readonly kind = "kafka";
@@ -333,7 +336,10 @@ function baseOf({ baseOffset, offset, errorCode }: RecordMetadata): number {
 
 class TooLate extends Error {}
 
-/** Rejects at `until` (performance.now() milliseconds) when the work has not ended by then; its late outcome is ignored. */
+/**
+ * Rejects at `until` (performance.now() milliseconds) when the work has not ended by then; its late outcome is
+ * ignored.
+ */
 function before<T>(until: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new TooLate("no answer in time")), Math.max(0, until - performance.now()));

@@ -1,9 +1,10 @@
 /**
- * The log contract. One small surface, three implementations (memory: the specification; embedded: LMDB; kafka: kafkajs),
- * all held to `test/log/conformance.ts`.
+ * The log contract. One small surface, three implementations (memory: the specification; embedded: LMDB; kafka:
+ * kafkajs), all held to `test/log/conformance.ts`.
  *
- * Offsets are non-negative safe integers. Everywhere, an array indexed by partition holds *next* offsets. Offsets of
- * neighbouring records may have gaps (transaction markers, compaction); only `upto` says where a reader stands.
+ * Offsets are non-negative safe integers. Everywhere, an array indexed by partition holds *next* offsets.
+ * Offsets of neighbouring records may have gaps (transaction markers, compaction); only `upto` says where a
+ * reader stands.
  */
 
 /** A stream as the log needs to know it. */
@@ -28,8 +29,9 @@ export interface LogOrigin {
 }
 
 /**
- * Who appended a record, and as which of its records to this partition: what was appended twice, because an answer was lost, has one
- * effect. `request` names one producer or one request; `sequence` counts from 0 in each partition.
+ * Who appended a record, and as which of its records to this partition: what was appended twice, because an
+ * answer was lost, has one effect. `request` names one producer or one request; `sequence` counts from 0 in
+ * each partition.
  */
 export interface RequestId {
   readonly request: string;
@@ -62,7 +64,10 @@ export interface LogRecord {
   readonly id?: RequestId;
 }
 
-/** Consecutive records of one partition: everything the log holds in `[from, upto)`. `upto > from` always; there may be no record (only markers). */
+/**
+ * Consecutive records of one partition: everything the log holds in `[from, upto)`. `upto > from` always; there
+ * may be no record (only markers).
+ */
 export interface RecordBatch {
   readonly partition: number;
   readonly from: number;
@@ -88,8 +93,9 @@ export interface RecordBatch {
 /** Reads forward from the offsets it was opened at. Not safe for concurrent `next` calls. */
 export interface LogReader {
   /**
-   * Whatever can be read now, at most about `maxBytes` (one batch always fits), fairly over partitions; waits up to `waitMs`
-   * for the first record and answers `[]` when there is none. Batches of one partition are in order and adjacent: each starts where the one before ended.
+   * Whatever can be read now, at most about `maxBytes` (one batch always fits), fairly over partitions; waits
+   * up to `waitMs` for the first record and answers `[]` when there is none. Batches of one partition are in
+   * order and adjacent: each starts where the one before ended.
    * @throws LOG_RANGE when a next offset is no longer (or not yet) in the log; never skips silently
    */
   next(maxBytes: number, waitMs: number): Promise<RecordBatch[]>;
@@ -130,12 +136,15 @@ export interface Log {
   /** First readable offset of each partition (what retention has left). */
   first(stream: LogStream): Promise<number[]>;
 
-  /** End position: the next offset of each partition, counting only what readers may see (durable; committed transactions). */
+  /**
+   * End position: the next offset of each partition, counting only what readers may see (durable; committed
+   * transactions).
+   */
   end(stream: LogStream): Promise<number[]>;
 
   /**
-   * Lets the log forget everything below these offsets (partition → first offset to keep). The embedded and memory logs do; Kafka keeps
-   * its own retention and ignores it. Idempotent; never forgets more than asked.
+   * Lets the log forget everything below these offsets (partition → first offset to keep). The embedded and
+   * memory logs do; Kafka keeps its own retention and ignores it. Idempotent; never forgets more than asked.
    */
   trim(stream: LogStream, below: ReadonlyMap<number, number>): Promise<void>;
 

@@ -27,7 +27,8 @@ export class MemoryLog implements Log {
 
   /**
    * @param now milliseconds since the epoch; becomes the log timestamp of appended records
-   * @param stamp which timestamp a record gets, from the clock and the one of the record before it: logs with clocks of their producers take any
+   * @param stamp which timestamp a record gets, from the clock and the one of the record before it: logs with
+   *   clocks of their producers take any
    */
   constructor(now: () => number = Date.now, stamp: (now: number, before: number) => number = stampOf) {
     this.#now = now;

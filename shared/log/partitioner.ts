@@ -3,7 +3,10 @@ import type { NewRecord } from "./log.ts";
 const seed = 0x9747b28c;
 const m = 0x5bd1e995;
 
-/** Kafka's murmur2 of a key (org.apache.kafka.common.utils.Utils), so that every client puts a key in the same partition. */
+/**
+ * Kafka's murmur2 of a key (org.apache.kafka.common.utils.Utils), so that every client puts a key in the same
+ * partition.
+ */
 function murmur2(key: Uint8Array): number {
   const length = key.length;
   let h = seed ^ length;

@@ -1,6 +1,7 @@
 /**
- * The package's "tidemark" export: what a project's tidemark.config.ts imports. Types only, plus an identity function that
- * makes an editor check them; the values are checked by `loadProject`, which a plain JavaScript config meets too.
+ * The package's "tidemark" export: what a project's tidemark.config.ts imports. Types only, plus an identity
+ * function that makes an editor check them; the values are checked by `loadProject`, which a plain JavaScript
+ * config meets too.
  */
 
 /** A stream: a named, typed, partitioned sequence of events. */
@@ -16,11 +17,15 @@ export interface StreamConfig {
   time?: string;
   /** Field with the event's id. */
   id?: string;
-  /** Window of duplicate suppression, e.g. "1 hour": an event whose id counted so much log time before, in its partition, does not count again. Needs `id`. */
+  /**
+   * Window of duplicate suppression, e.g. "1 hour": an event whose id counted so much log time before, in its
+   * partition, does not count again. Needs `id`.
+   */
   dedup?: string;
   /**
-   * SQL over a record's JSON, called `event`, that gives the JSON of an event with these fields; for records of an older or another
-   * shape: `"CASE WHEN event->>'v' = '1' THEN json_merge_patch(event, json_object('seats', 1)) ELSE event END"`.
+   * SQL over a record's JSON, called `event`, that gives the JSON of an event with these fields; for records of
+   * an older or another shape: `"CASE WHEN event->>'v' = '1' THEN json_merge_patch(event, json_object('seats',
+   * 1)) ELSE event END"`.
    */
   upcast?: string;
   /** Default 4. */

@@ -19,8 +19,8 @@ const unitOf: Readonly<Record<string, string>> = {
 };
 
 /**
- * Milliseconds of a duration such as "7 days", "90s" or "1 hour 30 minutes"; null if the text is not one, or not above zero.
- * Months and years are none: they have no fixed length.
+ * Milliseconds of a duration such as "7 days", "90s" or "1 hour 30 minutes"; null if the text is not one, or
+ * not above zero. Months and years are none: they have no fixed length.
  */
 export function parseDuration(text: string): number | null {
   if (!/^\s*(\d+(\.\d+)?\s*[a-z]+\s*)+$/i.test(text)) return null;

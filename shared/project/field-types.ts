@@ -44,7 +44,8 @@ export class FieldTypes {
   }
 
   async check(text: string): Promise<TypeVerdict> {
-    // An ENUM's labels are the only place for a string literal in a type; without them no literal needs to be let through.
+    // An ENUM's labels are the only place for a string literal in a type; without them no literal needs to be
+    // let through.
     if (/\benum\s*\(\s*'/i.test(text)) return refusal("ENUM");
     if (!isTypeLike(text)) return { problem: `${JSON.stringify(text)} is not a type`, todo: examples };
     let type: string;
@@ -97,7 +98,10 @@ function tokensOf(text: string): string[] | null {
   return tokens;
 }
 
-/** True when a text put into `CAST(NULL AS …)` stays inside its brackets: no literal, operator, comment or early `)`. */
+/**
+ * True when a text put into `CAST(NULL AS …)` stays inside its brackets: no literal, operator, comment or early
+ * `)`.
+ */
 function isTypeLike(text: string): boolean {
   const tokens = tokensOf(text);
   if (tokens === null || tokens.length === 0) return false;

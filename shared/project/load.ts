@@ -28,11 +28,11 @@ export interface LoadOptions {
 type Settings = Pick<LoadOptions, "env" | "flags">;
 
 /**
- * Reads a project's folder and checks all of it. Flags go before the environment, that before the file, that before the
- * defaults; an environment variable that is set but empty counts as absent.
+ * Reads a project's folder and checks all of it. Flags go before the environment, that before the file, that
+ * before the defaults; an environment variable that is set but empty counts as absent.
  *
- * @throws TidemarkError CONFIG_MISSING without a configuration file; CONFIG_INVALID for whatever is wrong, naming the file
- *   and the place in it; USAGE for a bad flag
+ * @throws TidemarkError CONFIG_MISSING without a configuration file; CONFIG_INVALID for whatever is wrong,
+ *   naming the file and the place in it; USAGE for a bad flag
  */
 export async function loadProject(options: LoadOptions): Promise<Project> {
   const dir = resolve(options.dir);

@@ -8,11 +8,17 @@ import { messageOf } from "../errors.ts";
 export interface CsvTable {
   /** SQL of its rows. */
   readonly rows: string;
-  /** SQL of the same as texts, which names the line that has other columns than the header: DuckDB's sniffer does not. */
+  /**
+   * SQL of the same as texts, which names the line that has other columns than the header: DuckDB's sniffer
+   * does not.
+   */
   readonly texts: string;
 }
 
-/** Cells are divided as the name or the first line says; one in quotes is a text, also an empty one. No line is left out as a comment or a preamble. */
+/**
+ * Cells are divided as the name or the first line says; one in quotes is a text, also an empty one. No line is
+ * left out as a comment or a preamble.
+ */
 export async function csvTable(path: string): Promise<CsvTable> {
   const { before, header, isUtf16 } = await headOf(path);
   const delimiter = /^sep=(.)/im.exec(before)?.[1] ?? delimiterOf(path, header);

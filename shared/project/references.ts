@@ -1,4 +1,7 @@
-/** The project's reference tables: files in reference/, kept in the store by their content, so that a version carries its own. */
+/**
+ * The project's reference tables: files in reference/, kept in the store by their content, so that a version
+ * carries its own.
+ */
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** Secrets are named in a configuration, never written there: they are read when they are needed, and stand in nothing that is shown. */
+/**
+ * Secrets are named in a configuration, never written there: they are read when they are needed, and stand in
+ * nothing that is shown.
+ */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { invalid } from "./section.ts";
@@ -11,7 +14,10 @@ export interface SecretSources {
 
 const form = /^(env|file):(.+)$/s;
 
-/** @param where the setting, for messages. @throws CONFIG_INVALID where it is written out, or names nothing by its form */
+/**
+ * @param where the setting, for messages. @throws CONFIG_INVALID where it is written out, or names nothing by
+ *   its form
+ */
 export function checkSecret(where: string, named: string): void {
   if (!form.test(named))
     invalid(where, "is a secret, and must not be written here", 'name where it is: "env:NAME" or "file:PATH"');

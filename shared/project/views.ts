@@ -5,7 +5,10 @@ import { isName, nameRule, sameName } from "../names.ts";
 import { filesIn } from "./files.ts";
 import { invalid } from "./section.ts";
 
-/** What a view may not be called: a view reads these by their names, a query reads views by theirs, and a name means one thing. */
+/**
+ * What a view may not be called: a view reads these by their names, a query reads views by theirs, and a name
+ * means one thing.
+ */
 export interface Taken {
   readonly name: string;
   readonly what: "stream" | "reference table";

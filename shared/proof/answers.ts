@@ -15,8 +15,8 @@ export interface ComparedRows {
 type Row = Record<string, Json>;
 
 /**
- * Two SELECTs of a view's rows, in these columns: exactly in those that are exact, and within the view's tolerance in the
- * doubles of the others.
+ * Two SELECTs of a view's rows, in these columns: exactly in those that are exact, and within the view's
+ * tolerance in the doubles of the others.
  *
  * @param view of the definition by which columns are exact
  * @param keys columns by which a differing row finds its counterpart

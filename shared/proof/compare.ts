@@ -48,7 +48,10 @@ export async function comparePartials(
   return { ...compared, differences };
 }
 
-/** The largest of what is added up in a view, or its roundings are shares of; infinite where that is not known any more. */
+/**
+ * The largest of what is added up in a view, or its roundings are shares of; infinite where that is not known
+ * any more.
+ */
 export async function largestScale(
   session: Session,
   { inexact, sizes = [] }: Pick<ViewDefinition, "inexact" | "sizes">,

@@ -1,4 +1,7 @@
-/** verify --files: every file that a kept version, a newest HEAD or the archive names, hashed; and every record of the embedded log. */
+/**
+ * verify --files: every file that a kept version, a newest HEAD or the archive names, hashed; and every record
+ * of the embedded log.
+ */
 import { readSegments } from "../archive/segments.ts";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log/log.ts";

@@ -22,9 +22,9 @@ import { plainly } from "./plainly.ts";
 export interface Verified extends Comparison {
   readonly view: string;
   /**
-   * What depends on the rounding of a sum of doubles is compared as partials, where the tolerance can be stated, and so is
-   * what has no rows to compare. Sketches are compared as partials, too, and with the exact aggregates that they estimate.
-   * All else is compared as rows, whatever this says.
+   * What depends on the rounding of a sum of doubles is compared as partials, where the tolerance can be
+   * stated, and so is what has no rows to compare. Sketches are compared as partials, too, and with the exact
+   * aggregates that they estimate. All else is compared as rows, whatever this says.
    */
   readonly comparedAs: "rows" | "partials" | "estimates";
   /** Why the view, or one of its groups, has no answer to verify. */

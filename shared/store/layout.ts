@@ -42,7 +42,9 @@ export const layout = {
     `${layout.generation(version, shard, generation)}.rejected`,
   rebuilds: "rebuilds",
   rebuild: (id: string) => `rebuilds/${id}`,
-  rebuildProgress: (id: string) => `rebuilds/${id}/PROGRESS`,
+  /** As earlier releases had it. */
+  rebuildProgressBefore: (id: string) => `rebuilds/${id}/PROGRESS`,
+  rebuildProgress: (id: string, run: number) => `rebuilds/${id}/${padded(run, 6)}/PROGRESS`,
   /** Long positions under their short texts; see PositionTexts. */
   positionTexts: "positions",
   positionText: (text: string) => `positions/${text}`,

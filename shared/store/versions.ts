@@ -1,6 +1,7 @@
 /** Reading and publishing versions and heads. */
 import { isCode, TidemarkError } from "../errors.ts";
 import { equals, follows, furthest, ofShard, type Position } from "../position.ts";
+import { claimNext, membersIn } from "./chain.ts";
 import {
   type Entry,
   type EntryStates,
@@ -157,28 +158,36 @@ export async function newerVersion(store: Store, number: number): Promise<Versio
  */
 export async function publishVersion(store: Store, draft: Omit<VersionManifest, "number">): Promise<VersionManifest> {
   for (;;) {
-    // looked at first: whatever is published in between has this number, or is found below and must be covered
-    const number = await nextNumber(store);
-    const newest = await newestVersion(store);
-    if (newest && draft.cause !== "rollback" && !follows(draft.cut, newest.cut)) {
-      throw new TidemarkError(
-        "BATCH_STALE",
-        `version ${newest.number} was published meanwhile and reaches further than this run`,
-        "nothing is lost: the next run starts from it",
-      );
-    }
-    const manifest: VersionManifest = { ...draft, number };
-    if (!(await createTwice(store, layout.version(number), seal(manifest)))) continue;
-    if ((await removedUpTo(store)) < number) return manifest;
-    // others have published under it since, and it was removed: who knows that version must not meet another
-    // one under its number
+    let manifest!: VersionManifest;
+    const { number, isPassed } = await claimNext({
+      last: async () => (await nextNumber(store)) - 1,
+      create: async (next) => {
+        // looked at after the number: whatever is published in between has it, or is found here and must be covered
+        checkFollows(draft, await newestVersion(store));
+        manifest = { ...draft, number: next };
+        return createTwice(store, layout.version(next), seal(manifest));
+      },
+      isPassed: async (made) => (await removedUpTo(store)) >= made,
+    });
+    if (!isPassed) return manifest;
+    // who knows the version that was removed under it must not meet another one
     await removeTwice(store, layout.version(number));
   }
 }
 
+/** @throws BATCH_STALE */
+function checkFollows(draft: Omit<VersionManifest, "number">, newest: VersionManifest | null): void {
+  if (!newest || draft.cause === "rollback" || follows(draft.cut, newest.cut)) return;
+  throw new TidemarkError(
+    "BATCH_STALE",
+    `version ${newest.number} was published meanwhile and reaches further than this run`,
+    "nothing is lost: the next run starts from it",
+  );
+}
+
 /** Numbers of the generations of a shard's delta, ascending; the newest with a HEAD counts. */
 export async function generationNumbers(store: Store, version: number, shard: number): Promise<number[]> {
-  return (await store.list(layout.generations(version, shard))).filter((name) => /^\d{6}$/.test(name)).map(Number);
+  return membersIn(store, layout.generations(version, shard));
 }
 
 /** The HEAD of a generation, or null where it has none (yet). @throws STORE_CORRUPT, DATA_FORMAT */

@@ -5,8 +5,8 @@ const tokens = /"(?:[^"\\]|\\.)*"|[-+\w.]+|[[\]{},:]|\s+/gs;
 const words: Readonly<Record<string, string>> = { nan: '"NaN"', inf: '"Infinity"', infinity: '"Infinity"' };
 
 /**
- * On one line, every digit as it is. NaN and infinities are the texts that events have for them, and commas before nothing go.
- * What is no JSON even so is a text.
+ * On one line, every digit as it is. NaN and infinities are the texts that events have for them, and commas
+ * before nothing go. What is no JSON even so is a text.
  */
 export function jsonColumnText(written: string): string {
   const text = /[\r\n]/.test(written) ? written.replace(/[\r\n]+/g, " ") : written;

@@ -1,4 +1,7 @@
-/** Texts of days and instants as DuckDB's own, which its casts read without loss. The same rule as in SQL for events (decode/strict-times.ts). */
+/**
+ * Texts of days and instants as DuckDB's own, which its casts read without loss. The same rule as in SQL for
+ * events (decode/strict-times.ts).
+ */
 import {
   clockPattern,
   dayPattern,

@@ -1,9 +1,11 @@
 /**
- * How days and instants may be written, in events and in filters: as answers write them (`2024-07-01 12:00:00.5+02`, `0044-03-15 (BC)`,
- * `infinity`), and as RFC 3339 does (`2024-07-01T10:00:00.5Z`), also without seconds. Patterns for JavaScript and for DuckDB's RE2 alike.
+ * How days and instants may be written, in events and in filters: as answers write them (`2024-07-01
+ * 12:00:00.5+02`, `0044-03-15 (BC)`, `infinity`), and as RFC 3339 does (`2024-07-01T10:00:00.5Z`), also without
+ * seconds. Patterns for JavaScript and for DuckDB's RE2 alike.
  *
- * Digits beyond a type's own are dropped, never rounded. A second 60 is the first of the next minute. For a column without a zone, a text with an
- * offset is an instant, and its value the time in UTC; for one with a zone, a text without an offset is a time in the project's zone.
+ * Digits beyond a type's own are dropped, never rounded. A second 60 is the first of the next minute. For a
+ * column without a zone, a text with an offset is an instant, and its value the time in UTC; for one with a
+ * zone, a text without an offset is a time in the project's zone.
  */
 
 const date = "(?:[0-9]{4}|[1-9][0-9]{4,6})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?: \\(BC\\))?";

@@ -1,6 +1,6 @@
 /**
- * Texts of days, times of day and instants: what DuckDB writes, for all that its types hold. Made of the value alone, so that no process's
- * own zone has a say in them.
+ * Texts of days, times of day and instants: what DuckDB writes, for all that its types hold. Made of the value
+ * alone, so that no process's own zone has a say in them.
  */
 
 const day = 86_400;

@@ -1,6 +1,6 @@
 /**
- * How values are written: as JSON, and as the plain text of CSV, tables and Arrow's text columns. A function of value, type and the view's zone, the
- * same in every process; docs/types.md says it type by type.
+ * How values are written: as JSON, and as the plain text of CSV, tables and Arrow's text columns. A function of
+ * value, type and the view's zone, the same in every process; docs/types.md says it type by type.
  */
 import {
   type DuckDBArrayType,

@@ -1,6 +1,6 @@
 /**
- * How far a zone's clocks are ahead of UTC at an instant. Asked of DuckDB, whose calendar the views compute with and which comes with Tidemark: not
- * of the machine, whose own zones may be older or newer.
+ * How far a zone's clocks are ahead of UTC at an instant. Asked of DuckDB, whose calendar the views compute
+ * with and which comes with Tidemark: not of the machine, whose own zones may be older or newer.
  */
 import { Duck, quoteText, type Session } from "../duckdb/duck.ts";
 import { yearOf } from "./times.ts";
@@ -9,7 +9,10 @@ import { yearOf } from "./times.ts";
 export type OffsetAt = (seconds: number) => number;
 
 const secondsAt = (year: number) => Date.UTC(year, 0, 1) / 1000;
-/** Before the first year that is looked at there were no rules yet. After the last, they go on as in 28 years of which each kind of year is one. */
+/**
+ * Before the first year that is looked at there were no rules yet. After the last, they go on as in 28 years of
+ * which each kind of year is one.
+ */
 const [firstYear, lastYear] = [1800, 2129];
 const likeYears = Array.from({ length: 28 }, (_, i) => lastYear - 28 + i);
 

@@ -1,4 +1,7 @@
-/** A project that changes while it lives: two streams, a reference table, edited views, grown fields, and questions about the past. */
+/**
+ * A project that changes while it lives: two streams, a reference table, edited views, grown fields, and
+ * questions about the past.
+ */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";

@@ -1,4 +1,7 @@
-/** CSV by RFC 4180, whatever a file begins with: any table, written in any dialect, cut into chunks anywhere, is read as it was. */
+/**
+ * CSV by RFC 4180, whatever a file begins with: any table, written in any dialect, cut into chunks anywhere, is
+ * read as it was.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

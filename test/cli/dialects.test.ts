@@ -1,4 +1,7 @@
-/** What is loaded from CSV as real programs write it is what plain DuckDB reads there, told the dialect: row for row, NULL against empty text, too. */
+/**
+ * What is loaded from CSV as real programs write it is what plain DuckDB reads there, told the dialect: row for
+ * row, NULL against empty text, too.
+ */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";

@@ -1,4 +1,7 @@
-/** Real dialects of CSV (dialects/, its README says who wrote what): how each is loaded, and how plain DuckDB is told to read it. */
+/**
+ * Real dialects of CSV (dialects/, its README says who wrote what): how each is loaded, and how plain DuckDB is
+ * told to read it.
+ */
 
 export interface DialectCase {
   readonly file: string;
@@ -8,7 +11,10 @@ export interface DialectCase {
   readonly duckdb?: Readonly<Record<string, string>>;
   /** The stream's; default: the common table's. */
   readonly fields?: Readonly<Record<string, string>>;
-  /** What the file's columns are called in SQL, in their order, where it has others than the fields; those are texts. */
+  /**
+   * What the file's columns are called in SQL, in their order, where it has others than the fields; those are
+   * texts.
+   */
   readonly columns?: readonly string[];
   /** DuckDB reads texts only, and this one is NULL: it takes no escape for part of a NULL. */
   readonly texts?: string;

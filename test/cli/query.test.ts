@@ -1,4 +1,7 @@
-/** `query` reads the views that its SQL names, as names and not as pieces of text: what has failed beside them stops nothing. */
+/**
+ * `query` reads the views that its SQL names, as names and not as pieces of text: what has failed beside them
+ * stops nothing.
+ */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";

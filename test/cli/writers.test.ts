@@ -1,6 +1,6 @@
 /**
- * Parquet and Arrow as others write them (files/make.py): what is loaded is what plain DuckDB reads there. DuckDB reads no Arrow: there it is what it
- * reads in pyarrow's Parquet file of the same table.
+ * Parquet and Arrow as others write them (files/make.py): what is loaded is what plain DuckDB reads there.
+ * DuckDB reads no Arrow: there it is what it reads in pyarrow's Parquet file of the same table.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";

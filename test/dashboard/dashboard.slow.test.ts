@@ -1,4 +1,7 @@
-/** The page in a real browser: what it shows, by mouse and by keyboard, light, dark and on a phone, and what it weighs. */
+/**
+ * The page in a real browser: what it shows, by mouse and by keyboard, light, dark and on a phone, and what it
+ * weighs.
+ */
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** What has a shape is read by DuckDB's own types, unseen by the strict reading: both must give the same, value by value. */
+/**
+ * What has a shape is read by DuckDB's own types, unseen by the strict reading: both must give the same, value
+ * by value.
+ */
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Shapes } from "../../shared/decode/shape.ts";

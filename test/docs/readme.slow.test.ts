@@ -1,4 +1,7 @@
-/** What the README says to run, run: its curl, its TypeScript and its Python, against a server over the demo's project. */
+/**
+ * What the README says to run, run: its curl, its TypeScript and its Python, against a server over the demo's
+ * project.
+ */
 import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,7 @@
 /**
- * Damaged files: one at a time, of every kind in a data folder, in every way. Whoever reads it complains, or answers as the oracle
- * does at the answer's own position. SEED=… AT=… puts in a single fault, by its number, and prints how each way ended.
+ * Damaged files: one at a time, of every kind in a data folder, in every way. Whoever reads it complains, or
+ * answers as the oracle does at the answer's own position. SEED=… AT=… puts in a single fault, by its number,
+ * and prints how each way ended.
  */
 import { messageOf } from "../../shared/errors.ts";
 import { Faults } from "./corruption/faults.ts";
@@ -9,8 +10,9 @@ import { pristine } from "./corruption/pristine.ts";
 import type { Fault } from "./fault.ts";
 
 /**
- * How all that read a damaged file ended. loud: a TidemarkError. healed: something was said, or the file made again, and nothing was
- * lost. quiet: it is no part of what was read, or of less, at a smaller position. Whatever they are, the answers were right; but wrong.
+ * How all that read a damaged file ended. loud: a TidemarkError. healed: something was said, or the file made
+ * again, and nothing was lost. quiet: it is no part of what was read, or of less, at a smaller position.
+ * Whatever they are, the answers were right; but wrong.
  */
 const outcomes = ["loud", "healed", "quiet", "wrong"] as const;
 type Outcome = (typeof outcomes)[number];

@@ -1,4 +1,7 @@
-/** Events faster than they can be worked off, from a loader and over HTTP: memory stays, the lag shows, clients are told to wait, nothing is lost. */
+/**
+ * Events faster than they can be worked off, from a loader and over HTTP: memory stays, the lag shows, clients
+ * are told to wait, nothing is lost.
+ */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

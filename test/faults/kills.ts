@@ -114,7 +114,10 @@ class Killing {
     this.failures.push(`SEED=${this.#options.seed}, after ${this.facts.kills} kills: ${what}`);
   }
 
-  /** An answer of serve, if it gives one: n events are the first n of some interleaving, so s and d tell whether any is lost or doubled. */
+  /**
+   * An answer of serve, if it gives one: n events are the first n of some interleaving, so s and d tell whether
+   * any is lost or doubled.
+   */
   async #ask(): Promise<number | null> {
     const serve = this.#roles.get("serve");
     this.#url ||= /listening at (http:\S+?)["\s]/.exec(`${serve?.err ?? ""} `)?.[1] ?? "";

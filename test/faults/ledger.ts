@@ -1,4 +1,7 @@
-/** What was sent and what became of it: every record has a number of its own, so that a lost or doubled one can be told. */
+/**
+ * What was sent and what became of it: every record has a number of its own, so that a lost or doubled one can
+ * be told.
+ */
 export class Ledger {
   #next = 0;
   readonly #attempts: number[] = [];

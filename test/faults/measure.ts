@@ -4,7 +4,10 @@ import { join } from "node:path";
 
 const pageBytes = 4096;
 
-/** Memory that is a process's own, bytes: mapped pages of files are the system's to take back. Null where the process is gone. */
+/**
+ * Memory that is a process's own, bytes: mapped pages of files are the system's to take back. Null where the
+ * process is gone.
+ */
 export function ownMemory(pid: number): number | null {
   try {
     const found = /RssAnon:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
@@ -14,7 +17,10 @@ export function ownMemory(pid: number): number | null {
   }
 }
 
-/** What a process and those it has started keep in memory, mapped pages of files and all, bytes. Null where it is gone, or /proc does not tell. */
+/**
+ * What a process and those it has started keep in memory, mapped pages of files and all, bytes. Null where it
+ * is gone, or /proc does not tell.
+ */
 export function residentOf(pid: number): number | null {
   try {
     const pages = Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]);

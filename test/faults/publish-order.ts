@@ -1,6 +1,6 @@
 /**
- * What a power cut may take, told from a real trace of system calls: whatever is named by a manifest, or was acknowledged, has its content,
- * its name and every folder on the way on disk before.
+ * What a power cut may take, told from a real trace of system calls: whatever is named by a manifest, or was
+ * acknowledged, has its content, its name and every folder on the way on disk before.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -136,7 +136,10 @@ class Order {
     return names;
   }
 
-  /** Its name, and those of the folders on the way: the folder that holds each new one was synced after it, before `upto`. */
+  /**
+   * Its name, and those of the folders on the way: the folder that holds each new one was synced after it,
+   * before `upto`.
+   */
   #nameless(path: string, upto: number): string[] {
     const failures: string[] = [];
     for (let each = path; each !== this.#top && each !== "/"; each = dirname(each)) {

@@ -128,7 +128,10 @@ class Rounds {
     await this.#check(`round ${round} (${what})`, performance.now());
   }
 
-  /** Waits until acknowledgements and answers go on, and compares one answer with everything there is to compare it with. */
+  /**
+   * Waits until acknowledgements and answers go on, and compares one answer with everything there is to compare
+   * it with.
+   */
   async #check(place: string, since: number): Promise<void> {
     if (place !== "at the end" && !(await this.#load.goesOn(goesOnMsMax))) {
       return this.#fail(place, `no append was acknowledged within ${goesOnMsMax} ms`);

@@ -1,4 +1,7 @@
-/** Much of one thing, the rest as small as ever: processes start, answers go on through new versions and are right, memory and files are bounded. */
+/**
+ * Much of one thing, the rest as small as ever: processes start, answers go on through new versions and are
+ * right, memory and files are bounded.
+ */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

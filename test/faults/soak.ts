@@ -1,6 +1,6 @@
 /**
- * Minutes at half of the top speed, with a role killed now and then: answers keep up, memory and files do not grow, and at the end every
- * event is answered once.
+ * Minutes at half of the top speed, with a role killed now and then: answers keep up, memory and files do not
+ * grow, and at the end every event is answered once.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,7 @@
 /**
- * Real processes and their calls to the disk: at the k-th write, sync or change of a name of a batch, a flush or a load, for every k, the
- * process is killed, the write torn, the sync fails, or the disk is full from there on. ONLY=syscalls VERB=batch AT=17 HOW=torn repeats one.
+ * Real processes and their calls to the disk: at the k-th write, sync or change of a name of a batch, a flush
+ * or a load, for every k, the process is killed, the write torn, the sync fails, or the disk is full from there
+ * on. ONLY=syscalls VERB=batch AT=17 HOW=torn repeats one.
  */
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

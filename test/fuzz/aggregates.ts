@@ -52,7 +52,10 @@ const spread = (feature: string, scale: string): AggregateEntry => ({
   result: "real",
   scale,
 });
-/** Of two arguments, rounded. Quotients of moments are taken of small integers alone, where they are well conditioned. */
+/**
+ * Of two arguments, rounded. Quotients of moments are taken of small integers alone, where they are well
+ * conditioned.
+ */
 const pair = (feature: string, args: readonly Kind[], scale: string): AggregateEntry => ({
   feature,
   args: [args, args],

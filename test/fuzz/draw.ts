@@ -1,4 +1,7 @@
-/** Random choices that remember which features they chose, and lean towards features that have not met those chosen before. */
+/**
+ * Random choices that remember which features they chose, and lean towards features that have not met those
+ * chosen before.
+ */
 import type { Pairs } from "./pairs.ts";
 
 export interface Option {

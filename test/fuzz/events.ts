@@ -1,4 +1,7 @@
-/** Random events, by partition: NULLs, NaN, both zeros, the largest integers, late and doubled ones, and records that are no events. */
+/**
+ * Random events, by partition: NULLs, NaN, both zeros, the largest integers, late and doubled ones, and records
+ * that are no events.
+ */
 import { randomStream } from "./stream.ts";
 
 /** Records of a log by partition; an offset is the place in the list. */

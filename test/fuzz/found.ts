@@ -1,4 +1,7 @@
-/** Cases that once failed, as files: the view's SQL below comments that hold the rest. They are replayed before anything else. */
+/**
+ * Cases that once failed, as files: the view's SQL below comments that hold the rest. They are replayed before
+ * anything else.
+ */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -64,8 +64,9 @@ export function* viewsOf(seed: number): Generator<Drawn, never> {
 }
 
 /**
- * Whether a view's rows and partials are exact. The batch compares partials of doubles by a share of their values, and where those
- * cancel out the rounding may be more than that: views of such are left to the quick runs, which know what was added up.
+ * Whether a view's rows and partials are exact. The batch compares partials of doubles by a share of their
+ * values, and where those cancel out the rounding may be more than that: views of such are left to the quick
+ * runs, which know what was added up.
  */
 export function isExact(view: View, applied: ReadonlySet<string>): boolean {
   const rounds = [...applied].some((use) => /\(real\)$|^regr_count|^approx_/.test(use));

@@ -1,4 +1,7 @@
-/** What happens to a log over time, as data: micro-batches, versions, compactions, restarts, and looks at what is served. */
+/**
+ * What happens to a log over time, as data: micro-batches, versions, compactions, restarts, and looks at what
+ * is served.
+ */
 import type { Records } from "./events.ts";
 
 /** The next offset of each partition. */

@@ -1,6 +1,7 @@
 /**
- * One DuckDB in which cases run, one after the other. Events are decoded as in the product, the view is compiled by the product,
- * and the steps of the history are made of its three texts; what is served at a look is compared with plain DuckDB.
+ * One DuckDB in which cases run, one after the other. Events are decoded as in the product, the view is
+ * compiled by the product, and the steps of the history are made of its three texts; what is served at a look
+ * is compared with plain DuckDB.
  */
 import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -76,7 +77,8 @@ export class Lane {
     const duck = await Duck.open({ threads: 1 });
     const session = await duck.session();
     await session.run(`CREATE TEMP TABLE ${span} (entry INTEGER, first BIGINT[], last BIGINT[])`);
-    // a statement is planned by what a table has ever held: without such a row it would take the first span for the only one
+    // a statement is planned by what a table has ever held: without such a row it would take the first span for
+    // the only one
     await session.run(`INSERT INTO ${span} VALUES (0, [0], [0]), (${1e9}, [-1, ${1e15}], [-1, ${1e15}])`);
     await session.run(`DELETE FROM ${span} WHERE entry > 0`);
     return new Lane(duck, session, await Compiler.open(session, [randomStream]), tamper);
@@ -296,7 +298,8 @@ class Telling {
     if (entries.length === 0) return null;
     const upto = this.#position;
     const partials = this.#partials(entries);
-    // what a sketch estimates is another thing than the exact aggregate, but it must not depend on how events were split
+    // what a sketch estimates is another thing than the exact aggregate, but it must not depend on how events
+    // were split
     const sketch = this.#view.estimates !== null;
     const truth = sketch ? await this.#merged(partialOf(this.#view, this.#below(upto))) : await this.#plain(upto);
     const served = sketch ? await this.#merged(partials) : await this.#rowsIn(rowsOf(this.#view, partials));

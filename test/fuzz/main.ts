@@ -1,4 +1,7 @@
-/** `make fuzz N=5000 SEED=1`: what was found before, then N views of the seed. VERBOSE=1 lists the pairs that did not meet. */
+/**
+ * `make fuzz N=5000 SEED=1`: what was found before, then N views of the seed. VERBOSE=1 lists the pairs that
+ * did not meet.
+ */
 import { replay } from "./replay.ts";
 import { Run } from "./run.ts";
 

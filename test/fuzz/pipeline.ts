@@ -1,6 +1,6 @@
 /**
- * Views through the whole pipeline: a log, a speed writer for each shard that others take over from, batches under them,
- * and the snapshot that serving would choose, compared with plain DuckDB at its position.
+ * Views through the whole pipeline: a log, a speed writer for each shard that others take over from, batches
+ * under them, and the snapshot that serving would choose, compared with plain DuckDB at its position.
  */
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import { bestSnapshot } from "../../shared/store/versions.ts";

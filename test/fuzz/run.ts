@@ -1,4 +1,7 @@
-/** A fuzz run: views of a seed over blocks of shared events, in lanes side by side, until a number or a time is reached. */
+/**
+ * A fuzz run: views of a seed over blocks of shared events, in lanes side by side, until a number or a time is
+ * reached.
+ */
 import { applications } from "./aggregates.ts";
 import { randomRecords } from "./events.ts";
 import { keepCase } from "./found.ts";

@@ -22,7 +22,10 @@ export type Kind =
   | "uuid"
   | "blob";
 
-/** `seq` alone is required. Sums of `num` are exact in any order (halves, quarters and eighths); those of `real` are not. */
+/**
+ * `seq` alone is required. Sums of `num` are exact in any order (halves, quarters and eighths); those of `real`
+ * are not.
+ */
 const fields: Readonly<Record<string, readonly [type: string, kind: Kind]>> = {
   g: ["VARCHAR", "text"],
   h: ["VARCHAR", "text"],

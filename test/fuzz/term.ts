@@ -4,7 +4,10 @@
 export interface Term {
   readonly role: string;
   readonly parts: readonly (string | Term)[];
-  /** Of an aggregate of doubles: SQL of what its rounding may be a share of, from texts and the parts of these numbers. */
+  /**
+   * Of an aggregate of doubles: SQL of what its rounding may be a share of, from texts and the parts of these
+   * numbers.
+   */
   readonly scale?: readonly (string | number)[];
 }
 

@@ -21,7 +21,10 @@ type Grouping = (typeof groupings)[number]["feature"];
 
 const sets: readonly Grouping[] = ["ROLLUP", "CUBE", "GROUPING SETS", "GROUP BY and ROLLUP"];
 
-/** What a view reads; `name` is what its fields may be qualified with, `extra` a column that it adds to the stream's. */
+/**
+ * What a view reads; `name` is what its fields may be qualified with, `extra` a column that it adds to the
+ * stream's.
+ */
 const inputs: readonly {
   readonly feature: string;
   readonly name: string;

@@ -1,4 +1,7 @@
-/** A producer that broke off and is started again: what the log has is left out, wherever it broke off, and all else is appended once. */
+/**
+ * A producer that broke off and is started again: what the log has is left out, wherever it broke off, and all
+ * else is appended once.
+ */
 import { describe, expect, it } from "vitest";
 import { appendedOf, isAppended } from "../../ingest/appended.ts";
 import { Producer } from "../../ingest/producer.ts";

@@ -1,4 +1,7 @@
-/** Events as CloudEvents and as Arrow: what arrives is what was sent, once, and what can't be read is refused with its place and reason. */
+/**
+ * Events as CloudEvents and as Arrow: what arrives is what was sent, once, and what can't be read is refused
+ * with its place and reason.
+ */
 import {
   Bool,
   DateDay,

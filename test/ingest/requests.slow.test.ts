@@ -1,4 +1,7 @@
-/** Idempotency keys across processes that are killed: a request has one effect, and another body under its key none, whoever is asked next. */
+/**
+ * Idempotency keys across processes that are killed: a request has one effect, and another body under its key
+ * none, whoever is asked next.
+ */
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

@@ -1,4 +1,7 @@
-/** A request under its client's key: one effect, whatever of it could be taken the first time; another body under it is refused, whoever is asked. */
+/**
+ * A request under its client's key: one effect, whatever of it could be taken the first time; another body
+ * under it is refused, whoever is asked.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Requests } from "../../ingest/requests.ts";
 import { MemoryLog } from "../../shared/log/memory.ts";

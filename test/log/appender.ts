@@ -1,8 +1,9 @@
 import { EmbeddedLog } from "../../shared/log/embedded.ts";
 
 /**
- * Appends `count` times to partition 0 of a stream, a few records each, and prints the end offset after every acknowledgement:
- * `appender.ts <folder> <stream> <name> <count>`. A record's value is the name, the append's number and the record's.
+ * Appends `count` times to partition 0 of a stream, a few records each, and prints the end offset after every
+ * acknowledgement: `appender.ts <folder> <stream> <name> <count>`. A record's value is the name, the append's
+ * number and the record's.
  */
 const [folder, topic, name, count] = process.argv.slice(3) as [string, string, string, string];
 const log = new EmbeddedLog(folder);

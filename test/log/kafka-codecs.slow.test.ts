@@ -1,4 +1,7 @@
-/** Record batches of each codec: what Kafka's own client writes is read here, and what is written here is read by it. */
+/**
+ * Record batches of each codec: what Kafka's own client writes is read here, and what is written here is read
+ * by it.
+ */
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,7 @@
-/** The broker as clusters have it: TLS, logins and rights. What is right works; what is wrong is one line that says which, and no secret in it. */
+/**
+ * The broker as clusters have it: TLS, logins and rights. What is right works; what is wrong is one line that
+ * says which, and no secret in it.
+ */
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";

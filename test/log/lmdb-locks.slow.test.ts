@@ -1,4 +1,7 @@
-/** A process that opens an LMDB file at the moment when another closes it last finds locks that are out of use: it must not be left with them. */
+/**
+ * A process that opens an LMDB file at the moment when another closes it last finds locks that are out of use:
+ * it must not be left with them.
+ */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** Address space is bounded, too: whatever keeps an LMDB file maps about as much as is in it, also while it grows under its readers. */
+/**
+ * Address space is bounded, too: whatever keeps an LMDB file maps about as much as is in it, also while it
+ * grows under its readers.
+ */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

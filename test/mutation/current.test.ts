@@ -1,4 +1,7 @@
-/** The faults that `make mutate` puts in keep to the sources: their texts are there, once each, and so are their tests. */
+/**
+ * The faults that `make mutate` puts in keep to the sources: their texts are there, once each, and so are their
+ * tests.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { apiFaults } from "./api-faults.ts";

@@ -382,6 +382,37 @@ export const faults: readonly Fault[] = [
     tests: ["test/pipeline/speed.test.ts"],
   },
   {
+    name: "a chain whose late owner is not fenced",
+    file: "shared/store/chain.ts",
+    edits: [{ find: "if (later <= this.number) continue;", replace: "if (later <= this.number + 1) continue;" }],
+    tests: ["test/store/chain.test.ts"],
+  },
+  {
+    name: "a commit that brings back what was cleaned",
+    file: "shared/store/chain.ts",
+    edits: [
+      {
+        find: "if (!(await this.#store.replaceOwn(`${this.folder}/${file}`, content)))",
+        replace:
+          "await this.#store.replace(`${this.folder}/${file}`, content);\n    if (!(await this.#store.exists(this.folder)))",
+      },
+      { find: "if (!(await this.#store.exists(`${this.folder}/${ownerFile}`)))", replace: "if (this.number < 0)" },
+    ],
+    tests: ["test/store/chain.test.ts"],
+  },
+  {
+    name: "a state that goes over an entry which does not begin where it stands",
+    file: "shared/state/open.ts",
+    edits: [{ find: "if ((offsetAt(from, stream, partition) ?? at) > at) return at;", replace: "" }],
+    tests: ["test/state/laws.test.ts", "test/pipeline/duplicates.test.ts"],
+  },
+  {
+    name: "a store in memory that opens what is damaged",
+    file: "shared/store/memory.ts",
+    edits: [{ find: "if (!checked?.has(file.name)) expectSame", replace: "if (checked === null) expectSame" }],
+    tests: ["test/store/stores.test.ts"],
+  },
+  {
     name: "a takeover that forgets what was carried",
     file: "shared/duplicates/duplicates.ts",
     edits: [

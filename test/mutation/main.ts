@@ -1,6 +1,6 @@
 /**
- * `make mutate`: puts faults into copies of the sources, one at a time, and runs the tests that must notice. ONLY=… runs those
- * whose name has this in it.
+ * `make mutate`: puts faults into copies of the sources, one at a time, and runs the tests that must notice.
+ * ONLY=… runs those whose name has this in it.
  */
 import { availableParallelism } from "node:os";
 import { Copy } from "./copy.ts";

@@ -1,4 +1,7 @@
-/** Events of a stream through both layers and all questions, each answer compared with plain DuckDB over the oracle's events. */
+/**
+ * Events of a stream through both layers and all questions, each answer compared with plain DuckDB over the
+ * oracle's events.
+ */
 import { expect } from "vitest";
 import { rebuild } from "../../batch/rebuild.ts";
 import { typesText } from "../../cli/types-text.ts";
@@ -38,7 +41,8 @@ const callsPerView = 16;
 const alike = /^(regr_(?!sxy)|var_samp|variance|stddev|sem|covar_samp|corr|bool_or|bit_(or|xor))/;
 
 /**
- * Views whose keys, arguments and columns are called by these names, each name in each place once, and views of every aggregate beside them.
+ * Views whose keys, arguments and columns are called by these names, each name in each place once, and views of
+ * every aggregate beside them.
  * @param columnOf what the column of a name is called
  * @param calls with the views of every aggregate
  */
@@ -82,7 +86,10 @@ function viewsOf(
   return views;
 }
 
-/** So many that every view has as many of them: where the last ones are followed by the first, no view would have two columns of a name. */
+/**
+ * So many that every view has as many of them: where the last ones are followed by the first, no view would
+ * have two columns of a name.
+ */
 function filledUp(names: readonly string[]): string[] {
   const views = Math.ceil(names.length / keysPerView);
   const missing = views * Math.ceil(names.length / views) - names.length;
@@ -247,7 +254,10 @@ export async function askEverything({ world, api, views }: Journey): Promise<voi
   }
 }
 
-/** What a child process does with SQL from outside, in this one: every view by itself in every form, and its measures over again. */
+/**
+ * What a child process does with SQL from outside, in this one: every view by itself in every form, and its
+ * measures over again.
+ */
 async function askSql(world: World, views: readonly ViewDefinition[], session: Session): Promise<void> {
   const sandbox = await Sandbox.open();
   const snapshot = (await bestSnapshot(world.store))!;

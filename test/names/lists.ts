@@ -54,7 +54,10 @@ export const ofRoutes =
     " ",
   );
 
-/** What stands in DuckDB's own lists of functions, settings and types, and can't be meant by a name in double quotes. */
+/**
+ * What stands in DuckDB's own lists of functions, settings and types, and can't be meant by a name in double
+ * quotes.
+ */
 export async function functionsOf(session: Session): Promise<string[]> {
   const rows = await session.rows(
     "SELECT DISTINCT lower(function_name) AS name FROM duckdb_functions() WHERE function_name NOT LIKE 'tidemark%' UNION SELECT name FROM duckdb_settings() UNION SELECT lower(type_name) FROM duckdb_types()",
@@ -67,7 +70,10 @@ export async function keywordsOf(session: Session): Promise<string[]> {
   return rows.map(({ name }) => String(name));
 }
 
-/** Every identifier in the SQL that runs meanwhile, whoever runs it: of columns, tables, aliases, parameters, functions. */
+/**
+ * Every identifier in the SQL that runs meanwhile, whoever runs it: of columns, tables, aliases, parameters,
+ * functions.
+ */
 export async function identifiersDuring(work: () => Promise<void>): Promise<string[]> {
   const texts: string[] = [];
   const spies = (["run", "runAndReadAll", "stream"] as const).map((method) => {

@@ -1,4 +1,7 @@
-/** Fields, keys and columns called by every name that is used inside, and by all that mean something to somebody else, on the whole way. */
+/**
+ * Fields, keys and columns called by every name that is used inside, and by all that mean something to somebody
+ * else, on the whole way.
+ */
 import { expect, test } from "vitest";
 import { Duck } from "../../shared/duckdb/duck.ts";
 import { askEverything, journey, proveEverything } from "./journey.ts";

@@ -1,4 +1,7 @@
-/** Dead letters that come too often are an incident, told by the writer from the log alone, and over once the newest records are well. */
+/**
+ * Dead letters that come too often are an incident, told by the writer from the log alone, and over once the
+ * newest records are well.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Incidents, incidentsIn } from "../../shared/store/incidents.ts";
 import { logStream } from "../../shared/store/origin.ts";

@@ -1,4 +1,7 @@
-/** Streams whose fields change over an archive: what may change, what may not, and that both layers read old events alike. */
+/**
+ * Streams whose fields change over an archive: what may change, what may not, and that both layers read old
+ * events alike.
+ */
 import { afterEach, beforeEach, describe, expect, it, test } from "vitest";
 import { runArchive } from "../../batch/archive-streams.ts";
 import { checkEvolution, widens } from "../../shared/archive/evolution.ts";

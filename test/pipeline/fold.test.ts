@@ -10,6 +10,7 @@ import { nextStretch } from "../../batch/stretches.ts";
 import { Archive } from "../../shared/archive/archive.ts";
 import { quoteText } from "../../shared/duckdb/duck.ts";
 import type { Position } from "../../shared/position.ts";
+import { memberFolder } from "../../shared/store/chain.ts";
 import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import { seal, unseal } from "../../shared/store/sealed.ts";
 import { bestSnapshot } from "../../shared/store/versions.ts";
@@ -99,13 +100,17 @@ describe("a fold", () => {
     await some(60);
     await flushed(version);
     await expect(run("full", 10, 3)).rejects.toThrow("killed");
-    const progress = layout.rebuildProgress((await unfinished())[0]!);
+    const [id] = await unfinished();
+    const progress = layout.rebuildProgress(id!, 1);
     const before = unseal<{ stretches: { level?: number }[] }>(
       (await world.store.read(progress))!.toString(),
       progress,
     );
     const stretches = before.stretches.map(({ level: _, ...each }) => each);
-    await world.store.replace(progress, seal({ ...before, stretches }));
+    // nor is it a chain's
+    await world.store.remove(progress);
+    await world.store.remove(`${memberFolder(layout.rebuild(id!), 1)}/OWNER`);
+    await world.store.replace(layout.rebuildProgressBefore(id!), seal({ run: "aaaaaaaaaaaa-00000000", stretches }));
     const { manifest, done } = await run("full", 10);
     expect(done).toEqual([40, 50]);
     expect(manifest.proof).toMatchObject({ state: "proved", views: 3 });
@@ -157,13 +162,14 @@ describe("a fold", () => {
     await expect(run("full", 10, 1)).rejects.toThrow("killed");
     // a stretch with one event too many in each group, under a good hash
     const [id] = await unfinished();
-    const file = (await world.store.list(layout.rebuild(id!))).find((name) => name.endsWith(".parquet"))!;
-    const name = `${layout.rebuild(id!)}/${file}`;
+    const folder = memberFolder(layout.rebuild(id!), 1);
+    const file = (await world.store.list(folder)).find((name) => name.endsWith(".parquet"))!;
+    const name = `${folder}/${file}`;
     const scratch = world.store.scratch("altered");
     const select = `SELECT * REPLACE (p0 + 1 AS p0) FROM read_parquet(${quoteText(behind(world.store).path(name))})`;
     await session.run(`COPY (${select}) TO ${quoteText(scratch)} (FORMAT parquet)`);
     const altered = await world.store.publish(scratch, name, { durable: false });
-    const progress = layout.rebuildProgress(id!);
+    const progress = layout.rebuildProgress(id!, 1);
     const before = unseal<{ stretches: object[] }>((await world.store.read(progress))!.toString(), progress);
     const stretches = before.stretches.map((each) => ({ ...each, views: { groups: { file: altered, rows: 3 } } }));
     await world.store.replace(progress, seal({ ...before, stretches }));

@@ -1,4 +1,7 @@
-/** Records that answers had counted and that the log does not hold any more: a loss that is said, never another answer at the same position. */
+/**
+ * Records that answers had counted and that the log does not hold any more: a loss that is said, never another
+ * answer at the same position.
+ */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { runBatch } from "../../batch/run.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";

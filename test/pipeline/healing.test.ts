@@ -1,4 +1,7 @@
-/** A delta or a version that is wrong with good hashes: the proof finds it, names the first entry, and the delta heals itself. */
+/**
+ * A delta or a version that is wrong with good hashes: the proof finds it, names the first entry, and the delta
+ * heals itself.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Follower } from "../../serving/snapshot/follower.ts";
 import { quoteText } from "../../shared/duckdb/duck.ts";

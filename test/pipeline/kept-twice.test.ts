@@ -1,4 +1,7 @@
-/** What names all other files is kept twice: either may be damaged in any way, and nothing is lost, nothing goes back, and it is said. */
+/**
+ * What names all other files is kept twice: either may be damaged in any way, and nothing is lost, nothing goes
+ * back, and it is said.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { missedRun, runBatchDaemon } from "../../batch/daemon.ts";
 import { mendAll } from "../../batch/mending.ts";

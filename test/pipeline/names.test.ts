@@ -1,4 +1,7 @@
-/** Names are never used twice: whoever stalls between looking for a free one and taking it finds out, however much came and went meanwhile. */
+/**
+ * Names are never used twice: whoever stalls between looking for a free one and taking it finds out, however
+ * much came and went meanwhile.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { clean } from "../../batch/clean.ts";
 import { FoldProgress } from "../../batch/fold-progress.ts";
@@ -96,9 +99,9 @@ describe("a name that was used", () => {
     const other = await FoldProgress.open(world.store, "same", {}, say);
     late.goOn();
     const slow = await opening;
-    // the last that came goes on; the other hears of it
-    await expect(other.commit([])).rejects.toMatchObject({ code: "BATCH_STALE" });
-    await slow.commit([]);
+    // the last that came goes on
+    await expect(slow.commit([])).rejects.toMatchObject({ code: "BATCH_STALE" });
+    await other.commit([]);
     expect(slow.nextName("v")).not.toBe(other.nextName("v"));
   });
 });

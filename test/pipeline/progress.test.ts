@@ -6,7 +6,10 @@ import { stream } from "../support/view-case.ts";
 const streams = [stream("a", { x: "INTEGER" }), stream("b", { x: "INTEGER" })];
 const lookMs = 5000;
 
-/** What is wrong of stream a after two minutes of looks, while b is well. @param at the offsets at second t, of delta and log */
+/**
+ * What is wrong of stream a after two minutes of looks, while b is well. @param at the offsets at second t, of
+ * delta and log
+ */
 function after(at: (seconds: number) => { position: number; end: number }) {
   const progress = new Progress();
   const looked = (time: number) => {

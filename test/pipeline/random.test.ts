@@ -1,7 +1,8 @@
 /**
- * Whole pipelines from a seed: appends, flushes, takeovers, zombies, crashes, archives, batches under the live writers, trimmed logs,
- * changed views and damaged files in any order. Whatever is answered, at any moment, equals plain DuckDB at its position.
- * TIDEMARK_SEED=… replays a run (it is in a failure's message); RUNS=… makes more.
+ * Whole pipelines from a seed: appends, flushes, takeovers, zombies, crashes, archives, batches under the live
+ * writers, trimmed logs, changed views and damaged files in any order. Whatever is answered, at any moment,
+ * equals plain DuckDB at its position. TIDEMARK_SEED=… replays a run (it is in a failure's message); RUNS=…
+ * makes more.
  */
 import { expect, test } from "vitest";
 import { runArchive } from "../../batch/archive-streams.ts";
@@ -140,7 +141,8 @@ class Run {
     try {
       await writer.step();
     } catch (error) {
-      // the reader may have come upon the damage meanwhile, and said so: a new generation tells it again, as the daemon does
+      // the reader may have come upon the damage meanwhile, and said so: a new generation tells it again, as
+      // the daemon does
       if (!this.#damaged.has(shard) || !isError(error, "SPEED_REJECTED")) throw error;
       await writer.close();
       this.#writers[shard] = await this.world.writer(this.#version, shard);

@@ -4,6 +4,7 @@ import { runArchive } from "../../batch/archive-streams.ts";
 import { type RebuildOptions, rebuild } from "../../batch/rebuild.ts";
 import { rollBack } from "../../batch/rollback.ts";
 import { quoteText } from "../../shared/duckdb/duck.ts";
+import { memberFolder } from "../../shared/store/chain.ts";
 import { Incidents, incidentsIn } from "../../shared/store/incidents.ts";
 import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import { logStream } from "../../shared/store/origin.ts";
@@ -110,10 +111,9 @@ describe("rebuild", () => {
     await flushed(version);
     await expect(replay({ steps: 3 })).rejects.toThrow("killed");
     const [id] = await world.store.list(layout.rebuilds);
-    const [file] = (await world.store.list(layout.rebuild(id!))).filter(
-      (name) => name.includes("-3-") || name.includes("-4-"),
-    );
-    const name = `${layout.rebuild(id!)}/${file!}`;
+    const folder = memberFolder(layout.rebuild(id!), 1);
+    const [file] = (await world.store.list(folder)).filter((name) => /^[34]-/.test(name));
+    const name = `${folder}/${file!}`;
     const bytes = Buffer.from(behind(world.store).read(name));
     bytes[bytes.length >> 1]! ^= 1;
     behind(world.store).write(name, bytes);

@@ -1,4 +1,7 @@
-/** repair: the log tells damaged archive files again; offsets that nobody has stay missing until the loss is accepted. */
+/**
+ * repair: the log tells damaged archive files again; offsets that nobody has stay missing until the loss is
+ * accepted.
+ */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { runArchive } from "../../batch/archive-streams.ts";
 import { rebuild } from "../../batch/rebuild.ts";

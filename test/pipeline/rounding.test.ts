@@ -1,4 +1,7 @@
-/** Large doubles that cancel out leave nothing but rounding: what that is a share of is kept, so that two right tellings are equal. */
+/**
+ * Large doubles that cancel out leave nothing but rounding: what that is a share of is kept, so that two right
+ * tellings are equal.
+ */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { rebuild } from "../../batch/rebuild.ts";
 import { verify } from "../../shared/proof/verify.ts";

@@ -1,4 +1,7 @@
-/** The speed layer's promises, one by one: restarts, takeovers, zombies, failed views, compaction, hand-over, shards. */
+/**
+ * The speed layer's promises, one by one: restarts, takeovers, zombies, failed views, compaction, hand-over,
+ * shards.
+ */
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { runArchive } from "../../batch/archive-streams.ts";
 import { clean } from "../../batch/clean.ts";
@@ -83,7 +86,8 @@ describe("speed", () => {
       await writer.close();
       if (i <= 2) behind(world.store).age(layout.owner(version.number, 0, i), 3_600_000);
     }
-    // the second stood for long: whoever read the first has gone on by now; those who read the second may just have begun
+    // the second stood for long: whoever read the first has gone on by now; those who read the second may just
+    // have begun
     expect(await world.store.list(layout.generations(version.number, 0))).toEqual(["000002", "000003", "000004"]);
     expect(await exact()).toBe(1);
   });

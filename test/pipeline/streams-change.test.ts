@@ -1,4 +1,7 @@
-/** Streams leave the project and come into it: all readers take the same version, by one rule, and nobody's old position stands in the way. */
+/**
+ * Streams leave the project and come into it: all readers take the same version, by one rule, and nobody's old
+ * position stands in the way.
+ */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Follower } from "../../serving/snapshot/follower.ts";
 import { Freshness } from "../../serving/snapshot/freshness.ts";

@@ -1,4 +1,7 @@
-/** On a real broker: partitions that are added, a policy that is changed to compact, and timestamps of producers' own. */
+/**
+ * On a real broker: partitions that are added, a policy that is changed to compact, and timestamps of
+ * producers' own.
+ */
 import kafkajs from "kafkajs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { runArchive } from "../../batch/archive-streams.ts";

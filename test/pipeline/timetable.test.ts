@@ -5,7 +5,10 @@ import { Timetable } from "../../batch/timetable.ts";
 const [minute, hour] = [60_000, 3_600_000];
 const day = 24 * hour;
 
-/** Looks once a minute, but for the time it sleeps. @returns when runs came, as the clock there showed it, with its offset */
+/**
+ * Looks once a minute, but for the time it sleeps. @returns when runs came, as the clock there showed it, with
+ * its offset
+ */
 function runs(
   schedule: string,
   zone: string,

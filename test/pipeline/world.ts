@@ -1,6 +1,7 @@
 /**
- * A whole pipeline in one process, and an oracle beside it: what was appended, as typed events with their places. Every answer
- * the pipeline gives is compared with plain DuckDB over the oracle's events below exactly the answer's position.
+ * A whole pipeline in one process, and an oracle beside it: what was appended, as typed events with their
+ * places. Every answer the pipeline gives is compared with plain DuckDB over the oracle's events below exactly
+ * the answer's position.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -312,7 +313,10 @@ export class World {
     return Number(await this.#oracle.value(`SELECT count(*) FROM oracle WHERE ${this.#below(position)}`));
   }
 
-  /** Throws unless the rows of `served` are those of the view's own SQL at the position. False: that SQL itself fails there. */
+  /**
+   * Throws unless the rows of `served` are those of the view's own SQL at the position. False: that SQL itself
+   * fails there.
+   */
   async expectRows(view: ViewDefinition, position: Position, served: string): Promise<boolean> {
     const works = await plainly(this.#oracle, view, this.inputs(view, position), (plain) =>
       this.#oracle.run(`CREATE OR REPLACE TEMP TABLE truth AS ${plain}`).then(
@@ -342,7 +346,10 @@ export class World {
     return true;
   }
 
-  /** Every view of a snapshot, its events and its dead letters, against the oracle. @returns how many views were compared */
+  /**
+   * Every view of a snapshot, its events and its dead letters, against the oracle. @returns how many views were
+   * compared
+   */
   async expectExact(snapshot: Snapshot): Promise<number> {
     const { manifest, position } = snapshot;
     let compared = 0;

@@ -1,4 +1,7 @@
-/** Clocks that are wrong by years: they pin neither duplicate windows nor retention, and what an earlier release has kept is read. */
+/**
+ * Clocks that are wrong by years: they pin neither duplicate windows nor retention, and what an earlier release
+ * has kept is read.
+ */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { runArchive } from "../../batch/archive-streams.ts";
 import { runBatch } from "../../batch/run.ts";

@@ -1,4 +1,7 @@
-/** verify sees what is wrong in one column, whatever rounding does to the others: it asks plain DuckDB, not our own partials alone. */
+/**
+ * verify sees what is wrong in one column, whatever rounding does to the others: it asks plain DuckDB, not our
+ * own partials alone.
+ */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { verify } from "../../shared/proof/verify.ts";
 import { checkedRows } from "../../shared/store/snapshot-rows.ts";
@@ -27,7 +30,10 @@ const send = async (...events: readonly { g: string; x: number; y: number }[]) =
   await writer.close();
 };
 
-/** How many rows differ in each view. @param wrong what is served in place of a column, `column: SQL`, in every view that has it */
+/**
+ * How many rows differ in each view. @param wrong what is served in place of a column, `column: SQL`, in every
+ * view that has it
+ */
 async function verdicts(wrong: Readonly<Record<string, string>> = {}) {
   const snapshot = (await bestSnapshot(world.store))!;
   const defined = snapshot.manifest.definition.views.map((view) => {

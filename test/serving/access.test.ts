@@ -1,4 +1,7 @@
-/** Who may ask what: every route with no key, a bad one, an expired one and one of another scope; and what the server says to whom. */
+/**
+ * Who may ask what: every route with no key, a bad one, an expired one and one of another scope; and what the
+ * server says to whom.
+ */
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";

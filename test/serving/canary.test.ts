@@ -1,4 +1,7 @@
-/** A value of an event that is none, in every field, type and form, is in nothing that tells of it: answers, dead letters' reasons, status, metrics, incidents, lines. */
+/**
+ * A value of an event that is none, in every field, type and form, is in nothing that tells of it: answers,
+ * dead letters' reasons, status, metrics, incidents, lines.
+ */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { TidemarkError } from "../../shared/errors.ts";
 import { LetterList } from "../../shared/history/letter-list.ts";

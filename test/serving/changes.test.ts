@@ -1,4 +1,7 @@
-/** A client that applies the events it is told holds what the API answers at the same position, whatever happens meanwhile. */
+/**
+ * A client that applies the events it is told holds what the API answers at the same position, whatever happens
+ * meanwhile.
+ */
 import { request } from "node:http";
 import { afterEach, expect, it } from "vitest";
 import { formatPosition } from "../../shared/position.ts";

@@ -1,4 +1,7 @@
-/** Bodies are the same at both ends of the wire: one flipped bit is noticed, whichever way it goes, however the body is packed or sent. */
+/**
+ * Bodies are the same at both ends of the wire: one flipped bit is noticed, whichever way it goes, however the
+ * body is packed or sent.
+ */
 import { createHash } from "node:crypto";
 import { createServer, type IncomingHttpHeaders, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,4 +1,7 @@
-/** Why a number is what it is: shares, entries and events of every row, against what was sent; and what changed between two positions. */
+/**
+ * Why a number is what it is: shares, entries and events of every row, against what was sent; and what changed
+ * between two positions.
+ */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { formatPosition, type Position } from "../../shared/position.ts";
 import { newestVersion } from "../../shared/store/versions.ts";

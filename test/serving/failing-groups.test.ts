@@ -1,4 +1,7 @@
-/** Views whose SQL raises on what valid events add up to: it is the group's failure, whoever asks, and nobody else's. */
+/**
+ * Views whose SQL raises on what valid events add up to: it is the group's failure, whoever asks, and nobody
+ * else's.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rebuild } from "../../batch/rebuild.ts";
 import { runBatch } from "../../batch/run.ts";

@@ -1,4 +1,7 @@
-/** A group that HAVING hides is in no answer: asked for by its key it is as one that there never was, and nothing that is told of others contains it. */
+/**
+ * A group that HAVING hides is in no answer: asked for by its key it is as one that there never was, and
+ * nothing that is told of others contains it.
+ */
 import { writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";

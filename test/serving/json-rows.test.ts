@@ -1,4 +1,7 @@
-/** Rows as JSON by columns are, byte for byte, what jsonRow makes of each row: read models are made by the one, answers by the other. */
+/**
+ * Rows as JSON by columns are, byte for byte, what jsonRow makes of each row: read models are made by the one,
+ * answers by the other.
+ */
 import { expect, it } from "vitest";
 import { jsonRow } from "../../serving/rows/json.ts";
 import { JsonRows } from "../../serving/rows/json-rows.ts";

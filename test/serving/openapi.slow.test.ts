@@ -1,4 +1,7 @@
-/** A public fuzzer reads our own description of the API, and holds the running server to it: schemathesis, with all its checks. */
+/**
+ * A public fuzzer reads our own description of the API, and holds the running server to it: schemathesis, with
+ * all its checks.
+ */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,7 @@
-/** What the delta touches is kept in memory as far as there is room, and goes on over combined entries; beyond the room DuckDB is asked. */
+/**
+ * What the delta touches is kept in memory as far as there is room, and goes on over combined entries; beyond
+ * the room DuckDB is asked.
+ */
 import { afterEach, expect, it } from "vitest";
 import type { ReadModels } from "../../serving/model/read-models.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";

@@ -1,4 +1,7 @@
-/** A position of any number of partitions travels in headers: short where it would be too long, read by any replica, and said so where it is gone. */
+/**
+ * A position of any number of partitions travels in headers: short where it would be too long, read by any
+ * replica, and said so where it is gone.
+ */
 import { createServer } from "node:http";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { connect } from "../../serving/client/client.ts";

@@ -8,7 +8,10 @@ import { type Api, openApi } from "./api.ts";
 const post = "POST /v1/streams/events/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n";
 const get = "GET /v1/views HTTP/1.1\r\nHost: localhost\r\n";
 
-/** What is sent; where it says `then`, the sender ends its side. Each name: what may come back, by status; "closed": nothing but an end. */
+/**
+ * What is sent; where it says `then`, the sender ends its side. Each name: what may come back, by status;
+ * "closed": nothing but an end.
+ */
 const abuses: Record<string, { readonly sent: string; readonly end?: boolean; readonly may: RegExp }> = {
   "no HTTP": { sent: "hello\r\n\r\n", may: /^400/ },
   bytes: { sent: "\x00\xff\xfe\r\n\r\n", may: /^400/ },

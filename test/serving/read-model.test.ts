@@ -1,4 +1,7 @@
-/** A row from a read model is the row that DuckDB gives, at the same position, through flushes, compaction and new versions. */
+/**
+ * A row from a read model is the row that DuckDB gives, at the same position, through flushes, compaction and
+ * new versions.
+ */
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import type { ReadModels } from "../../serving/model/read-models.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";

@@ -1,4 +1,7 @@
-/** SQL that wants out of its sandbox, or more than it may have: none of it succeeds, the server lives, and others hardly notice. */
+/**
+ * SQL that wants out of its sandbox, or more than it may have: none of it succeeds, the server lives, and
+ * others hardly notice.
+ */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,4 +1,7 @@
-/** A key is looked at as long as something is answered to it: revoked, out of date or of fewer scopes, it gets nothing more within a second. */
+/**
+ * A key is looked at as long as something is answered to it: revoked, out of date or of fewer scopes, it gets
+ * nothing more within a second.
+ */
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** A world whose views show every type: values made of texts, the same sent again as typed events, and groups by them. */
+/**
+ * A world whose views show every type: values made of texts, the same sent again as typed events, and groups by
+ * them.
+ */
 import { queryLimits } from "../../serving/sql/queries.ts";
 import { Duck, quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
 import { covers, formatPosition, parsePosition } from "../../shared/position.ts";

@@ -1,4 +1,7 @@
-/** A value is the same in every form, on every path, and when it comes back: for every type, over its whole domain, in a zone that is nobody's default. */
+/**
+ * A value is the same in every form, on every path, and when it comes back: for every type, over its whole
+ * domain, in a zone that is nobody's default.
+ */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** Texts of times are DuckDB's own, over the whole domain of each type; of instants in a zone, but for the seconds of offsets, which DuckDB leaves out. */
+/**
+ * Texts of times are DuckDB's own, over the whole domain of each type; of instants in a zone, but for the
+ * seconds of offsets, which DuckDB leaves out.
+ */
 import { expect, it } from "vitest";
 import { fewRows } from "../../serving/rows/rows.ts";
 import { jsonColumnText } from "../../shared/values/json-text.ts";

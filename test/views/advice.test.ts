@@ -1,6 +1,7 @@
 /**
- * What each refusal says to write instead is written, and compiles. Where that promises the same rows they are those of plain DuckDB for what
- * was refused, put together from both layers. A refusal that no line here stands for fails the test.
+ * What each refusal says to write instead is written, and compiles. Where that promises the same rows they are
+ * those of plain DuckDB for what was refused, put together from both layers. A refusal that no line here stands
+ * for fails the test.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { aggregateNames } from "../../shared/compiler/aggregates/table.ts";

@@ -1,6 +1,9 @@
 /** What the compiler refuses, and what it says to write instead: see advice.test.ts. */
 
-/** `same`: the rows are those of what was refused. `other`: the advice promises none. A query over the view or views: the same after it. */
+/**
+ * `same`: the rows are those of what was refused. `other`: the advice promises none. A query over the view or
+ * views: the same after it.
+ */
 type Promised = "same" | "other" | { readonly query: string };
 /** The view as the advice says, or several by name; the query calls a single one `v`. */
 export type Instead = string | Readonly<Record<string, string>>;

@@ -1,6 +1,7 @@
 /**
- * CALM, derived and tested. A view that is said to be free of coordination gives the same rows for every order and split of its events;
- * for each one that is not, an order is found that gives others. What is said to be monotone never goes back. SEED=… replays.
+ * CALM, derived and tested. A view that is said to be free of coordination gives the same rows for every order
+ * and split of its events; for each one that is not, an order is found that gives others. What is said to be
+ * monotone never goes back. SEED=… replays.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * fsum and favg: the double nearest to the exact sum, the same however events are cut, and never further from plain DuckDB's than that is from
- * the exact one: two units in the last place of the sum of all sizes.
+ * fsum and favg: the double nearest to the exact sum, the same however events are cut, and never further from
+ * plain DuckDB's than that is from the exact one: two units in the last place of the sum of all sizes.
  */
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { Compiler } from "../../shared/compiler/compile.ts";

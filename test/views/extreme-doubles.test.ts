@@ -1,6 +1,6 @@
 /**
- * Doubles at the ends of their range: however events are cut, an aggregate's partials are the same, and so is its value. Where plain DuckDB
- * gives one finite value in whatever order, it is that.
+ * Doubles at the ends of their range: however events are cut, an aggregate's partials are the same, and so is
+ * its value. Where plain DuckDB gives one finite value in whatever order, it is that.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { aggregateNames } from "../../shared/compiler/aggregates/table.ts";

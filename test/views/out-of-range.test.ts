@@ -1,4 +1,7 @@
-/** Values whose squares overflow, and NaN: DuckDB raises on two of them; here they give NaN, the same for every split. */
+/**
+ * Values whose squares overflow, and NaN: DuckDB raises on two of them; here they give NaN, the same for every
+ * split.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stream, ViewBench } from "../support/view-case.ts";
 

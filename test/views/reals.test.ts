@@ -1,6 +1,6 @@
 /**
- * Every aggregate over REALs: DuckDB computes some of them in 32 bits, and what we compute in 64 would be more exact than it. Values by themselves,
- * from two layers, in roll-ups and in grouping sets.
+ * Every aggregate over REALs: DuckDB computes some of them in 32 bits, and what we compute in 64 would be more
+ * exact than it. Values by themselves, from two layers, in roll-ups and in grouping sets.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rollUpBy } from "../../serving/question/roll-up.ts";

@@ -1,4 +1,7 @@
-/** A roll-up of any view equals the view's own SQL with another GROUP BY, in plain DuckDB, however its events are cut. */
+/**
+ * A roll-up of any view equals the view's own SQL with another GROUP BY, in plain DuckDB, however its events
+ * are cut.
+ */
 import { expect, test } from "vitest";
 import { type Bucket, type By, rollUpBy } from "../../serving/question/roll-up.ts";
 import { type Node, nodesOf, parseSql, renderStatement } from "../../shared/compiler/ast.ts";
@@ -67,7 +70,8 @@ async function expectRolledUp(bench: ViewBench, view: ViewDefinition, by: readon
     shown.map(({ name }) => name),
   );
   const plain = await bench.plain({ ...view, sql }).catch((error: unknown) => {
-    // a squared deviation out of range, a time out of range; what WHERE, HAVING or another column names is gone with its column
+    // a squared deviation out of range, a time out of range; what WHERE, HAVING or another column names is gone
+    // with its column
     expect(String(error)).toMatch(
       /out of range|not in timestamp range|Referenced column|aliases cannot be used|GROUPING (child|statement)/,
     );
@@ -100,7 +104,10 @@ async function expectTotalOfNothing(bench: ViewBench, view: ViewDefinition): Pro
   totals++;
 }
 
-/** The view's own SQL with only these columns, grouped by these keys, or (null) not at all: made from its syntax tree. */
+/**
+ * The view's own SQL with only these columns, grouped by these keys, or (null) not at all: made from its syntax
+ * tree.
+ */
 async function regrouped(
   bench: ViewBench,
   view: ViewDefinition,

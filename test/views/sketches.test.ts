@@ -1,6 +1,7 @@
 /**
- * How near sketches are, measured against exact answers over many seeds. HyperLogLog: the standard error at each size, which must
- * not exceed what its registers allow at any. DDSketch: never farther than its relative error. SKETCH_SEEDS=… measures more.
+ * How near sketches are, measured against exact answers over many seeds. HyperLogLog: the standard error at
+ * each size, which must not exceed what its registers allow at any. DDSketch: never farther than its relative
+ * error. SKETCH_SEEDS=… measures more.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Compiler } from "../../shared/compiler/compile.ts";

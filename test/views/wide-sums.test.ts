@@ -1,4 +1,7 @@
-/** Sums of integers and decimals of up to 38 digits: what a part of the events would overflow with, the whole need not. */
+/**
+ * Sums of integers and decimals of up to 38 digits: what a part of the events would overflow with, the whole
+ * need not.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Compiler } from "../../shared/compiler/compile.ts";
 import { combineOf, partialOf, rowsOf } from "../../shared/compiler/texts.ts";

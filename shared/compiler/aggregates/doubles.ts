@@ -1,6 +1,7 @@
 /**
- * Sums and products of doubles that are infinite only where the whole is: a part of the events may overflow where all of them do not, and then its
- * value would depend on how they were cut. Large values are added up apart, scaled by a power of two, which rounds nothing.
+ * Sums and products of doubles that are infinite only where the whole is: a part of the events may overflow
+ * where all of them do not, and then its value would depend on how they were cut. Large values are added up
+ * apart, scaled by a power of two, which rounds nothing.
  */
 import { call, mergedPart, type Part, roundedPart, sumTolerance, toggledPart } from "./part.ts";
 import type { PartsPlan } from "./plan.ts";
@@ -12,7 +13,10 @@ const large = double(2 ** 900);
 const down = double(2 ** -200);
 const up = double(2 ** 200);
 
-/** Three parts: the sum of all values that are not large, that of the large ones, scaled, and what the rounding of both is a share of. */
+/**
+ * Three parts: the sum of all values that are not large, that of the large ones, scaled, and what the rounding
+ * of both is a share of.
+ */
 export function sumParts(x: string): Part[] {
   const part = (value: string, of?: (parts: readonly string[]) => string) =>
     roundedPart(call("sum", value), of ? { of } : {});
@@ -34,8 +38,8 @@ const bitsMax = "1000::DOUBLE";
 const [nan, infinite] = ["CAST('NaN' AS DOUBLE)", "CAST('Infinity' AS DOUBLE)"];
 
 /**
- * A product: of what is neither 0 nor infinite, as long as it can't leave the range of doubles in any order; its logarithm, the sum of all
- * logarithms' sizes, which of the others there are, and its sign.
+ * A product: of what is neither 0 nor infinite, as long as it can't leave the range of doubles in any order;
+ * its logarithm, the sum of all logarithms' sizes, which of the others there are, and its sign.
  */
 export function productPlan(x: string): PartsPlan {
   const plain = `CASE WHEN abs(${x}) > 0 AND abs(${x}) < ${infinite} THEN ${x} END`;

@@ -1,6 +1,7 @@
 /**
- * Sums of doubles without any rounding but the last. Every double is a whole number of units of some power of two: each group keeps a row for each
- * stretch of 32 powers that its values lie in, with the whole number of its units, which adds up exactly, in whatever order and however cut.
+ * Sums of doubles without any rounding but the last. Every double is a whole number of units of some power of
+ * two: each group keeps a row for each stretch of 32 powers that its values lie in, with the whole number of
+ * its units, which adds up exactly, in whatever order and however cut.
  */
 import { call, sumTolerance, wholePart } from "./part.ts";
 import type { Aggregate, Argument, ValueRows, ValuesPlan } from "./plan.ts";

@@ -1,6 +1,6 @@
 /**
- * Variance, covariance and regression: number, means and co-moments about the means, merged by Chan's formula. Raw sums of squares
- * would cancel: at values around 10^9 they give 0 for a variance of 2.
+ * Variance, covariance and regression: number, means and co-moments about the means, merged by Chan's formula.
+ * Raw sums of squares would cancel: at values around 10^9 they give 0 for a variance of 2.
  */
 import { isDecimal, isFloat, isInteger } from "../types.ts";
 import { sumOf, sumParts } from "./doubles.ts";
@@ -35,8 +35,8 @@ const rootMean = (n: string, mean: string, about: string) => `sqrt(${squares(n, 
 const nan = "CAST('NaN' AS DOUBLE)";
 
 /**
- * Squares of what is larger overflow, or sums of many of them. DuckDB raises on such values, and on NaN, once there are two of them: one event
- * would stop a view for good. Here the result is NaN for every split.
+ * Squares of what is larger overflow, or sums of many of them. DuckDB raises on such values, and on NaN, once
+ * there are two of them: one event would stop a view for good. Here the result is NaN for every split.
  */
 const most = "1e140::DOUBLE";
 const within = (value: string) => `CASE WHEN abs(${value}) < ${most} THEN ${value} END`;

@@ -1,6 +1,7 @@
 /**
- * Aggregates that ask which event came first. "First" is meant in the log's total order (log time, partition, offset), never in the
- * order of arrival, so that a part keeps a value together with its event's place and the better one of two parts wins.
+ * Aggregates that ask which event came first. "First" is meant in the log's total order (log time, partition,
+ * offset), never in the order of arrival, so that a part keeps a value together with its event's place and the
+ * better one of two parts wins.
  */
 import { eventColumn, eventType } from "../event-order.ts";
 import { oneZero, storageOf } from "../types.ts";

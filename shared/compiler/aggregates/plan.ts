@@ -31,7 +31,10 @@ export interface PartsPlan {
   readonly finalize: (parts: readonly string[]) => string;
 }
 
-/** An aggregate that has to know every value: one partial row for each value of a group, with the number of events that have it. */
+/**
+ * An aggregate that has to know every value: one partial row for each value of a group, with the number of
+ * events that have it.
+ */
 export interface ValuesPlan {
   /** The value, SQL over the events; events where it is NULL are left out. */
   readonly value: string;

@@ -1,6 +1,7 @@
 /**
- * Sketches: a bounded number of rows for each group, however many values it has, at a stated error. They are kept as rows of values
- * (a register, a bucket), so that merging adds no error: the rows of two parts together are those of one sketch over all events.
+ * Sketches: a bounded number of rows for each group, however many values it has, at a stated error. They are
+ * kept as rows of values (a register, a bucket), so that merging adds no error: the rows of two parts together
+ * are those of one sketch over all events.
  */
 import { isDecimal, isFloat, isInteger, isList, oneZero } from "../types.ts";
 import { call, mergedPart } from "./part.ts";
@@ -57,7 +58,8 @@ const quantile: Aggregate = {
     const middle = (bucket: string) => {
       const value = `tidemark_bucket_middle(${bucket})`;
       if (isFloat(type)) return value;
-      // the middle of the outermost bucket may lie beyond the type, but never the values in it; and a cast of 255.6 gives 0
+      // the middle of the outermost bucket may lie beyond the type, but never the values in it; and a cast of
+      // 255.6 gives 0
       const whole = (sql: string) => `TRY_CAST(${isDecimal(type) ? sql : `round(${sql})`} AS ${type})`;
       return `coalesce(${whole(value)}, ${whole(`${value} * 0.995`)})`;
     };

@@ -15,7 +15,10 @@ import {
 import { type Aggregate, type Argument, type PartsPlan, type Refused, refused } from "./plan.ts";
 import { isWide, wideParts, wideSum, wideUnits } from "./wide-sums.ts";
 
-/** A sum as DuckDB types it: HUGEINT of integers, DECIMAL(38,s) of decimals, DOUBLE of floats. Null: no exact carrier. */
+/**
+ * A sum as DuckDB types it: HUGEINT of integers, DECIMAL(38,s) of decimals, DOUBLE of floats. Null: no exact
+ * carrier.
+ */
 function sumPart({ sql, type }: Pick<Argument, "sql" | "type">): Part | null {
   const summed = call("sum", sql);
   // 64-bit inputs reach 38 digits only after 10^19 events
@@ -121,8 +124,8 @@ function average(x: Argument): PartsPlan | Refused {
       finalize: ([s, n]) => `(CAST(${unscaled(s!)} AS DOUBLE) / (nullif(${n}, 0)::DOUBLE * 1e${scale}))`,
     };
   }
-  // 10^scale is 5^scale moved by scale bits, which are exact in a double. An average over a divisor of up to 2^60 is the
-  // cheaper one to plan: at scale 10, groups of 10^11 events.
+  // 10^scale is 5^scale moved by scale bits, which are exact in a double. An average over a divisor of up to
+  // 2^60 is the cheaper one to plan: at scale 10, groups of 10^11 events.
   const divide = scale <= 10 ? "tidemark_avg" : "tidemark_avg_wide";
   const divisor = (n: string) => (scale === 0 ? n : `(${n}::UHUGEINT * ${5n ** BigInt(scale)}::UHUGEINT)`);
   const unit = scale === 0 ? "" : ` * ${1 / 2 ** scale}::DOUBLE`;

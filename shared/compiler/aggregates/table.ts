@@ -1,10 +1,11 @@
 /**
- * The one table of aggregates. To add an aggregate, add one entry and its cases in test/views/cases; nothing else in the
- * system knows what an aggregate is.
+ * The one table of aggregates. To add an aggregate, add one entry and its cases in test/views/cases; nothing
+ * else in the system knows what an aggregate is.
  *
- * An entry turns one use, e.g. `avg(delay)` over BIGINT, into parts that merge and one expression over the merged parts; or
- * into one row for each value, and one aggregate over those. The compiler adds FILTER to each part, shares equal parts between
- * aggregates, and moves values between their own type (`type`) and the one files keep (`storage`).
+ * An entry turns one use, e.g. `avg(delay)` over BIGINT, into parts that merge and one expression over the
+ * merged parts; or into one row for each value, and one aggregate over those. The compiler adds FILTER to each
+ * part, shares equal parts between aggregates, and moves values between their own type (`type`) and the one
+ * files keep (`storage`).
  */
 import type { Node } from "../ast.ts";
 import { exactSums } from "./exact-sums.ts";

@@ -1,6 +1,7 @@
 /**
- * Sums of integers and decimals of so many digits that a part of the events may overflow where all of them do not. Values of more than 27 digits are
- * added up apart, cut in two at their 19th digit: no sum of halves leaves 38 digits before 10^18 events. The whole is put together once.
+ * Sums of integers and decimals of so many digits that a part of the events may overflow where all of them do
+ * not. Values of more than 27 digits are added up apart, cut in two at their 19th digit: no sum of halves
+ * leaves 38 digits before 10^18 events. The whole is put together once.
  */
 import { decimalOf, isDecimal } from "../types.ts";
 import { call, exactPart, type Part, wholePart } from "./part.ts";
@@ -15,7 +16,10 @@ export function isWide(type: string): boolean {
   return type === "HUGEINT" || (isDecimal(type) && decimalOf(type).precision > few);
 }
 
-/** One and so many zeros, in units of the last digit of a decimal; with its type, such that what is computed with it stays exact. */
+/**
+ * One and so many zeros, in units of the last digit of a decimal; with its type, such that what is computed
+ * with it stays exact.
+ */
 function unitsOf(digits: number, scale: number): string {
   if (digits >= scale) return `CAST(1${"0".repeat(digits - scale)} AS DECIMAL(${digits - scale + 1},0))`;
   return `CAST(0.${"0".repeat(scale - digits - 1)}1 AS DECIMAL(${scale - digits},${scale - digits}))`;

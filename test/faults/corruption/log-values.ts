@@ -30,7 +30,10 @@ export function logValues(data: string): Promise<LogValue[]> {
   );
 }
 
-/** Bytes of the same length are changed in the file itself, in old pages too; others are put, or taken out, as a value. */
+/**
+ * Bytes of the same length are changed in the file itself, in old pages too; others are put, or taken out, as a
+ * value.
+ */
 export async function damageLogValue(
   data: string,
   { database, key, bytes }: LogValue,

@@ -1,7 +1,8 @@
 /**
- * The data folder that is damaged: a pipeline with two shards that has been through everything that leaves files. Two versions, a
- * delta told again after a rejection, a rejection not told again yet, dead letters, reference tables, an archive that reaches beyond
- * the delta, a log trimmed below it, a rebuild that was killed.
+ * The data folder that is damaged: a pipeline with two shards that has been through everything that leaves
+ * files. Two versions, a delta told again after a rejection, a rejection not told again yet, dead letters,
+ * reference tables, an archive that reaches beyond the delta, a log trimmed below it, a rebuild that was
+ * killed.
  */
 import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -119,7 +120,7 @@ export async function pristine(seed: number): Promise<Pristine> {
   let steps = 0;
   const killed = async () => {
     const [id] = await world.store.list(layout.rebuilds);
-    keep(layout.rebuildProgress(id!));
+    keep(layout.rebuildProgress(id!, 1));
     if (++steps === 4) throw new Error("killed");
   };
   const options = {
@@ -160,7 +161,10 @@ function moved(position: Position, by: number): Position {
   );
 }
 
-/** As if speed had told an entry wrongly, with a good hash, and a proof had found it: the next writer tells it again. */
+/**
+ * As if speed had told an entry wrongly, with a good hash, and a proof had found it: the next writer tells it
+ * again.
+ */
 async function forge(world: World, version: VersionManifest, shard: number, index: number): Promise<void> {
   const { store } = world;
   const head = (await newestHead(store, version.number, shard))!;

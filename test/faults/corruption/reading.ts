@@ -35,7 +35,10 @@ async function textOf(session: Session, select: string): Promise<string> {
     .join("\n");
 }
 
-/** What plain DuckDB says of the oracle's events, asked once for each view and position: the same few are answered again and again. */
+/**
+ * What plain DuckDB says of the oracle's events, asked once for each view and position: the same few are
+ * answered again and again.
+ */
 export class Truth {
   readonly #world: World;
   readonly #known = new Map<string, string>();

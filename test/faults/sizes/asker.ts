@@ -6,7 +6,10 @@ const pauseMs = 25;
 const requestMsMax = 120_000;
 const failuresMax = 10;
 
-/** Asks all the time, one question after the other: every answer is right for so many events, and they only get more. */
+/**
+ * Asks all the time, one question after the other: every answer is right for so many events, and they only get
+ * more.
+ */
 export class Asker {
   readonly failures: string[] = [];
   answers = 0;

@@ -4,7 +4,10 @@ import { openFilesOf, residentOf } from "../measure.ts";
 type Role = "speed" | "serve" | "batch";
 
 const everyMs = 100;
-/** What a role and its children may take at most, bytes: DuckDB's own limits (1 GB, and 512 MB of a child; of batch 4 GB), and as much again for what is under way. */
+/**
+ * What a role and its children may take at most, bytes: DuckDB's own limits (1 GB, and 512 MB of a child; of
+ * batch 4 GB), and as much again for what is under way.
+ */
 const bytesMax: Readonly<Record<Role, number>> = { speed: 2 * 2 ** 30, serve: 3 * 2 ** 30, batch: 6 * 2 ** 30 };
 const leftMsMax = 30_000;
 
@@ -24,7 +27,10 @@ export class Meter {
     return new Map([...this.#pids].map(([role, pid]) => [role, openFilesOf(pid())]));
   }
 
-  /** A line for each role that goes on holding so many more files than before; what is still being closed has a while for it. */
+  /**
+   * A line for each role that goes on holding so many more files than before; what is still being closed has a
+   * while for it.
+   */
   async left(before: ReadonlyMap<Role, number>, more: number): Promise<string[]> {
     const grown = () =>
       [...this.openFiles].filter(([role, files]) => role !== "batch" && files > (before.get(role) ?? 0) + more);

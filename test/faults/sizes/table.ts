@@ -21,7 +21,10 @@ export interface Size {
   event(i: number, count: number): string;
   /** How many events come before each version; each round of them gives every group alike. */
   events(count: number): number;
-  /** How many versions are made while questions are asked, without waiting for one before the next is made; left out: a few, one by one. */
+  /**
+   * How many versions are made while questions are asked, without waiting for one before the next is made; left
+   * out: a few, one by one.
+   */
   readonly inARow?: (count: number) => number;
   /** Questions that are asked all the time, by turns. */
   asked(i: number, count: number): Question;

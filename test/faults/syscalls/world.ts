@@ -82,7 +82,8 @@ export class World {
   }
 
   /**
-   * What is served there now is exactly what the log holds below its position, by a plain count as well as by the views' own SQL.
+   * What is served there now is exactly what the log holds below its position, by a plain count as well as by
+   * the views' own SQL.
    * @returns what was seen, or what is wrong
    */
   async judge(data: string, files: boolean): Promise<Seen | { wrong: string }> {

@@ -1,6 +1,7 @@
 /**
- * What the pinned DuckDB has and SQL from outside may not use, and why. What may be used is in serving/sql/allowed. A test reads DuckDB's own catalog, and fails on
- * what is in neither: whoever takes a newer DuckDB judges what it adds.
+ * What the pinned DuckDB has and SQL from outside may not use, and why. What may be used is in
+ * serving/sql/allowed. A test reads DuckDB's own catalog, and fails on what is in neither: whoever takes a
+ * newer DuckDB judges what it adds.
  */
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
@@ -86,7 +87,10 @@ export const ownSettings = words(`
   lock_configuration max_memory memory_limit temp_directory threads worker_threads
 `);
 
-/** Settings left as they are: none of them lets SQL reach a file, the network or another's data, as long as external access is off and they are locked. */
+/**
+ * Settings left as they are: none of them lets SQL reach a file, the network or another's data, as long as
+ * external access is off and they are locked.
+ */
 export const otherSettings = words(`
   Calendar __delta_only_variant_encoding_enabled access_mode allocator_background_threads allocator_bulk_deallocation_flush_threshold
   allocator_flush_threshold allow_community_extensions allow_extensions_metadata_mismatch allow_parser_override_extension

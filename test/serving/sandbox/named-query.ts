@@ -1,4 +1,7 @@
-/** Random queries in which few names mean many things: queries of WITH in and around each other, recursive ones, and tables behind them all. */
+/**
+ * Random queries in which few names mean many things: queries of WITH in and around each other, recursive ones,
+ * and tables behind them all.
+ */
 
 export interface Choices {
   int(below: number): number;
