@@ -1,4 +1,4 @@
-/** Neighbouring entries become one: combine is associative, so nobody can tell. */
+/** Joins neighbouring entries into one: combine is associative, so no answer changes. */
 import { writeFile } from "node:fs/promises";
 import { combineOf } from "../shared/compiler/texts.ts";
 import type { Definition } from "../shared/definition.ts";
@@ -9,7 +9,7 @@ import type { Entry, ViewFile } from "../shared/store/layout.ts";
 import { entryFiles, partialsIn, writePartials } from "../shared/store/partials.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
 
-/** So many neighbours of one level make one of the next. */
+/** This many neighbours of one level make one of the next. */
 const fanIn = 8;
 
 /** The newest run of neighbours worth compacting, or none. */
@@ -22,7 +22,7 @@ export function compactable(entries: readonly Entry[]): readonly Entry[] {
 }
 
 /**
- * One entry that stands for all of `entries`, which are neighbours in order. Their files are checked first; they stay as they are.
+ * One entry equal to all of `entries`, which are neighbours in order. Their files are checked first, and not changed.
  * @throws STORE_CORRUPT, STORE_MISSING
  */
 export async function compact(

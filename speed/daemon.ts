@@ -1,6 +1,7 @@
 /**
- * The streaming daemon: for each of its shards, a delta on the newest version, handed over when a newer one appears. A shard that another
- * process has taken over is stood by for, and taken again when that one falls silent.
+ * The streaming daemon: for each of its shards, a delta on the newest version, handed over when a newer one
+ * appears. For a shard that another process has taken over, it is the standby, and takes over when that
+ * process's heartbeat stops.
  */
 import { Duck } from "../shared/duckdb/duck.ts";
 import { isCode, isDiskFull, messageOf, TidemarkError } from "../shared/errors.ts";
@@ -14,7 +15,7 @@ import { layout } from "../shared/store/layout.ts";
 import type { Store } from "../shared/store/store.ts";
 import { generationNumbers, isKept, newerVersion, newestVersion, unlessCorrupt } from "../shared/store/versions.ts";
 import { DeltaWriter } from "./delta-writer.ts";
-import { Watch } from "./watch.ts";
+import { ShardWatch } from "./watch.ts";
 
 export interface SpeedOptions {
   readonly store: Store;
@@ -30,9 +31,9 @@ export interface SpeedOptions {
   readonly signal: AbortSignal;
   /** Called after each micro-batch with the records folded. */
   readonly onFolded?: (records: number) => void;
-  /** A writer that has not been heard of for so long is given up by those who stand by, ms. Default 5000. */
+  /** A standby takes over when the writer's heartbeat has not changed for this long, ms. Default 5000. */
   readonly silentMs?: number;
-  /** How long a delta goes on that a newer version's covers, ms. Default 10,000. */
+  /** How long a delta is still written after a newer version's delta covers it, ms. Default 10,000. */
   readonly graceMs?: number;
 }
 
@@ -41,24 +42,27 @@ interface ShardOptions extends SpeedOptions {
 }
 
 const defaultSilentMs = 5000;
-/** So long both deltas go on where the newer one has caught up: servers make ready for it meanwhile, and lose nothing. */
+/**
+ * Both deltas are written for this long after the newer one has caught up, while servers load it: none falls
+ * behind.
+ */
 const defaultGraceMs = 10_000;
-/** How often a writer is heard of, and looked for. */
+/** Between two heartbeats of a writer, and between two checks of its progress. */
 const beatMs = 1000;
-const lookMs = 5000;
-/** What passes by itself (a full disk, a log that is away) is tried again after so long. */
+const progressMs = 5000;
+/** Before the next attempt after a fault that passes by itself: a full disk, an unreachable log. */
 const retryMs = 1000;
 
 /**
  * Runs until the signal.
- * @throws LOG_RANGE, LOG_PARTITIONS, LOG_STREAM_MISSING, STORE_BEYOND_LOG, DEFINITION_SHARDS: what someone has to look at
+ * @throws LOG_RANGE, LOG_PARTITIONS, LOG_STREAM_MISSING, STORE_BEYOND_LOG, DEFINITION_SHARDS: an operator has to act
  */
 export async function runSpeed(options: SpeedOptions): Promise<void> {
   for (let manifest: VersionManifest | null = options.manifest; manifest; )
     manifest = await runShards({ ...options, manifest });
 }
 
-/** @returns the version with another number of shards that this can't go on with; null when it was stopped */
+/** @returns the version whose number of shards differs, so that all have to start over; null when it was stopped */
 async function runShards(options: SpeedOptions): Promise<VersionManifest | null> {
   const { definition } = options.manifest;
   const shards = options.shards ?? Array.from({ length: definition.shards }, (_, shard) => shard);
@@ -104,7 +108,7 @@ async function runShards(options: SpeedOptions): Promise<VersionManifest | null>
 }
 
 /**
- * One shard, as writer or standing by. What passes by itself is waited for.
+ * One shard, as its writer or its standby. Retries after faults that pass by themselves.
  * @returns a newer version with another number of shards, as soon as there is one
  */
 async function runShard(options: ShardOptions, duck: Duck, shard: number): Promise<VersionManifest | null> {
@@ -117,7 +121,7 @@ async function runShard(options: ShardOptions, duck: Duck, shard: number): Promi
       if (isCode(error, "SPEED_FENCED")) {
         say(`${error.line}; standing by`);
         await standBy(options, shard);
-        if (!signal.aborted) say(`shard ${shard}: its writer has fallen silent; taking over`);
+        if (!signal.aborted) say(`shard ${shard}: its writer's heartbeat has stopped; taking over`);
       } else if (isDiskFull(error) || isCode(error, "LOG_UNREACHABLE")) {
         say(`shard ${shard}: ${error instanceof TidemarkError ? error.line : messageOf(error)}; trying again`);
         await options.incidents.raiseError("role-failed", "", error);
@@ -130,15 +134,15 @@ async function runShard(options: ShardOptions, duck: Duck, shard: number): Promi
   return null;
 }
 
-/** Until the shard's writer has not been heard of for a while, or the signal. Only this process's own clock counts. */
+/** Until the writer's heartbeat has not changed for `silentMs`, or the signal. Uses this process's own clock only. */
 async function standBy({ store, signal, silentMs = defaultSilentMs }: SpeedOptions, shard: number): Promise<void> {
-  let heard = "";
+  let last = "";
   for (let since = performance.now(); performance.now() - since < silentMs && !signal.aborted; ) {
     const version = (await newestVersion(store).catch(unlessCorrupt))?.number ?? 0;
     const generation = (await generationNumbers(store, version, shard)).at(-1) ?? 0;
     const now = `${version} ${generation} ${await store.read(layout.beat(version, shard, generation))}`;
-    if (now !== heard) since = performance.now();
-    heard = now;
+    if (now !== last) since = performance.now();
+    last = now;
     await pause(Math.min(beatMs, silentMs / 5), signal);
   }
 }
@@ -150,12 +154,16 @@ function resharded(options: SpeedOptions, shard: number, newest: VersionManifest
   if (options.shards === null) return newest;
   throw new TidemarkError(
     "DEFINITION_SHARDS",
-    `version ${newest.number} has ${shards} shards, and this process was started for shard ${shard} of ${options.manifest.definition.shards}`,
+    `version ${newest.number} has ${shards} shards, and this process was started for shard ${shard} of ` +
+      `${options.manifest.definition.shards}`,
     "start one process for each of them, or one without --shard",
   );
 }
 
-/** Writes the newest version's delta; while a newer version's delta catches up, and a little longer, both. @throws SPEED_FENCED */
+/**
+ * Writes the newest version's delta; while a newer version's delta catches up, and a little longer, both.
+ * @throws SPEED_FENCED
+ */
 async function writeShard(options: ShardOptions, duck: Duck, shard: number): Promise<VersionManifest | null> {
   const { graceMs = defaultGraceMs } = options;
   let current = await openWriter(options, duck, options.manifest, shard);
@@ -168,11 +176,11 @@ async function writeShard(options: ShardOptions, duck: Duck, shard: number): Pro
     next = null;
     coveredSince = null;
   };
-  // of an earlier life, or of what has passed
-  let told = true;
-  const watch = new Watch({ ...options, shard });
-  const looks = setInterval(() => void watch.lookAtProgress(current.delta).catch(() => undefined), lookMs);
-  looks.unref();
+  // an incident of the process before, or of a failure that has passed, is cleared by the first step that succeeds
+  let clearIncident = true;
+  const watch = new ShardWatch({ ...options, shard });
+  const progress = setInterval(() => void watch.checkProgress(current.delta).catch(() => undefined), progressMs);
+  progress.unref();
   try {
     while (!options.signal.aborted) {
       const number: number = (next ?? current).manifest.number;
@@ -180,35 +188,36 @@ async function writeShard(options: ShardOptions, duck: Duck, shard: number): Pro
       if (newest && newest.definition.shards !== options.manifest.definition.shards) {
         return resharded(options, shard, newest);
       }
-      await watch.look(current.delta, next?.delta ?? null);
+      await watch.poll(current.delta, next?.delta ?? null);
       if (newest) {
         if (next && coveredSince !== null) await handOver(next);
         await next?.close();
         next = await openWriter(options, duck, newest, shard);
-        options.say(`shard ${shard}: version ${newest.number} is here, its delta starts at its cut`);
+        options.say(`shard ${shard}: version ${newest.number} has been published; starting its delta at its cut`);
       }
       if (next && !(await isKept(options.store, current.manifest.number))) {
-        // a version that is not kept any more can't be written, and nobody reads it
+        // a removed version can't be written, and has no readers
         await handOver(next);
       }
-      // both end before either's failure counts: a session must not be closed under a statement
+      // both steps settle before a failure of either is handled: a session must not be closed under a statement
       const [folded, ahead] = await Promise.allSettled([current.delta.step(), next?.delta.step()]);
       if (ahead.status === "rejected") {
         if (!isCode(ahead.reason, "SPEED_REJECTED")) throw ahead.reason;
-        next = await openAgain(options, duck, next!, shard, ahead.reason);
+        next = await reopen(options, duck, next!, shard, ahead.reason);
         coveredSince = null;
         continue;
       }
       if (folded.status === "rejected" && isCode(folded.reason, "SPEED_REJECTED")) {
-        current = await openAgain(options, duck, current, shard, folded.reason);
+        current = await reopen(options, duck, current, shard, folded.reason);
         continue;
       }
       if (folded.status === "fulfilled") {
-        if (told) await options.incidents.clear("role-failed", "");
-        told = false;
+        if (clearIncident) await options.incidents.clear("role-failed", "");
+        clearIncident = false;
         options.onFolded?.(folded.value);
       } else if (next && coveredSince !== null && !isCode(folded.reason, "SPEED_FENCED")) {
-        options.say(`shard ${shard}: version ${current.manifest.number} is given up: ${messageOf(folded.reason)}`);
+        const abandoned = `the delta of version ${current.manifest.number} is abandoned`;
+        options.say(`shard ${shard}: ${abandoned}: ${messageOf(folded.reason)}`);
         await handOver(next);
         continue;
       } else if (!next || (await isKept(options.store, current.manifest.number))) throw folded.reason;
@@ -220,14 +229,14 @@ async function writeShard(options: ShardOptions, duck: Duck, shard: number): Pro
     }
     return null;
   } finally {
-    clearInterval(looks);
+    clearInterval(progress);
     await current.close();
     await next?.close();
   }
 }
 
-/** A new generation in place of one that a proof has rejected. */
-async function openAgain(
+/** Opens a new generation in place of one that a proof has rejected. */
+async function reopen(
   options: SpeedOptions,
   duck: Duck,
   rejected: Writer,
@@ -262,7 +271,7 @@ async function openWriter(
   try {
     const deltaOptions = { store, log, history, session, compactSession, flushMsMax, now, say };
     const delta = await DeltaWriter.open(deltaOptions, manifest, shard);
-    // from a timer: a micro-batch may take long, and whoever stands by must hear of this writer all the same
+    // from a timer: standbys need the heartbeat while a long micro-batch is folded, too
     const beat = setInterval(() => void delta.generation.beat().catch(() => undefined), beatMs);
     beat.unref();
     const close = async () => {

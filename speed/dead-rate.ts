@@ -1,14 +1,17 @@
-/** How many of a stream's newest records are dead letters: an incident while they are many. By the log alone, whatever the clock. */
+/**
+ * The share of dead letters in a stream's newest records: an incident while it is high. Decided by the log, not
+ * by the clock.
+ */
 import type { DeadLetter } from "../shared/decode/decoded.ts";
 import type { Incidents, Trouble } from "../shared/store/incidents.ts";
 
-/** The newest records that are looked at: so many, and the rest of their oldest micro-batch. */
+/** How many of the newest records count, rounded up to whole micro-batches. */
 const newest = 1000;
-/** Many: more of them than this share, and not fewer than `deadMin`. */
+/** Too high: above `shareMax`, with at least `deadMin` dead letters. */
 const shareMax = 0.01;
 const deadMin = 10;
 
-/** What became of the records of a stream in a micro-batch. */
+/** Records and dead letters of a stream in a micro-batch. */
 export interface Judged {
   readonly records: number;
   readonly dead: readonly DeadLetter[];
@@ -21,7 +24,10 @@ interface Batch {
 
 interface Recent {
   batches: Batch[];
-  /** One of them that is told of; the same until all is well, so that what is told changes seldom. */
+  /**
+   * The dead letter that the incident quotes: the same one until the incident is cleared, so that it rarely
+   * changes.
+   */
   example: DeadLetter | null;
 }
 
@@ -33,7 +39,7 @@ export class DeadRate {
     this.#incidents = incidents;
   }
 
-  /** Once for each micro-batch of a stream, in their order. @param views those that read the stream */
+  /** To be called once for each micro-batch of a stream, in order. @param views those that read the stream */
   async note(stream: string, { records, dead }: Judged, views: readonly string[]): Promise<void> {
     const recent = this.#recent.get(stream) ?? { batches: [], example: null };
     this.#recent.set(stream, recent);
@@ -43,7 +49,7 @@ export class DeadRate {
     const [all, bad] = [recordsOf(recent.batches), recent.batches.reduce((sum, each) => sum + each.dead, 0)];
     if (bad >= deadMin && bad > shareMax * all)
       await this.#incidents.raise("dead-letters", stream, { ...troubleOf(stream, all, bad, recent.example!), views });
-    // a process that has just started has not seen enough to take back what one before it has said
+    // a process that has just started hasn't read enough records to clear its predecessor's incident
     else if (all >= newest) {
       recent.example = null;
       await this.#incidents.clear("dead-letters", stream);
@@ -54,8 +60,9 @@ export class DeadRate {
 function troubleOf(stream: string, all: number, bad: number, { partition, offset, reason }: DeadLetter): Trouble {
   const percent = bad === all ? "all" : bad > all / 10 ? `${Math.floor((10 * bad) / all) * 10} %` : "over 1 %";
   const message =
-    `${percent} of the newest records of stream ${stream} are dead letters and count nowhere (partition ${partition} offset ${offset}: ${reason}): ` +
-    `mend what sends them, or change the stream's fields; tidemark dead-letters list ${stream} --count has all reasons, and dead-letters replay takes up what was corrected`;
+    `${percent} of the newest records of stream ${stream} are dead letters and count nowhere ` +
+    `(partition ${partition} offset ${offset}: ${reason}): fix their producer, or change the stream's fields; ` +
+    `tidemark dead-letters list ${stream} --count lists all reasons, and dead-letters replay appends corrected ones`;
   return { code: "DEAD_LETTERS", message, streams: [stream] };
 }
 

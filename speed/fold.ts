@@ -19,8 +19,8 @@ import type { FileRef, Store } from "../shared/store/store.ts";
 import type { Judged } from "./dead-rate.ts";
 import type { Taken } from "./intake.ts";
 
-/** What a micro-batch came to, its files published under the generation's own names. */
-export interface Folded extends Counts {
+/** The partials and counts of a micro-batch, its files published under the generation's own names. */
+export interface FoldResult extends Counts {
   /** By stream. */
   readonly judged: ReadonlyMap<string, Judged>;
   readonly views: Record<string, ViewFile>;
@@ -51,15 +51,15 @@ export class Folder {
 
   /**
    * @param nameOf the store name of a file of this entry, by view ("" for the dead letters)
-   * @param failed views that have failed already: they are carried on as failed and not computed
-   * @param duplicates by stream, where what was folded before has left it
+   * @param failed views that have failed already: they stay failed and are not computed
+   * @param duplicates by stream, the suppression as the folds before have left it
    */
   async fold(
     taken: readonly Taken[],
     nameOf: (view: string) => string,
     failed: ReadonlyMap<string, ViewFailure>,
     duplicates: ReadonlyMap<string, Suppression>,
-  ): Promise<Folded> {
+  ): Promise<FoldResult> {
     const decoded: DecodedStreams = new Map();
     let [suppressed, late] = [0, 0];
     try {
@@ -121,7 +121,7 @@ export class Folder {
     }
   }
 
-  /** @param below of one stream, only the events among its first so many records, and none of the others */
+  /** @param below only the events among the first `records` records of one stream, and none of the other streams */
   async #inputsOf(
     view: ViewDefinition,
     decoded: DecodedStreams,
@@ -164,7 +164,7 @@ export class Folder {
     return null;
   }
 
-  /** NDJSON of the dead letters; none, no file. */
+  /** Writes the dead letters as NDJSON; null where there are none. */
   async writeDead(dead: readonly DeadLetter[], name: string): Promise<FileRef | null> {
     if (dead.length === 0) return null;
     const scratch = this.#store.scratch("dead.ndjson");

@@ -1,4 +1,4 @@
-/** A generation: one writer's telling of a shard's delta. Creating it is the only coordination there is. */
+/** A generation: one writer's derivation of a shard's delta. Creating it is the only coordination there is. */
 import { hostname } from "node:os";
 import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
 import { covers, equals, ofShard, type Position } from "../shared/position.ts";
@@ -37,8 +37,8 @@ export class Generation {
   }
 
   /**
-   * Creates the next generation of a shard's delta; whoever owned the one before is fenced from now on.
-   * @throws SPEED_FENCED where another has come meanwhile
+   * Creates the next generation of a shard's delta; the writer of the one before is fenced from now on.
+   * @throws SPEED_FENCED where another process has created a later one meanwhile
    */
   static async create(store: Store, manifest: VersionManifest, shard: number): Promise<Generation> {
     const own = await Membership.claim(
@@ -69,8 +69,8 @@ export class Generation {
   }
 
   /**
-   * The good entries of the newest older generation, linked under names of this one: from the cut on, up to the first that
-   * does not continue the chain or whose files do not check.
+   * The good entries of the newest older generation, linked under names of this one: from the cut on, up to the
+   * first that does not continue the chain or has a file whose check fails.
    */
   async takeOver(say: (line: string) => void): Promise<Entry[]> {
     for (const number of (await generationNumbers(this.#store, this.manifest.number, this.shard)).reverse()) {
@@ -83,7 +83,7 @@ export class Generation {
       }
       const rejected = await rejectionOf(this.#store, this.manifest.number, this.shard, number);
       if (head?.format === 1) {
-        say(`generation ${number} was written by an earlier release: the delta is told again`);
+        say(`generation ${number} was written by an earlier release; the delta is recomputed`);
         return [];
       }
       if (head) return this.#adopt(head, rejected, say);
@@ -96,16 +96,16 @@ export class Generation {
     let at = this.start;
     for (const entry of head.entries) {
       if (!equals(entry.from, at)) break;
-      // compaction may have joined the wrong one with others
+      // compaction may have joined the rejected entry with others
       if (rejected && !covers(rejected.from, entry.upto)) {
-        say(`shard ${this.shard}: ${rejected.why}; the delta is told again from there`);
+        say(`shard ${this.shard}: ${rejected.why}; the delta is recomputed from there`);
         break;
       }
       try {
         good.push(await this.#relink(entry));
       } catch (error) {
         if (!isCode(error, "STORE_MISSING", "STORE_CORRUPT")) throw error;
-        say(`${messageOf(error)}; the delta is told again from there`);
+        say(`${messageOf(error)}; the delta is recomputed from there`);
         break;
       }
       at = entry.upto;
@@ -143,15 +143,15 @@ export class Generation {
     return head;
   }
 
-  /** Is there a later generation, is this one still there, and is the version still kept? @throws SPEED_FENCED */
+  /** @throws SPEED_FENCED where a later generation exists, or this one or its version has been removed */
   async checkFence(): Promise<void> {
     await this.#own.check();
     const { number } = this.manifest;
     if (await isKept(this.#store, number)) return;
-    throw fenced(this.manifest, this.shard, this.number, `version ${number} is not kept any more`);
+    throw fenced(this.manifest, this.shard, this.number, `version ${number} has been removed`);
   }
 
-  /** Shows those who stand by that this writer lives. */
+  /** The heartbeat by which standbys see that this writer is alive. */
   beat(): Promise<void> {
     return this.#own.beat();
   }
@@ -160,12 +160,13 @@ export class Generation {
   async checkRejected(): Promise<void> {
     const rejected = await rejectionOf(this.#store, this.manifest.number, this.shard, this.number);
     if (!rejected) return;
-    // one that was taken over as well has nothing to derive again
+    // a fenced writer has nothing to recompute
     await this.checkFence();
     throw new TidemarkError(
       "SPEED_REJECTED",
-      `shard ${this.shard}: the proof of version ${this.manifest.number} rejected generation ${this.number}: ${rejected.why}`,
-      "a new generation tells it again",
+      `shard ${this.shard}: the proof of version ${this.manifest.number} rejected generation ${this.number}: ` +
+        rejected.why,
+      "a new generation recomputes it",
     );
   }
 }
@@ -174,7 +175,7 @@ function fenced(manifest: VersionManifest, shard: number, generation: number, wh
   return new TidemarkError(
     "SPEED_FENCED",
     `shard ${shard}: ${why}; this process stops writing`,
-    "nothing is lost: the newest counts",
+    "nothing is lost: the newest generation counts",
     { shard, version: manifest.number, generation },
   );
 }

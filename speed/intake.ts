@@ -1,9 +1,9 @@
-/** Reading ahead: while one micro-batch is folded, the next is fetched and looked at. */
+/** Reading ahead: while one micro-batch is folded, the next is fetched and prepared. */
 import type { StreamDefinition } from "../shared/definition.ts";
 import type { Log, LogReader, RecordBatch } from "../shared/log/log.ts";
 import { logStream } from "../shared/store/origin.ts";
 
-/** What is read ahead comes in so many fetches, so that none holds this thread for long. */
+/** `bytesAhead` is read in this many fetches, so that none blocks this thread for long. */
 const fetchesAhead = 4;
 
 /** Batches of one stream, adjacent to what was taken before. */
@@ -18,7 +18,7 @@ interface Source {
   waiting: RecordBatch[];
   fetching: Promise<void> | null;
   failed: unknown;
-  /** It has answered since it was opened. */
+  /** The log has answered since the stream was opened. */
   answered: boolean;
 }
 
@@ -27,19 +27,19 @@ export class Intake {
   readonly #sources = new Map<string, Source>();
   readonly #bytesAhead: number;
   readonly #waitMs: number;
-  readonly #look: (taken: Taken) => void;
+  readonly #prepare: (fetched: Taken) => void;
   #closed = false;
 
   /**
    * @param bytesAhead how much is fetched before it is taken
-   * @param waitMs how long one look at the log's end may wait
-   * @param look called with what was fetched before it is taken, for work that can be done ahead
+   * @param waitMs how long a fetch at the log's end may wait
+   * @param prepare called with what was fetched before it is taken, for work that can be done ahead
    */
-  constructor(log: Log, bytesAhead: number, waitMs: number, look: (taken: Taken) => void = () => undefined) {
+  constructor(log: Log, bytesAhead: number, waitMs: number, prepare: (fetched: Taken) => void = () => undefined) {
     this.#log = log;
     this.#bytesAhead = bytesAhead;
     this.#waitMs = waitMs;
-    this.#look = look;
+    this.#prepare = prepare;
   }
 
   /** Reads one more stream. @param from partition → where to read on */
@@ -48,7 +48,7 @@ export class Intake {
     this.#sources.set(stream.name, { stream, reader, waiting: [], fetching: null, failed: null, answered: false });
   }
 
-  /** Reads it no more; what was fetched and not taken is let go. */
+  /** Stops reading the stream; what was fetched and not taken is discarded. */
   async drop(stream: string): Promise<void> {
     const source = this.#sources.get(stream);
     this.#sources.delete(stream);
@@ -62,8 +62,9 @@ export class Intake {
   }
 
   /**
-   * What can be had within `ms`: waits for a first record, then goes on collecting until `ms` are over or `bytesAhead` is there.
-   * @returns also why streams can't be read on (LOG_RANGE, LOG_UNREACHABLE …); what they gave before is among what was taken
+   * What arrives within `ms`, or less once `bytesAhead` is reached or a stream has failed.
+   * @returns also why streams can't be read further (LOG_RANGE, LOG_UNREACHABLE …); what they gave before that is
+   *   among what was taken
    */
   async take(ms: number): Promise<{ readonly taken: Taken[]; readonly failed: ReadonlyMap<string, unknown> }> {
     const until = performance.now() + ms;
@@ -73,7 +74,7 @@ export class Intake {
       const left = until - performance.now();
       const failed = this.#all.some((source) => source.failed !== null);
       if (failed || bytes >= this.#bytesAhead || left <= 0 || this.#closed) break;
-      await this.#anything(left);
+      await this.#fetchOrTimeout(left);
     }
     const taken = this.#all
       .filter((source) => source.waiting.length > 0)
@@ -101,12 +102,12 @@ export class Intake {
     for (const source of this.#all) {
       if (source.fetching || this.#closed || source.failed !== null || bytesOf(source.waiting) >= this.#bytesAhead)
         continue;
-      // not at once: what was just taken goes to the database first, which then works at the same time
+      // on the next turn: what was just taken goes to DuckDB first, which then works in parallel with the fetch
       source.fetching = new Promise(setImmediate)
         .then(() => source.reader.next(this.#bytesAhead / fetchesAhead, this.#waitMs))
         .then((batches) => {
           source.answered = true;
-          this.#look({ stream: source.stream, batches });
+          this.#prepare({ stream: source.stream, batches });
           source.waiting = source.waiting.concat(batches);
         })
         .catch((error: unknown) => {
@@ -120,7 +121,7 @@ export class Intake {
   }
 
   /** Until a fetch ends or time is up. */
-  async #anything(ms: number): Promise<void> {
+  async #fetchOrTimeout(ms: number): Promise<void> {
     const fetching = this.#all.flatMap((source) => source.fetching ?? []);
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<void>((resolve) => {

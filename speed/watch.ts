@@ -1,4 +1,7 @@
-/** Beside a shard's writers: is the log still the one that the store was made from, do they keep up with it, and what has to be told? */
+/**
+ * Watches a shard's writers: whether the log is still the store's own, whether they keep up, and which
+ * incidents to report.
+ */
 import type { StreamDefinition } from "../shared/definition.ts";
 import { isCode, type TidemarkError } from "../shared/errors.ts";
 import type { Log } from "../shared/log/log.ts";
@@ -9,14 +12,14 @@ import { endsOf, isOfStream, originOf } from "../shared/store/origin.ts";
 import type { Store } from "../shared/store/store.ts";
 import { DeadRate } from "./dead-rate.ts";
 import type { DeltaWriter } from "./delta-writer.ts";
-import { Progress } from "./progress.ts";
+import { DeltaProgress } from "./progress.ts";
 import { StrangeStamps } from "./strange-stamps.ts";
 
-const lookMs = 5000;
+const pollMs = 5000;
 /** A broker that has just started may not know its topics yet. */
 const missingMsMax = 15_000;
 
-export interface Watched {
+export interface WatchOptions {
   readonly store: Store;
   readonly log: Log;
   readonly incidents: Incidents;
@@ -25,51 +28,51 @@ export interface Watched {
   readonly say: (line: string) => void;
 }
 
-export class Watch {
-  readonly #watched: Watched;
+export class ShardWatch {
+  readonly #options: WatchOptions;
   readonly #stamps: StrangeStamps;
   readonly #deadRate: DeadRate;
-  #progress = new Progress();
-  #looked = performance.now();
+  readonly #progress = new DeltaProgress();
+  #polled = performance.now();
   readonly #missingSince = new Map<string, number>();
-  /** Which streams were told to be stopped, and why. */
+  /** The stopped streams as they were last reported, and why; "-": not reported yet. */
   #stopped = "-";
-  /** Which views were told to have failed. */
+  /** The failed views as they were last reported. */
   #failed = "";
 
-  constructor(watched: Watched) {
-    this.#watched = watched;
-    this.#stamps = new StrangeStamps(watched.incidents, watched.now);
-    this.#deadRate = new DeadRate(watched.incidents);
+  constructor(options: WatchOptions) {
+    this.#options = options;
+    this.#stamps = new StrangeStamps(options.incidents, options.now);
+    this.#deadRate = new DeadRate(options.incidents);
   }
 
-  /** Between two steps of the writers: the current one, and the one that is to follow it. */
-  async look(current: DeltaWriter, next: DeltaWriter | null): Promise<void> {
+  /** To be called between two steps of the writers: the current one, and its successor. */
+  async poll(current: DeltaWriter, next: DeltaWriter | null): Promise<void> {
     for (const [stream, stamps] of current.strangeStamps()) this.#stamps.note(stream, stamps);
     for (const [stream, judged] of current.judged())
       await this.#deadRate.note(stream, judged, viewsOf(current, stream));
     next?.strangeStamps();
     next?.judged();
-    await this.#tellStopped(current);
-    await this.#tellFailed(current);
+    await this.#reportStopped(current);
+    await this.#reportFailed(current);
     const now = performance.now();
-    if (now - this.#looked < lookMs) return;
-    this.#looked = now;
-    await this.#stamps.tell();
-    // a stream that has left the project is looked at no more
+    if (now - this.#polled < pollMs) return;
+    this.#polled = now;
+    await this.#stamps.report();
+    // not the streams of the current version that have left the project
     for (const stream of (next ?? current).generation.manifest.definition.streams)
-      await this.#lookAtOrigin(stream, next ? [current, next] : [current]);
+      await this.#checkOrigin(stream, next ? [current, next] : [current]);
   }
 
-  /** From a timer: a writer that stands still doesn't come to it. */
-  async lookAtProgress(writer: DeltaWriter): Promise<void> {
-    const { log, shard, incidents } = this.#watched;
+  /** To be called from a timer: a writer that makes no progress does not reach `poll`. */
+  async checkProgress(writer: DeltaWriter): Promise<void> {
+    const { log, shard, incidents } = this.#options;
     const { definition } = writer.generation.manifest;
     const read = definition.streams.filter(({ name }) => !writer.stopped.has(name));
     const { position } = writer;
     const { end } = await endsOf(log, read);
     const own = ofShard(end, shard, definition.shards);
-    const found = this.#progress.look(performance.now(), read, ofStreams(position, Object.keys(own)), own);
+    const found = this.#progress.sample(performance.now(), read, ofStreams(position, Object.keys(own)), own);
     for (const kind of ["standing-still", "falling-behind"] as const) {
       const troubles = [...found[kind]].map(
         ([stream, trouble]) => [stream, { ...trouble, views: viewsOf(writer, stream) }] as const,
@@ -78,21 +81,21 @@ export class Watch {
     }
   }
 
-  async #tellFailed({ failed }: DeltaWriter): Promise<void> {
-    const told = JSON.stringify([...failed]);
-    if (told === this.#failed) return;
-    this.#failed = told;
+  async #reportFailed({ failed }: DeltaWriter): Promise<void> {
+    const now = JSON.stringify([...failed]);
+    if (now === this.#failed) return;
+    this.#failed = now;
     const troubles = [...failed].map(([view, { message, at }]) => {
       const where = at ? `, first at ${at.stream} partition ${at.partition} offset ${at.offset}` : "";
       const line = `view "${view}" fails on valid events${where}: ${message}; correct its SQL and run a batch`;
       return [view, { code: "SERVE_VIEW_FAILED", message: line, views: [view] }] as const;
     });
-    await this.#watched.incidents.settle("view-failed", new Map(troubles));
+    await this.#options.incidents.settle("view-failed", new Map(troubles));
   }
 
-  /** The stream that the log has now may be another one, or have more partitions. */
-  async #lookAtOrigin(stream: StreamDefinition, all: readonly DeltaWriter[]): Promise<void> {
-    const { store, log } = this.#watched;
+  /** The topic may have been created anew, or have been given more partitions. */
+  async #checkOrigin(stream: StreamDefinition, all: readonly DeltaWriter[]): Promise<void> {
+    const { store, log } = this.#options;
     const reads = ({ generation }: DeltaWriter) =>
       generation.manifest.definition.streams.some(({ name }) => name === stream.name);
     const writers = all.filter(reads);
@@ -109,8 +112,8 @@ export class Watch {
     }
   }
 
-  async #tellStopped(writer: DeltaWriter): Promise<void> {
-    const { incidents, say } = this.#watched;
+  async #reportStopped(writer: DeltaWriter): Promise<void> {
+    const { incidents, say } = this.#options;
     const lines = [...writer.stopped].map(([stream, error]) => `${stream}: ${error.line}`).join("\n");
     if (lines === this.#stopped) return;
     const before = this.#stopped;
@@ -119,8 +122,8 @@ export class Watch {
       ([stream, error]) => [stream, stoppedTrouble(writer, stream, error)] as const,
     );
     await incidents.settle("stream-stopped", new Map(troubles));
-    for (const [stream, { message }] of troubles) say(`stream ${stream} is not read any more: ${message}`);
-    if (troubles.length === 0 && before !== "-") say("every stream is read again");
+    for (const [stream, { message }] of troubles) say(`stream ${stream} is no longer read: ${message}`);
+    if (troubles.length === 0 && before !== "-") say("all streams are read again");
   }
 }
 

@@ -112,7 +112,7 @@ function roles(name: string, brokersOf: () => string | null): void {
       third.child.kill("SIGKILL");
       await third.done;
       const behind = await load(made, 3000, 3200);
-      await again.wrote(/has fallen silent; taking over/);
+      await again.wrote(/heartbeat has stopped; taking over/);
       expect((await ask(url, behind)).data).toEqual(truth(3200));
       for (const role of [batch, again, serve]) await expectStopsCleanly(role);
       expect((await tidemark("verify", "--project", dir)).code).toBe(0);

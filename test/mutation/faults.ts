@@ -189,7 +189,7 @@ export const faults: readonly Fault[] = [
     tests: ["test/pipeline/healing.test.ts"],
   },
   {
-    name: "a delta that was told again not read again",
+    name: "a recomputed delta not read again",
     file: "serving/snapshot/loaded.ts",
     edits: [{ find: "starts.includes(-1) || retold", replace: "starts.includes(-1)" }],
     tests: ["test/pipeline/healing.test.ts"],
@@ -283,9 +283,9 @@ export const faults: readonly Fault[] = [
     file: "speed/generation.ts",
     edits: [
       {
-        find: "${messageOf(error)}; the delta is told again from there`);\n        break;",
+        find: "${messageOf(error)}; the delta is recomputed from there`);\n        break;",
         replace:
-          "${messageOf(error)}; the delta is told again from there`);\n        at = entry.upto;\n        continue;",
+          "${messageOf(error)}; the delta is recomputed from there`);\n        at = entry.upto;\n        continue;",
       },
     ],
     tests: ["test/pipeline/takeover-gap.test.ts"],
@@ -364,7 +364,7 @@ export const faults: readonly Fault[] = [
     tests: ["test/faults/corruption.test.ts"],
   },
   {
-    name: "a damaged delta that is not told again",
+    name: "a damaged delta that is not recomputed",
     file: "shared/store/rejections.ts",
     edits: [{ find: "if (!from) continue;", replace: "if (from) continue;" }],
     tests: ["test/pipeline/damage.test.ts"],
@@ -483,7 +483,7 @@ export const faults: readonly Fault[] = [
     tests: ["test/pipeline/healing.test.ts"],
   },
   {
-    name: "an archive file told again only in part",
+    name: "an archive file recomputed only in part",
     file: "batch/archive.ts",
     edits: [
       {

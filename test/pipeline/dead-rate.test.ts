@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Incidents, incidentsIn } from "../../shared/store/incidents.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { DeadRate } from "../../speed/dead-rate.ts";
-import { Watch } from "../../speed/watch.ts";
+import { ShardWatch } from "../../speed/watch.ts";
 import { stream } from "../support/view-case.ts";
 import { World } from "./world.ts";
 
@@ -28,12 +28,12 @@ const many = <T>(n: number, each: T) => Array.from({ length: n }, () => each);
 it("is told with its place and its views, without values, and taken back by whoever writes then", async () => {
   const version = await world.firstVersion();
   let writer = await world.writer(version, 0);
-  const watch = () => new Watch({ ...world, incidents, shard: 0, now: () => world.now, say: world.say });
+  const watch = () => new ShardWatch({ ...world, incidents, shard: 0, now: () => world.now, say: world.say });
   let watching = watch();
   const append = async (records: Parameters<World["log"]["append"]>[1]) => {
     await world.log.append(logStream(world.stream), records);
     for (let left = records.length; left > 0; ) left -= await writer.step();
-    await watching.look(writer, null);
+    await watching.poll(writer, null);
     return (await incidentsIn(world.store)).map(({ kind, subject }) => `${kind} ${subject}`);
   };
   expect(await append([...many(500, good), ...many(9, bad)])).toEqual([]);

@@ -130,7 +130,7 @@ for (const shards of [1, 2]) {
       await healed(version, shard, head.generation);
       const now = (await newestHead(world.store, 0, shard))!;
       expect(now.entries[0]!.upto).toEqual(head.entries[0]!.upto);
-      expect(world.said.join("\n")).toMatch(/the first wrong entry is .*; the delta is told again from there/);
+      expect(world.said.join("\n")).toMatch(/the first wrong entry is .*; the delta is recomputed from there/);
       for (let i = 0; i < 3; i++) await follower.tick();
       expect(await served()).toBe(18);
       expect(await world.expectExact((await bestSnapshot(world.store))!)).toBe(2);

@@ -7,7 +7,7 @@ import { runBatch } from "../../batch/run.ts";
 import type { TidemarkError } from "../../shared/errors.ts";
 import { Incidents, incidentsIn } from "../../shared/store/incidents.ts";
 import { logStream } from "../../shared/store/origin.ts";
-import { Watch } from "../../speed/watch.ts";
+import { ShardWatch } from "../../speed/watch.ts";
 import { StreamsWorld, steps } from "./streams-world.ts";
 
 const sleep = async () => undefined;
@@ -53,7 +53,7 @@ it.each(Object.entries(troubles))("%s", async (_, { code, make }) => {
   let writer = await world.writer(version);
   const incidents = new Incidents(world.store, "speed-0", () => world.now);
   const watched = { ...world, incidents, shard: 0, now: () => world.now, say: (line: string) => world.said.push(line) };
-  const watch = new Watch(watched);
+  const watch = new ShardWatch(watched);
   await world.append("a", 0, 10);
   await world.append("a", 1, 10);
   await world.append("b", 0, 10);
@@ -71,7 +71,7 @@ it.each(Object.entries(troubles))("%s", async (_, { code, make }) => {
     await world.append("b", 0, 10);
     await steps(writer);
     expect([...writer.stopped.values()].map((error) => error.code)).toEqual([code]);
-    await watch.look(writer, null);
+    await watch.poll(writer, null);
   }
   expect(await world.exact()).toMatchObject({ b: { 0: 30 } });
   expect(await incidentsIn(world.store)).toMatchObject([

@@ -1,6 +1,6 @@
 /** A delta that stands still, falls behind, catches up or is at the end, in made-up time. */
 import { describe, expect, it } from "vitest";
-import { Progress } from "../../speed/progress.ts";
+import { DeltaProgress } from "../../speed/progress.ts";
 import { stream } from "../support/view-case.ts";
 
 const streams = [stream("a", { x: "INTEGER" }), stream("b", { x: "INTEGER" })];
@@ -11,11 +11,11 @@ const lookMs = 5000;
  * delta and log
  */
 function after(at: (seconds: number) => { position: number; end: number }) {
-  const progress = new Progress();
+  const progress = new DeltaProgress();
   const looked = (time: number) => {
     const { position, end } = at(time / 1000);
     const b = { 0: time };
-    return progress.look(time, streams, { a: { 0: position }, b }, { a: { 0: end, 1: 0 }, b });
+    return progress.sample(time, streams, { a: { 0: position }, b }, { a: { 0: end, 1: 0 }, b });
   };
   for (let time = 0; time < 120_000; time += lookMs) looked(time);
   const found = looked(120_000);
@@ -49,9 +49,9 @@ describe("progress", () => {
   });
 
   it("says nothing before it has looked for a minute", () => {
-    const progress = new Progress();
+    const progress = new DeltaProgress();
     const look = (time: number) =>
-      progress.look(time, streams, { a: { 0: 0 } }, { a: { 0: 9 } })["standing-still"].size;
+      progress.sample(time, streams, { a: { 0: 0 } }, { a: { 0: 9 } })["standing-still"].size;
     expect([0, 20_000, 59_000, 60_000].map(look)).toEqual([0, 0, 0, 1]);
   });
 });

@@ -15,7 +15,7 @@ import { failureOf, filesOf } from "../../shared/store/partials.ts";
 import { newestHead, snapshotOf } from "../../shared/store/versions.ts";
 import { runSpeed } from "../../speed/daemon.ts";
 import { DeltaWriter } from "../../speed/delta-writer.ts";
-import { Watch } from "../../speed/watch.ts";
+import { ShardWatch } from "../../speed/watch.ts";
 import { behind } from "../support/store.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
@@ -149,8 +149,8 @@ describe("speed", () => {
     expect(world.said.at(-1)).toContain("view sums FAILED at events partition 1 offset 2");
     expect(await exact()).toBe(1);
     const incidents = new Incidents(world.store, "speed-0", () => world.now);
-    const watch = new Watch({ ...world, incidents, shard: 0, now: () => world.now, say: world.say });
-    await watch.look(writer, null);
+    const watch = new ShardWatch({ ...world, incidents, shard: 0, now: () => world.now, say: world.say });
+    await watch.poll(writer, null);
     const told = { kind: "view-failed", subject: "sums", code: "SERVE_VIEW_FAILED", views: ["sums"] };
     expect(await incidentsIn(world.store)).toMatchObject([{ role: "speed-0", ...told }]);
 
@@ -269,8 +269,8 @@ describe("speed", () => {
     await catchUp(world, other);
     await until(async () => covers((await snapshotOf(world.store, version)).position, world.end));
     expect(await exact()).toBe(1);
-    // a writer that nobody hears of is given up; it can do no harm when it wakes
-    await until(() => world.said.some((line) => line.includes("has fallen silent")));
+    // a standby takes over from a writer without heartbeat, which can do no harm when it wakes
+    await until(() => world.said.some((line) => line.includes("heartbeat has stopped")));
     await world.append([event(0, "c"), event(1, "d")]);
     await until(async () => covers((await snapshotOf(world.store, version)).position, world.end));
     await expect(other.step()).rejects.toSatisfy(failing("SPEED_FENCED"));
