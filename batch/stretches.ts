@@ -2,7 +2,7 @@
 import type { Archive } from "../shared/archive/archive.ts";
 import { offsetAt, type Position, places, positionOf, type Range, rangesBetween } from "../shared/position.ts";
 
-/** How much a stretch holds at most, over all partitions. */
+/** How much a stretch holds, over all partitions: the file that reaches the limit is the last one of its partition. */
 export interface StretchLimits {
   /** Of archive files. */
   readonly bytes: number;
