@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { everything, type Question, sqlOf } from "../serving/question/query.ts";
 import type { Sql } from "../serving/rows/rows.ts";
-import { Loaded, type ServedView } from "../serving/snapshot/loaded.ts";
+import { LoadedVersion, type ServedView } from "../serving/snapshot/loaded.ts";
 import { partialColumns, rowsOf } from "../shared/compiler/texts.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
 import { FolderStore } from "../shared/store/folder.ts";
@@ -26,7 +26,7 @@ export const point: Part = {
       const big = { store, session, definition, view, baseRows, deltaRows };
       const manifest = await publishBase(big, await writeBase(big, "bench"), baseRows);
       await publishDelta(big, manifest, baseRows + deltaRows);
-      const loaded = new Loaded(store, session, manifest);
+      const loaded = new LoadedVersion(store, session, manifest);
       await loaded.open();
       await loaded.follow();
       const served = loaded.pin();

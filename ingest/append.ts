@@ -1,4 +1,4 @@
-/** An append that is tried again: what had arrived already carries the same request id and does not count twice. */
+/** An append with retries: a record that had already arrived carries the same request id, and does not count twice. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { isCode } from "../shared/errors.ts";
 import type { Log, LogStream, NewRecord } from "../shared/log/log.ts";
@@ -6,8 +6,8 @@ import type { Log, LogStream, NewRecord } from "../shared/log/log.ts";
 const pauseMsMax = 2000;
 
 /**
- * @param patienceMs how long it is tried again
- * @throws LOG_APPEND, LOG_UNREACHABLE when the log can't take them for so long
+ * @param patienceMs how long it is retried
+ * @throws LOG_APPEND, LOG_UNREACHABLE when it still fails after `patienceMs`
  */
 export async function appendPatiently(
   log: Log,

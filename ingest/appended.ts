@@ -1,7 +1,7 @@
-/** What the log holds of a request already: whoever sends it again leaves that out. */
+/** The records of a request that are already in the log, so that they are left out when it is sent again. */
 import type { Log, LogStream } from "../shared/log/log.ts";
 
-/** Numbers of one partition, `[from, upto)`, ascending and apart. */
+/** Sequence numbers of one partition, as ranges `[from, upto)`, ascending and disjoint. */
 type Ranges = readonly (readonly [from: number, upto: number])[];
 
 export type Appended = ReadonlyMap<number, Ranges>;
@@ -10,8 +10,8 @@ const bytesAtATime = 8 << 20;
 const waitMs = 1000;
 
 /**
- * @param from where to begin in each partition: nothing of the request lies before
- * @throws LOG_RANGE where the log lost something meanwhile; LOG_UNREACHABLE
+ * @param from where to begin in each partition: no record of the request is before it
+ * @throws LOG_RANGE where the log has dropped records meanwhile; LOG_UNREACHABLE
  */
 export async function appendedOf(
   log: Log,
@@ -42,7 +42,7 @@ export async function appendedOf(
   } finally {
     await reader.close();
   }
-  return new Map([...found].map(([partition, ranges]) => [partition, apart(ranges)]));
+  return new Map([...found].map(([partition, ranges]) => [partition, disjoint(ranges)]));
 }
 
 export function isAppended(appended: Appended, partition: number, sequence: number): boolean {
@@ -56,8 +56,8 @@ export function isAppended(appended: Appended, partition: number, sequence: numb
   return low < ranges.length && ranges[low]![0] <= sequence;
 }
 
-/** The same numbers, each once: what was appended twice stands there twice. */
-function apart(ranges: readonly [number, number][]): Ranges {
+/** The same numbers, each once: a record that was appended twice occurs twice. */
+function disjoint(ranges: readonly [number, number][]): Ranges {
   const joined: [number, number][] = [];
   for (const [from, upto] of [...ranges].sort((a, b) => a[0] - b[0])) {
     const last = joined.at(-1);

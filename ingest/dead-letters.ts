@@ -1,4 +1,4 @@
-/** Corrected events in the place of dead letters, appended each exactly once. */
+/** Appends corrected events in the place of dead letters, each exactly once. */
 import type { StreamDefinition } from "../shared/definition.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import { type DeadLetters, LetterList, replayOf } from "../shared/history/letter-list.ts";
@@ -17,22 +17,22 @@ export interface Correction {
   readonly value: string;
 }
 
-export interface Replayed {
+export interface ReplayCounts {
   readonly replayed: number;
-  /** Had been replayed before. */
+  /** Corrections that had been replayed before. */
   readonly already: number;
 }
 
 /**
  * Appends corrected events, each to the partition of its dead letter and under a request id of its
- * own: again, it has no effect. All are judged first; where one is wrong, none is appended.
- * @throws USAGE naming a letter that there is not, or a value that is still no event; LOG_APPEND
+ * own, so that repeating it has no effect. All are checked first; if one is invalid, none is appended.
+ * @throws USAGE naming a dead letter that does not exist, or a value that is still invalid; LOG_APPEND
  */
 export async function replayDeadLetters(
   letters: DeadLetters,
   streams: readonly StreamDefinition[],
   corrections: readonly Correction[],
-): Promise<Replayed> {
+): Promise<ReplayCounts> {
   const { session, log } = letters;
   const judges = new Map(streams.map((stream) => [stream.name, { stream, judge: new Judge(session, stream) }]));
   await using list = await LetterList.open(letters, streams);
@@ -46,7 +46,7 @@ export async function replayDeadLetters(
       const replayed = known.get(replayOf(correction));
       const own = judges.get(correction.stream);
       if (replayed === undefined || !own)
-        throw new TidemarkError("USAGE", `${name} is no dead letter`, "see tidemark dead-letters list");
+        throw new TidemarkError("USAGE", `${name} is not a dead letter`, "see tidemark dead-letters list");
       if (replayed) {
         already++;
         continue;
@@ -54,7 +54,7 @@ export async function replayDeadLetters(
       const fault = (await own.judge.faults([Buffer.from(correction.value)])).get(0);
       if (fault !== undefined) {
         const todo = "nothing was replayed: correct it and run it again";
-        throw new TidemarkError("USAGE", `${name} is still no event: ${fault}`, todo);
+        throw new TidemarkError("USAGE", `${name} is still not a valid event: ${fault}`, todo);
       }
       fresh.push({ stream: own.stream, correction });
     }

@@ -1,11 +1,11 @@
-/** What partitions an event is chosen by: its key field, or the id where the stream names no key. */
+/** The value that decides an event's partition: its key field, or its id where the stream names no key. */
 import type { StreamDefinition } from "../shared/definition.ts";
 
 /**
- * The key of an event's JSON text as bytes; null where the stream has none, the event has none, or the text is no event
- * (it is appended all the same: what is wrong with it becomes a dead letter, with a reason).
+ * The key of an event's JSON text as bytes; null where the stream has none, the event has none, or the text is not a
+ * valid event (it is still appended, and becomes a dead letter with a reason).
  */
-export function keyOf(stream: Pick<StreamDefinition, "key" | "id">, value: Buffer): Buffer | null {
+export function eventKey(stream: Pick<StreamDefinition, "key" | "id">, value: Buffer): Buffer | null {
   const field = stream.key ?? stream.id;
   if (field === null) return null;
   const text = value.toString();
@@ -24,11 +24,10 @@ export function keyOf(stream: Pick<StreamDefinition, "key" | "id">, value: Buffe
 }
 
 /**
- * The same for events of which a shape is proved (see Shapes.prove): no name is there twice, and no
- * value holds another, so that the first place where the field stands in quotes before a colon is
- * the field.
+ * The same for events whose shape is proved (see Shapes.prove): no name occurs twice and no value
+ * is nested, so the first quoted occurrence of the field's name before a colon is the field itself.
  */
-export function quickKeyOf(stream: Pick<StreamDefinition, "key" | "id">, value: Buffer): Buffer | null {
+export function quickEventKey(stream: Pick<StreamDefinition, "key" | "id">, value: Buffer): Buffer | null {
   const field = stream.key ?? stream.id;
   if (field === null) return null;
   const name = `${JSON.stringify(field)}:`;
@@ -37,12 +36,12 @@ export function quickKeyOf(stream: Pick<StreamDefinition, "key" | "id">, value: 
   if (value[from] === space) from++;
   const end = value.indexOf(quote, from + 1);
   const plain = at >= 0 && value[from] === quote && end > 0 && !value.subarray(from, end).includes(backslash);
-  return plain ? value.subarray(from + 1, end) : keyOf(stream, value);
+  return plain ? value.subarray(from + 1, end) : eventKey(stream, value);
 }
 
 const [quote, backslash, space] = [0x22, 0x5c, 0x20];
 
-/** A number as it is written, since JSON.parse rounds what a double does not keep. */
+/** A number as it is written, since JSON.parse rounds digits that a double can't hold. */
 function digitsOf(text: string, field: string, rounded: number): string {
   const name = JSON.stringify(field).replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const written = [...text.matchAll(new RegExp(`${name}\\s*:\\s*(-?[\\d.eE+-]+)`, "g"))].map((match) => match[1]!);

@@ -1,6 +1,6 @@
 /**
- * Which records would be dead letters: asked before they are appended, of the very reading that
- * archive and speed share.
+ * Finds the records that would become dead letters before they are appended, with the same decoder
+ * that the archive and speed use.
  */
 import { Decoder } from "../shared/decode/decode.ts";
 import { Shapes } from "../shared/decode/shape.ts";
@@ -12,14 +12,14 @@ export class Judge {
   readonly #shapes: Shapes | null;
   readonly #decoder: Decoder;
 
-  /** @param session its zone is the one that the stream is read in */
+  /** @param session its time zone is the one that the stream is read in */
   constructor(session: Session, stream: StreamDefinition) {
-    // an upcast may change anything
+    // shapes are proved on fields before an upcast, which may change any of them
     this.#shapes = stream.upcast === null ? new Shapes(stream.fields) : null;
     this.#decoder = new Decoder(session, stream);
   }
 
-  /** @returns why, by index, of those that are no events */
+  /** @returns the reason why a value is not a valid event, by index */
   async faults(values: readonly Buffer[]): Promise<ReadonlyMap<number, string>> {
     if (values.length === 0) return new Map();
     const records = values.map((value, offset) => ({ offset, timestamp: 0, key: null, value }));
@@ -29,7 +29,7 @@ export class Judge {
   }
 }
 
-/** @returns why, by offset, of those that are no events */
+/** @returns the reason why a record is not a valid event, by offset */
 export async function faultsIn(decoder: Decoder, batch: ArrayBatch): Promise<ReadonlyMap<number, string>> {
   const decoded = await decoder.decode([batch]);
   await decoded.drop();

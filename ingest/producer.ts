@@ -1,7 +1,7 @@
 /**
- * Appends many events: in groups, a few groups at a time, in order for each partition. Every record
- * carries the producer's request id and its number in its partition, so that what is appended
- * again, because an answer was lost, counts once.
+ * Appends many events: in groups, a few groups at a time, in order within each partition. Every
+ * record carries the producer's request id and its number in its partition, so that a record that
+ * is appended again, because an acknowledgement was lost, counts once.
  */
 import { randomUUID } from "node:crypto";
 import type { StreamDefinition } from "../shared/definition.ts";
@@ -10,32 +10,32 @@ import { type Position, positionOf } from "../shared/position.ts";
 import { logStream } from "../shared/store/origin.ts";
 import { appendPatiently } from "./append.ts";
 import { type Appended, isAppended } from "./appended.ts";
-import { keyOf } from "./event-key.ts";
+import { eventKey } from "./event-key.ts";
 import { Numbering } from "./numbering.ts";
 
 const groupBytes = 1 << 20;
 const groupRecords = 8192;
-/** Groups that are under way at a time; beyond that `add` waits, which is what keeps memory flat. */
+/** Groups that are in flight at a time; beyond that `add` waits, which bounds memory. */
 const groupsAhead = 4;
 
-/** A log that can't be reached is tried again for so long. */
+/** How long an append to an unreachable log is retried. */
 const patienceMs = 60_000;
 
 export interface ProducerOptions {
-  /** Whoever appends the same events again, in the same order, under the same name, appends them once. */
+  /** Appending the same events again in the same order under the same id has no further effect. */
   readonly request?: string;
-  /** What the log holds under that name already: it is not appended again. */
+  /** The records that the log already holds under that id: they are not appended again. */
   readonly appended?: Appended;
-  /** How many partitions it chooses from (see StreamOrigin); default: those that the log has now. */
+  /** The number of partitions to spread events over (see StreamOrigin); default: those that the log has now. */
   readonly partitions?: number;
-  /** How long a group is tried again. */
+  /** How long a group is retried. */
   readonly patienceMs?: number;
-  /** Ends the trying. */
+  /** Ends the retries. */
   readonly signal?: AbortSignal;
 }
 
 export class Producer {
-  /** The name under which it appends. */
+  /** The request id under which it appends. */
   readonly request: string;
   readonly #log: Log;
   readonly #stream: StreamDefinition;
@@ -46,7 +46,7 @@ export class Producer {
   #bytes = 0;
   #durable = 0;
   #already = 0;
-  #underWay: Promise<void>[] = [];
+  #inFlight: Promise<void>[] = [];
   #failed: unknown = null;
 
   private constructor(log: Log, stream: StreamDefinition, partitions: number, options: ProducerOptions) {
@@ -68,12 +68,12 @@ export class Producer {
     return this.#durable;
   }
 
-  /** Events that the log held before. */
+  /** Events that were in the log before. */
   get already(): number {
     return this.#already;
   }
 
-  /** Takes one event's JSON text. @throws LOG_APPEND when an earlier group may not have arrived */
+  /** Adds one event's JSON text. @throws LOG_APPEND when an earlier group may not have arrived */
   async add(value: Buffer): Promise<void> {
     const record = this.#numbered(value);
     const { appended } = this.#options;
@@ -85,26 +85,26 @@ export class Producer {
     this.#bytes += value.length;
     if (this.#bytes < groupBytes && this.#group.length < groupRecords) return;
     this.#send();
-    if (this.#underWay.length >= groupsAhead) await this.#underWay[0];
+    if (this.#inFlight.length >= groupsAhead) await this.#inFlight[0];
     if (this.#failed !== null) throw this.#failed;
   }
 
   /**
-   * Passes over one that is not appended. It has a number all the same: whoever sends the same
-   * again, and has it appended or not, numbers the others as before.
+   * Skips an event that is not appended. It uses up a number, so that the others keep theirs when
+   * the same events are sent again, whether this one is appended then or not.
    */
   skip(value: Buffer): void {
     this.#numbered(value);
   }
 
   #numbered(value: Buffer): ReturnType<Numbering["record"]> {
-    return this.#numbering.record(keyOf(this.#stream, value), value);
+    return this.#numbering.record(eventKey(this.#stream, value), value);
   }
 
-  /** Waits until everything taken is durable. @returns the next offset of every partition that was written */
+  /** Waits until everything added is durable. @returns the next offset of every partition that was written */
   async flush(): Promise<Position> {
     this.#send();
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#inFlight);
     if (this.#failed !== null) throw this.#failed;
     return positionOf(
       [...this.#reached].map(([partition, offset]) => ({ stream: this.#stream.name, partition, offset })),
@@ -135,8 +135,8 @@ export class Producer {
         },
       )
       .finally(() => {
-        this.#underWay = this.#underWay.filter((each) => each !== sent);
+        this.#inFlight = this.#inFlight.filter((each) => each !== sent);
       });
-    this.#underWay.push(sent);
+    this.#inFlight.push(sent);
   }
 }

@@ -1,9 +1,9 @@
 /**
- * Which body a request id stands for: decided by the log, in a reserved stream of the project, so
- * that every process and every replica agree, also after a restart. The first record of an id
- * stands for as long as the records appended under it are known (see duplicates.ts), and tells how
- * they are placed: whoever sends the same again sends it the same ways, also once there are more
- * partitions.
+ * Decides which body a request id belongs to. The log decides, in a reserved stream of the project,
+ * so that all processes and replicas agree, also after a restart. The first record of an id is valid
+ * for as long as the records appended under it are remembered (see duplicates.ts). It says how many
+ * partitions they were spread over, so that a repeated request uses the same partitions even if the
+ * stream has more by now.
  */
 import { createHash } from "node:crypto";
 import { LogTime } from "../shared/duplicates/log-time.ts";
@@ -17,19 +17,19 @@ import { appendPatiently } from "./append.ts";
 
 /** What is registered of a request. */
 export interface Registration {
-  /** Hash of what is sent under the id; null: not known, and compared with nothing. */
+  /** Hash of what is sent under the id; null: not known, and not compared. */
   readonly fingerprint: string | null;
-  /** Partitions that its records are placed in. */
+  /** The number of partitions that its records are spread over. */
   readonly partitions: number;
   /**
-   * Where its stream ended when it was registered, by partition: none of its records lies before.
-   * Null where nobody will look.
+   * Where its stream ended when it was registered, by partition: none of its records is before that.
+   * Null where its records are never searched for.
    */
   readonly from: readonly number[] | null;
 }
 
-export interface Registered extends Registration {
-  /** Nobody had registered the id before. */
+export interface RegisteredRequest extends Registration {
+  /** The id had not been registered before. */
   readonly first: boolean;
 }
 
@@ -39,9 +39,9 @@ interface Entry extends Registration {
 }
 
 const partitionsMade = 4;
-/** How long the log may take to give back what was appended to it, ms. */
+/** How long it may take to read back what was appended, ms. */
 const patienceMs = 10_000;
-/** More than what is registered is valid for: a reader that begins with the first record misses none that is. */
+/** Longer than a registration is valid: a reader that begins at the first kept record sees every valid one. */
 const keptMs = requestWindowMs + requestHourMs;
 
 export class Requests {
@@ -53,7 +53,7 @@ export class Requests {
   #reading: Promise<void> | null = null;
   #queued: Promise<void> | null = null;
 
-  /** @param folder for what is too much for memory; made when it is needed, removed by `close` */
+  /** @param folder for entries that don't fit into memory; created on demand, deleted by `close` */
   constructor(log: Log, project: string, folder: string, signal?: AbortSignal) {
     this.#log = log;
     this.#stream = requestsOf(project);
@@ -63,16 +63,16 @@ export class Requests {
 
   /**
    * @param wanted what the caller is about to append, or has
-   * @returns what stands for the id: the caller's own, or what was there before
+   * @returns the id's valid registration: the caller's own, or an earlier one
    * @throws LOG_APPEND, LOG_UNREACHABLE
    */
-  async register(request: string, wanted: Registration): Promise<Registered> {
+  async register(request: string, wanted: Registration): Promise<RegisteredRequest> {
     await this.#catchUp();
     const index = await this.#open();
     const partition = partitionOf(Buffer.from(request), index.partitions);
     let before = index.find(partition, request);
     if (before && before.fingerprint !== wanted.fingerprint) {
-      // nothing may have come for long: what time it is, the log says of what is appended now
+      // the log's clock only advances with records: append one, so that a registration that is too old expires
       await this.#append(partition, request, {});
       before = index.find(partition, request);
     }
@@ -82,13 +82,13 @@ export class Requests {
     if (!found)
       throw new TidemarkError(
         "LOG_APPEND",
-        `the log does not give back what was appended to ${this.#stream.topic}`,
+        `what was appended to ${this.#stream.topic} can't be read back from the log`,
         "send the request again",
       );
     return { ...registrationOf(found), first: found.place === placeOf(partition, end - 1) };
   }
 
-  /** @returns where it ends, once it is read back */
+  /** @returns the partition's end after the record, once it has been read back */
   async #append(partition: number, request: string, said: object): Promise<number> {
     const record = { partition, key: Buffer.from(request), value: Buffer.from(JSON.stringify(said)) };
     const ends = await appendPatiently(this.#log, this.#stream, [record], patienceMs, this.#signal);
@@ -103,7 +103,7 @@ export class Requests {
     await this.#spill.close();
   }
 
-  /** Reads all that was there when it was called. Callers that come meanwhile share the next reading. */
+  /** Reads all that was in the log when it was called. Concurrent callers share the next read. */
   #catchUp(): Promise<void> {
     if (!this.#reading) {
       this.#reading = this.#read().finally(() => {
@@ -126,7 +126,7 @@ export class Requests {
     try {
       await index.readUpto(ends, performance.now() + patienceMs);
     } catch (error) {
-      // it stood where the log has forgotten what was there
+      // retention has dropped records at the reader's offset
       if (!isCode(error, "LOG_RANGE")) throw error;
       await index.reopen(await this.#log.first(this.#stream));
       await index.readUpto(ends, performance.now() + patienceMs);
@@ -148,7 +148,7 @@ export class Requests {
   }
 }
 
-/** What was read of the stream so far. */
+/** The registrations that have been read from the stream so far. */
 class Index {
   readonly #log: Log;
   readonly #stream: LogStream;
@@ -156,9 +156,9 @@ class Index {
   #reader: LogReader;
   #next: number[];
   readonly #entries: Seen<Entry>[];
-  /** Of each partition, what o'clock it is there. */
+  /** Log time, by partition. */
   readonly #clocks: LogTime[];
-  /** Of each partition, the first record of each hour that is not forgotten. */
+  /** The first record of each hour that is still kept, by partition. */
   readonly #hours: { readonly time: number; readonly offset: number }[][];
   #trimmed = Number.NEGATIVE_INFINITY;
 
@@ -186,13 +186,13 @@ class Index {
     return found && this.#clocks[partition]!.time - found.time <= requestWindowMs ? found : undefined;
   }
 
-  /** @throws LOG_RANGE; LOG_UNREACHABLE when it is not there by `until` (performance.now(), ms) */
+  /** @throws LOG_RANGE; LOG_UNREACHABLE when the ends are not reached by `until` (performance.now(), ms) */
   async readUpto(ends: readonly number[], until: number): Promise<void> {
     while (this.#next.some((offset, partition) => offset < (ends[partition] ?? 0))) {
       if (performance.now() > until)
         throw new TidemarkError(
           "LOG_UNREACHABLE",
-          `the log does not give back ${this.#stream.topic}`,
+          `reading ${this.#stream.topic} from the log timed out`,
           "is the log up?",
         );
       for (const batch of await this.#reader.next(1 << 20, 100)) this.#take(batch);
@@ -205,7 +205,7 @@ class Index {
     this.#reader = await this.#log.read(this.#stream, byPartition(this.#next));
   }
 
-  /** Once an hour: lets the log forget what is not valid any more, where that is left to its users. */
+  /** Once an hour: drops expired registrations from the log, where retention is left to the log's users. */
   async trim(): Promise<void> {
     const clock = Math.min(...this.#clocks.map(({ time }) => time).filter((time) => time > 0));
     if (!Number.isFinite(clock) || clock - this.#trimmed < requestHourMs) return;
@@ -243,14 +243,14 @@ class Index {
   }
 }
 
-/** The hash of what is sent, and as what. */
+/** The hash of what is sent, and of the type it is sent as. */
 export function fingerprintOf(...sent: readonly (string | Uint8Array)[]): string {
   const hash = createHash("sha256");
   for (const each of sent) hash.update(`${each.length} `).update(each);
   return hash.digest("base64url");
 }
 
-/** Where requests of a project are registered. */
+/** The stream that requests of a project are registered in. */
 function requestsOf(project: string): LogStream {
   const name = "__requests";
   const plain = project.replace(/[^a-zA-Z0-9._-]/g, "_").slice(0, 150);
@@ -263,7 +263,7 @@ function registrationOf({ fingerprint, partitions, from }: Registration): Regist
   return { fingerprint, partitions, from };
 }
 
-/** Null for a record of anybody else's. */
+/** Null for a record that another program wrote. */
 function entryOf({ value }: LogRecord): { request: string; registration: Registration } | null {
   try {
     const { request, fingerprint, partitions, from } = JSON.parse(value!.toString()) as Registration & {

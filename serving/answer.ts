@@ -24,7 +24,7 @@ import { snapshotName } from "./snapshot/name.ts";
 import type { SessionPool } from "./snapshot/pool.ts";
 import { Reader } from "./snapshot/reader.ts";
 
-export interface Answer {
+export interface ViewAnswer {
   readonly meta: Meta;
   /** See snapshotName. */
   readonly snapshot: string;
@@ -34,7 +34,7 @@ export interface Answer {
   readonly abandon: () => void;
 }
 
-export interface Answering extends MetaSources {
+export interface AnswerSources extends MetaSources {
   readonly store: Store;
   readonly follower: Follower;
   readonly pool: SessionPool;
@@ -49,26 +49,26 @@ export interface Answering extends MetaSources {
  * @throws VIEW_UNKNOWN, USAGE, SERVE_VIEW_FAILED, SERVE_BUSY; what DuckDB has against the values is a USAGE too
  */
 export async function answer(
-  answering: Answering,
+  sources: AnswerSources,
   name: string,
   pairs: Iterable<readonly [string, string]>,
   format: Format,
   asker: Asker,
-): Promise<Answer> {
-  const { store, models, health } = answering;
-  using lease = new Lease(answering.follower.pin(), answering.pool);
+): Promise<ViewAnswer> {
+  const { store, models, health } = sources;
+  using lease = new Lease(sources.follower.pin(), sources.pool);
   const { served } = lease;
   const view = viewNamed(served, name);
   const question = parseQuestion(view.definition, pairs);
   const row = format.ofJson && models?.lookup(served, view, question);
   if (row !== undefined) {
-    const meta = await metaOf(served, answering, name);
+    const meta = await metaOf(served, sources, name);
     const body = format.ofJson!(row === null ? [] : [row], { view: name, ...meta });
     return { meta, snapshot: snapshotName(served), body, abandon: () => undefined };
   }
   const reader = new Reader(() => lease.end());
   const session = await lease.session(asker, reader);
-  const rows = await complained(session, view, question, async () => {
+  const rows = await withPlainErrors(session, view, question, async () => {
     // rows are sent as they come: what is known to fail must not fail between them
     const failing = health?.failing(name).groups.length ? await failureFor(session, view, question) : null;
     if (failing) throw failing;
@@ -79,16 +79,16 @@ export async function answer(
       return copy.body;
     }
     const found = await rowsFrom(session, sql.text, sql.params);
-    return begun(format.encode(found, { view: name, ...(await metaOf(served, answering, name)) }));
+    return withFirstPiece(format.encode(found, { view: name, ...(await metaOf(served, sources, name)) }));
   });
-  const meta = await metaOf(served, answering, name);
+  const meta = await metaOf(served, sources, name);
   lease.handOut();
   const body = lease.rows(reader.reads(rows));
   return { meta, snapshot: snapshotName(served), body, abandon: () => lease.abandon() };
 }
 
 /** What DuckDB has against the question, said as we say it. */
-async function complained<T>(
+async function withPlainErrors<T>(
   session: Session,
   view: ServedView,
   question: Question,
@@ -132,7 +132,9 @@ async function refuseValues(session: Session, view: ServedView, question: Questi
 }
 
 /** The same, its first piece taken already: what fails there fails before anything is sent. */
-async function begun(pieces: AsyncGenerator<string | Uint8Array>): Promise<AsyncGenerator<string | Uint8Array>> {
+async function withFirstPiece(
+  pieces: AsyncGenerator<string | Uint8Array>,
+): Promise<AsyncGenerator<string | Uint8Array>> {
   const first = await pieces.next();
   return (async function* () {
     if (!first.done) yield first.value;

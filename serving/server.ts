@@ -31,7 +31,7 @@ import { KeptVersions } from "./snapshot/kept-versions.ts";
 import { watchLogEnd } from "./snapshot/log-end.ts";
 import { SessionPool } from "./snapshot/pool.ts";
 import { watchFiles } from "./snapshot/watch-files.ts";
-import { Queries, type QueryLimits, queryLimits } from "./sql/queries.ts";
+import { type QueryLimits, queryLimits, SqlQueries } from "./sql/queries.ts";
 
 export interface ServerOptions {
   readonly store: Store;
@@ -52,7 +52,7 @@ export interface ServerOptions {
 }
 
 export interface Tuning {
-  /** Queries that run at a time; more wait their turn. */
+  /** SQL queries that run at a time; more wait their turn. */
   readonly sessions: number;
   /** How long, all in all, a slow reader may let others wait, ms. */
   readonly patienceMs: number;
@@ -108,7 +108,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   const incidents = new Incidents(store, "serve", now);
   const health = new ViewHealth(follower, await duck.session(), incidents, say);
   const versions = new KeptVersions(store);
-  const queries = new Queries({ store, follower, freshness, positions, now, limits: tuning.queries, say });
+  const queries = new SqlQueries({ store, follower, freshness, positions, now, limits: tuning.queries, say });
   const feeds = new Feeds({ store, follower, pool, positions, versions, signal, say });
   const mounted = options.mounts.map((mount) =>
     mount({

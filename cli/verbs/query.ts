@@ -1,6 +1,6 @@
 import { csvHead, csvRow } from "../../serving/rows/csv.ts";
 import { jsonRow } from "../../serving/rows/json.ts";
-import { type Column, type Rows, rowsFrom } from "../../serving/rows/rows.ts";
+import { type RowColumn, type Rows, rowsFrom } from "../../serving/rows/rows.ts";
 import { atPosition, atVersion, type Past } from "../../serving/snapshot/past.ts";
 import { rowsOf } from "../../shared/compiler/texts.ts";
 import { type DuckDBValue, quoteName, type Session } from "../../shared/duckdb/duck.ts";
@@ -106,7 +106,8 @@ function complained(error: unknown): unknown {
 }
 
 /**
- * Runs a query over DuckDB views of those views that it names, by DuckDB's own reading of it: only their files are checked and read.
+ * Runs a query over DuckDB views of those views that it names, by DuckDB's own reading of it: only their files
+ * are checked and read.
  * @param read is given a SELECT of the partial rows of each
  * @throws SERVE_VIEW_FAILED for one of them that has failed; what DuckDB throws
  */
@@ -170,7 +171,7 @@ interface Writer {
   tail(): string;
 }
 
-const writers: Record<QueryFormat, (columns: readonly Column[]) => Writer> = {
+const writers: Record<QueryFormat, (columns: readonly RowColumn[]) => Writer> = {
   json: (columns) => ({
     head: "[",
     row: (row, i) => `${i > 0 ? ",\n" : ""}${jsonRow(columns, row)}`,

@@ -8,12 +8,12 @@ import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import type { Incoming } from "./incoming.ts";
 
 /**
- * Of JSON that a body may unfold into: a dictionary's value may stand in a million rows. And of
- * buffers that it may unpack to.
+ * Of JSON that a body may expand to, since one dictionary value may occur in a million rows; and of
+ * buffers that it may decompress to.
  */
 const unfoldedMax = 64 << 20;
 
-/** The first of them. @throws USAGE where it can't be read, or has a column that no event can have */
+/** The first `countMax` events. @throws USAGE where the body can't be read, or has a column that no event can have */
 export function arrowEvents(body: Buffer, stream: StreamDefinition, countMax: number): Incoming[] {
   const found: Incoming[] = [];
   const room = { left: unfoldedMax };
@@ -30,8 +30,8 @@ export function arrowEvents(body: Buffer, stream: StreamDefinition, countMax: nu
     if (error instanceof TidemarkError) throw error;
     throw new TidemarkError(
       "USAGE",
-      `the body is no Arrow IPC stream that can be read: ${messageOf(error)}`,
-      "send one that Arrow itself reads, of less than 64 MB unpacked",
+      `the body is not a readable Arrow IPC stream: ${messageOf(error)}`,
+      "send a valid stream of less than 64 MB uncompressed",
     );
   }
 }

@@ -1,4 +1,4 @@
-/** The forms that events come in over HTTP, as events of JSON. */
+/** Request bodies, in each of the formats that events are sent in, as JSON events. */
 import { isUtf8 } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
 import type { StreamDefinition } from "../../shared/definition.ts";
@@ -9,7 +9,7 @@ import { arrowEvents } from "./arrow-events.ts";
 import { binaryEvent, cloudEvent } from "./cloud-events.ts";
 import type { Incoming } from "./incoming.ts";
 
-/** An event takes some hundred bytes while it is judged, however short it is. */
+/** An event takes some hundred bytes while it is checked, however short it is. */
 const eventsMax = 200_000;
 
 interface Form {
@@ -38,8 +38,8 @@ const forms: Readonly<Record<string, Form>> = {
       if (text.startsWith("[")) return elementsOf(text, eventsMax + 1).map(cloudEvent);
       throw new TidemarkError(
         "USAGE",
-        "a batch of CloudEvents is a JSON array",
-        "send application/cloudevents+json for one",
+        "a batch of CloudEvents must be a JSON array",
+        "send a single one as application/cloudevents+json",
       );
     },
   },
@@ -49,7 +49,7 @@ const forms: Readonly<Record<string, Form>> = {
 export const eventTypes = Object.keys(forms);
 
 /** @param type of the body, without parameters; one of eventTypes. @throws USAGE; Refusal where there are too many */
-export function eventsOf(
+export function eventsInBody(
   type: string,
   body: Buffer,
   headers: IncomingHttpHeaders,
@@ -59,14 +59,14 @@ export function eventsOf(
   if (form !== arrow && !isUtf8(body)) throw notUtf8(body);
   const found = form.read(body, headers, stream);
   if (found.length > eventsMax)
-    throw new Refusal(413, "USAGE", `a request takes ${eventsMax} events at most; send several of them`);
+    throw new Refusal(413, "USAGE", `a request takes at most ${eventsMax} events; split it into several requests`);
   return found;
 }
 
-/** Read all the same, each byte that is none would become the same sign: nobody could tell what was sent. */
+/** Decoding would replace each invalid byte by the same character, so what was sent would be lost. */
 function notUtf8(body: Buffer): TidemarkError {
   let [good, bad] = [0, body.length];
-  // the first so many bytes that are not UTF-8, but for a character that is cut at their end
+  // binary search for the shortest prefix that is not UTF-8, ignoring a character that the prefix cuts
   while (bad - good > 1) {
     const half = (good + bad) >> 1;
     if (isUtf8(wholeCharacters(body, half))) good = half;
@@ -97,8 +97,8 @@ function linesIn(body: Buffer): Buffer[] {
 }
 
 /**
- * A body's JSON on one line: a line break in JSON stands between tokens only, and one line an event
- * is what is read quickly.
+ * A body's JSON on one line: a line break in JSON can only be between tokens, and the fast decoder
+ * reads one event per line.
  * @throws USAGE
  */
 function jsonText(body: Buffer): string {

@@ -1,6 +1,6 @@
 /**
- * CloudEvents 1.0 (cloudevents.io): `data` is the event, and `source` with `id` says which one it
- * is: sent again, it counts once. Whatever else an envelope says is left out.
+ * CloudEvents 1.0 (cloudevents.io): `data` is the event; `source` and `id` identify it, so that it
+ * counts once when it is sent again. All other attributes are left out.
  */
 
 import { createHash } from "node:crypto";
@@ -12,19 +12,19 @@ const required = ["specversion", "id", "source", "type"] as const;
 
 /** Structured mode. @param text valid JSON */
 export function cloudEvent(text: string): Incoming {
-  if (!text.startsWith("{")) return { reason: "it is no CloudEvent: it is no object" };
+  if (!text.startsWith("{")) return { reason: "it is not a CloudEvent: it is not an object" };
   const members = membersOf(text);
   const attribute = (name: string) => {
     const written = members.get(name);
     return written?.startsWith('"') ? (JSON.parse(written) as string) : undefined;
   };
-  const wrong = complaint(attribute);
+  const wrong = faultIn(attribute);
   if (wrong) return wrong;
   const id = idOf(attribute("source")!, attribute("id")!);
   const data = members.get("data");
   if (data !== undefined) return { value: Buffer.from(data), id };
   const packed = attribute("data_base64");
-  if (packed === undefined) return { reason: "it is no CloudEvent of an event: it has no data" };
+  if (packed === undefined) return { reason: "the CloudEvent has no data" };
   return { value: Buffer.from(packed, "base64"), id };
 }
 
@@ -39,19 +39,19 @@ export function binaryEvent(headers: IncomingHttpHeaders, text: string): Incomin
       return written;
     }
   };
-  return complaint(attribute) ?? { value: Buffer.from(text), id: idOf(attribute("source")!, attribute("id")!) };
+  return faultIn(attribute) ?? { value: Buffer.from(text), id: idOf(attribute("source")!, attribute("id")!) };
 }
 
-function complaint(attribute: (name: string) => string | undefined): Incoming | null {
+function faultIn(attribute: (name: string) => string | undefined): Incoming | null {
   const lacking = required.find((name) => (attribute(name) ?? "") === "");
-  if (lacking) return { reason: `it is no CloudEvent: ${lacking} is missing` };
+  if (lacking) return { reason: `it is not a CloudEvent: ${lacking} is missing` };
   const version = attribute("specversion")!;
   return version.startsWith("1.")
     ? null
-    : { reason: `it is a CloudEvent of version ${version.slice(0, 20)}, and 1.0 is known` };
+    : { reason: `CloudEvents version ${version.slice(0, 20)} is not supported; 1.0 is` };
 }
 
-/** A request id: whatever is in the two, it is short. */
+/** A request id of fixed length, whatever the two texts are. */
 function idOf(source: string, id: string): string {
   return `ce:${createHash("sha256")
     .update(JSON.stringify([source, id]))

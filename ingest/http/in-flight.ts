@@ -1,32 +1,32 @@
 /**
- * Bytes of events that have come in and are not in the log yet: so many at most, or memory would be
- * the clients' to fill.
+ * Bytes of events that have been received and are not in the log yet. They are bounded: otherwise
+ * clients could fill the server's memory.
  */
 import { finished, Transform } from "node:stream";
 import { TidemarkError } from "../../shared/errors.ts";
 import { type Asker, Waiting } from "../../shared/waiting.ts";
 
 /**
- * From here on a request is told to wait before its body is read: its client may send it again on
- * the same connection.
+ * Above this, a request is refused before its body is read, so that its client can retry on the
+ * same connection.
  */
 const admittedMax = 32 << 20;
 /**
- * Bodies that were let in all at once are refused in the middle beyond this, which costs their
- * clients the connection.
+ * Above this, bodies that were admitted together are refused while they are being received, which
+ * costs their clients the connection.
  */
 const bytesMax = 128 << 20;
-/** Of bodies that are taken apart at a time: in pieces they are several times as large. */
+/** Of bodies that are parsed at a time: parsed, a body is several times as large. */
 const workedOnMax = 8 << 20;
-/** What a request takes beside its body. */
+/** What a request costs in addition to its body. */
 const requestBytes = 16 << 10;
-/** So many and so long at most wait for their turn. */
+/** How many requests may wait for their turn, and for how long. */
 const waitingMax = 2000;
 const waitMsMax = 15_000;
 
-interface Counted {
+interface CountedBody {
   readonly body: Transform;
-  readonly letGo: () => void;
+  readonly release: () => void;
 }
 
 export class InFlight {
@@ -41,9 +41,9 @@ export class InFlight {
 
   /**
    * Counts a body, unpacked, while it comes in; fails with INGEST_BUSY.
-   * @returns the body, and what is owed once its request is over: it may have been left unread
+   * @returns the body, and the cleanup to run after the request, which may have left the body unread
    */
-  body(payload: NodeJS.ReadableStream & { receivedEncodedLength?: number }): Counted {
+  body(payload: NodeJS.ReadableStream & { receivedEncodedLength?: number }): CountedBody {
     let bytes = requestBytes;
     this.#bytes += bytes;
     const counted = new Transform({
@@ -54,7 +54,7 @@ export class InFlight {
         next(null, chunk);
       },
     });
-    // whoever reads the body hears of it, too; nobody does where the request is refused unread
+    // the body's reader gets the error, too; a request that is refused unread has no reader
     counted.on("error", () => undefined);
     counted.once("close", () => {
       this.#bytes -= bytes;
@@ -63,17 +63,17 @@ export class InFlight {
     Object.defineProperty(counted, "receivedEncodedLength", { get: () => payload.receivedEncodedLength });
     finished(payload, { writable: false }, (error) => error && counted.destroy(error));
     payload.pipe(counted);
-    const letGo = () => {
+    const release = () => {
       payload.unpipe(counted);
       counted.destroy();
-      // what is still to come stands before the connection's next request
+      // the rest of the body precedes the connection's next request, and has to be consumed first
       payload.resume();
     };
-    return { body: counted, letGo };
+    return { body: counted, release };
   }
 
   /**
-   * Counts a body that is in until `work` is done, which begins when it is its turn.
+   * Counts a received body until `work` is done, which begins when it is its turn.
    * @throws SERVE_BUSY; why the asker is gone
    */
   async during<T>(asker: Asker, bytes: number, work: () => Promise<T>): Promise<T> {
@@ -104,4 +104,4 @@ export class InFlight {
 }
 
 const busy = () =>
-  new TidemarkError("INGEST_BUSY", "events come in faster than the log takes them", "try again in a second");
+  new TidemarkError("INGEST_BUSY", "events are arriving faster than the log can take them", "try again in a second");

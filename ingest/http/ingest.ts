@@ -1,4 +1,4 @@
-/** Events over HTTP: judged one by one, appended with a request id, answered once the log has them durably. */
+/** Events over HTTP: checked one by one, appended with a request id, answered once they are durable in the log. */
 
 import { randomUUID } from "node:crypto";
 import { decoderOf } from "../../shared/archive/segments.ts";
@@ -15,20 +15,20 @@ import { logStream } from "../../shared/store/origin.ts";
 import type { PositionTexts } from "../../shared/store/position-texts.ts";
 import type { Asker } from "../../shared/waiting.ts";
 import { appendPatiently } from "../append.ts";
-import { keyOf, quickKeyOf } from "../event-key.ts";
+import { eventKey, quickEventKey } from "../event-key.ts";
 import { faultsIn } from "../judge.ts";
 import { Numbering } from "../numbering.ts";
 import type { Requests } from "../requests.ts";
 import type { Incoming } from "./incoming.ts";
 
-/** How long the log may fail before a client hears of it. Its client may then try the same request again. */
+/** How long an append is retried before the failure is reported to the client, which may send the request again. */
 const patienceMs = 5000;
-/** How often it is looked whether the log still is the one that is read. */
+/** How often a stream's topic is checked to be still the one that its origin names. */
 const checkMs = 5000;
 
-export interface Ingested {
+export interface IngestReport {
   readonly accepted: number;
-  /** Place in the request, and why: these are not appended. */
+  /** Index in the request, and the reason: these are not appended. */
   readonly refused: readonly { readonly index: number; readonly reason: string }[];
   readonly position: string;
 }
@@ -37,19 +37,19 @@ export interface Ingested {
 export interface KeyedRequest {
   /** The client's own id of it. */
   readonly id: string;
-  /** Hash of all that it says. */
+  /** Hash of everything that it says. */
   readonly fingerprint: string;
 }
 
-/** What is appended: the events; dead letters, too; or nothing, where it is only asked what would be. */
-export type Taking = "events" | "all" | "none";
+/** What is appended: valid events; dead letters, too; or nothing, to only check the events. */
+export type AppendMode = "events" | "all" | "none";
 
-/** An event with its place in the request. */
-type Placed = Extract<Incoming, { readonly value: Buffer }> & { readonly index: number };
+/** An event with its index in the request. */
+type PlacedEvent = Extract<Incoming, { readonly value: Buffer }> & { readonly index: number };
 
-interface Open {
+interface OpenStream {
   readonly partitions: number;
-  /** Of the server's own request. */
+  /** Numbers events that are appended under the server's own request id. */
   readonly own: Numbering;
 }
 
@@ -57,18 +57,18 @@ export interface IngestOptions {
   readonly log: Log;
   readonly requests: Requests;
   readonly positions: PositionTexts;
-  /** Lends a session, to judge events of a new kind. */
+  /** Lends a session, to check events whose shape is new. */
   readonly lend: Host["lend"];
   readonly signal: AbortSignal;
-  /** How many partitions of a stream events go to; fails where they would not be read. */
+  /** The number of partitions that a stream's events are spread over; fails where they would not be read. */
   readonly partitionsOf: (stream: StreamDefinition) => Promise<number>;
 }
 
 export class Ingest {
   readonly #options: IngestOptions;
-  /** Events without a request id of their client's go under this one. */
+  /** Events without a request id of their client's are appended under this one. */
   readonly #own = `serve-${randomUUID()}`;
-  readonly #open = new Map<string, { readonly open: Promise<Open>; readonly checked: number }>();
+  readonly #open = new Map<string, { readonly open: Promise<OpenStream>; readonly checked: number }>();
   readonly #shapes = new Map<string, Shapes>();
 
   constructor(options: IngestOptions) {
@@ -76,17 +76,17 @@ export class Ingest {
   }
 
   /**
-   * @param request sent again under its id, its events count once, whatever of them could be taken
-   * the first time. An event's own id goes before it
-   * @throws SERVE_BUSY; LOG_APPEND, LOG_UNREACHABLE; Refusal where the id is another body's; what `read` throws
+   * @param request its events count once when it is sent again under the same id, whichever of them
+   * were valid the first time. An event's own id takes precedence
+   * @throws SERVE_BUSY; LOG_APPEND, LOG_UNREACHABLE; Refusal where the id belongs to another body; what `read` throws
    */
   async take(
     stream: StreamDefinition,
     read: () => readonly Incoming[],
     request: KeyedRequest | null,
     asker: Asker,
-    how: Taking = "events",
-  ): Promise<Ingested> {
+    mode: AppendMode = "events",
+  ): Promise<IngestReport> {
     const { log, positions, signal } = this.#options;
     const incoming = read();
     const unreadable = incoming.flatMap((each, index) => ("reason" in each ? [{ index, reason: each.reason }] : []));
@@ -96,10 +96,10 @@ export class Ingest {
     const proved = stream.upcast === null && this.#shapesOf(stream).prove(batch);
     const refused = proved ? [] : await this.#refusals(stream, batch, events, asker);
     const reasons = new Set(refused.map(({ index }) => index));
-    const good = events.filter(({ index }) => how === "all" || !reasons.has(index));
-    const keyOfEvent = proved ? quickKeyOf : keyOf;
+    const good = events.filter(({ index }) => mode === "all" || !reasons.has(index));
+    const keyOfEvent = proved ? quickEventKey : eventKey;
     const placed =
-      good.length === 0 || how === "none"
+      good.length === 0 || mode === "none"
         ? []
         : request === null
           ? await this.#records(stream, good, keyOfEvent)
@@ -116,19 +116,23 @@ export class Ingest {
     };
   }
 
-  /** What would be a dead letter is refused here, where its sender still hears of it. */
+  /** Records that would become dead letters are refused here, where the reason still reaches their sender. */
   async #refusals(
     stream: StreamDefinition,
     batch: ArrayBatch,
-    events: readonly Placed[],
+    events: readonly PlacedEvent[],
     asker: Asker,
-  ): Promise<Ingested["refused"]> {
+  ): Promise<IngestReport["refused"]> {
     if (events.length === 0) return [];
     const faults = await this.#options.lend(asker, (session) => faultsIn(new Decoder(session, stream), batch));
     return [...faults].map(([offset, reason]) => ({ index: events[offset]!.index, reason }));
   }
 
-  async #records(stream: StreamDefinition, events: readonly Placed[], keyOfEvent: typeof keyOf): Promise<NewRecord[]> {
+  async #records(
+    stream: StreamDefinition,
+    events: readonly PlacedEvent[],
+    keyOfEvent: typeof eventKey,
+  ): Promise<NewRecord[]> {
     const { partitions, own } = await this.#opened(stream);
     return events.map(({ value, id }) => {
       const key = keyOfEvent(stream, value);
@@ -138,16 +142,16 @@ export class Ingest {
   }
 
   /**
-   * What is numbered is what was sent, also what is refused: sent again when that can be taken (a
-   * field was widened), each of the others still bears its number. It goes the ways that it went
-   * first, also where the stream has more partitions by now.
+   * Numbers every event that was sent, including refused ones: when the request is sent again after
+   * a refused event has become valid (a field was widened), the others keep their numbers. Events
+   * go to the partitions that they went to first, even if the stream has more partitions by now.
    */
   async #recordsOf(
     stream: StreamDefinition,
     { id: request, fingerprint }: KeyedRequest,
     sent: readonly Incoming[],
     good: ReadonlySet<number>,
-    keyOfEvent: typeof keyOf,
+    keyOfEvent: typeof eventKey,
   ): Promise<NewRecord[]> {
     const opened = await this.#opened(stream);
     const registered = await this.#options.requests.register(`${stream.name} ${request}`, {
@@ -159,7 +163,7 @@ export class Ingest {
       throw new Refusal(
         422,
         "IDEMPOTENCY_REUSED",
-        "Idempotency-Key: another body was sent under it, within the last day; a new request needs a new key",
+        "Idempotency-Key: it was used for a different body within the last day; a new request needs a new key",
       );
     const numbering = new Numbering(request, registered.partitions);
     const records: NewRecord[] = [];
@@ -176,7 +180,7 @@ export class Ingest {
     return records;
   }
 
-  /** What its events have looked like so far; a stream that means something else now has shapes of its own. */
+  /** The shapes of a stream's events so far; a changed stream definition starts afresh. */
   #shapesOf(stream: StreamDefinition): Shapes {
     const id = `${stream.name} ${decoderOf(stream)}`;
     const known = this.#shapes.get(id);
@@ -186,8 +190,8 @@ export class Ingest {
     return shapes;
   }
 
-  /** @throws what is wrong with the stream: what nobody will read is not taken */
-  async #opened(stream: StreamDefinition): Promise<Open> {
+  /** @throws what is wrong with the stream: events that would not be read are not accepted */
+  async #opened(stream: StreamDefinition): Promise<OpenStream> {
     const known = this.#open.get(stream.topic);
     if (known && performance.now() - known.checked < checkMs) return known.open;
     const open = Promise.all([this.#options.partitionsOf(stream), known?.open]).then(([partitions, before]) => {
@@ -200,7 +204,7 @@ export class Ingest {
   }
 }
 
-/** An event with an id of its own goes the same way whatever comes beside it. */
+/** An event with an id of its own goes to the same partition, whatever else is in its request. */
 function ownRecord(id: string, key: Buffer | null, value: Buffer, partitions: number): NewRecord {
   const partition = partitionOf(key ?? Buffer.from(id), partitions);
   return { partition, key, value, id: { request: id, sequence: 0 } };

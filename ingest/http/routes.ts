@@ -1,26 +1,26 @@
-/** Events in. */
+/** The route that appends events. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { problem } from "../../shared/http/problem.ts";
 import { askerOf, refuse, route, whenGone } from "../../shared/http/route.ts";
 import { jsonResponse, problems } from "../../shared/http/schemas.ts";
 import { fingerprintOf } from "../requests.ts";
-import { eventsOf, eventTypes } from "./bodies.ts";
+import { eventsInBody, eventTypes } from "./bodies.ts";
 import { InFlight } from "./in-flight.ts";
-import type { Ingest, Taking } from "./ingest.ts";
+import type { AppendMode, Ingest } from "./ingest.ts";
 
 const bytesMax = 16 << 20;
 
 interface StreamOptions {
-  /** Those of the version that is served now. */
+  /** The streams of the version that is served now. */
   readonly streams: () => readonly StreamDefinition[];
   readonly ingest: Ingest;
 }
 
-/** Registers the route in a scope of its own: its bodies are read in another way. */
+/** Registers the route in a scope of its own, since its bodies are read as bytes. */
 export function streamRoutes(app: FastifyInstance, options: StreamOptions): void {
   const inFlight = new InFlight();
-  // as bytes: what is appended is what was sent, digit by digit
+  // as bytes, so that what is appended is exactly what was sent
   app.removeContentTypeParser(["application/json", "text/plain"]);
   app.addContentTypeParser(eventTypes, { parseAs: "buffer", bodyLimit: bytesMax }, (_request, body, done) =>
     done(null, body),
@@ -35,8 +35,8 @@ export function streamRoutes(app: FastifyInstance, options: StreamOptions): void
       done();
     },
     preParsing: (_request, reply, payload, done) => {
-      const { body, letGo } = inFlight.body(payload);
-      whenGone(reply, letGo);
+      const { body, release } = inFlight.body(payload);
+      whenGone(reply, release);
       done(null, body);
     },
     schema: eventsSchema,
@@ -48,10 +48,11 @@ const ingestedSchema = {
   type: "object",
   required: ["accepted", "refused", "position"],
   properties: {
-    accepted: { type: "integer", minimum: 0, description: "events that the log has durably now" },
+    accepted: { type: "integer", minimum: 0, description: "events that are durable in the log" },
     refused: {
       type: "array",
-      description: "what is no event of the stream's, by its place in the request: not appended, but for append=all",
+      description:
+        "records that are not valid events of the stream, by index in the request; appended only with append=all",
       items: {
         type: "object",
         required: ["index", "reason"],
@@ -77,7 +78,7 @@ const eventsSchema = {
         enum: ["events", "all", "none"],
         default: "events",
         description:
-          "all: what is no event is appended, too, as a dead letter; none: nothing is, and the answer says what would be",
+          "all: invalid events are appended, too, and become dead letters; none: nothing is appended, and the answer says what would be",
       },
     },
   },
@@ -87,18 +88,18 @@ const eventsSchema = {
       "idempotency-key": {
         type: "string",
         description:
-          "the same request sent again under it, within a day, has one effect; another body under it is refused (422). At most 200 characters, no spaces, quoted or bare",
+          "the same request sent again with this key within a day has no further effect; a different body with it is refused (422). At most 200 characters, no spaces, quoted or bare",
       },
       "content-digest": {
         type: "string",
-        description: "RFC 9530, sha-256 or sha-512: a body that changed on its way is refused (400)",
+        description: "RFC 9530, sha-256 or sha-512: a body that was changed in transit is refused (400)",
       },
     },
   },
   response: {
-    200: jsonResponse("what was appended, and why single events were not", ingestedSchema),
+    200: jsonResponse("what was appended, and why some events were not", ingestedSchema),
     422: {
-      description: "none of the events can be taken, or the key is another body's",
+      description: "none of the events is valid, or the key was used for a different body",
       content: {
         "application/json": { schema: ingestedSchema },
         "application/problem+json": { schema: { $ref: "Problem#" } },
@@ -115,7 +116,7 @@ async function append(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { stream: name } = request.params as { stream: string };
-  const { append: how } = request.query as { append: Taking };
+  const { append: mode } = request.query as { append: AppendMode };
   const stream = streams().find((each) => each.name === name);
   if (!stream) return refuse(reply, problem(404, "NOT_FOUND", `there is no stream "${name}"`));
   const type = (request.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
@@ -124,22 +125,22 @@ async function append(
     return refuse(reply, problem(415, "MEDIA_TYPE", `send one of: ${eventTypes.join(", ")}`));
   const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers["content-type"] ?? "")?.[1];
   if (charset !== undefined && charset.toLowerCase() !== "utf-8")
-    return refuse(reply, problem(415, "MEDIA_TYPE", "events come as UTF-8"));
+    return refuse(reply, problem(415, "MEDIA_TYPE", "events must be UTF-8"));
   const key = idempotencyKey(request.headers["idempotency-key"]);
   if (key === undefined)
-    return refuse(reply, problem(400, "USAGE", "Idempotency-Key: at most 200 characters, none of them a space"));
+    return refuse(reply, problem(400, "USAGE", "Idempotency-Key: it must have at most 200 characters and no spaces"));
   const keyed = key === null ? null : { id: idOf(request, key), fingerprint: fingerprintOf(...saidBy(request), body) };
-  const read = () => eventsOf(type, body, request.headers, stream);
+  const read = () => eventsInBody(type, body, request.headers, stream);
   const asker = askerOf(request, reply);
-  const found = await inFlight.during(asker, body.length, () => ingest.take(stream, read, keyed, asker, how));
+  const found = await inFlight.during(asker, body.length, () => ingest.take(stream, read, keyed, asker, mode));
   if (found.position !== "") reply.header("Tidemark-Position", found.position);
-  const nothing = how === "events" && found.accepted === 0 && found.refused.length > 0;
+  const nothing = mode === "events" && found.accepted === 0 && found.refused.length > 0;
   return reply.code(nothing ? 422 : 200).send(found);
 }
 
 /**
- * A key as the draft of the IETF has it, a string in quotes, or bare: both are one. Null: there is
- * none; undefined: it is no key.
+ * A key in quotes, as the IETF draft has it, or bare: both mean the same. Null: there is no key;
+ * undefined: the header's value is not a valid key.
  */
 function idempotencyKey(written: string | string[] | undefined): string | null | undefined {
   if (written === undefined || written === "") return null;
@@ -149,12 +150,12 @@ function idempotencyKey(written: string | string[] | undefined): string | null |
   return /^[\x21-\x7e]{1,200}$/.test(key) ? key : undefined;
 }
 
-/** One client's keys are not another's. */
+/** Scopes a key to its client: two clients may use the same key. */
 function idOf(request: FastifyRequest, key: string): string {
   return ["http", ...(request.key ? [request.key.id] : []), key].join(":");
 }
 
-/** All that a request says beside its body: its type, and what makes a CloudEvent of it. */
+/** What a request says besides its body: its type, and the headers of a binary CloudEvent. */
 function saidBy({ headers }: FastifyRequest): string[] {
   const envelope = Object.entries(headers).filter(([name]) => name.startsWith("ce-"));
   return [headers["content-type"] ?? "", JSON.stringify(envelope.sort(([a], [b]) => (a < b ? -1 : 1)))];

@@ -39,7 +39,7 @@ export interface ChangedRow {
   readonly failed: readonly ("before" | "after")[];
 }
 
-export interface Changed {
+export interface ViewDiff {
   readonly view: string;
   /** Groups with events in between. */
   readonly groups: number;
@@ -61,7 +61,7 @@ export interface DiffOptions {
  * @throws USAGE where `to` does not cover `from`, or a position can't be answered;
  * SERVE_VIEW_FAILED for a view without any value; LOG_RANGE, STORE_*
  */
-export async function diffBetween(options: DiffOptions, views: readonly ViewDefinition[]): Promise<Changed[]> {
+export async function diffBetween(options: DiffOptions, views: readonly ViewDefinition[]): Promise<ViewDiff[]> {
   const { store, log, session, manifest, from, to } = options;
   if (!covers(to, from))
     throw new TidemarkError("USAGE", "to does not cover from", "give the earlier position as from");
@@ -71,7 +71,7 @@ export async function diffBetween(options: DiffOptions, views: readonly ViewDefi
   const before = await atPosition(store, log, from, earlier.run);
   const after = await atPosition(store, log, to, later.run);
   const history = new History(store, log, manifest.origin);
-  const found: Changed[] = [];
+  const found: ViewDiff[] = [];
   for (const view of views) {
     for (const past of [before, after]) checkSame(view, past);
     const table = await touchedGroups(session, history, manifest, view, rangesBetween(from, to));
@@ -144,7 +144,7 @@ async function changedIn(
   table: string,
   before: Past,
   after: Past,
-): Promise<Changed> {
+): Promise<ViewDiff> {
   const shown = shownKeys(view);
   const keys = groupKeyNames(view);
   const groups = Number(await session.value(`SELECT count(*) FROM ${table}`));

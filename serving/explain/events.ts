@@ -11,14 +11,14 @@ import { fewRows } from "../rows/rows.ts";
 import { type Group, groupCondition } from "./group.ts";
 
 /** An event's place, in the log's order. */
-export interface Place {
+export interface EventPlace {
   readonly partition: number;
   readonly offset: number;
   /** Log time, ISO. */
   readonly time: string;
 }
 
-export interface SourceEvent extends Place {
+export interface SourceEvent extends EventPlace {
   readonly stream: string;
   /** JSON text of its fields. */
   readonly event: string;
@@ -39,7 +39,7 @@ function eventsText(view: ViewDefinition): string {
   );
 }
 
-export interface EventsAsked {
+export interface EventPage {
   readonly ranges: readonly Range[];
   readonly limit: number;
   /** How many to leave out. */
@@ -50,12 +50,12 @@ export interface EventsAsked {
  * A page of the group's events in these ranges, in the log's order.
  * @throws USAGE; LOG_RANGE, STORE_* as History
  */
-export async function eventsOf(
+export async function eventsOfGroup(
   session: Session,
   history: History,
   definition: Definition,
   group: Group,
-  { ranges, limit, after }: EventsAsked,
+  { ranges, limit, after }: EventPage,
 ): Promise<SourceEvent[]> {
   const { view } = group;
   const text = eventsText(view);

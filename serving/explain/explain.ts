@@ -14,7 +14,7 @@ import type { FileRef, Store } from "../../shared/store/store.ts";
 import { hidesGroups } from "../question/shown.ts";
 import { jsonRow } from "../rows/json.ts";
 import { fewRows } from "../rows/rows.ts";
-import type { Served } from "../snapshot/loaded.ts";
+import type { ServedVersion } from "../snapshot/loaded.ts";
 import { type Group, groupCondition } from "./group.ts";
 
 /** JSON texts of rows; null: none. */
@@ -35,7 +35,7 @@ export interface EntryShare {
   readonly file: FileRef;
 }
 
-export interface Made {
+export interface RowExplanation {
   /** The view does not show the group. */
   readonly hidden: boolean;
   readonly shares: Shares;
@@ -45,7 +45,12 @@ export interface Made {
 }
 
 /** @throws STORE_MISSING, STORE_CORRUPT where an entry's file is gone or damaged */
-export async function explainRow(store: Store, session: Session, served: Served, group: Group): Promise<Made> {
+export async function explainRow(
+  store: Store,
+  session: Session,
+  served: ServedVersion,
+  group: Group,
+): Promise<RowExplanation> {
   const { view } = group;
   const { base, delta, upto } = served.views.get(view.name)!;
   const columns = partialColumns(view);
@@ -86,7 +91,7 @@ export async function explainRow(store: Store, session: Session, served: Served,
 async function touching(
   store: Store,
   session: Session,
-  { heads }: Served,
+  { heads }: ServedVersion,
   view: ViewDefinition,
   group: Group,
 ): Promise<EntryShare[]> {

@@ -18,8 +18,8 @@ import { type Routes, refuse } from "../../shared/http/route.ts";
 import { problemSchema } from "../../shared/http/schemas.ts";
 import { type Access, guard } from "./access/guard.ts";
 import type { Tickets } from "./access/tickets.ts";
+import { ConnectionClosers } from "./connection-closers.ts";
 import { digests, digestsOfPacked } from "./digests.ts";
-import { Endings } from "./endings.ts";
 import type { Metrics } from "./metrics.ts";
 import { metaSchema, rowsSchema } from "./routes/schemas.ts";
 
@@ -160,7 +160,7 @@ function everyRequest(app: FastifyInstance, { metrics, answered, signal }: ApiOp
       ...(traceparent ? { traceparent } : {}),
     });
   });
-  const endings = new Endings();
+  const endings = new ConnectionClosers();
   app.addHook("onRequest", async (request, reply) => {
     const ahead = endings.note(request.raw.socket, reply.raw);
     if (ahead > aheadMax) return tooFarAhead(request, reply, ahead);

@@ -3,7 +3,7 @@ import { failingLine } from "../../shared/health/failing-groups.ts";
 import type { Incident } from "../../shared/store/incidents.ts";
 import type { ViewHealth } from "../health.ts";
 import { unanswerable } from "../snapshot/answerable.ts";
-import type { Served } from "../snapshot/loaded.ts";
+import type { ServedVersion } from "../snapshot/loaded.ts";
 
 /**
  * failing: some of its groups have no value, the others are answered; failed, damaged: it has no
@@ -11,7 +11,7 @@ import type { Served } from "../snapshot/loaded.ts";
  */
 export type ViewState = "ok" | "failing" | "failed" | "damaged" | "stopped";
 
-export interface ViewStatus {
+export interface ViewCondition {
   readonly view: string;
   readonly state: ViewState;
   /** Why, where it is not well. */
@@ -21,10 +21,10 @@ export interface ViewStatus {
 }
 
 export function viewStates(
-  served: Pick<Served, "views">,
+  served: Pick<ServedVersion, "views">,
   health: Pick<ViewHealth, "failing"> | null,
   incidents: readonly Incident[],
-): ViewStatus[] {
+): ViewCondition[] {
   return [...served.views.values()].map((view) => {
     const { name, streams } = view.definition;
     const own = incidents.filter(
@@ -41,6 +41,6 @@ export function viewStates(
 }
 
 /** True where there is an answer to some question about it. */
-export function hasAnswer({ state }: ViewStatus): boolean {
+export function hasAnswer({ state }: ViewCondition): boolean {
   return state !== "failed" && state !== "damaged";
 }

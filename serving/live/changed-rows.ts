@@ -14,18 +14,18 @@ import type { Filter } from "../question/filters.ts";
 import { keyColumns } from "../question/group-keys.ts";
 import { rowsOfGroups } from "../question/group-rows.ts";
 import { hidesGroups } from "../question/shown.ts";
-import type { Served, ServedView } from "../snapshot/loaded.ts";
+import type { ServedVersion, ServedView } from "../snapshot/loaded.ts";
 
 /** Of what is told at once: more had better be read as rows of the view. */
 const bytesMax = 4 << 20;
 
-export interface ChangesAsked {
+export interface ChangesRequest {
   readonly view: string;
   /** Changes up to here are known already. */
   readonly since: Position;
   readonly filters: readonly Filter[];
   /** What the view's rows were made of at `since`; null: not known. */
-  readonly stood: Stand | null;
+  readonly basis: RowsBasis | null;
 }
 
 export interface Changes {
@@ -46,8 +46,8 @@ export interface Changes {
 export async function changedRows(
   store: Store,
   session: Session,
-  served: Served,
-  { view: name, since, filters, stood }: ChangesAsked,
+  served: ServedVersion,
+  { view: name, since, filters, basis }: ChangesRequest,
 ): Promise<Changes | null> {
   if (!covers(since, served.manifest.cut)) return null;
   const view = served.views.get(name)!;
@@ -71,7 +71,7 @@ export async function changedRows(
   }
   if (removed.length === 0 || !hidesGroups(view.definition)) return { rows, removed, failing };
   // a group that had no row before and has none now is hidden: nobody is told of it
-  const before = await partialsAt(store, served, view, since, stood);
+  const before = await partialsAt(store, served, view, since, basis);
   if (before === null) return null;
   const shown = new Set<string>();
   for await (const some of rowsOfGroups(session, view, touched, filters, before))
@@ -85,14 +85,14 @@ function leastBytes(view: ViewDefinition): number {
 }
 
 /** What a snapshot's rows of a view were made of: as long as the tables are the same, they still hold it. */
-export interface Stand {
+export interface RowsBasis {
   readonly position: Position;
   readonly base: string;
   readonly delta: string;
   readonly upto: number;
 }
 
-export function standOf({ views, position }: Served, name: string): Stand | null {
+export function basisOf({ views, position }: ServedVersion, name: string): RowsBasis | null {
   const view = views.get(name);
   return view ? { position, base: view.base, delta: view.delta, upto: view.upto } : null;
 }
@@ -100,15 +100,15 @@ export function standOf({ views, position }: Served, name: string): Stand | null
 /** A SELECT of a view's partial rows at a position; null where no entries end there. */
 async function partialsAt(
   store: Store,
-  { heads, manifest }: Served,
+  { heads, manifest }: ServedVersion,
   { definition, base, delta }: ServedView,
   since: Position,
-  stood: Stand | null,
+  basis: RowsBasis | null,
 ): Promise<string | null> {
   const columns = partialColumns(definition);
   const ofBase = `SELECT ${columns} FROM ${base}`;
-  if (stood && equals(stood.position, since) && stood.base === base && stood.delta === delta)
-    return `${ofBase} UNION ALL SELECT ${columns} FROM ${delta} WHERE __stretch < ${stood.upto}`;
+  if (basis && equals(basis.position, since) && basis.base === base && basis.delta === delta)
+    return `${ofBase} UNION ALL SELECT ${columns} FROM ${delta} WHERE __stretch < ${basis.upto}`;
   const { shards } = manifest.definition;
   const files: FileRef[] = [];
   for (const head of heads) {

@@ -10,10 +10,10 @@ import type { Filter } from "../question/filters.ts";
 import { hasKnownRows } from "../question/group-keys.ts";
 import type { Follower } from "../snapshot/follower.ts";
 import type { KeptVersions } from "../snapshot/kept-versions.ts";
-import type { Served } from "../snapshot/loaded.ts";
+import type { ServedVersion } from "../snapshot/loaded.ts";
 import type { SessionPool } from "../snapshot/pool.ts";
 import { withServed } from "../snapshot/served-session.ts";
-import { changedRows, type Stand, standOf } from "./changed-rows.ts";
+import { basisOf, changedRows, type RowsBasis } from "./changed-rows.ts";
 
 /** One server-sent event. */
 export interface Told {
@@ -31,7 +31,7 @@ export interface Listener {
   end(): void;
 }
 
-export interface Asked {
+export interface FeedQuery {
   readonly view: string;
   readonly filters: readonly Filter[];
   /** Tells apart what is asked. */
@@ -43,13 +43,13 @@ interface Telling {
   /** The view's meaning. */
   readonly identity: string;
   readonly version: number;
-  /** See Served.telling. */
+  /** See ServedVersion.telling. */
   readonly delta: string;
 }
 
 /** Rows of one question, told to its listeners from a position on. */
 interface Feed {
-  readonly asked: Asked;
+  readonly asked: FeedQuery;
   telling: Telling;
   at: Position;
   /** Before it, somebody may have been told by another telling. */
@@ -57,7 +57,7 @@ interface Feed {
   /** Each with the position that it has been told up to. */
   readonly listeners: Map<Listener, Position>;
   /** What was told last was made of this. */
-  stood: Stand | null;
+  basis: RowsBasis | null;
   /** Who is still told what was before. */
   joining: number;
   /** What was said of it last. */
@@ -102,7 +102,7 @@ export class Feeds {
    * @returns lets go of it
    * @throws SERVE_BUSY
    */
-  async listen(asked: Asked, since: Position | null, listener: Listener, asker: Asker): Promise<() => void> {
+  async listen(asked: FeedQuery, since: Position | null, listener: Listener, asker: Asker): Promise<() => void> {
     const feed = await this.#feed(asked);
     const leave = () => {
       feed.listeners.delete(listener);
@@ -128,13 +128,13 @@ export class Feeds {
     return leave;
   }
 
-  async #feed(asked: Asked): Promise<Feed> {
+  async #feed(asked: FeedQuery): Promise<Feed> {
     const { manifest, position: at } = this.#options.follower;
     const telling = tellingOf(this.#options.follower, asked.view);
     const knownFrom = await this.#knownFrom(manifest, asked.view, at);
     const known = this.#feeds.get(asked.key);
     if (known) return known;
-    const feed: Feed = { asked, telling, at, knownFrom, stood: null, listeners: new Map(), joining: 0, complaint: "" };
+    const feed: Feed = { asked, telling, at, knownFrom, basis: null, listeners: new Map(), joining: 0, complaint: "" };
     this.#feeds.set(asked.key, feed);
     return feed;
   }
@@ -150,7 +150,7 @@ export class Feeds {
       told = told.concat(await this.#options.store.list(layout.generations(manifest.number, shard)));
     const rejected = told.some((name) => name.endsWith(".rejected"));
     const before = (await this.#options.versions.list()).findLast(({ number }) => number < manifest.number);
-    const same = before === undefined || identityOf(before, view) === identityOf(manifest, view);
+    const same = before === undefined || viewIdentity(before, view) === viewIdentity(manifest, view);
     const proved = before === undefined || before.cause === "origin" || isProved(manifest.proof, view);
     return same && proved && !rejected ? manifest.cut : now;
   }
@@ -233,9 +233,9 @@ export class Feeds {
         view,
         since,
         filters,
-        stood: feed.stood,
+        basis: feed.basis,
       });
-      feed.stood = standOf(served, view);
+      feed.basis = basisOf(served, view);
       if (!changes) return this.#reset(position);
       const { rows, removed } = changes;
       const text = await this.#options.positions.textOf(position);
@@ -272,12 +272,12 @@ function continues(view: string, before: Telling, now: Telling, { proof }: Versi
   return before.version === now.version ? before.delta === now.delta : isProved(proof, view);
 }
 
-function tellingOf({ manifest, telling }: Pick<Served, "manifest" | "telling">, view: string): Telling {
-  return { identity: identityOf(manifest, view), version: manifest.number, delta: telling };
+function tellingOf({ manifest, telling }: Pick<ServedVersion, "manifest" | "telling">, view: string): Telling {
+  return { identity: viewIdentity(manifest, view), version: manifest.number, delta: telling };
 }
 
 /** What a view means, and how its rows are made of its partials. */
-export function identityOf({ definition }: Pick<VersionManifest, "definition">, view: string): string {
+export function viewIdentity({ definition }: Pick<VersionManifest, "definition">, view: string): string {
   const found = definition.views.find((each) => each.name === view);
   return found ? `${found.identity} ${found.finalize}` : "";
 }

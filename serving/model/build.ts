@@ -10,7 +10,7 @@ import { messageOf } from "../../shared/errors.ts";
 import { checkAt } from "../../shared/store/digest.ts";
 import { partialsInFiles } from "../../shared/store/partials.ts";
 import type { FileRef } from "../../shared/store/store.ts";
-import { goBehind } from "../behind.ts";
+import { lowerPriority } from "../background-process.ts";
 import { keyColumns, keyWriter } from "../question/group-keys.ts";
 import { jsonRow } from "../rows/json.ts";
 import { rowsFrom } from "../rows/rows.ts";
@@ -35,7 +35,7 @@ export interface BuildReport {
   readonly failure: string | null;
 }
 
-goBehind();
+lowerPriority();
 const order = await new Promise<BuildOrder>((resolve) =>
   process.once("message", (message) => resolve(message as BuildOrder)),
 );

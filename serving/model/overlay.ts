@@ -7,13 +7,13 @@ import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import type { Session } from "../../shared/duckdb/duck.ts";
 import { type GroupRow, rowsOfGroups } from "../question/group-rows.ts";
 import type { ServedView } from "../snapshot/loaded.ts";
-import type { Holder, Room } from "./room.ts";
+import type { BudgetUser, MemoryBudget } from "./memory-budget.ts";
 
 /** What an entry of a map takes beside its texts, about. */
 const entryBytes = 100;
 
-export class Overlay implements Holder {
-  readonly #room: Room;
+export class Overlay implements BudgetUser {
+  readonly #room: MemoryBudget;
   /**
    * JSON of keys → JSON of the row; null: there is none; undefined: DuckDB has to be asked. Null
    * altogether: not known.
@@ -22,7 +22,7 @@ export class Overlay implements Holder {
   /** The stretch of the delta that it knows up to. */
   #upto = 0;
 
-  constructor(room: Room) {
+  constructor(room: MemoryBudget) {
     this.#room = room;
   }
 

@@ -11,10 +11,10 @@ import type { VersionManifest } from "../../shared/store/layout.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { Question } from "../question/query.ts";
 import type { Follower } from "../snapshot/follower.ts";
-import type { Served, ServedView } from "../snapshot/loaded.ts";
+import type { ServedVersion, ServedView } from "../snapshot/loaded.ts";
 import { versionName } from "../snapshot/name.ts";
-import { Room } from "./room.ts";
-import { answerable, VersionModels } from "./version-models.ts";
+import { MemoryBudget } from "./memory-budget.ts";
+import { modelledViews, VersionModels } from "./version-models.ts";
 
 /** Between two polls; and of the time that a poll takes, so much is left to others. */
 const everyMs = 15;
@@ -38,7 +38,7 @@ interface ReadModelsOptions {
 /** The models of the version that is served and of the one that is served next. */
 export class ReadModels {
   readonly #options: ReadModelsOptions;
-  readonly #room: Room;
+  readonly #room: MemoryBudget;
   readonly #clock: () => number;
   #models: VersionModels[] = [];
   /** The served version after which another waits for its models, and since when. */
@@ -46,12 +46,12 @@ export class ReadModels {
 
   constructor(options: ReadModelsOptions) {
     this.#options = options;
-    this.#room = new Room(options.bytesMax);
+    this.#room = new MemoryBudget(options.bytesMax);
     this.#clock = options.clock ?? (() => performance.now());
   }
 
   /** See VersionModels.lookup. */
-  lookup(served: Served, view: ServedView, question: Question): string | null | undefined {
+  lookup(served: ServedVersion, view: ServedView, question: Question): string | null | undefined {
     return this.#of(served.manifest)?.lookup(served, view, question);
   }
 
@@ -95,7 +95,7 @@ export class ReadModels {
     const now = this.#of(manifest);
     const known = new Map(manifest.definition.views.map(({ name, identity }) => [name, identity]));
     const same = (view: ViewDefinition) => known.get(view.name) === view.identity && now?.has(view.name);
-    if (next.definition.views.length !== known.size || !answerable(next).every(same)) return true;
+    if (next.definition.views.length !== known.size || !modelledViews(next).every(same)) return true;
     const served = versionName(manifest);
     if (this.#held?.served !== served) this.#held = { served, since: this.#clock() };
     return this.#clock() - this.#held.since > holdMsMax || (this.#of(next)?.isReady ?? false);

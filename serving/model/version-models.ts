@@ -8,23 +8,23 @@ import { equals, type Position } from "../../shared/position.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import { versionFiles } from "../../shared/store/partials.ts";
 import type { Store } from "../../shared/store/store.ts";
-import { fileBeside } from "../behind.ts";
+import { fileBeside } from "../background-process.ts";
 import { hasKnownRows } from "../question/group-keys.ts";
 import type { Question } from "../question/query.ts";
-import type { Served, ServedView } from "../snapshot/loaded.ts";
+import type { ServedVersion, ServedView } from "../snapshot/loaded.ts";
 import { versionName } from "../snapshot/name.ts";
 import type { BuildOrder, BuildReport } from "./build.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
 import { ModelFile } from "./model-file.ts";
 import { modelKey } from "./model-key.ts";
 import { Overlay } from "./overlay.ts";
-import type { Room } from "./room.ts";
 
 const build = fileBeside(import.meta.url, "build");
 
 export interface VersionModelsOptions {
   readonly store: Store;
   /** Of memory, for what the delta touches. */
-  readonly room: Room;
+  readonly room: MemoryBudget;
   readonly say: (line: string) => void;
 }
 
@@ -48,7 +48,7 @@ type State =
  */
 export class VersionModels {
   readonly name: string;
-  readonly #room: Room;
+  readonly #room: MemoryBudget;
   readonly #say: (line: string) => void;
   readonly #folder: string;
   readonly #order: BuildOrder;
@@ -89,7 +89,7 @@ export class VersionModels {
    * The row that a question asks for, as JSON; null: there is no such row. Undefined: the question is another one, or
    * these are not the rows of `served`.
    */
-  lookup(served: Served, view: ServedView, question: Question): string | null | undefined {
+  lookup(served: ServedVersion, view: ServedView, question: Question): string | null | undefined {
     if (!this.#isAt(served)) return undefined;
     const { name } = view.definition;
     const number = this.#numbers.get(name);
@@ -115,7 +115,7 @@ export class VersionModels {
   }
 
   /** Takes what has come to the delta, up to `served`. */
-  async follow(session: Session, served: Served): Promise<void> {
+  async follow(session: Session, served: ServedVersion): Promise<void> {
     if (this.#numbers.size === 0 || this.#isAt(served)) return;
     this.#setAt(null);
     await session.inZone(served.manifest.definition.timezone);
@@ -141,7 +141,7 @@ export class VersionModels {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  #isAt({ position, telling }: Pick<Served, "position" | "telling">): boolean {
+  #isAt({ position, telling }: Pick<ServedVersion, "position" | "telling">): boolean {
     const at = this.#state.name === "dropped" ? null : this.#state.at;
     return at !== null && at.telling === telling && equals(at.position, position);
   }
@@ -197,12 +197,12 @@ export class VersionModels {
 }
 
 /** The views that there are models of. */
-export function answerable(manifest: VersionManifest): ViewDefinition[] {
+export function modelledViews(manifest: VersionManifest): ViewDefinition[] {
   return manifest.definition.views.filter((view) => hasKnownRows(view) && !manifest.views[view.name]?.failed);
 }
 
 async function orderOf(manifest: VersionManifest, folder: string, store: Store): Promise<BuildOrder> {
-  const views = answerable(manifest).map(async (definition) => {
+  const views = modelledViews(manifest).map(async (definition) => {
     const files = versionFiles(manifest, definition.name);
     // the process that reads them checks them
     return { definition, files: await store.open(files, new Set(files.map(({ name }) => name))) };

@@ -3,7 +3,7 @@ import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import type { ViewColumn, ViewDefinition } from "../../shared/definition.ts";
 import type { DuckDBValue } from "../../shared/duckdb/duck.ts";
 import { jsonRow } from "../rows/json.ts";
-import type { Column } from "../rows/rows.ts";
+import type { RowColumn } from "../rows/rows.ts";
 
 type Row = readonly DuckDBValue[];
 
@@ -23,7 +23,7 @@ export function keyColumns(view: ViewDefinition): ViewColumn[] {
 export function keyWriter(
   view: ViewDefinition,
   keys: readonly ViewColumn[],
-  columns: readonly Column[],
+  columns: readonly RowColumn[],
 ): (row: Row) => string {
   const places = keys.map((key) => view.columns.indexOf(key));
   const shown = places.map((place) => columns[place]!);

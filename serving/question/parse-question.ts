@@ -4,7 +4,7 @@ import { TidemarkError } from "../../shared/errors.ts";
 import { readValue } from "./filter-values.ts";
 import { type Comparison, columnOf, comparisons, type Filter } from "./filters.ts";
 import { type Layer, layers, type Question } from "./query.ts";
-import { type Bucket, type By, buckets } from "./roll-up.ts";
+import { type Bucket, buckets, type GroupBy } from "./roll-up.ts";
 
 const list = { type: "string" } as const;
 /** The query string, described; what columns there are is the view's. */
@@ -38,7 +38,7 @@ const depthMax = 20;
 export function parseQuestion(view: ViewDefinition, pairs: Iterable<readonly [string, string]>): Question {
   const filters: Filter[] = [];
   let select: string[] | null = null;
-  let by: By[] | null = null;
+  let by: GroupBy[] | null = null;
   let layer: Layer | null = null;
   let order: Question["order"] = [];
   let limit: number | null = null;
@@ -122,7 +122,7 @@ function bareValue(condition: string): string {
 }
 
 /** `carrier`, or a time in buckets: `hour.day`. */
-function parseBy(view: ViewDefinition, term: string): By {
+function parseBy(view: ViewDefinition, term: string): GroupBy {
   const has = (name: string) => view.columns.some((column) => column.name === name);
   const bare = unquoted(term);
   if (has(bare)) return { column: bare, bucket: null };

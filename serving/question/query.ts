@@ -7,7 +7,7 @@ import type { Sql } from "../rows/rows.ts";
 import type { ServedView } from "../snapshot/loaded.ts";
 import { columnOf, columnsIn, condition, type Filter, parameter } from "./filters.ts";
 import { hasKnownRows, keyColumns } from "./group-keys.ts";
-import { type By, keySql, rollUpBy } from "./roll-up.ts";
+import { type GroupBy, keySql, rollUpBy } from "./roll-up.ts";
 import { hidesGroups, onlyShown } from "./shown.ts";
 
 export interface Question {
@@ -16,7 +16,7 @@ export interface Question {
   /** Rows as one layer alone would give them; null: of both. */
   readonly layer: Layer | null;
   /** Null: in the view's own groups. */
-  readonly by: readonly By[] | null;
+  readonly by: readonly GroupBy[] | null;
   readonly select: readonly string[] | null;
   readonly order: readonly {
     readonly column: string;
@@ -41,7 +41,7 @@ export const everything: Question = {
 };
 
 /** What a question merges: the partial rows that it does not leave out, and how they are grouped. */
-interface Merged {
+interface MergeInput {
   /** A SELECT of them. */
   readonly partials: string;
   readonly params: Param[];
@@ -54,7 +54,7 @@ interface Merged {
 }
 
 /** @throws USAGE when it asks for what the view does not have */
-export function mergedFor(served: ServedView, question: Question): Merged {
+export function mergedFor(served: ServedView, question: Question): MergeInput {
   const view = served.definition;
   const params: Param[] = [];
   const rolledUp = question.by === null ? null : rollUpBy(view, question.by);

@@ -8,7 +8,7 @@ export const buckets = ["minute", "hour", "day", "week", "month", "quarter", "ye
 export type Bucket = (typeof buckets)[number];
 
 /** A group key that a roll-up keeps; of a time, in buckets of that size. */
-export interface By {
+export interface GroupBy {
   readonly column: string;
   readonly bucket: Bucket | null;
 }
@@ -17,7 +17,7 @@ export interface By {
  * @throws USAGE for what is no group key or no time, for a view that can't be rolled up, and where
  * HAVING looks at a key that is not kept
  */
-export function rollUpBy(view: ViewDefinition, by: readonly By[]): RolledUp {
+export function rollUpBy(view: ViewDefinition, by: readonly GroupBy[]): RolledUp {
   const kept = by.map(({ column: name, bucket }) => {
     const column = columnOf(view, name);
     return { column, key: keyOf(view, column), bucket };

@@ -34,7 +34,7 @@ import {
 
 import { TidemarkError } from "../../shared/errors.ts";
 import { copyBytes, isValid, lengthAt, rawColumn, variableWidth } from "./raw-column.ts";
-import type { Column } from "./rows.ts";
+import type { RowColumn } from "./rows.ts";
 
 /** How a column becomes an Arrow vector's data. */
 interface Carrier {
@@ -58,7 +58,7 @@ const batchBytes = 4 << 20;
  * @throws QUERY_FAILED at a HUGEINT of more than 38 digits
  */
 export async function* arrowStream(
-  columns: readonly Column[],
+  columns: readonly RowColumn[],
   chunks: AsyncIterable<DuckDBDataChunk>,
 ): AsyncGenerator<Uint8Array> {
   const carriers = columns.map(carrierOf);
@@ -284,7 +284,7 @@ function variable(type: Utf8 | Binary): Carrier {
 const textWidth = 64;
 
 /** What Arrow has no type for, as text. */
-function text({ writer }: Column): Carrier {
+function text({ writer }: RowColumn): Carrier {
   const type = new Utf8();
   return {
     type,
@@ -320,7 +320,7 @@ function dataOf(parts: {
 
 const longs = (bytes: ArrayBuffer) => new BigInt64Array(bytes);
 
-function carrierOf(column: Column): Carrier {
+function carrierOf(column: RowColumn): Carrier {
   const { name, type } = column;
   switch (type) {
     case "BOOLEAN":

@@ -29,7 +29,7 @@ function exactType(type: string): string {
 }
 
 /** To be disposed of, whether its body was read or not: that removes the file. */
-export interface Copied extends Disposable {
+export interface RowsFile extends Disposable {
   readonly body: AsyncGenerator<Uint8Array>;
 }
 
@@ -43,7 +43,7 @@ export async function copied(
   { text, params, columns }: Sql,
   format: FileFormat,
   path: string,
-): Promise<Copied> {
+): Promise<RowsFile> {
   const shown = columns.map((name) => ({ name, type: view.columns.find((column) => column.name === name)!.type }));
   try {
     await session.read(copyTo(shown, text, path, format), params);

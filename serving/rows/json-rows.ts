@@ -6,7 +6,7 @@ import type { DuckDBDataChunk } from "@duckdb/node-api";
 import { doubleText } from "../../shared/values/written.ts";
 import { headsOf } from "./json.ts";
 import { copyBytes, isValid, lengthAt, type RawColumn, rawColumn, variableWidth } from "./raw-column.ts";
-import type { Column } from "./rows.ts";
+import type { RowColumn } from "./rows.ts";
 
 export class JsonRows {
   readonly #columns: readonly { readonly head: Uint8Array; readonly open: Open }[];
@@ -17,7 +17,7 @@ export class JsonRows {
 
   /** @param between any row and the next, in whichever chunk; `after` follows every row. */
   constructor(
-    columns: readonly Column[],
+    columns: readonly RowColumn[],
     { between = "", after = "" }: { readonly between?: string; readonly after?: string },
   ) {
     const heads = headsOf(columns);
@@ -156,7 +156,7 @@ function raw(width: number, write: (text: Text, raw: RawColumn, row: number) => 
 }
 
 /** Whatever takes its time. */
-function value({ writer }: Column): Open {
+function value({ writer }: RowColumn): Open {
   return (chunk, at) => {
     const vector = chunk.getColumnVector(at);
     return (text, row) => text.utf8(writer.json(vector.getItem(row)));
@@ -167,7 +167,7 @@ function value({ writer }: Column): Open {
 const highMax = 1 << 21;
 
 /** Integers of 8 or 16 bytes, or decimals that are kept as such. */
-function whole(column: Column, width: 8 | 16, scale: number): Open {
+function whole(column: RowColumn, width: 8 | 16, scale: number): Open {
   return (chunk, at) => {
     const { view, validity } = rawColumn(chunk, at, width);
     const other = value(column)(chunk, at);
@@ -190,7 +190,7 @@ function isSign(view: DataView, at: number, sign: number): boolean {
 const short = (scale: number) => raw(2, (text, { view }, row) => text.number(view.getInt16(2 * row, true), scale));
 const int = (scale: number) => raw(4, (text, { view }, row) => text.number(view.getInt32(4 * row, true), scale));
 
-function openOf(column: Column): Open {
+function openOf(column: RowColumn): Open {
   const { type } = column;
   switch (type) {
     case "BOOLEAN":

@@ -1,11 +1,11 @@
 /** Rows as JSON objects. */
 import type { DuckDBValue } from "../../shared/duckdb/duck.ts";
-import type { Column } from "./rows.ts";
+import type { RowColumn } from "./rows.ts";
 
 /** What stands before each value: the same for all rows of a million. */
-const heads = new WeakMap<readonly Column[], readonly string[]>();
+const heads = new WeakMap<readonly RowColumn[], readonly string[]>();
 
-export function headsOf(columns: readonly Column[]): readonly string[] {
+export function headsOf(columns: readonly RowColumn[]): readonly string[] {
   let found = heads.get(columns);
   if (!found) {
     found = columns.map(({ name }, i) => `${i === 0 ? "{" : ","}${JSON.stringify(name)}:`);
@@ -15,7 +15,7 @@ export function headsOf(columns: readonly Column[]): readonly string[] {
 }
 
 /** One row as a JSON object. */
-export function jsonRow(columns: readonly Column[], row: readonly DuckDBValue[]): string {
+export function jsonRow(columns: readonly RowColumn[], row: readonly DuckDBValue[]): string {
   if (columns.length === 0) return "{}";
   const before = headsOf(columns);
   let text = "";

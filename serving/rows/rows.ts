@@ -3,7 +3,7 @@ import type { DuckDBValue, Param, Session } from "../../shared/duckdb/duck.ts";
 import { hasZone, spelled, type Writer, writerOf } from "../../shared/values/written.ts";
 import { offsetsOf } from "../../shared/values/zone-offsets.ts";
 
-export interface Column {
+export interface RowColumn {
   readonly name: string;
   /** In DuckDB's spelling. */
   readonly type: string;
@@ -11,7 +11,7 @@ export interface Column {
 }
 
 export interface Rows {
-  readonly columns: readonly Column[];
+  readonly columns: readonly RowColumn[];
   /** The first rows are there already: what fails, fails before anything is sent. */
   readonly chunks: AsyncGenerator<DuckDBDataChunk>;
 }
@@ -25,7 +25,7 @@ export interface Sql {
 }
 
 export interface FewRows {
-  readonly columns: readonly Column[];
+  readonly columns: readonly RowColumn[];
   readonly rows: readonly (readonly DuckDBValue[])[];
 }
 
@@ -49,12 +49,12 @@ export async function fewRows(session: Session, text: string, params: readonly P
   return { columns: await columnsOf(session, result), rows: result.getRows() };
 }
 
-interface Described {
+interface ResultShape {
   columnNames(): readonly string[];
   columnTypes(): readonly DuckDBType[];
 }
 
-async function columnsOf({ timezone }: Session, result: Described): Promise<Column[]> {
+async function columnsOf({ timezone }: Session, result: ResultShape): Promise<RowColumn[]> {
   const types = result.columnTypes();
   const offsetAt = await offsetsOf(types.some(hasZone) ? timezone : "UTC");
   return distinct(result.columnNames()).map((name, i) => {

@@ -1,9 +1,9 @@
 /** Which views of a snapshot have an answer. */
 import { TidemarkError } from "../../shared/errors.ts";
-import type { Served, ServedView } from "./loaded.ts";
+import type { ServedVersion, ServedView } from "./loaded.ts";
 
 /** @throws VIEW_UNKNOWN, and why it has no answer now */
-export function viewNamed(served: Served, name: string): ServedView {
+export function viewNamed(served: ServedVersion, name: string): ServedView {
   const view = served.views.get(name);
   if (!view) {
     throw new TidemarkError(

@@ -12,23 +12,28 @@ import { rejectDamaged } from "../../shared/store/rejections.ts";
 import type { Store } from "../../shared/store/store.ts";
 import { bestSnapshot, versionNumbers } from "../../shared/store/versions.ts";
 import { Complaints } from "./complaints.ts";
-import type { Loaded, Served } from "./loaded.ts";
+import type { LoadedVersion, ServedVersion } from "./loaded.ts";
 import { Moves } from "./moves.ts";
-import { type FollowOptions, VersionLoader } from "./version-loader.ts";
+import { type LoaderOptions, VersionLoader } from "./version-loader.ts";
 
 /** So long what is served may take to come to where the version that is offered was. */
 const stalledMsMax = 1500;
 
 interface Next {
-  readonly version: Loaded;
+  readonly version: LoadedVersion;
   /** Where it was while it was offered, and when: what is served has to come there. Null: it was not offered yet. */
   readonly mark: { readonly position: Position; readonly at: number } | null;
 }
 
 type State =
-  | { readonly name: "following"; readonly served: Loaded }
-  | { readonly name: "catching up"; readonly served: Loaded; readonly next: Next }
-  | { readonly name: "offering"; readonly served: Loaded; readonly next: Next; readonly after: Loaded | null };
+  | { readonly name: "following"; readonly served: LoadedVersion }
+  | { readonly name: "catching up"; readonly served: LoadedVersion; readonly next: Next }
+  | {
+      readonly name: "offering";
+      readonly served: LoadedVersion;
+      readonly next: Next;
+      readonly after: LoadedVersion | null;
+    };
 
 /**
  * Serves one version, always, and comes from it to the next. It is in one of these states:
@@ -45,12 +50,12 @@ type State =
  * A next version that falls behind again is caught up with, or is given up for the one after it.
  */
 export class Follower {
-  readonly #options: FollowOptions;
+  readonly #options: LoaderOptions;
   readonly #loader: VersionLoader;
   readonly #moves = new Moves();
   #state: State;
 
-  private constructor(options: FollowOptions, loader: VersionLoader, served: Loaded) {
+  private constructor(options: LoaderOptions, loader: VersionLoader, served: LoadedVersion) {
     this.#options = options;
     this.#loader = loader;
     this.#state = { name: "following", served };
@@ -125,12 +130,12 @@ export class Follower {
     return true;
   }
 
-  pin(): Served {
+  pin(): ServedVersion {
     return this.#state.served.pin();
   }
 
   /** The same of the version that is served next. */
-  pinNext(): Served | null {
+  pinNext(): ServedVersion | null {
     return this.#state.name === "following" ? null : this.#state.next.version.pin();
   }
 
@@ -147,7 +152,7 @@ export class Follower {
     return this.#state.name === "following" ? null : this.#state.next.version.manifest;
   }
 
-  /** See Served.telling. */
+  /** See ServedVersion.telling. */
   get telling(): string {
     return this.#state.served.telling;
   }
@@ -180,14 +185,14 @@ export class Follower {
     await this.#loader.close();
   }
 
-  get #newest(): Loaded {
+  get #newest(): LoadedVersion {
     const state = this.#state;
     if (state.name === "following") return state.served;
     return (state.name === "offering" ? state.after : null) ?? state.next.version;
   }
 
   /** One that can be served is served first: the writer of what is served now goes with the newest version. */
-  #take(loaded: Loaded): void {
+  #take(loaded: LoadedVersion): void {
     const state = this.#state;
     if (state.name === "offering") {
       state.after?.close();
@@ -214,7 +219,7 @@ export class Follower {
     this.#state = { name: "catching up", served, next: after ? { version: after, mark: null } : next };
   }
 
-  #markOf({ version, mark }: Next, served: Loaded): NonNullable<Next["mark"]> {
+  #markOf({ version, mark }: Next, served: LoadedVersion): NonNullable<Next["mark"]> {
     if (mark && !follows(served.position, mark.position)) return mark;
     return { position: version.position, at: this.#options.clock() };
   }
@@ -235,7 +240,7 @@ export class Follower {
   }
 
   /** A delta that can't be read is said once; the last good snapshot stays served. */
-  async #follow(loaded: Loaded, which: "delta" | "next"): Promise<void> {
+  async #follow(loaded: LoadedVersion, which: "delta" | "next"): Promise<void> {
     try {
       // a file that is gone may have been compacted away since its HEAD was read: the next HEAD names others
       await loaded.follow().catch((error: unknown) => {
@@ -256,7 +261,7 @@ export class Follower {
     await rejectDamaged(this.#options.store, manifest, error);
   }
 
-  /** Why the last polls failed, or "". What single views suffer is theirs: see Served.views. */
+  /** Why the last polls failed, or "". What single views suffer is theirs: see ServedVersion.views. */
   get complaint(): string {
     return this.#options.complaints.text;
   }

@@ -2,14 +2,14 @@
 import { equals, follows, type Position } from "../../shared/position.ts";
 
 /** What the log's end was at a moment, ms since the epoch, taken before it was asked for. */
-interface Look {
+interface EndPoll {
   readonly at: number;
   readonly end: Position;
 }
 
 /** A look this old says nothing of now: the log can't be asked. */
 const recentMs = 1000;
-/** Looks kept one by one; at four a second, ten minutes. */
+/** How many polls are kept one by one; at four a second, ten minutes. */
 const looksMax = 2400;
 /** Of older ones so many make one, and so many of those are kept: two days, told to a quarter of a minute. */
 const looksPerMark = 60;
@@ -18,20 +18,20 @@ const marksMax = 12_000;
 const placesMax = 400_000;
 
 /** The newest looks; where they get too many, the older half is forgotten. */
-class Looks {
+class PollHistory {
   readonly #max: number;
-  #list: Look[] = [];
+  #list: EndPoll[] = [];
   #places = 0;
 
   constructor(max: number) {
     this.#max = max;
   }
 
-  get list(): readonly Look[] {
+  get list(): readonly EndPoll[] {
     return this.#list;
   }
 
-  push(look: Look, places: number): void {
+  push(look: EndPoll, places: number): void {
     this.#list.push(look);
     this.#places += places;
     if (this.#list.length <= this.#max && this.#places <= placesMax) return;
@@ -41,8 +41,8 @@ class Looks {
 }
 
 export class Freshness {
-  readonly #marks = new Looks(marksMax);
-  readonly #looks = new Looks(looksMax);
+  readonly #marks = new PollHistory(marksMax);
+  readonly #looks = new PollHistory(looksMax);
   #noted = 0;
 
   /** Notes a look at the log's end. */
@@ -70,7 +70,7 @@ export class Freshness {
     const newest = this.#looks.list.at(-1);
     if (!newest) return null;
     if (follows(position, newest.end) && now - newest.at <= recentMs) return 0;
-    const isCovered = (look: Look) => follows(position, look.end);
+    const isCovered = (look: EndPoll) => follows(position, look.end);
     const covered =
       this.#looks.list.findLast(isCovered) ?? this.#marks.list.findLast(isCovered) ?? this.#marks.list[0]!;
     return Math.max(0, Math.round(now - covered.at));

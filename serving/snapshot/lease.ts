@@ -1,6 +1,6 @@
 import type { Session } from "../../shared/duckdb/duck.ts";
 import type { Asker } from "../../shared/waiting.ts";
-import type { Served } from "./loaded.ts";
+import type { ServedVersion } from "./loaded.ts";
 import type { SessionPool } from "./pool.ts";
 import type { Reader } from "./reader.ts";
 
@@ -18,13 +18,13 @@ import type { Reader } from "./reader.ts";
  * over: all is given back.
  */
 export class Lease implements Disposable {
-  readonly served: Served;
+  readonly served: ServedVersion;
   readonly #pool: SessionPool;
   #state: "making" | "made" | "reading" | "over" = "making";
   #session: Session | null = null;
   #file: Disposable | null = null;
 
-  constructor(served: Served, pool: SessionPool) {
+  constructor(served: ServedVersion, pool: SessionPool) {
     this.served = served;
     this.#pool = pool;
   }

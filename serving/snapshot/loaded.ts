@@ -51,7 +51,7 @@ export interface ServedView {
   readonly damaged: string | null;
 }
 
-export interface Served extends Disposable {
+export interface ServedVersion extends Disposable {
   readonly manifest: VersionManifest;
   readonly position: Position;
   readonly views: ReadonlyMap<string, ServedView>;
@@ -68,12 +68,12 @@ export interface Served extends Disposable {
   release(): void;
 }
 
-interface Snapshot extends Omit<Served, "release" | typeof Symbol.dispose> {
+interface Snapshot extends Omit<ServedVersion, "release" | typeof Symbol.dispose> {
   /** The tables that it reads. */
   readonly used: readonly Table[];
 }
 
-export class Loaded {
+export class LoadedVersion {
   readonly manifest: VersionManifest;
   readonly #store: Store;
   readonly #session: Session;
@@ -130,7 +130,7 @@ export class Loaded {
     return this.#now().position;
   }
 
-  /** See Served.telling. */
+  /** See ServedVersion.telling. */
   get telling(): string {
     return this.#now().telling;
   }
@@ -162,7 +162,7 @@ export class Loaded {
   }
 
   /** Pins what is there now for one reader, who must release it. */
-  pin(): Served {
+  pin(): ServedVersion {
     const { used, ...snapshot } = this.#now();
     for (const table of used) table.users++;
     let released = false;

@@ -3,7 +3,7 @@ import { isProved } from "../../shared/store/layout.ts";
 import type { PositionTexts } from "../../shared/store/position-texts.ts";
 import type { Meta } from "../client/meta.ts";
 import type { Freshness } from "./freshness.ts";
-import type { Served } from "./loaded.ts";
+import type { ServedVersion } from "./loaded.ts";
 
 /** What positions and lags are said by. */
 export interface MetaSources {
@@ -16,7 +16,11 @@ export interface MetaSources {
  * What an answer says of itself, with positions as texts that fit into headers.
  * @param view of whose rows; none: of all
  */
-export async function metaOf(served: Served, { freshness, positions, now }: MetaSources, view?: string): Promise<Meta> {
+export async function metaOf(
+  served: ServedVersion,
+  { freshness, positions, now }: MetaSources,
+  view?: string,
+): Promise<Meta> {
   const { position, manifest } = served;
   const meta = longMetaOf(served, freshness, now(), view);
   const verifiedUpTo = meta.verifiedUpTo === null ? null : await positions.textOf(manifest.cut);
@@ -24,7 +28,7 @@ export async function metaOf(served: Served, { freshness, positions, now }: Meta
 }
 
 /** The same, with positions in full. */
-export function longMetaOf(served: Served, freshness: Freshness, now: number, view?: string): Meta {
+export function longMetaOf(served: ServedVersion, freshness: Freshness, now: number, view?: string): Meta {
   const { proof } = served.manifest;
   const proved = view === undefined ? proof.state === "proved" : isProved(proof, view);
   return {

@@ -1,13 +1,13 @@
 import { formatPosition } from "../../shared/position.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
-import type { Served } from "./loaded.ts";
+import type { ServedVersion } from "./loaded.ts";
 
 /** Names what an answer is a function of, beside the question: the same name, the same rows. */
 export function snapshotName({
   manifest,
   position,
   telling,
-}: Pick<Served, "manifest" | "position" | "telling">): string {
+}: Pick<ServedVersion, "manifest" | "position" | "telling">): string {
   // a folder that was started over counts its versions anew
   return `${manifest.number} ${manifest.createdAt} ${telling} ${formatPosition(position)}`;
 }

@@ -1,7 +1,7 @@
 import type { Session } from "../../shared/duckdb/duck.ts";
 import type { Asker } from "../../shared/waiting.ts";
 import type { Follower } from "./follower.ts";
-import type { Served } from "./loaded.ts";
+import type { ServedVersion } from "./loaded.ts";
 import type { SessionPool } from "./pool.ts";
 
 /**
@@ -12,7 +12,7 @@ import type { SessionPool } from "./pool.ts";
 export function withServed<T>(
   { pool, follower }: { readonly pool: SessionPool; readonly follower: Follower },
   asker: Asker,
-  work: (served: Served, session: Session) => Promise<T>,
+  work: (served: ServedVersion, session: Session) => Promise<T>,
 ): Promise<T> {
   return pool.lend(asker, async (session) => {
     using served = follower.pin();

@@ -5,14 +5,14 @@ import type { VersionManifest } from "../../shared/store/layout.ts";
 import type { Store } from "../../shared/store/store.ts";
 import { lostVersions, newerVersion, readVersion } from "../../shared/store/versions.ts";
 import type { Complaints } from "./complaints.ts";
-import { Loaded } from "./loaded.ts";
+import { LoadedVersion } from "./loaded.ts";
 
 /** How long a version that could not be loaded is left alone. */
 const retryMs = 5000;
 /** How often the store is searched for a version that was published and can't be read. */
 const lostMs = 1000;
 
-export interface FollowOptions {
+export interface LoaderOptions {
   readonly store: Store;
   readonly duck: Duck;
   readonly say: (line: string) => void;
@@ -24,7 +24,7 @@ export interface FollowOptions {
 type State =
   | { readonly name: "idle" }
   | { readonly name: "loading"; readonly over: Promise<void> }
-  | { readonly name: "loaded"; readonly version: Loaded }
+  | { readonly name: "loaded"; readonly version: LoadedVersion }
   | { readonly name: "resting"; readonly until: number };
 
 /**
@@ -40,12 +40,12 @@ type State =
  * resting: the last version could not be loaded; for a while no poll asks for another.
  */
 export class VersionLoader {
-  readonly #options: FollowOptions;
+  readonly #options: LoaderOptions;
   #state: State = { name: "idle" };
   /** When lost versions were searched for last, and beside which served version. */
   #searched: { readonly served: number; readonly at: number } | null = null;
 
-  constructor(options: FollowOptions) {
+  constructor(options: LoaderOptions) {
     this.#options = options;
   }
 
@@ -53,7 +53,7 @@ export class VersionLoader {
    * @param known the newest version that is loaded already
    * @returns a version after it, once it is loaded
    */
-  async poll(served: VersionManifest, known: number): Promise<Loaded | null> {
+  async poll(served: VersionManifest, known: number): Promise<LoadedVersion | null> {
     const { store, complaints, clock } = this.#options;
     if (this.#state.name === "loaded") {
       const { version } = this.#state;
@@ -74,10 +74,10 @@ export class VersionLoader {
   }
 
   /** A view whose file is damaged has no answer, and batch is asked to make it again. @throws STORE_* */
-  async load(number: number): Promise<Loaded> {
+  async load(number: number): Promise<LoadedVersion> {
     const { store, duck } = this.#options;
     const manifest = await readVersion(store, number);
-    const loaded = new Loaded(store, await duck.session(manifest.definition.timezone), manifest);
+    const loaded = new LoadedVersion(store, await duck.session(manifest.definition.timezone), manifest);
     try {
       await loaded.open();
       for (const [view, error] of loaded.damaged) await this.#report(manifest, view, error);

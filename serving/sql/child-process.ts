@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
 import { TidemarkError } from "../../shared/errors.ts";
-import { fileBeside } from "../behind.ts";
-import { type Ask, answerPipe, errorOf, type Told } from "./protocol.ts";
+import { fileBeside } from "../background-process.ts";
+import { type Ask, answerPipe, errorFrom, type Told } from "./protocol.ts";
 
 export interface ChildLimits {
   /** Of a query, from the moment the child has it. */
@@ -86,7 +86,7 @@ export class QueryChild {
       signal.throwIfAborted();
       this.#stdin.write(`${JSON.stringify(ask)}\n`);
       const { told, body } = await this.#reader.next();
-      if ("code" in told) throw errorOf(told);
+      if ("code" in told) throw errorFrom(told);
       return body;
     } catch (error) {
       signal.throwIfAborted();
@@ -120,7 +120,7 @@ export class QueryChild {
 
 class Ended extends Error {}
 
-interface Answered {
+interface ChildAnswer {
   readonly told: Told;
   readonly body: Buffer;
 }
@@ -130,7 +130,8 @@ class Reader {
   #pieces: Buffer[] = [];
   #bytes = 0;
   #told: Told | null = null;
-  #waiting: { readonly resolve: (answered: Answered) => void; readonly reject: (error: Error) => void } | null = null;
+  #waiting: { readonly resolve: (answered: ChildAnswer) => void; readonly reject: (error: Error) => void } | null =
+    null;
   #over = false;
 
   constructor(pipe: Readable, ended: Promise<void>) {
@@ -146,7 +147,7 @@ class Reader {
     });
   }
 
-  next(): Promise<Answered> {
+  next(): Promise<ChildAnswer> {
     return new Promise((resolve, reject) => {
       if (this.#over) return reject(new Ended("the process has ended"));
       this.#waiting = { resolve, reject };

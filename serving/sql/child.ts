@@ -2,11 +2,11 @@
 import { createWriteStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
-import { goBehind } from "../behind.ts";
-import { type Ask, answerPipe, failureOf, type Told } from "./protocol.ts";
+import { lowerPriority } from "../background-process.ts";
+import { type Ask, answerPipe, failureFrom, type Told } from "./protocol.ts";
 import { Sandbox } from "./sandbox.ts";
 
-goBehind();
+lowerPriority();
 const answers = createWriteStream("", { fd: answerPipe });
 const sandbox = await Sandbox.open();
 const lines = createInterface({ input: process.stdin });
@@ -21,7 +21,7 @@ async function answer(ask: Ask): Promise<void> {
     if (body.length > 0) answers.write(body);
   } catch (error) {
     const known = error instanceof TidemarkError ? error : new TidemarkError("QUERY_FAILED", messageOf(error));
-    tell(failureOf(known));
+    tell(failureFrom(known));
   }
 }
 

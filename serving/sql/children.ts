@@ -8,7 +8,7 @@ export interface ChildrenOptions extends ChildLimits {
   readonly say: (line: string) => void;
 }
 
-/** Queries that may wait; of one client; how long. */
+/** How many queries may wait; how many of one client; and for how long. */
 const waitingMax = 64;
 const clientMax = 8;
 const waitMsMax = 30_000;

@@ -25,7 +25,7 @@ import { keySql } from "../question/roll-up.ts";
 import { onlyShown } from "../question/shown.ts";
 import { refused } from "./refused.ts";
 
-export interface Measured {
+export interface ViewPartials {
   readonly definition: ViewDefinition;
   /** A SELECT of its partial rows. */
   readonly partials: string;
@@ -39,7 +39,7 @@ export interface Measured {
 export async function withMeasures(
   session: Session,
   statement: Node,
-  views: ReadonlyMap<string, Measured>,
+  views: ReadonlyMap<string, ViewPartials>,
   catalog: Catalog,
 ): Promise<string | null> {
   let found = false;
@@ -85,12 +85,12 @@ function isMeasure(node: Node): boolean {
 class Select {
   readonly #select: Node;
   readonly #catalog: Catalog;
-  readonly #view: Measured;
+  readonly #view: ViewPartials;
   /** What the view is called in this SELECT. */
   readonly #called: string;
   readonly #measures: { readonly name: string; readonly over: OverValues }[] = [];
 
-  constructor(select: Node, views: ReadonlyMap<string, Measured>, catalog: Catalog) {
+  constructor(select: Node, views: ReadonlyMap<string, ViewPartials>, catalog: Catalog) {
     this.#select = select;
     this.#catalog = catalog;
     const table = select.from_table as Node;

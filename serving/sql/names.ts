@@ -12,7 +12,7 @@ import { isNode, type Json, type Node, nodesOf } from "../../shared/compiler/ast
 import { fold } from "../../shared/duckdb/fold.ts";
 import { refused } from "./refused.ts";
 
-export interface Named {
+export interface ResolvedStatement {
   /** The same statement, with the names decided. */
   readonly statement: Node;
   /** The views that it reads. */
@@ -25,7 +25,7 @@ export interface Named {
 type Scope = ReadonlyMap<string, string>;
 
 /** @throws QUERY_REFUSED naming what is no view */
-export function decideNames(statement: Node, views: readonly string[]): Named {
+export function decideNames(statement: Node, views: readonly string[]): ResolvedStatement {
   const names = new Names(views);
   return { statement: names.decided(statement), used: names.used, renamed: names.given > 0 };
 }

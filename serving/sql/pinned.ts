@@ -4,20 +4,20 @@ import { layout } from "../../shared/store/layout.ts";
 import { snapshotFiles } from "../../shared/store/partials.ts";
 import { unpin } from "../../shared/store/pin.ts";
 import type { Store } from "../../shared/store/store.ts";
-import type { Served } from "../snapshot/loaded.ts";
+import type { ServedVersion } from "../snapshot/loaded.ts";
 import { snapshotName } from "../snapshot/name.ts";
 import type { ChildFile } from "./protocol.ts";
 
 /** To be disposed of by its user. */
-export interface Pinned extends Disposable {
+export interface PinnedFiles extends Disposable {
   /** By view. */
   readonly files: ReadonlyMap<string, readonly ChildFile[]>;
 }
 
-interface Kept {
+interface PinSet {
   readonly key: string;
   readonly run: string;
-  readonly files: Promise<Pinned["files"]>;
+  readonly files: Promise<PinnedFiles["files"]>;
   users: number;
 }
 
@@ -25,7 +25,7 @@ interface Kept {
 export class Pins {
   readonly #store: Store;
   readonly #say: (line: string) => void;
-  #kept: Kept | null = null;
+  #kept: PinSet | null = null;
 
   constructor(store: Store, say: (line: string) => void) {
     this.#store = store;
@@ -33,7 +33,7 @@ export class Pins {
   }
 
   /** @throws STORE_MISSING where compaction has replaced a file meanwhile: look again */
-  async pin(served: Served, views: readonly string[]): Promise<Pinned> {
+  async pin(served: ServedVersion, views: readonly string[]): Promise<PinnedFiles> {
     const key = JSON.stringify([snapshotName(served), views]);
     if (this.#kept?.key !== key) {
       const before = this.#kept;
@@ -60,7 +60,7 @@ export class Pins {
     if (kept) this.#release(kept);
   }
 
-  #release(kept: Kept): void {
+  #release(kept: PinSet): void {
     if (--kept.users > 0) return;
     // what is not removed now goes with the next cleaning
     void kept.files
@@ -69,7 +69,11 @@ export class Pins {
       .catch((error: unknown) => this.#say(`serve: pins of a query stay for now: ${messageOf(error)}`));
   }
 
-  async #keep({ manifest, heads, position }: Served, views: readonly string[], run: string): Promise<Pinned["files"]> {
+  async #keep(
+    { manifest, heads, position }: ServedVersion,
+    views: readonly string[],
+    run: string,
+  ): Promise<PinnedFiles["files"]> {
     const found = new Map<string, ChildFile[]>();
     for (const view of views) {
       const files: ChildFile[] = [];

@@ -57,10 +57,10 @@ export type Told = { readonly bytes: number; readonly rows: number } | Failure;
  */
 export const answerPipe = 3;
 
-export function failureOf({ code, message, todo }: TidemarkError): Failure {
+export function failureFrom({ code, message, todo }: TidemarkError): Failure {
   return { code, message, todo };
 }
 
-export function errorOf({ code, message, todo }: Failure): TidemarkError {
+export function errorFrom({ code, message, todo }: Failure): TidemarkError {
   return new TidemarkError(code, message, todo);
 }

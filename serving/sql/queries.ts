@@ -10,13 +10,13 @@ import type { Meta } from "../client/meta.ts";
 import type { Format } from "../rows/formats.ts";
 import { unanswerable } from "../snapshot/answerable.ts";
 import type { Follower } from "../snapshot/follower.ts";
-import type { Served } from "../snapshot/loaded.ts";
+import type { ServedVersion } from "../snapshot/loaded.ts";
 import { type MetaSources, metaOf } from "../snapshot/meta.ts";
 import { snapshotName } from "../snapshot/name.ts";
 import type { QueryChild } from "./child-process.ts";
 import { Children } from "./children.ts";
 import { Pins } from "./pinned.ts";
-import { type ChildView, failureOf, type QueryParam } from "./protocol.ts";
+import { type ChildView, failureFrom, type QueryParam } from "./protocol.ts";
 
 export interface QueryLimits {
   /** Of a query, once it runs. */
@@ -60,13 +60,13 @@ export interface QueriesOptions extends MetaSources {
 }
 
 /** One query, checked as far as a server can: only the child parses it. */
-export interface QueryAsked {
+export interface QueryRequest {
   readonly sql: string;
   readonly params: readonly QueryParam[];
   readonly format: Format;
 }
 
-export class Queries {
+export class SqlQueries {
   readonly #options: QueriesOptions;
   readonly #children: Children;
   readonly #pins: Pins;
@@ -83,13 +83,13 @@ export class Queries {
    * One query of a client runs at a time.
    * @throws QUERY_FAILED, QUERY_REFUSED, QUERY_LIMIT, SERVE_BUSY; a view's own failure where it is used; STORE_*
    */
-  async answer(asker: Asker, asked: QueryAsked, stop: AbortSignal): Promise<QueryAnswer> {
+  async answer(asker: Asker, asked: QueryRequest, stop: AbortSignal): Promise<QueryAnswer> {
     const signal = AbortSignal.any([asker.gone, stop]);
     // the snapshot once it is its turn: who waits holds nothing
     return this.#children.lend({ ...asker, gone: signal }, (child) => this.#answer(child, asked, signal));
   }
 
-  async #answer(child: QueryChild, asked: QueryAsked, signal: AbortSignal): Promise<QueryAnswer> {
+  async #answer(child: QueryChild, asked: QueryRequest, signal: AbortSignal): Promise<QueryAnswer> {
     for (let tries = 1; ; tries++) {
       try {
         using served = this.#options.follower.pin();
@@ -111,8 +111,8 @@ export class Queries {
 
   async #ask(
     child: QueryChild,
-    served: Served,
-    { sql, params, format }: QueryAsked,
+    served: ServedVersion,
+    { sql, params, format }: QueryRequest,
     meta: Meta,
     signal: AbortSignal,
   ): Promise<Buffer> {
@@ -129,7 +129,7 @@ export class Queries {
       const views = mentioned.map((view): ChildView => {
         const failure = unanswerable(view);
         const files = pinned.files.get(view.definition.name) ?? [];
-        return { definition: view.definition, failure: failure && failureOf(failure), files };
+        return { definition: view.definition, failure: failure && failureFrom(failure), files };
       });
       const { memory, rowsMax, bytesMax } = this.#options.limits;
       const { timezone } = served.manifest.definition;

@@ -15,14 +15,14 @@ import { checkAt } from "../../shared/store/digest.ts";
 import { partialsInFiles } from "../../shared/store/partials.ts";
 import { formatOf } from "../rows/formats.ts";
 import { type Rows, rowsFrom } from "../rows/rows.ts";
-import { type Measured, withMeasures } from "./measure.ts";
+import { type ViewPartials, withMeasures } from "./measure.ts";
 import { decideNames } from "./names.ts";
-import { type Ask, type ChildFile, type ChildView, errorOf, type QueryParam } from "./protocol.ts";
+import { type Ask, type ChildFile, type ChildView, errorFrom, type QueryParam } from "./protocol.ts";
 import { rowsFile } from "./rows-file.ts";
 import { checkSyntax } from "./syntax.ts";
 
 /** An instance whose files can't change any more. */
-interface Locked {
+interface LockedInstance {
   readonly key: string;
   readonly duck: Duck;
   readonly session: Session;
@@ -31,7 +31,7 @@ interface Locked {
 export class Sandbox {
   readonly #parser: Session;
   readonly #catalog: Catalog;
-  #locked: Locked | null = null;
+  #locked: LockedInstance | null = null;
   /** Files by what they are, not by their name: every snapshot pins them under another. */
   readonly #checked = new Set<string>();
 
@@ -57,7 +57,7 @@ export class Sandbox {
     if (error) throw new TidemarkError("QUERY_FAILED", error.message, "correct the SQL");
     const { statement, used, renamed } = decideNames(checkSyntax(statements), ask.names);
     const views = ask.views.filter(({ definition }) => used.has(definition.name));
-    for (const { failure } of views) if (failure) throw errorOf(failure);
+    for (const { failure } of views) if (failure) throw errorFrom(failure);
     const measured = new Map(
       views.map((view) => [fold(view.definition.name), { definition: view.definition, partials: partialsOf(view) }]),
     );
@@ -109,8 +109,8 @@ export class Sandbox {
   async #instance(
     { timezone, limits }: Ask,
     views: readonly ChildView[],
-    measured: ReadonlyMap<string, Measured>,
-  ): Promise<Locked> {
+    measured: ReadonlyMap<string, ViewPartials>,
+  ): Promise<LockedInstance> {
     const files = views.flatMap((view) => view.files);
     const key = JSON.stringify([
       timezone,
@@ -163,7 +163,7 @@ class Raised extends Error {
 /** The first of the views that has no value for some group; null: the query alone raises. */
 async function failureIn(
   session: Session,
-  views: readonly Measured[],
+  views: readonly ViewPartials[],
   measures: boolean,
 ): Promise<TidemarkError | null> {
   for (const { definition, partials } of views) {

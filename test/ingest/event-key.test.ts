@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { keyOf, quickKeyOf } from "../../ingest/event-key.ts";
+import { eventKey, quickEventKey } from "../../ingest/event-key.ts";
 
 const fields = ["k", "key", 'q"', "ü", "x"];
 
@@ -21,7 +21,7 @@ it("the quick key of an event with a shape is its key", () => {
       (key, names, values, colon) => {
         const text = `{${names.map((name, i) => `${JSON.stringify(name)}${colon}${JSON.stringify(values[i])}`).join(",")}}`;
         const event = Buffer.from(text);
-        expect(quickKeyOf({ key, id: null }, event), text).toEqual(keyOf({ key, id: null }, event));
+        expect(quickEventKey({ key, id: null }, event), text).toEqual(eventKey({ key, id: null }, event));
       },
     ),
     { numRuns: 3000 },

@@ -95,11 +95,11 @@ describe("events come as", () => {
     expect([accepted, refused]).toEqual([
       3,
       [
-        { index: 2, reason: "it is no CloudEvent: specversion is missing" },
-        { index: 3, reason: "it is no CloudEvent: it is no object" },
+        { index: 2, reason: "it is not a CloudEvent: specversion is missing" },
+        { index: 3, reason: "it is not a CloudEvent: it is not an object" },
         { index: 4, reason: "k: a number of 1 characters is not a VARCHAR" },
-        { index: 6, reason: "it is a CloudEvent of version 0.3, and 1.0 is known" },
-        { index: 7, reason: "it is no CloudEvent of an event: it has no data" },
+        { index: 6, reason: "CloudEvents version 0.3 is not supported; 1.0 is" },
+        { index: 7, reason: "the CloudEvent has no data" },
       ],
     ]);
     await post(
@@ -109,7 +109,7 @@ describe("events come as", () => {
     expect(await rowOf("batch")).toContain('"c":3');
     expect(await post("application/cloudevents-batch+json", cloud("1", "{}"))).toMatchObject({
       status: 400,
-      detail: expect.stringMatching(/is a JSON array/) as string,
+      detail: expect.stringMatching(/must be a JSON array/) as string,
     });
   });
 
@@ -120,7 +120,7 @@ describe("events come as", () => {
     expect(await rowOf("binary")).toContain('"c":1');
     expect(await post("application/json", '{"k":"binary"}', { "ce-specversion": "1.0", "ce-id": "1" })).toMatchObject({
       status: 422,
-      refused: [{ index: 0, reason: "it is no CloudEvent: source is missing" }],
+      refused: [{ index: 0, reason: "it is not a CloudEvent: source is missing" }],
     });
   });
 
@@ -157,7 +157,7 @@ describe("events come as", () => {
   });
 
   it.each([
-    ["application/vnd.apache.arrow.stream", "no arrow", 400, /no Arrow IPC stream/],
+    ["application/vnd.apache.arrow.stream", "no arrow", 400, /not a readable Arrow IPC stream/],
     ["application/cloudevents+json", "{", 400, /is not JSON/],
     ["text/plain", "x", 415, /form of body is not taken/],
     ["application/xml", "<x/>", 415, /form of body is not taken/],

@@ -2,7 +2,7 @@
 import { tableFromArrays, tableToIPC } from "apache-arrow";
 import type { FastifyInstance } from "fastify";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Ingested } from "../../ingest/http/ingest.ts";
+import type { IngestReport } from "../../ingest/http/ingest.ts";
 import type { Follower } from "../../serving/snapshot/follower.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
@@ -61,7 +61,7 @@ describe("POST /v1/streams/{stream}/events", () => {
   });
 
   it("refuses what is no event, each with its reason, and takes the others", async () => {
-    const found = (await post('[{"k":"a","x":1},{"k":"a"},7,{"k":"a","x":"y"},{"k":"b","x":2}]')).json<Ingested>();
+    const found = (await post('[{"k":"a","x":1},{"k":"a"},7,{"k":"a","x":"y"},{"k":"b","x":2}]')).json<IngestReport>();
     expect(found).toMatchObject({ accepted: 2 });
     expect(found.refused).toEqual([
       { index: 1, reason: "x: required field is missing" },
@@ -113,7 +113,7 @@ describe("POST /v1/streams/{stream}/events", () => {
         headers: { "content-type": type },
         payload: typeof body === "string" ? body : Buffer.from(body),
       });
-      expect([type, many.statusCode, many.body]).toEqual([type, 413, expect.stringContaining("200000 events at most")]);
+      expect([type, many.statusCode, many.body]).toEqual([type, 413, expect.stringContaining("at most 200000 events")]);
     }
     world.log.append = async () => {
       throw new TidemarkError("LOG_APPEND", "the disk is full");

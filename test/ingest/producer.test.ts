@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { keyOf } from "../../ingest/event-key.ts";
+import { eventKey } from "../../ingest/event-key.ts";
 import { Producer } from "../../ingest/producer.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import type { Log, LogRecord } from "../../shared/log/log.ts";
@@ -12,7 +12,7 @@ const visits = { ...stream("visits", { page: "VARCHAR", n: "BIGINT" }), key: "pa
 
 describe("the key of an event", () => {
   const key = (value: string, of: { key: string | null; id: string | null } = { key: "k", id: "i" }) =>
-    keyOf(of, Buffer.from(value))?.toString() ?? null;
+    eventKey(of, Buffer.from(value))?.toString() ?? null;
   it.each([
     ['{"k":"a","i":"b"}', "a"],
     ['{"k":"ü\\n"}', "ü\n"],

@@ -160,7 +160,7 @@ export const apiFaults: readonly Fault[] = [
   {
     name: "a body that was left unread stays counted",
     file: "ingest/http/routes.ts",
-    edits: [{ find: "whenGone(reply, letGo);", replace: "void letGo;" }],
+    edits: [{ find: "whenGone(reply, release);", replace: "void letGo;" }],
     tests: ["test/ingest/in-flight.test.ts"],
   },
   {

@@ -229,7 +229,7 @@ export async function askEverything({ world, api, views }: Journey): Promise<voi
         view: view.name,
         since: served.manifest.cut,
         filters: [],
-        stood: null,
+        basis: null,
       });
       expect(
         [...changed!.rows.values()]

@@ -95,7 +95,7 @@ it("is the same from the log and from the archive, and knows what was replayed",
     expect(await replayDeadLetters(asked, [events], corrections)).toEqual({ replayed: 1, already: 1 });
     expect((await all()).filter(({ replayed }) => replayed)).toHaveLength(2);
     await expect(replayDeadLetters(asked, [events], [{ ...corrections[0]!, offset: 999 }])).rejects.toThrow(
-      /is no dead letter/,
+      /is not a dead letter/,
     );
   } finally {
     await world.close();

@@ -4,7 +4,7 @@
  */
 import { everything, sqlOf } from "../../serving/question/query.ts";
 import { Follower } from "../../serving/snapshot/follower.ts";
-import type { Served } from "../../serving/snapshot/loaded.ts";
+import type { ServedVersion } from "../../serving/snapshot/loaded.ts";
 import type { Duck, Session } from "../../shared/duckdb/duck.ts";
 import { covers, formatPosition, type Position } from "../../shared/position.ts";
 import type { Store } from "../../shared/store/store.ts";
@@ -27,7 +27,7 @@ export class Readers {
   /** The store as a process of its own sees it. */
   readonly #store: () => Promise<Store>;
   #all: Reader[] = [];
-  #long: Served[] = [];
+  #long: ServedVersion[] = [];
 
   private constructor(duck: Duck, session: Session, oracle: Oracle, store: () => Promise<Store>) {
     this.#duck = duck;
@@ -112,7 +112,7 @@ export class Readers {
     return { follower, seen: follower.position };
   }
 
-  async #expectExact(served: Served): Promise<number> {
+  async #expectExact(served: ServedVersion): Promise<number> {
     const truth = this.#oracle.at(served.position);
     const at = `at ${formatPosition(served.position)}, version ${served.manifest.number}`;
     const same = (what: string, found: unknown, expected: string) => {

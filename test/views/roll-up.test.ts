@@ -3,7 +3,7 @@
  * are cut.
  */
 import { expect, test } from "vitest";
-import { type Bucket, type By, rollUpBy } from "../../serving/question/roll-up.ts";
+import { type Bucket, type GroupBy, rollUpBy } from "../../serving/question/roll-up.ts";
 import { type Node, nodesOf, parseSql, renderStatement } from "../../shared/compiler/ast.ts";
 import { rolledUpOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
@@ -35,12 +35,12 @@ test("enough were compared", () => {
 });
 
 /** Subsets of the shown keys, and those with a time in larger buckets. */
-function rollUpsOf(view: ViewDefinition): By[][] {
+function rollUpsOf(view: ViewDefinition): GroupBy[][] {
   if (!view.rollUp) return [];
   const keys = view.columns.filter(
     ({ key }, i) => key !== null && view.columns.findIndex((each) => each.key === key) === i,
   );
-  const found: By[][] = [];
+  const found: GroupBy[][] = [];
   for (let bits = 0; bits < 2 ** keys.length && found.length < subsetsMax; bits++)
     found.push(keys.filter((_, i) => bits & (1 << i)).map(({ name }) => ({ column: name, bucket: null })));
   const sizes: Bucket[] = ["year", "hour"];
@@ -49,7 +49,7 @@ function rollUpsOf(view: ViewDefinition): By[][] {
   return found;
 }
 
-async function expectRolledUp(bench: ViewBench, view: ViewDefinition, by: readonly By[]): Promise<void> {
+async function expectRolledUp(bench: ViewBench, view: ViewDefinition, by: readonly GroupBy[]): Promise<void> {
   let rolledUp: ReturnType<typeof rollUpBy>;
   try {
     rolledUp = rollUpBy(view, by);
@@ -111,7 +111,7 @@ async function expectTotalOfNothing(bench: ViewBench, view: ViewDefinition): Pro
 async function regrouped(
   bench: ViewBench,
   view: ViewDefinition,
-  by: readonly By[] | null,
+  by: readonly GroupBy[] | null,
   shown: readonly string[],
 ): Promise<string> {
   const { statements } = await parseSql(bench.session, view.sql);

@@ -7,7 +7,7 @@ import { TidemarkError } from "../../../shared/errors.ts";
 import type { ApiKey, Scope } from "../../../shared/http/caller.ts";
 import { Refusal } from "../../../shared/http/problem.ts";
 import type { KeyFile } from "./key-file.ts";
-import { allows, judge, outOfDate } from "./keys.ts";
+import { allows, isExpired, judge } from "./keys.ts";
 import { type Tickets, ticketIn } from "./tickets.ts";
 import { Watch } from "./watch.ts";
 
@@ -64,7 +64,7 @@ function keyOf(
   if (ticket !== null) {
     const id = tickets.take(ticket, request.url.split("?")[0]!);
     const key = known.find((each) => each.id === id);
-    if (!key || outOfDate(key, now)) throw unauthenticated("the ticket is not known, or used: ask for another");
+    if (!key || isExpired(key, now)) throw unauthenticated("the ticket is not known, or used: ask for another");
     return key;
   }
   const text = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1];

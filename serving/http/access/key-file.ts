@@ -14,7 +14,7 @@ export const keyFile = "keys.json";
 /** How long what was read counts. */
 const freshMs = 400;
 
-interface Found {
+interface KeySnapshot {
   readonly keys: readonly ApiKey[];
   /** Tells apart what was read when. */
   readonly seen: string;
@@ -25,7 +25,7 @@ interface Found {
  * never taken for that.
  * @throws CONFIG_INVALID naming the place
  */
-async function read(path: string, seen: string): Promise<Found | null> {
+async function read(path: string, seen: string): Promise<KeySnapshot | null> {
   try {
     await lstat(path);
   } catch (error) {

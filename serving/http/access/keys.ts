@@ -19,18 +19,18 @@ export function newKey(
   };
 }
 
-export type Verdict = { readonly key: ApiKey } | { readonly why: "unknown" | "expired" };
+export type KeyVerdict = { readonly key: ApiKey } | { readonly why: "unknown" | "expired" };
 
 /** Whose key this is. It takes as long for an id that nobody has. */
-export function judge(keys: readonly ApiKey[], text: string, now: number): Verdict {
+export function judge(keys: readonly ApiKey[], text: string, now: number): KeyVerdict {
   const [, id = "", secret = ""] = /^tm_([0-9a-f]{12})_([\w-]{43})$/.exec(text) ?? [];
   const key = keys.find((each) => each.id === id);
   const same = timingSafeEqual(Buffer.from(hashOf(secret), "hex"), Buffer.from(key?.sha256 ?? nobody, "hex"));
   if (!key || !same) return { why: "unknown" };
-  return outOfDate(key, now) ? { why: "expired" } : { key };
+  return isExpired(key, now) ? { why: "expired" } : { key };
 }
 
-export function outOfDate({ expiresAt }: ApiKey, now: number): boolean {
+export function isExpired({ expiresAt }: ApiKey, now: number): boolean {
   return expiresAt !== null && Date.parse(expiresAt) <= now;
 }
 

@@ -4,14 +4,14 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { ApiKey, Scope } from "../../../shared/http/caller.ts";
 import { problem } from "../../../shared/http/problem.ts";
 import { refuse, whenGone } from "../../../shared/http/route.ts";
-import { breakOff } from "../endings.ts";
+import { destroySocket } from "../connection-closers.ts";
 import type { KeyFile } from "./key-file.ts";
-import { allows, outOfDate } from "./keys.ts";
+import { allows, isExpired } from "./keys.ts";
 
 /** Together with how long a file's keys count, well under a second. */
 const everyMs = 250;
 
-interface Held {
+interface OpenAnswer {
   /** Null: it came without one, when none was needed. */
   readonly key: ApiKey | null;
   readonly scope: Scope;
@@ -22,7 +22,7 @@ interface Held {
 export class Watch {
   readonly #keys: KeyFile;
   readonly #now: () => number;
-  readonly #held = new Set<Held>();
+  readonly #held = new Set<OpenAnswer>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(keys: KeyFile, now: () => number) {
@@ -33,7 +33,7 @@ export class Watch {
   }
 
   /** From here on until the answer is over, or `letGo`. */
-  hold(held: Held): void {
+  hold(held: OpenAnswer): void {
     this.#held.add(held);
     whenGone(held.reply, () => this.#held.delete(held));
   }
@@ -57,14 +57,14 @@ export class Watch {
   }
 }
 
-function stands(keys: readonly ApiKey[] | null, { key, scope }: Held, now: number): boolean {
+function stands(keys: readonly ApiKey[] | null, { key, scope }: OpenAnswer, now: number): boolean {
   if (keys === null) return true;
   const own = key && keys.find(({ id, sha256 }) => id === key.id && sha256 === key.sha256);
-  return own ? !outOfDate(own, now) && allows(own, scope) : false;
+  return own ? !isExpired(own, now) && allows(own, scope) : false;
 }
 
 /** An answer that has begun is broken off, so that nobody takes it for whole. */
-function end({ request, reply }: Held): void {
-  if (reply.raw.headersSent || reply.sent) breakOff(request.raw.socket as Socket);
+function end({ request, reply }: OpenAnswer): void {
+  if (reply.raw.headersSent || reply.sent) destroySocket(request.raw.socket as Socket);
   else void refuse(reply, problem(401, "UNAUTHENTICATED", "the key counts no more"));
 }

@@ -5,7 +5,7 @@ import { askerOf, route } from "../../../shared/http/route.ts";
 import { problems } from "../../../shared/http/schemas.ts";
 import { type Position, withAdded } from "../../../shared/position.ts";
 import type { PositionTexts } from "../../../shared/store/position-texts.ts";
-import { type Feeds, identityOf, type Listener } from "../../live/feed.ts";
+import { type Feeds, type Listener, viewIdentity } from "../../live/feed.ts";
 import { Outboxes } from "../../live/outbox.ts";
 import { hasKnownRows } from "../../question/group-keys.ts";
 import { parseQuestion } from "../../question/parse-question.ts";
@@ -89,7 +89,7 @@ export function changeRoutes(app: FastifyInstance, options: ChangesOptions): voi
       const listener: Listener = { tell: ({ bytes }) => outbox.tell(bytes), end: () => outbox.end() };
       const asker = askerOf(request, reply);
       const { gone } = asker;
-      const key = JSON.stringify([view, identityOf(follower.manifest, view), filters]);
+      const key = JSON.stringify([view, viewIdentity(follower.manifest, view), filters]);
       const leave = await feeds.listen({ view, filters, key }, since, listener, asker).catch((error: unknown) => {
         outbox.destroy();
         throw error;

@@ -10,14 +10,14 @@ import type { Log } from "../../../shared/log/log.ts";
 import { formatPosition, rangesBetween, withAdded } from "../../../shared/position.ts";
 import type { Store } from "../../../shared/store/store.ts";
 import { type ChangedRow, diffBetween } from "../../explain/diff.ts";
-import { eventsOf } from "../../explain/events.ts";
-import { explainRow, type Made } from "../../explain/explain.ts";
+import { eventsOfGroup } from "../../explain/events.ts";
+import { explainRow, type RowExplanation } from "../../explain/explain.ts";
 import { type Group, parseGroup } from "../../explain/group.ts";
-import { OneAtATime } from "../../explain/one-at-a-time.ts";
+import { Turns } from "../../explain/turns.ts";
 import { hasKnownRows } from "../../question/group-keys.ts";
 import { viewNamed } from "../../snapshot/answerable.ts";
 import type { Follower } from "../../snapshot/follower.ts";
-import type { Served } from "../../snapshot/loaded.ts";
+import type { ServedVersion } from "../../snapshot/loaded.ts";
 import { type MetaSources, metaOf } from "../../snapshot/meta.ts";
 import type { SessionPool } from "../../snapshot/pool.ts";
 import { withServed } from "../../snapshot/served-session.ts";
@@ -40,12 +40,12 @@ interface ExplainOptions extends MetaSources {
 }
 
 export function explainRoutes(app: FastifyInstance, options: ExplainOptions): void {
-  const inTurn = new OneAtATime(waitingMax);
+  const inTurn = new Turns(waitingMax);
   explainRoute(app, options, inTurn);
   diffRoute(app, options, inTurn);
 }
 
-function explainRoute(app: FastifyInstance, options: ExplainOptions, inTurn: OneAtATime): void {
+function explainRoute(app: FastifyInstance, options: ExplainOptions, inTurn: Turns): void {
   route(app, {
     method: "GET",
     url: "/v1/views/:view/explain",
@@ -100,7 +100,7 @@ function explainRoute(app: FastifyInstance, options: ExplainOptions, inTurn: One
   });
 }
 
-function diffRoute(app: FastifyInstance, options: ExplainOptions, inTurn: OneAtATime): void {
+function diffRoute(app: FastifyInstance, options: ExplainOptions, inTurn: Turns): void {
   route(app, {
     method: "GET",
     url: "/v1/diff",
@@ -125,7 +125,7 @@ function diffRoute(app: FastifyInstance, options: ExplainOptions, inTurn: OneAtA
       response: { 200: jsonResponse("what changed", diffSchema), ...problems(400, 401, 403, 404, 410, 421, 429, 503) },
     },
     handler: async (request, reply) => {
-      const asked = request.query as DiffAsked;
+      const asked = request.query as DiffQuery;
       const asker = askerOf(request, reply);
       return inTurn.run(asker, () =>
         withServed(options, asker, async (served, session) => {
@@ -137,7 +137,7 @@ function diffRoute(app: FastifyInstance, options: ExplainOptions, inTurn: OneAtA
   });
 }
 
-interface DiffAsked {
+interface DiffQuery {
   readonly from: string;
   readonly to: string;
   readonly view?: string;
@@ -146,9 +146,9 @@ interface DiffAsked {
 
 async function diffText(
   { store, log, positions }: ExplainOptions,
-  served: Served,
+  served: ServedVersion,
   session: Session,
-  asked: DiffAsked,
+  asked: DiffQuery,
 ): Promise<string> {
   const { manifest } = served;
   const origin = withAdded(manifest.origin, served.position);
@@ -203,19 +203,19 @@ function pageIn(params: ReadonlyMap<string, string>): Page | null {
 async function eventsText(
   { store, log }: ExplainOptions,
   session: Session,
-  served: Served,
+  served: ServedVersion,
   group: Group,
   page: Page,
 ): Promise<string> {
   const { origin, definition } = served.manifest;
   const history = new History(store, log, origin);
   const ranges = rangesBetween(origin, served.position);
-  const events = await eventsOf(session, history, definition, group, { ranges, ...page });
+  const events = await eventsOfGroup(session, history, definition, group, { ranges, ...page });
   const list = events.map(({ event, ...place }) => `{${insideOf(place)},"event":${event}}`);
   return `,"events":{"data":[${list.join(",")}],"next":${events.length === page.limit ? page.after + page.limit : null}}`;
 }
 
-function layersOf({ manifest, position }: Served, { batch, speed }: Made): object {
+function layersOf({ manifest, position }: ServedVersion, { batch, speed }: RowExplanation): object {
   const { number: version, createdAt, proof, cut } = manifest;
   return {
     batch: { ...batch, version, createdAt, proof },
@@ -224,7 +224,7 @@ function layersOf({ manifest, position }: Served, { batch, speed }: Made): objec
 }
 
 // rows are text already, with every digit
-function rowsText({ shares: { row, batch, speed, failed } }: Made): string {
+function rowsText({ shares: { row, batch, speed, failed } }: RowExplanation): string {
   const failures = Object.keys(failed).length > 0 ? `,"failed":${JSON.stringify(failed)}` : "";
   return `"row":${row},"shares":{"batch":${batch},"speed":${speed}}${failures}`;
 }

@@ -8,7 +8,7 @@ import { formatPosition } from "../../../shared/position.ts";
 import type { Incident } from "../../../shared/store/incidents.ts";
 import type { ViewHealth } from "../../health.ts";
 import type { Follower } from "../../snapshot/follower.ts";
-import { hasAnswer, type ViewStatus, viewStates } from "../view-states.ts";
+import { hasAnswer, type ViewCondition, viewStates } from "../view-states.ts";
 
 interface ProbeOptions {
   readonly follower: Follower;
@@ -42,12 +42,12 @@ const readySchema = {
   },
 } as const;
 
-function toldOf({ view, state: how, why, incidents }: ViewStatus) {
+function toldOf({ view, state: how, why, incidents }: ViewCondition) {
   const told = incidents.map(({ role, kind, code, subject, since }) => ({ role, kind, code, subject, since }));
   return { view, state: how, why, incidents: told };
 }
 
-function codeOf({ state: how }: ViewStatus): Problem["code"] {
+function codeOf({ state: how }: ViewCondition): Problem["code"] {
   return how === "damaged" ? "STORE_CORRUPT" : how === "stopped" ? "SERVE_NOTHING" : "SERVE_VIEW_FAILED";
 }
 

@@ -5,7 +5,7 @@ import { askerOf, refuse, route } from "../../../shared/http/route.ts";
 import { problems } from "../../../shared/http/schemas.ts";
 import { formatOf, mediaTypes } from "../../rows/formats.ts";
 import { paramsOf, readQuery } from "../../sql/params.ts";
-import type { Queries } from "../../sql/queries.ts";
+import type { SqlQueries } from "../../sql/queries.ts";
 import { stamped } from "./answers.ts";
 import { querySchema, rowsHeaders, rowsResponse } from "./schemas.ts";
 import type { WaitFor } from "./wait-for.ts";
@@ -13,7 +13,7 @@ import type { WaitFor } from "./wait-for.ts";
 const bytesMax = 1 << 20;
 
 interface QueryOptions {
-  readonly queries: Queries;
+  readonly queries: SqlQueries;
   readonly waitFor: WaitFor;
   /** Aborts when the server stops. */
   readonly signal: AbortSignal;

@@ -5,23 +5,23 @@ import { failingLine } from "../../../shared/health/failing-groups.ts";
 import { problem } from "../../../shared/http/problem.ts";
 import { askerOf, refuse, route, whenGone } from "../../../shared/http/route.ts";
 import { jsonResponse, problems } from "../../../shared/http/schemas.ts";
-import { type Answering, answer } from "../../answer.ts";
+import { type AnswerSources, answer } from "../../answer.ts";
 import { questionSchema } from "../../question/parse-question.ts";
 import { formatOf, mediaTypes } from "../../rows/formats.ts";
 import { metaOf } from "../../snapshot/meta.ts";
 import { snapshotName } from "../../snapshot/name.ts";
-import { breakOff } from "../endings.ts";
+import { destroySocket } from "../connection-closers.ts";
 import { entityTag, isKnown } from "../entity-tag.ts";
 import { pairsOf, stamped, varyBy } from "./answers.ts";
 import { rowsHeaders, rowsResponse, viewsSchema } from "./schemas.ts";
 import type { WaitFor } from "./wait-for.ts";
 
-export function viewRoutes(app: FastifyInstance, answering: Answering, waitFor: WaitFor): void {
-  listRoute(app, answering);
-  rowsRoute(app, answering, waitFor);
+export function viewRoutes(app: FastifyInstance, sources: AnswerSources, waitFor: WaitFor): void {
+  listRoute(app, sources);
+  rowsRoute(app, sources, waitFor);
 }
 
-function listRoute(app: FastifyInstance, { follower, health, ...sources }: Answering): void {
+function listRoute(app: FastifyInstance, { follower, health, ...sources }: AnswerSources): void {
   route(app, {
     method: "GET",
     url: "/v1/views",
@@ -46,7 +46,7 @@ function listRoute(app: FastifyInstance, { follower, health, ...sources }: Answe
   });
 }
 
-function rowsRoute(app: FastifyInstance, answering: Answering, waitFor: WaitFor): void {
+function rowsRoute(app: FastifyInstance, sources: AnswerSources, waitFor: WaitFor): void {
   route(app, {
     method: "GET",
     url: "/v1/views/:view",
@@ -72,12 +72,12 @@ function rowsRoute(app: FastifyInstance, answering: Answering, waitFor: WaitFor)
       const tagOf = (snapshot: string) => entityTag(snapshot, request.url, format.mediaType);
       const known = request.headers["if-none-match"];
       if (known !== undefined) {
-        const current = tagOf(snapshotName(answering.follower));
+        const current = tagOf(snapshotName(sources.follower));
         if (isKnown(current, known)) return reply.code(304).header("ETag", current).send();
       }
       const { view } = request.params as { view: string };
       const { meta, snapshot, body, abandon } = await answer(
-        answering,
+        sources,
         view,
         pairsOf(request),
         format,
@@ -88,7 +88,7 @@ function rowsRoute(app: FastifyInstance, answering: Answering, waitFor: WaitFor)
       if (typeof body === "string") return reply.send(body);
       whenGone(reply, abandon);
       const stream = Readable.from(body);
-      stream.once("error", () => breakOff(request.raw.socket));
+      stream.once("error", () => destroySocket(request.raw.socket));
       return reply.send(stream);
     },
   });

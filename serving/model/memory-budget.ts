@@ -1,12 +1,12 @@
 /** Bytes of memory that several share. Where they get too many, whoever holds the most gives up all that it holds. */
-export interface Holder {
+export interface BudgetUser {
   /** What it holds is not counted any more. */
   giveUp(): void;
 }
 
-export class Room {
+export class MemoryBudget {
   readonly #bytesMax: number;
-  readonly #held = new Map<Holder, number>();
+  readonly #held = new Map<BudgetUser, number>();
   #bytes = 0;
 
   constructor(bytesMax: number) {
@@ -19,7 +19,7 @@ export class Room {
   }
 
   /** The holder holds so many more; or fewer. */
-  count(holder: Holder, by: number): void {
+  count(holder: BudgetUser, by: number): void {
     this.#held.set(holder, (this.#held.get(holder) ?? 0) + by);
     this.#bytes += by;
     while (this.#bytes > this.#bytesMax) {
@@ -30,7 +30,7 @@ export class Room {
   }
 
   /** The holder holds nothing any more. */
-  release(holder: Holder): void {
+  release(holder: BudgetUser): void {
     this.#bytes -= this.#held.get(holder) ?? 0;
     this.#held.delete(holder);
   }

@@ -3,7 +3,7 @@ import { connect, createServer } from "node:net";
 import { Readable } from "node:stream";
 import Fastify from "fastify";
 import { expect, it } from "vitest";
-import { breakOff, Endings } from "../../serving/http/endings.ts";
+import { ConnectionClosers, destroySocket } from "../../serving/http/connection-closers.ts";
 import { whenGone } from "../../shared/http/route.ts";
 import { until } from "../support/until.ts";
 
@@ -13,7 +13,7 @@ it.each([
   ["/rows", "/slow", "/rows"],
 ])("requests sent ahead: %s, %s, %s", async (...paths) => {
   const app = Fastify();
-  const endings = new Endings();
+  const endings = new ConnectionClosers();
   app.addHook("onRequest", async (request, reply) => endings.note(request.raw.socket, reply.raw));
   let [begun, held] = [0, 0];
   let go: () => void = () => undefined;
@@ -67,7 +67,7 @@ it.each([
 it("what is broken off is no end", async () => {
   const server = createServer((socket) => {
     socket.on("error", () => undefined);
-    socket.write("a,b\n1,", () => setTimeout(() => breakOff(socket), 50));
+    socket.write("a,b\n1,", () => setTimeout(() => destroySocket(socket), 50));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };

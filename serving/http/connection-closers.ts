@@ -6,7 +6,7 @@
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
-export class Endings {
+export class ConnectionClosers {
   readonly #open = new WeakMap<Socket, Set<ServerResponse>>();
 
   /** @returns how many of its connection's requests are not answered yet, with this one */
@@ -37,7 +37,7 @@ export class Endings {
  * Ends a connection so that its client can't take what it has for the whole: to HTTP/1.0, a plain
  * end says that. `resetAndDestroy` would send what is waiting first, and then end plainly.
  */
-export function breakOff(socket: Socket): void {
+export function destroySocket(socket: Socket): void {
   Object.assign(socket, { resetAndClosing: true });
   socket.destroy();
 }

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
-import { OneAtATime } from "../../serving/explain/one-at-a-time.ts";
+import { Turns } from "../../serving/explain/turns.ts";
 import { asker } from "./asker.ts";
 
 it("runs one at a time, in turn, and lets go of whoever leaves before", async () => {
-  const turns = new OneAtATime(2);
+  const turns = new Turns(2);
   const order: string[] = [];
   let go: () => void = () => undefined;
   const first = turns.run(asker(), async () => {

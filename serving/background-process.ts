@@ -21,6 +21,6 @@ export function fileBeside(url: string, name: string): { readonly path: string; 
  * This process, and what it starts from here on. To be called once its code is loaded: nobody is
  * served by a start that takes ten times as long.
  */
-export function goBehind(): void {
+export function lowerPriority(): void {
   setPriority(niceness);
 }

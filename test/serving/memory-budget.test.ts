@@ -1,11 +1,11 @@
 /** Bytes that several share: whoever holds the most gives them up. */
 import { expect, it } from "vitest";
-import { type Holder, Room } from "../../serving/model/room.ts";
+import { type BudgetUser, MemoryBudget } from "../../serving/model/memory-budget.ts";
 
 it("is never taken beyond its size, and the largest goes first", () => {
-  const room = new Room(100);
+  const room = new MemoryBudget(100);
   const gone: string[] = [];
-  const holder = (name: string): Holder => ({ giveUp: () => gone.push(name) });
+  const holder = (name: string): BudgetUser => ({ giveUp: () => gone.push(name) });
   const [small, middle, large] = [holder("small"), holder("middle"), holder("large")];
   room.count(small, 10);
   room.count(large, 60);

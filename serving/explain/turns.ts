@@ -7,7 +7,7 @@ const msMax = 60_000;
  * For what may take long: one at a time, so that quick answers have their share of the machine.
  * Whoever waits must hold nothing that others need.
  */
-export class OneAtATime {
+export class Turns {
   readonly #waiting: Waiting<void>;
   #runs = false;
 
