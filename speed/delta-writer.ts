@@ -1,33 +1,27 @@
-/**
- * One shard's delta of one version: fetch → decode → partials → files → HEAD, until stopped.
- */
-import { archivedIn } from "../shared/archive/stretch.ts";
+/** One shard's delta of one version: fetch → decode → partials → files → HEAD, until stopped. */
 import type { StreamDefinition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
 import type { StrangeStamp } from "../shared/duplicates/duplicates.ts";
 import { isCode, messageOf, type TidemarkError } from "../shared/errors.ts";
 import type { History } from "../shared/history/history.ts";
 import type { Log } from "../shared/log/log.ts";
-import { equals, offsetAt, type Place, type Position, places, positionOf, rangesBetween } from "../shared/position.ts";
+import { equals, offsetAt, type Place, type Position, places, positionOf } from "../shared/position.ts";
 import { carryStates } from "../shared/state/entries.ts";
-import { openState } from "../shared/state/open.ts";
+import { openState, type StatePlace } from "../shared/state/open.ts";
 import { type Suppression, suppression } from "../shared/state/suppression.ts";
 import { cleanGenerations } from "../shared/store/generations.ts";
 import type { Entry, VersionManifest, ViewFailure, ViewFile } from "../shared/store/layout.ts";
-import { checkWithinLog, endOf, fewerPartitions, isOfStream, logStream, originOf } from "../shared/store/origin.ts";
-import { failedView, filesOf } from "../shared/store/partials.ts";
-import { rejectDamaged } from "../shared/store/rejections.ts";
+import { checkWithinLog, endOf, fewerPartitions, isOfStream, originOf } from "../shared/store/origin.ts";
 import type { Store } from "../shared/store/store.ts";
-import { compact, compactable } from "./compaction.ts";
+import { entryFromArchive } from "./catch-up.ts";
+import { Compactor, withJoined } from "./compactor.ts";
 import type { Judged } from "./dead-rate.ts";
 import { Folder } from "./fold.ts";
 import { Generation } from "./generation.ts";
 import { Intake, type Taken } from "./intake.ts";
 
-/** Replaced files stay this long for readers that have just seen the HEAD before. */
-const graceMs = 60_000;
 const bytesAhead = 32 * 1024 * 1024;
-/** A stream that stopped is tried again after so long. */
+/** A stream that was stopped is opened again after this, ms. */
 const retryMs = 5000;
 
 export interface DeltaOptions {
@@ -42,30 +36,52 @@ export interface DeltaOptions {
   readonly say: (line: string) => void;
 }
 
+/** Of one stream of the shard. */
+type StreamState =
+  | {
+      readonly name: "reading";
+      /** How many the log has. */
+      readonly partitions: number;
+      /** As old as its part of the intake; null where none of them is the shard's. */
+      readonly duplicates: Suppression | null;
+      /** Why it was stopped before: it is reported until the log has answered. */
+      readonly trouble: TidemarkError | null;
+    }
+  | { readonly name: "stopped"; readonly trouble: TidemarkError; readonly retryAt: number };
+
+type State =
+  | { readonly name: "idle"; readonly troubles: ReadonlyMap<string, TidemarkError> }
+  | { readonly name: "reading"; readonly intake: Intake; readonly streams: Map<string, StreamState> };
+
+/**
+ * A writer is in one of these states:
+ *
+ * idle: nothing is read. It is so before its first step, and after one that failed: what was read ahead is not in the
+ * delta, so the next step opens every stream at the position.
+ *
+ * reading: each stream of the definition is read from the position on, or stopped with its trouble while the others go
+ * on, and opened again after a while. With none that is read, a step fails.
+ *
+ * What goes on beside the steps has states of its own: see `Compactor`.
+ */
 export class DeltaWriter {
   readonly generation: Generation;
   readonly #options: DeltaOptions;
   readonly #folder: Folder;
+  readonly #compactor: Compactor;
+  readonly #failed = new Map<string, ViewFailure>();
   #entries: readonly Entry[];
-  #failed: Map<string, ViewFailure>;
-  #intake: Intake | null = null;
-  /** By stream that is read; as old as its part of the intake. */
-  readonly #duplicates = new Map<string, Suppression>();
-  /** Of each stream that is read, how many partitions the log has. */
-  readonly #partitions = new Map<string, number>();
-  readonly #stopped = new Map<string, { readonly error: TidemarkError; readonly tryAt: number }>();
-  #compacting: Promise<void> | null = null;
-  #compacted: { replaced: readonly Entry[]; by: Entry } | null = null;
-  #discarded: { at: number; names: string[] }[] = [];
+  #state: State = { name: "idle", troubles: new Map() };
   #events = 0;
   #judged: [stream: string, Judged][] = [];
 
   private constructor(options: DeltaOptions, generation: Generation, entries: readonly Entry[]) {
+    const { store, session, compactSession, now, say } = options;
     this.#options = options;
     this.generation = generation;
     this.#entries = entries;
-    this.#folder = new Folder(options.store, options.session, generation.manifest.definition);
-    this.#failed = new Map();
+    this.#folder = new Folder(store, session, generation.manifest.definition);
+    this.#compactor = new Compactor({ store, generation, session: compactSession, now, say });
     for (const [view, file] of Object.entries(generation.manifest.views))
       if (file.failed) this.#failed.set(view, file.failed);
     for (const entry of entries) this.#noteFailures(entry.views);
@@ -93,24 +109,25 @@ export class DeltaWriter {
   }
 
   /**
-   * One micro-batch, or a look at the log's end that found nothing; at most about `flushMsMax` plus the time it takes to fold.
+   * One micro-batch, or a poll of the log's end that found nothing; at most about `flushMsMax` plus the time it takes
+   * to fold.
    * @returns the number of records folded
-   * @throws SPEED_REJECTED, SPEED_FENCED, LOG_UNREACHABLE; LOG_RANGE, LOG_PARTITIONS, STORE_BEYOND_LOG … where no stream can be read any
-   *   more; nothing of the micro-batch counts then
+   * @throws SPEED_REJECTED, SPEED_FENCED, LOG_UNREACHABLE; LOG_RANGE, LOG_PARTITIONS, STORE_BEYOND_LOG … where no
+   *   stream can be read any more; nothing of the micro-batch counts then
    */
   async step(): Promise<number> {
     try {
       return await this.#step();
     } catch (error) {
-      // what was taken is not in the delta: whoever goes on reads again from the position
-      await this.#closeIntake();
+      await this.#stopReading();
       throw error;
     }
   }
 
-  /** The streams that are not read now, and why. Their views stand where they were; the others go on. */
+  /** The streams that are not read now, and why. Their views stay at their positions; the others go on. */
   get stopped(): ReadonlyMap<string, TidemarkError> {
-    return new Map([...this.#stopped].map(([stream, { error }]) => [stream, error]));
+    if (this.#state.name === "idle") return this.#state.troubles;
+    return new Map([...this.#state.streams].flatMap(([name, { trouble }]) => (trouble ? [[name, trouble]] : [])));
   }
 
   /** Views whose partial SQL fails on valid events, and why. */
@@ -128,90 +145,123 @@ export class DeltaWriter {
     return this.#judged.splice(0);
   }
 
-  /** Reads a stream no more until its trouble is over, which is looked for from time to time. */
-  async stop(stream: string, error: TidemarkError): Promise<void> {
-    await this.#intake?.drop(stream);
-    await this.#duplicates.get(stream)?.close();
-    this.#duplicates.delete(stream);
-    this.#partitions.delete(stream);
-    this.#stopped.set(stream, { error, tryAt: performance.now() + retryMs });
+  async close(): Promise<void> {
+    await this.#stopReading();
+    await this.#compactor.settled();
   }
 
-  /** The log has so many partitions of the stream now: those that are new are read, too. */
-  async grow(stream: StreamDefinition, partitions: number): Promise<void> {
-    const known = this.#partitions.get(stream.name);
-    if (!this.#intake || known === undefined || known === partitions) return;
-    this.#options.say(`stream ${stream.name}: partitions were added, ${partitions} now instead of ${known}`);
-    await this.#intake.drop(stream.name);
-    await this.#openStream(stream);
+  /** Until what goes on beside the steps has ended. */
+  settled(): Promise<void> {
+    return this.#compactor.settled();
   }
 
   async #step(): Promise<number> {
-    const { log, flushMsMax } = this.#options;
+    const { flushMsMax } = this.#options;
     const { streams } = this.generation.manifest.definition;
     await this.generation.checkRejected();
-    if (!this.#intake) {
-      const look = (taken: Taken) => this.#folder.look(taken);
-      this.#intake = new Intake(log, bytesAhead, Math.min(flushMsMax, 200), look);
-      for (const stream of streams) await this.#openStream(stream);
-    } else {
-      const due = streams.filter(({ name }) => (this.#stopped.get(name)?.tryAt ?? Infinity) <= performance.now());
-      for (const stream of due) if (!this.#partitions.has(stream.name)) await this.#openStream(stream);
-    }
+    const intake = await this.#openStreams();
     this.#checkAnyReads();
-    const { taken, failed } = await this.#intake.take(flushMsMax);
+    const { taken, failed } = await intake.take(flushMsMax);
     const count = taken.reduce((sum, each) => sum + each.batches.reduce((n, batch) => n + batch.count, 0), 0);
     if (taken.length > 0) await this.#foldAndAppend(taken);
-    else if (this.#compacted) await this.#append(null);
+    else if (this.#compactor.joined) await this.#append(null);
     else await this.generation.checkFence();
     for (const stream of streams) await this.#settle(stream, failed.get(stream.name));
     this.#checkAnyReads();
     this.#events += count;
-    this.#compactBehind();
-    await this.#discard();
+    this.#compactor.begin(this.#entries);
+    await this.#compactor.removeReplaced();
     return count;
   }
 
-  /** What became of a stream in this step. @param failure of its reader; undefined: none. */
-  async #settle(stream: StreamDefinition, failure: unknown): Promise<void> {
-    if (failure === undefined) {
-      if (this.#intake!.hasAnswered(stream.name)) this.#stopped.delete(stream.name);
-      return;
-    }
-    if (!isOfStream(failure)) throw failure;
-    const before = this.position;
-    await this.stop(stream.name, failure);
-    // what the log has forgotten the archive may hold
-    if (!isCode(failure, "LOG_RANGE")) return;
-    await this.#openStream(stream);
-    // the same failure again and again, without a step ahead, is none that passes
-    if (equals(before, this.position) && this.#partitions.has(stream.name)) await this.stop(stream.name, failure);
+  // Streams
+
+  get #streams(): ReadonlyMap<string, StreamState> {
+    return this.#state.name === "reading" ? this.#state.streams : new Map();
   }
 
-  /** @throws the trouble of one of them where no stream of this shard is read any more */
-  #checkAnyReads(): void {
-    const first = [...this.#stopped.values()][0];
-    if (first && this.#partitions.size === 0) throw first.error;
+  /** By stream that is read. */
+  get #duplicates(): ReadonlyMap<string, Suppression> {
+    const found = new Map<string, Suppression>();
+    for (const [name, state] of this.#streams)
+      if (state.name === "reading" && state.duplicates) found.set(name, state.duplicates);
+    return found;
+  }
+
+  #isRead(stream: string): boolean {
+    return this.#streams.get(stream)?.name === "reading";
+  }
+
+  /** All of them, where none is read yet; else those that were stopped and are due. */
+  async #openStreams(): Promise<Intake> {
+    const { log, flushMsMax } = this.#options;
+    const { streams } = this.generation.manifest.definition;
+    if (this.#state.name === "reading") {
+      for (const stream of streams) {
+        const state = this.#state.streams.get(stream.name);
+        if (state?.name === "stopped" && state.retryAt <= performance.now()) await this.#openStream(stream);
+      }
+      return this.#state.intake;
+    }
+    const look = (taken: Taken) => this.#folder.look(taken);
+    const intake = new Intake(log, bytesAhead, Math.min(flushMsMax, 200), look);
+    const stopped = [...this.#state.troubles].map(([name, trouble]): [string, StreamState] => {
+      return [name, { name: "stopped", trouble, retryAt: 0 }];
+    });
+    this.#state = { name: "reading", intake, streams: new Map(stopped) };
+    for (const stream of streams) await this.#openStream(stream);
+    return intake;
   }
 
   /** Reads on a stream from the position; its trouble stops it alone. */
   async #openStream(stream: StreamDefinition): Promise<void> {
+    if (this.#state.name !== "reading") return;
+    const { intake, streams } = this.#state;
     try {
-      const count = await this.#countPartitions(stream);
-      const owned = Array.from({ length: count }, (_, partition) => partition).filter(
-        (partition) => partition % this.generation.manifest.definition.shards === this.generation.shard,
+      const partitions = await this.#countPartitions(stream);
+      const { shards } = this.generation.manifest.definition;
+      const owned = Array.from({ length: partitions }, (_, partition) => partition).filter(
+        (partition) => partition % shards === this.generation.shard,
       );
-      if (owned.length === 0) return void this.#partitions.set(stream.name, count);
-      await this.#catchUpFromArchive(stream, owned);
-      const at = owned.map((partition) => ({ partition, offset: this.#offsetOf(stream, partition) }));
-      await this.#duplicates.get(stream.name)?.close();
-      this.#duplicates.set(stream.name, await this.#remember(stream, at));
-      await this.#intake!.open(stream, new Map(at.map(({ partition, offset }) => [partition, offset])));
-      this.#partitions.set(stream.name, count);
+      const duplicates = owned.length === 0 ? null : await this.#readOwned(intake, stream, owned);
+      const trouble = owned.length === 0 ? null : (streams.get(stream.name)?.trouble ?? null);
+      streams.set(stream.name, { name: "reading", partitions, duplicates, trouble });
     } catch (error) {
       if (!isOfStream(error)) throw error;
       await this.stop(stream.name, error);
     }
+  }
+
+  /** From the position on, once that is where the log still reaches. @returns what is known of duplicates there */
+  async #readOwned(intake: Intake, stream: StreamDefinition, owned: readonly number[]): Promise<Suppression> {
+    const { log, history, session } = this.#options;
+    const on = { log, history, session, generation: this.generation, folder: this.#folder, failed: this.#failed };
+    const entry = await entryFromArchive(on, this.position, stream, owned);
+    if (entry) await this.#append(entry);
+    // a partition that was added begins at 0
+    const at = owned.map((partition) => {
+      return { partition, offset: offsetAt(this.position, stream.name, partition) ?? 0 };
+    });
+    const before = this.#streams.get(stream.name);
+    if (before?.name === "reading") await before.duplicates?.close();
+    const duplicates = await this.#recall(stream, at);
+    try {
+      await intake.open(stream, new Map(at.map(({ partition, offset }) => [partition, offset])));
+      return duplicates;
+    } catch (error) {
+      await duplicates.close();
+      throw error;
+    }
+  }
+
+  /** What duplicate suppression has to know at the position. */
+  async #recall(stream: StreamDefinition, at: readonly StatePlace[]): Promise<Suppression> {
+    const { history, session } = this.#options;
+    const duplicates = await openState(suppression, { records: history.records, session, stream }, at, this.#entries);
+    // the entries and the archive have it already
+    duplicates.carry();
+    duplicates.strangeStamps();
+    return duplicates;
   }
 
   /** @throws LOG_PARTITIONS, LOG_STREAM_MISSING, STORE_BEYOND_LOG */
@@ -226,46 +276,71 @@ export class DeltaWriter {
     return count;
   }
 
-  /** A partition that was added begins at 0. */
-  #offsetOf(stream: StreamDefinition, partition: number): number {
-    return offsetAt(this.position, stream.name, partition) ?? 0;
+  /** Reads a stream no more until its trouble is over, which is tried from time to time. */
+  async stop(stream: string, trouble: TidemarkError): Promise<void> {
+    if (this.#state.name === "idle") {
+      this.#state = { name: "idle", troubles: new Map([...this.#state.troubles, [stream, trouble]]) };
+      return;
+    }
+    const { intake, streams } = this.#state;
+    await intake.drop(stream);
+    const before = streams.get(stream);
+    if (before?.name === "reading") await before.duplicates?.close();
+    streams.set(stream, { name: "stopped", trouble, retryAt: performance.now() + retryMs });
   }
 
-  async close(): Promise<void> {
-    await this.#closeIntake();
-    await this.#compacting;
+  /** The log has so many partitions of the stream now: those that are new are read, too. */
+  async grow(stream: StreamDefinition, partitions: number): Promise<void> {
+    const state = this.#streams.get(stream.name);
+    if (this.#state.name !== "reading" || state?.name !== "reading" || state.partitions === partitions) return;
+    this.#options.say(`stream ${stream.name}: partitions were added, ${partitions} now instead of ${state.partitions}`);
+    await this.#state.intake.drop(stream.name);
+    await this.#openStream(stream);
   }
 
-  /** Until what goes on beside the steps has ended. */
-  async settled(): Promise<void> {
-    await this.#compacting;
+  /** What became of a stream in this step. @param failure of its reader; undefined: none. */
+  async #settle(stream: StreamDefinition, failure: unknown): Promise<void> {
+    if (this.#state.name !== "reading") return;
+    if (failure === undefined) {
+      const state = this.#state.streams.get(stream.name);
+      if (state?.name === "reading" && state.trouble && this.#state.intake.hasAnswered(stream.name))
+        this.#state.streams.set(stream.name, { ...state, trouble: null });
+      return;
+    }
+    if (!isOfStream(failure)) throw failure;
+    const before = this.position;
+    await this.stop(stream.name, failure);
+    // what the log has forgotten the archive may hold
+    if (!isCode(failure, "LOG_RANGE")) return;
+    await this.#openStream(stream);
+    // the same failure again and again, without a step ahead, is none that passes
+    if (equals(before, this.position) && this.#isRead(stream.name)) await this.stop(stream.name, failure);
   }
 
-  /** What duplicate suppression has to know at the position. */
-  async #remember(
-    stream: StreamDefinition,
-    at: readonly { readonly partition: number; readonly offset: number }[],
-  ): Promise<Suppression> {
-    const { history, session } = this.#options;
-    const duplicates = await openState(suppression, { records: history.records, session, stream }, at, this.#entries);
-    // the entries and the archive have it already
-    duplicates.carry();
-    duplicates.strangeStamps();
-    return duplicates;
+  /** @throws the trouble of one of them where no stream of this shard is read any more */
+  #checkAnyReads(): void {
+    const states = [...this.#streams.values()];
+    const stopped = states.find(({ name }) => name === "stopped");
+    if (stopped?.trouble && !states.some(({ name }) => name === "reading")) throw stopped.trouble;
   }
 
-  async #closeIntake(): Promise<void> {
-    await this.#intake?.close();
-    this.#intake = null;
-    for (const duplicates of this.#duplicates.values()) await duplicates.close();
-    this.#duplicates.clear();
-    this.#partitions.clear();
+  /** What was read ahead is dropped: it is not in the delta. */
+  async #stopReading(): Promise<void> {
+    if (this.#state.name === "idle") return;
+    const { intake } = this.#state;
+    const duplicates = [...this.#duplicates.values()];
+    this.#state = { name: "idle", troubles: this.stopped };
+    await intake.close();
+    for (const each of duplicates) await each.close();
   }
+
+  // Entries
 
   async #foldAndAppend(taken: readonly Taken[]): Promise<void> {
     const { sequence, nameOf } = this.generation.nextNames();
-    const { judged, ...folded } = await this.#folder.fold(taken, nameOf, this.#failed, this.#duplicates);
-    const states = carryStates(suppression, this.#duplicates);
+    const duplicates = this.#duplicates;
+    const { judged, ...folded } = await this.#folder.fold(taken, nameOf, this.#failed, duplicates);
+    const states = carryStates(suppression, duplicates);
     const reached: Place[] = taken.flatMap(({ stream, batches }) =>
       batches.map((batch) => ({ stream: stream.name, partition: batch.partition, offset: batch.upto })),
     );
@@ -276,104 +351,22 @@ export class DeltaWriter {
 
   /** Commits one more entry (or only a finished compaction) with everything before it. */
   async #append(entry: Entry | null): Promise<void> {
-    let entries = this.#entries;
-    const done = this.#compacted;
-    if (done) {
-      const at = entries.indexOf(done.replaced[0]!);
-      entries = [...entries.slice(0, at), done.by, ...entries.slice(at + done.replaced.length)];
-    }
-    if (entry) entries = [...entries, entry];
+    // more may be joined while this is committed
+    const { joined } = this.#compactor;
+    const before = joined ? withJoined(this.#entries, joined) : this.#entries;
+    const entries = entry ? [...before, entry] : before;
     await this.generation.commit(entries, this.#options.now());
     this.#entries = entries;
+    if (joined) this.#compactor.committed(joined);
     if (entry) this.#noteFailures(entry.views);
-    if (done) {
-      this.#discarded.push({
-        at: this.#options.now() + graceMs,
-        names: done.replaced.flatMap(filesOf).map((file) => file.name),
-      });
-      this.#compacted = null;
-    }
   }
 
   #noteFailures(views: Readonly<Record<string, ViewFile>>): void {
-    for (const [name, view] of Object.entries(views)) {
-      if (!view.failed || this.#failed.has(name)) continue;
-      this.#failed.set(name, view.failed);
-      const at = view.failed.at
-        ? ` at ${view.failed.at.stream} partition ${view.failed.at.partition} offset ${view.failed.at.offset}`
-        : "";
-      this.#options.say(`view ${name} FAILED${at}: ${view.failed.message}; the other views go on`);
+    for (const [name, { failed }] of Object.entries(views)) {
+      if (!failed || this.#failed.has(name)) continue;
+      this.#failed.set(name, failed);
+      const at = failed.at ? ` at ${failed.at.stream} partition ${failed.at.partition} offset ${failed.at.offset}` : "";
+      this.#options.say(`view ${name} FAILED${at}: ${failed.message}; the other views go on`);
     }
-  }
-
-  #compactBehind(): void {
-    if (this.#compacting || this.#compacted) return;
-    const run = compactable(this.#entries);
-    if (run.length === 0) return;
-    const { store, compactSession, say } = this.#options;
-    const { sequence, nameOf } = this.generation.nextNames();
-    this.#compacting = compact(store, compactSession, this.generation.manifest.definition, run, sequence, nameOf)
-      .then(
-        (by) => {
-          this.#compacted = { replaced: run, by };
-        },
-        async (error: unknown) => {
-          say(`compaction failed, the entries stay as they are: ${messageOf(error)}`);
-          if (isCode(error, "STORE_CORRUPT", "STORE_MISSING"))
-            await rejectDamaged(store, this.generation.manifest, error);
-        },
-      )
-      .finally(() => {
-        this.#compacting = null;
-      });
-  }
-
-  async #discard(): Promise<void> {
-    const due = this.#discarded.filter((each) => each.at <= this.#options.now());
-    if (due.length === 0) return;
-    this.#discarded = this.#discarded.filter((each) => !due.includes(each));
-    for (const name of due.flatMap((each) => each.names)) await this.#options.store.remove(name);
-  }
-
-  /** Where the log no longer reaches back to the position, the archive does: its events become entries too. */
-  async #catchUpFromArchive(stream: StreamDefinition, owned: readonly number[]): Promise<void> {
-    const { log, history, session } = this.#options;
-    const first = await log.first(logStream(stream));
-    const reached: Place[] = [];
-    for (const partition of owned) {
-      const at = this.#offsetOf(stream, partition);
-      if ((first[partition] ?? 0) <= at) continue;
-      const offset = await history.records.archivedTo(stream.name, partition);
-      if (offset > at) reached.push({ stream: stream.name, partition, offset });
-    }
-    if (reached.length === 0) return;
-    const upto = positionOf([...places(this.position), ...reached]);
-    const ranges = rangesBetween(this.position, upto);
-    const inputsOf = history.inputs(session, this.generation.manifest.definition, ranges);
-    const { sequence, nameOf } = this.generation.nextNames();
-    const views: Record<string, ViewFile> = {};
-    for (const view of this.generation.manifest.definition.views) {
-      const failed = this.#failed.get(view.name);
-      if (failed) views[view.name] = { file: null, rows: 0, failed };
-      else if (!view.streams.includes(stream.name)) views[view.name] = { file: null, rows: 0 };
-      else {
-        views[view.name] = await this.#folder
-          .foldInputs(view, await inputsOf(view), nameOf(view.name))
-          .catch((error: unknown) => failedView(error, null));
-      }
-    }
-    const { counts, dead, latest } = await archivedIn(history.records, session, stream, ranges);
-    const deadFile = await this.#folder.writeDead(dead, nameOf(""));
-    await this.#append({
-      sequence,
-      from: this.position,
-      upto,
-      ...counts,
-      latest,
-      deadFile,
-      views,
-      states: {},
-      level: 1,
-    });
   }
 }

@@ -1,3 +1,4 @@
+/** The log's reader on Kafka: fetches by offset, and connects again after trouble. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, TidemarkError } from "../errors.ts";
 import { closed, corrupt, outOfRange, unknownFormat } from "./faults.ts";
@@ -24,10 +25,33 @@ interface Lane {
   ready: RecordBatch | null;
 }
 
+/** One connection to the cluster, and which of its brokers have a fetch in flight. */
+interface Connection {
+  readonly cluster: Cluster;
+  readonly fetching: Set<string>;
+}
+
+type State =
+  | { readonly name: "reading"; readonly connection: Connection; readonly troubleSince: number | null }
+  | { readonly name: "reconnecting"; readonly troubleSince: number }
+  | { readonly name: "failed"; readonly error: unknown }
+  | { readonly name: "closed" };
+
 /**
- * Reads partitions from offsets of its own, without a consumer group. Per broker one fetch is under way or
- * waiting to be taken, so the network works while the consumer does. Offsets live here alone: after any trouble
- * the cluster is connected anew and read on from them.
+ * Reads partitions from offsets of its own, without a consumer group. Offsets live here alone. It is in one of these
+ * states:
+ *
+ * reading: each broker that leads a partition has one fetch in flight, or its answer waits to be taken, so the network
+ * works while the consumer does. `troubleSince` is set from the first trouble until an answer is good again, so that
+ * one outage is counted over several connections and reported once.
+ *
+ * reconnecting: after trouble that passes by itself the cluster is connected again, ever more slowly, and read on from
+ * the offsets. What fetches of the old connection still answer is dropped, for their state is over. After `outageMsMax`
+ * it has failed.
+ *
+ * failed: `next` throws the error once what was fetched before is taken. It ends with `close` only.
+ *
+ * closed: nothing is fetched any more, and a wait in `next` ends.
  */
 export class KafkaReader implements LogReader {
   readonly #client: KafkaClient;
@@ -35,15 +59,8 @@ export class KafkaReader implements LogReader {
   readonly #outageMsMax: number;
   readonly #wake = new Wake();
   #lanes: Lane[];
-  #cluster: Cluster;
-  /** Counts connections: what an older one still reports is ignored. */
-  #epoch = 0;
-  readonly #fetching = new Set<string>();
   #bytesMax = 0;
-  #troubleSince: number | null = null;
-  #recovering = false;
-  #failure: unknown = null;
-  #closed = false;
+  #state: State;
 
   /** @param cluster connected, and from here on the reader's */
   constructor(
@@ -54,14 +71,14 @@ export class KafkaReader implements LogReader {
     outageMsMax: number,
   ) {
     this.#client = client;
-    this.#cluster = cluster;
+    this.#state = { name: "reading", connection: connectionOf(cluster), troubleSince: null };
     this.#stream = stream;
     this.#outageMsMax = outageMsMax;
     this.#lanes = [...from].map(([partition, at]) => ({ partition, at, ready: null }));
   }
 
   async next(maxBytes: number, waitMs: number): Promise<RecordBatch[]> {
-    if (this.#closed) throw closed("the reader");
+    if (this.#is("closed")) throw closed("the reader");
     this.#bytesMax = maxBytes;
     const until = performance.now() + waitMs;
     this.#pump();
@@ -71,17 +88,24 @@ export class KafkaReader implements LogReader {
         this.#pump();
         return batches;
       }
-      if (this.#failure) throw this.#failure;
+      if (this.#state.name === "failed") throw this.#state.error;
       const left = until - performance.now();
-      if (left <= 0 || this.#closed) return [];
+      if (left <= 0 || this.#is("closed")) return [];
       await this.#wake.wait(left);
     }
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    const before = this.#state;
+    this.#state = { name: "closed" };
     this.#wake.wake();
-    await Promise.race([this.#cluster.disconnect().catch(() => undefined), sleep(500)]);
+    if (before.name !== "reading") return;
+    await Promise.race([disconnect(before.connection), sleep(500)]);
+  }
+
+  /** Whether it is in that state: any wait may have ended in another one. */
+  #is(name: State["name"]): boolean {
+    return this.#state.name === name;
   }
 
   #take(maxBytes: number): RecordBatch[] {
@@ -102,10 +126,13 @@ export class KafkaReader implements LogReader {
 
   /** Starts a fetch from every leader that has none under way and nothing waiting to be taken. */
   #pump(): void {
-    if (this.#closed || this.#failure || this.#recovering) return;
+    if (this.#state.name !== "reading") return;
+    const { connection } = this.#state;
     const leaders = new Map<string, Lane[]>();
     const known = new Map(
-      this.#cluster.findTopicPartitionMetadata(this.#stream.topic).map((found) => [found.partitionId, found.leader]),
+      connection.cluster
+        .findTopicPartitionMetadata(this.#stream.topic)
+        .map((found) => [found.partitionId, found.leader]),
     );
     for (const lane of this.#lanes) {
       const leader = String(known.get(lane.partition) ?? -1);
@@ -114,16 +141,15 @@ export class KafkaReader implements LogReader {
       else leaders.set(leader, [lane]);
     }
     for (const [leader, lanes] of leaders) {
-      if (this.#fetching.has(leader) || lanes.some((lane) => lane.ready)) continue;
-      void this.#fetch(leader, lanes);
+      if (connection.fetching.has(leader) || lanes.some((lane) => lane.ready)) continue;
+      void this.#fetch(connection, leader, lanes);
     }
   }
 
-  /** Never rejects: trouble is recovered from, failure is kept for `next`. */
-  async #fetch(leader: string, lanes: readonly Lane[]): Promise<void> {
-    const epoch = this.#epoch;
-    const cluster = this.#cluster;
-    this.#fetching.add(leader);
+  /** Never rejects: trouble leads to another state, and an older connection's trouble to none. */
+  async #fetch(connection: Connection, leader: string, lanes: readonly Lane[]): Promise<void> {
+    const { cluster, fetching } = connection;
+    fetching.add(leader);
     try {
       const bytesMax = Math.max(1, this.#bytesMax);
       const partBytes = Math.min(bytesMax, Math.max(partBytesMin, Math.ceil(bytesMax / lanes.length)));
@@ -138,11 +164,11 @@ export class KafkaReader implements LogReader {
         const lane = lanes.find(({ partition }) => partition === part.partition);
         if (lane) await this.#receive(cluster, lane, part);
       }
-      if (epoch === this.#epoch) this.#well();
+      this.#onAnswer(connection);
     } catch (error) {
-      if (epoch === this.#epoch) this.#ill(error);
+      await this.#onTrouble(connection, error);
     } finally {
-      if (epoch === this.#epoch) this.#fetching.delete(leader);
+      fetching.delete(leader);
     }
     this.#wake.wake();
     this.#pump();
@@ -174,52 +200,60 @@ export class KafkaReader implements LogReader {
     if (at < first || at > end) throw outOfRange(this.#stream, partition, at, first, end);
   }
 
-  #well(): void {
-    if (this.#troubleSince === null) return;
-    this.#troubleSince = null;
+  #onAnswer(connection: Connection): void {
+    if (this.#state.name !== "reading" || this.#state.connection !== connection) return;
+    if (this.#state.troubleSince === null) return;
+    this.#state = { name: "reading", connection, troubleSince: null };
     this.#client.warn(`Kafka at ${this.#client.brokers}: reading ${this.#stream.name} again`);
   }
 
-  #ill(error: unknown): void {
-    if (this.#closed || this.#failure) return;
+  async #onTrouble(connection: Connection, error: unknown): Promise<void> {
+    if (this.#state.name !== "reading" || this.#state.connection !== connection) return;
     if (!(error instanceof FetchError ? error.transient : isTrouble(error))) {
-      this.#failure = error instanceof TidemarkError ? error : this.#client.unreachable(error);
+      this.#state = { name: "failed", error: error instanceof TidemarkError ? error : this.#client.unreachable(error) };
+      await disconnect(connection);
       return;
     }
-    if (!this.#recovering) void this.#recover(error);
+    const since = this.#state.troubleSince ?? performance.now();
+    if (this.#state.troubleSince === null)
+      this.#client.warn(
+        `Kafka at ${this.#client.brokers}: cannot read ${this.#stream.name}, trying again: ${messageOf(error)}`,
+      );
+    this.#state = { name: "reconnecting", troubleSince: since };
+    await disconnect(connection);
+    void this.#reconnect(since, error);
   }
 
-  async #recover(reason: unknown): Promise<void> {
-    this.#recovering = true;
-    this.#epoch++;
-    this.#fetching.clear();
-    if (this.#troubleSince === null) {
-      this.#troubleSince = performance.now();
-      this.#client.warn(
-        `Kafka at ${this.#client.brokers}: cannot read ${this.#stream.name}, trying again: ${messageOf(reason)}`,
-      );
-    }
-    let last = reason;
-    for (let pause = backOffMs.first; !this.#closed; pause = Math.min(2 * pause, backOffMs.max)) {
-      await this.#cluster.disconnect().catch(() => undefined);
+  async #reconnect(troubleSince: number, trouble: unknown): Promise<void> {
+    let last = trouble;
+    for (let pause = backOffMs.first; ; pause = Math.min(2 * pause, backOffMs.max)) {
       await sleep(pause);
-      if (this.#closed) break;
-      if (performance.now() - this.#troubleSince > this.#outageMsMax) {
-        this.#failure = last instanceof FetchError ? last.expected(this.#stream) : this.#client.unreachable(last);
+      if (!this.#is("reconnecting")) return;
+      if (performance.now() - troubleSince > this.#outageMsMax) {
+        const error = last instanceof FetchError ? last.expected(this.#stream) : this.#client.unreachable(last);
+        this.#state = { name: "failed", error };
         break;
       }
       try {
-        this.#cluster = await this.#client.cluster(this.#stream.topic);
+        const connection = connectionOf(await this.#client.cluster(this.#stream.topic));
+        if (!this.#is("reconnecting")) return await disconnect(connection);
+        this.#state = { name: "reading", connection, troubleSince };
         break;
       } catch (error) {
         last = error;
       }
     }
-    if (this.#closed) await this.#cluster.disconnect().catch(() => undefined);
-    this.#recovering = false;
     this.#wake.wake();
     this.#pump();
   }
+}
+
+function connectionOf(cluster: Cluster): Connection {
+  return { cluster, fetching: new Set() };
+}
+
+async function disconnect({ cluster }: Connection): Promise<void> {
+  await cluster.disconnect().catch(() => undefined);
 }
 
 /** Error codes of a fetch that pass: leader moves, replicas catching up, a disk taken offline. */

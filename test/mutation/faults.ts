@@ -292,12 +292,9 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "compaction that swallows the entry after it",
-    file: "speed/delta-writer.ts",
+    file: "speed/compactor.ts",
     edits: [
-      {
-        find: "...entries.slice(at + done.replaced.length)]",
-        replace: "...entries.slice(at + done.replaced.length + 1)]",
-      },
+      { find: "...entries.slice(at + replaced.length)]", replace: "...entries.slice(at + replaced.length + 1)]" },
     ],
     tests: pipeline,
   },
@@ -379,6 +376,17 @@ export const faults: readonly Fault[] = [
     name: "a standby that never takes over",
     file: "speed/daemon.ts",
     edits: [{ find: "performance.now() - since < silentMs && ", replace: "" }],
+    tests: ["test/pipeline/speed.test.ts"],
+  },
+  {
+    name: "a compaction that counts as committed though it ended after the commit began",
+    file: "speed/delta-writer.ts",
+    edits: [
+      {
+        find: "if (joined) this.#compactor.committed(joined);",
+        replace: "if (this.#compactor.joined) this.#compactor.committed(this.#compactor.joined);",
+      },
+    ],
     tests: ["test/pipeline/speed.test.ts"],
   },
   {
