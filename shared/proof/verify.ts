@@ -13,14 +13,13 @@ import { checkedPartials } from "../store/snapshot-rows.ts";
 import type { Store } from "../store/store.ts";
 import type { Snapshot } from "../store/versions.ts";
 import { type ComparedRows, compareServed } from "./answers.ts";
-import { type Comparison, largestScale } from "./compare.ts";
-import { compareDerivations } from "./derivations.ts";
+import { largestScale } from "./compare.ts";
+import { compareDerivations, notCompared, type Verdict, whyIncomparable } from "./derivations.ts";
 import { estimatesOff } from "./estimates.ts";
 import { plainly } from "./plainly.ts";
 
 /** `left` is what is served, `right` the recomputed row. */
-export interface Verified extends Comparison {
-  readonly view: string;
+export interface Verified extends Verdict {
   /**
    * What depends on the rounding of a sum of doubles is compared as partials, where the tolerance can be
    * stated, and so is what has no rows to compare. Sketches are compared as partials, too, and with the exact
@@ -59,7 +58,8 @@ export async function* verify(
   for (const view of views) {
     const failed = failureOf(snapshot, view.name);
     if (failed) {
-      yield { view: view.name, rows: 0, differences: [], comparedAs: "rows", failed, plainRaises: null };
+      const incomparable = whyIncomparable({ view, failed }, { view, failed: null })!;
+      yield { ...notCompared(view.name, incomparable), comparedAs: "rows", failed, plainRaises: null };
       continue;
     }
     const served = await checkedPartials(store, snapshot, view);
@@ -75,15 +75,15 @@ async function verdictOf(
 ): Promise<Verified> {
   const partials = () => compareDerivations(session, definition, view, served, partialOf(view, inputs));
   const estimates = () => estimatesOff(session, view, served, inputs);
+  const verdict = { view: view.name, incomparable: null, failed: null, plainRaises: null };
   const failing = failingLine(await failingGroups(session, view, served));
   if (failing !== null) {
     const { rows, differences } = await partials();
     const failed = { message: failing, at: null };
-    return { view: view.name, rows, differences, comparedAs: "partials", failed, plainRaises: null };
+    return { ...verdict, rows, differences, comparedAs: "partials", failed };
   }
   const compared = await rowsCompared(session, view, served, inputs);
   const comparedAs = view.estimates ? "estimates" : "partials";
-  const verdict = { view: view.name, failed: null, plainRaises: null };
   if (typeof compared === "string") {
     const { rows, differences } = await partials();
     const off = view.estimates ? await estimates() : [];
