@@ -25,7 +25,7 @@ export interface StreamDefinition {
   readonly time: string | null;
   /** Field with the event's id. */
   readonly id: string | null;
-  /** Events with an id seen within so many ms of log time before are suppressed; null: none are. */
+  /** Events with an id seen within this many ms of log time before are suppressed; null: none are. */
   readonly dedupMs: number | null;
   /**
    * SQL over a record's JSON (`event`) that gives the JSON of an event with the fields above; null: records are
@@ -152,7 +152,7 @@ export interface ViewDefinition extends ViewSource {
   readonly estimates: Estimates | null;
   /**
    * Which events are in which group: a SELECT of `__event` and the keys, over streams that have that column.
-   * Null where that can't be told: of several streams, or where places get lost in a subquery.
+   * Null where that is not known: of several streams, or where places get lost in a subquery.
    */
   readonly events: string | null;
   /** Null where there is nothing to roll up: no group keys, or GROUPING SETS, which are roll-ups themselves. */
@@ -160,7 +160,7 @@ export interface ViewDefinition extends ViewSource {
 }
 
 /**
- * A view's rows in other groups than its own: over fewer keys, or coarser ones. What the group is stands in one
+ * A view's rows in other groups than its own: over fewer keys, or coarser ones. The group's value is in one
  * column, `g`, a struct of whatever the question groups by, in place of the keys.
  */
 export interface RollUp {
@@ -183,8 +183,8 @@ export interface OverValues {
 /** CALM's question, answered for a view: does it need an order of events, and may an answer be taken back? */
 export interface Coordination {
   /**
-   * Whoever has seen the same events gives the same rows, in whatever order they came: no one has to agree on
-   * an order.
+   * Processes that have read the same events give the same rows, in whatever order the events came: they need not
+   * agree on an order.
    */
   readonly free: boolean;
   /** More events never take back what a row has said: its values move one way only. */

@@ -10,9 +10,9 @@ import { messageOf } from "./errors.ts";
 const lmdb = createRequire(import.meta.url)("lmdb") as typeof import("lmdb");
 
 /**
- * Address space that a file takes at first. lmdb doubles it as the file grows, in whoever writes it and, at
- * their next transaction, in all who read it. So small that growing is nothing rare: space by the terabyte ran
- * out at some seventy files.
+ * Address space that a file takes at first. lmdb doubles it as the file grows, in the writing process and, at
+ * their next transaction, in the reading ones. So small that growing is common: with a terabyte each, address
+ * space ran out at some seventy files.
  */
 export const firstMapBytes = 1 << 20;
 
@@ -24,9 +24,9 @@ const retryMs = 5;
 type Root<V, K extends Key> = new (name: null, options: object) => RootDatabase<V, K>;
 
 /**
- * Opens a file. Whoever closes one last takes its locks out of use, and a process that opens it at that very
- * moment would be left with them, for as long as it has the file open: it lets go of it and opens it again,
- * which makes new ones once nobody else has it.
+ * Opens a file. The last process that closes one destroys its locks, and a process that opens it at that very
+ * moment would be left with the destroyed ones for as long as it has the file open: it closes the file and opens
+ * it again, which makes new locks once no other process has it open.
  */
 // biome-ignore lint/suspicious/noExplicitAny: as lmdb's own
 export function openLmdb<V = any, K extends Key = Key>(options: RootDatabaseOptionsWithPath): RootDatabase<V, K> {

@@ -2,7 +2,7 @@
 import { fold } from "./duckdb/fold.ts";
 
 /**
- * Names that begin so are Tidemark's own, wherever users' names stand beside them: in generated SQL, in archive
+ * Names with this prefix are Tidemark's own, wherever users' names are beside them: in generated SQL, in archive
  * files, in tables.
  */
 const ownPrefix = "__";
@@ -15,7 +15,7 @@ export function isOwnName(name: string): boolean {
 
 /** What streams, views and tables may be called: parts of paths, of SQL without quotes, and of topics. */
 const namePattern = /^(?!__)[A-Za-z_][A-Za-z0-9_-]*$/;
-/** File names are made of them, with what tells files of one name apart, and a file's name has 255 bytes. */
+/** File names are made of a name and what makes them unique, and have at most 255 bytes. */
 const nameLengthMax = 128;
 
 export const nameRule = `use letters, digits, _ and -, at most ${nameLengthMax}; start with a letter or one _`;

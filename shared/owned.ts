@@ -1,8 +1,8 @@
 /**
- * Folders that belong to a process, for what it needs no longer than it lives: nobody else reads them, they go
- * with it, and where it was killed anybody may remove them. Age is no sign of death: a process that sleeps or
- * waits for days lives. On the owner's own machine its death is known for certain; elsewhere (a shared folder,
- * another container) an owner that has not been heard of for a day is dead.
+ * Folders that belong to a process, for what it needs no longer than it lives: no other process reads them, they
+ * are removed when it ends, and where it was killed any other may remove them. Age is no sign of death: a process
+ * that sleeps or waits for days is alive. On the owner's own machine its death is known for certain; elsewhere (a
+ * shared folder, another container) an owner without a heartbeat for a day counts as dead.
  */
 import { readFileSync, readlinkSync, rmSync, statSync, utimes } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
@@ -37,7 +37,7 @@ export async function makeOwned(folder: string): Promise<void> {
   beating.unref();
 }
 
-/** True where the folder's owner is dead. What has no owner (yet) is given up after a day. */
+/** True where the folder's owner is dead. A folder without an owner (yet) is abandoned after a day. */
 export async function isAbandoned(path: string): Promise<boolean> {
   const file = join(path, ownerFile);
   const owner = await readFile(file, "utf8").then(parse, () => null);
@@ -87,7 +87,7 @@ function lives({ pid, started }: Owner): boolean {
   return started === null || startOf(pid) === started;
 }
 
-/** Null where the system does not tell; "" where the process is dead already, and only its parent has not looked. */
+/** Null where the system does not say; "" for a zombie: the process is dead, and its parent has not reaped it. */
 function startOf(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");

@@ -51,8 +51,8 @@ export function offsetAt(position: Position, stream: string, partition: number):
 }
 
 /**
- * True when `a` speaks of every stream of `b` and stands at or beyond it there; a partition that it leaves out
- * was added later: it stands at 0.
+ * True when `a` has every stream of `b` and is at or beyond it there; a partition that it leaves out was added
+ * later and is at 0.
  */
 export function covers(a: Position, b: Position): boolean {
   if (a === b) return true;
@@ -68,9 +68,9 @@ export function covers(a: Position, b: Position): boolean {
 }
 
 /**
- * True where what stands at `newer` may be shown after what stood at `older`: it goes back in no stream that
- * both speak of. Versions may have different streams, since one may leave the project, or come into it. A
- * partition that was added stands at 0 before.
+ * True where an answer at `newer` may follow one at `older`: it goes back in no stream that both have. Versions
+ * may have different streams, since a stream may leave the project, or join it. A partition that was added later
+ * is at 0 before.
  */
 export function follows(newer: Position, older: Position): boolean {
   if (newer === older) return true;
@@ -85,7 +85,7 @@ export function follows(newer: Position, older: Position): boolean {
   return true;
 }
 
-/** True when both stand at the same offsets; a partition that one leaves out stands at 0. */
+/** True when both are at the same offsets; a partition that one leaves out is at 0. */
 export function equals(a: Position, b: Position): boolean {
   return covers(a, b) && covers(b, a);
 }
@@ -129,7 +129,7 @@ export function withAdded(origin: Position, position: Position): Position {
 /**
  * What lies between two positions, empty ranges left out. A partition that `from` leaves out was added later,
  * and begins at 0.
- * @throws RangeError when `upto` stands before `from` anywhere: an interval that goes back is a bug, never an
+ * @throws RangeError when `upto` is before `from` anywhere: an interval that goes back is a bug, never an
  *   empty one
  */
 export function rangesBetween(from: Position, upto: Position): Range[] {
@@ -172,9 +172,8 @@ export function strangeStreams(text: string, origin: Position): string[] {
 }
 
 /**
- * Reads the public text; a partition left out stands at its origin. A stream that the origin does not have is
- * passed over: clients send back what an answer of another version said, and a stream may have left the project
- * since.
+ * Reads the public text; a partition left out is at its origin. A stream that the origin does not have is
+ * skipped: clients send positions of other versions, and a stream may have left the project since.
  * @throws USAGE when the text is malformed or names a partition the origin does not have
  */
 export function parsePosition(text: string, origin: Position): Position {

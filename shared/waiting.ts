@@ -1,17 +1,17 @@
 /**
- * Who waits for what only a few have at a time: so many at most, so long at most, and in turn
- * between clients, and between one client's connections. Where there is no place left, whoever has
- * the most waiting gives one up.
+ * A bounded queue for what only a few can have at a time: at most `max` wait, each at most `msMax`, in turn
+ * between clients and between one client's connections. Where there is no place left, the client with the most
+ * waiting loses one.
  */
 import { TidemarkError } from "./errors.ts";
 
-/** Who asks. */
+/** The client that asks. */
 export interface Asker {
   /** A key's id, or an address. */
   readonly client: string;
   /** The connection that it asks on. */
   readonly line: object;
-  /** Aborts when nobody waits for the answer any more. */
+  /** Aborts when the answer is no longer waited for. */
   readonly gone: AbortSignal;
 }
 
@@ -33,7 +33,7 @@ interface Place<T> {
   fail(error: unknown): void;
 }
 
-/** The one whose turn is next. */
+/** The one that is next in turn. */
 export interface Turn<T> {
   readonly client: string;
   readonly size: number;
@@ -56,7 +56,7 @@ export class Waiting<T> {
     return this.#count;
   }
 
-  /** How long the one that waits longest has waited, ms; 0: nobody does. */
+  /** How long the one that waits longest has waited, ms; 0: the queue is empty. */
   get longestMs(): number {
     let since = performance.now();
     const now = since;
@@ -101,7 +101,7 @@ export class Waiting<T> {
     });
   }
 
-  /** Whose turn it is, of those that may: whoever is told to go waits no more. */
+  /** The next in turn, of the clients that may go; calling its `go` takes it out of the queue. */
   next(may: (client: string) => boolean = () => true): Turn<T> | null {
     for (const [client, lines] of this.#clients) {
       if (!may(client)) continue;
@@ -165,7 +165,7 @@ export class Waiting<T> {
     return count;
   }
 
-  /** @returns false where nobody has more waiting than who asks */
+  /** @returns false where no client has more waiting than the one that asks */
   #makePlace(asker: Asker, own: number): boolean {
     const counts = [...this.#clients.keys()].map((client) => [client, this.#countOf(client)] as const);
     const [largest, most] = counts.reduce((a, b) => (b[1] > a[1] ? b : a));

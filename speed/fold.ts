@@ -46,7 +46,7 @@ export class Folder {
 
   /** Does ahead of time what folding this would begin with. */
   look({ stream, batches }: Taken): void {
-    this.#decoders.get(stream.name)!.look(batches);
+    this.#decoders.get(stream.name)!.prepare(batches);
   }
 
   /**

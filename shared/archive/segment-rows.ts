@@ -1,6 +1,6 @@
 /**
- * What single archive files tell beside their events: counts of a part of them, and what duplicate suppression
- * has to remember.
+ * What is derived from single archive files beside their events: counts of a part of them, and what duplicate
+ * suppression has to remember.
  */
 import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
 import { faultOfDuplicate, faultOfRepeated, suppressedFaults } from "../duplicates/faults.ts";

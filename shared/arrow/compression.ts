@@ -11,7 +11,7 @@ const plenty = 1 << 30;
 let left = plenty;
 let bounded = false;
 
-/** Runs what reads bodies at once; all their buffers together may unpack to so many bytes. */
+/** Runs `read`, which is synchronous; all buffers that it unpacks may come to at most `bytes`. */
 export function unpackingAtMost<T>(bytes: number, read: () => T): T {
   [left, bounded] = [bytes, true];
   try {
@@ -22,7 +22,7 @@ export function unpackingAtMost<T>(bytes: number, read: () => T): T {
 }
 
 function unpack(frame: Uint8Array, codec: (frame: Uint8Array, size: number) => Uint8Array): Uint8Array {
-  // apache-arrow hands over what stands behind the length
+  // apache-arrow passes the bytes after the length
   const size = Number(new DataView(frame.buffer, frame.byteOffset - 8, 8).getBigInt64(0, true));
   if (size < 0 || size > left) throw new RangeError("its compressed buffers are too large");
   if (bounded) left -= size;

@@ -155,12 +155,12 @@ function isExpression(value: Json | undefined): value is Node {
 /** The direct child expressions of an expression, in order. */
 function childrenOf(node: Node): Node[] {
   const found: Node[] = [];
-  const look = (value: Json) => {
+  const visit = (value: Json) => {
     if (isExpression(value)) found.push(value);
-    else if (Array.isArray(value)) for (const item of value) look(item);
-    else if (isNode(value)) for (const item of Object.values(value)) look(item);
+    else if (Array.isArray(value)) for (const item of value) visit(item);
+    else if (isNode(value)) for (const item of Object.values(value)) visit(item);
   };
-  for (const value of Object.values(node)) look(value);
+  for (const value of Object.values(node)) visit(value);
   return found;
 }
 
@@ -172,7 +172,7 @@ export function visit(node: Node, see: (node: Node) => void): void {
 
 /**
  * A copy in which `change` has replaced nodes top-down; undefined keeps a node and goes on below it. Parameters
- * of lambdas are not shown to `change`: they are nobody's columns.
+ * of lambdas are not shown to `change`: they are no columns.
  */
 export function rewrite(node: Node, change: (node: Node) => Node | undefined, bound: ReadonlySet<string> = none): Node {
   if (node.class === "COLUMN_REF" && bound.has(firstName(node))) return node;

@@ -4,10 +4,10 @@ import { isNode, parseSql, visit } from "./ast.ts";
 export type FunctionKind = "aggregate" | "scalar" | "volatile" | "rows";
 
 /**
- * Functions that DuckDB calls consistent, and that still tell of the session, of how values lie in memory, or
- * of a name in the text.
+ * Functions that DuckDB calls consistent, though their results depend on the session, on how values lie in
+ * memory, or on a name in the text.
  */
-const telling = new Set(
+const inconsistent = new Set(
   (
     "alias current_localtime current_localtimestamp current_setting getvariable json_deserialize_sql json_serialize_plan " +
     "json_serialize_sql vector_type version"
@@ -27,7 +27,7 @@ export async function readCatalog(session: Session): Promise<ReadonlyMap<string,
   const macros = new Map<string, string>();
   for (const row of rows) {
     const name = String(row.name);
-    if (telling.has(name)) kinds.set(name, "volatile");
+    if (inconsistent.has(name)) kinds.set(name, "volatile");
     else if (row.type === "macro") macros.set(name, String(row.body));
     else if (row.type === "aggregate") kinds.set(name, "aggregate");
     else if (!kinds.has(name)) kinds.set(name, row.pure ? "scalar" : "volatile");

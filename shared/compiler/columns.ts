@@ -33,7 +33,7 @@ export class Columns {
 
   /** @returns the columns' names, in the order of the parts */
   parts(parts: readonly Part[], filter: string | null, set = 0): readonly string[] {
-    // parts that are merged by looking at each other are shared only as a whole
+    // parts whose merge reads the other parts are shared only as a whole
     const print = JSON.stringify([parts.map((part) => [partText(part, null), part.storage]), filter, set]);
     const known = this.#plans.get(print);
     if (known) return known;

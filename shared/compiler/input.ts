@@ -17,12 +17,12 @@ import { aggregatesIn, type Catalog, checkExpression, checkModifiers, checkSampl
 export interface Input {
   readonly streams: readonly StreamDefinition[];
   readonly references: readonly ReferenceTable[];
-  /** What stands after FROM in the partial text. */
+  /** What is written after FROM in the partial text. */
   readonly table: string;
   /** The same without the events' places, as the compiler's session can bind it. */
   readonly typed: string;
   /**
-   * The same with the events' places, for whoever asks which events a group is made of; null: of several
+   * The same with the events' places, to find the events that a group is made of; null: of several
    * streams, where a place is not one event's.
    */
   readonly placed: string | null;
@@ -49,7 +49,7 @@ type Queries = ReadonlyMap<string, Query>;
 /** Functions that give rows of their arguments alone. */
 const rowFunctions = new Set(["unnest", "range", "generate_series"]);
 
-/** Reads a view's FROM, with the WITH that stands before it. */
+/** Reads a view's FROM, and the WITH before it. */
 export class InputReader {
   readonly #session: Session;
   readonly #source: SourceText;
@@ -214,7 +214,7 @@ export class InputReader {
     if (left === "events" && right === "events") {
       throw this.#no(
         place,
-        "a join of events with events looks at others than the one at hand",
+        "a join of events with events reads other events than the one at hand",
         "put what the view needs into the events, join a table in reference/, or join two views in the query",
       );
     }

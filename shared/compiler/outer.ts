@@ -88,7 +88,7 @@ function outer(rewriting: Rewriting, written: Node): OuterExpression {
     throw refuse(
       view.source,
       locationOf(each),
-      `can't tell how ${(each.column_names as string[]).join(".")} follows from the group keys`,
+      `can't derive ${(each.column_names as string[]).join(".")} from the group keys`,
       "repeat the GROUP BY expression as it is written there, or use an aggregate",
     );
   });

@@ -27,7 +27,7 @@ export const countColumn: PartialColumn = { name: "n", type: "BIGINT" };
 
 type Columns = Pick<ViewDefinition, "keys" | "parts">;
 
-/** What tells groups apart: the keys before the column that says which rows a partial row is. */
+/** What identifies a group: the keys before the column that says which rows a partial row is. */
 export function groupKeys({ keys }: Pick<ViewDefinition, "keys">): readonly GroupKey[] {
   const set = keys.findIndex(({ name }) => name === setColumn.name);
   return (set < 0 ? keys : keys.slice(0, set)) as readonly GroupKey[];
@@ -37,7 +37,7 @@ export function groupKeyNames(view: Pick<ViewDefinition, "keys">): readonly KeyN
   return groupKeys(view).map(({ name }) => name);
 }
 
-/** All but the group keys: what tells rows of values apart, and the parts. */
+/** All but the group keys: what identifies a row of values, and the parts. */
 export function besideKeys(view: Columns): readonly PartialColumn[] {
   return [...view.keys.slice(groupKeys(view).length), ...view.parts];
 }

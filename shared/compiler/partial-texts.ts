@@ -127,7 +127,7 @@ export function estimatesOf(plan: Planned, columns: readonly string[]): Estimate
   };
 }
 
-/** Partials merge, so GROUPING SETS are made of the finest groups: parts combined once more, told apart by `gid`. */
+/** Partials merge, so GROUPING SETS are made of the finest groups: parts combined once more, with the set in `gid`. */
 function rolledUp(plan: Planned, groupingSets: readonly (readonly number[])[]): string {
   const { keys, parts } = plan;
   const values = keyColumns(plan).slice(keys.length);

@@ -18,7 +18,7 @@ function go(value: Json): Json {
   return inside.class === "FUNCTION" ? withinGroup(chained(inside)) : inside;
 }
 
-/** `a.b.f(x)` is f in schema b of catalog a to the parser, and f(a.b, x) to whoever binds it. */
+/** `a.b.f(x)` is f in schema b of catalog a to the parser, and f(a.b, x) to the binder. */
 function chained(call: Node): Node {
   const schema = String(call.schema ?? "");
   if (schema === "" || schemas.has(schema.toLowerCase())) return call;

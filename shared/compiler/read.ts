@@ -107,7 +107,7 @@ function checkKey(source: ViewSource, [aggregate]: readonly Node[]): void {
     throw refuse(source, locationOf(aggregate), "an aggregate can't be a group key", "group by a value of the event");
 }
 
-/** What stands in some groups only has to be seen as one key. */
+/** Refuses keys of GROUPING SETS that DuckDB shows in some groups only. */
 function checkSets(source: ViewSource, { keys, sets, twice }: Grouping): void {
   if (twice) {
     const instead = "write it once: DuckDB takes it for two keys, and shows one of them";
@@ -124,7 +124,7 @@ function checkSets(source: ViewSource, { keys, sets, twice }: Grouping): void {
 async function bound(session: Session, source: ViewSource, select: Node): Promise<{ name: string; type: string }[]> {
   let columns: { name: string; type: string }[];
   try {
-    // the text stands alone on its lines, so that DuckDB's line numbers are the file's plus one
+    // the text has its lines for itself, so that DuckDB's line numbers are the file's plus one
     columns = await session.describe(`\n${source.sql.replace(/;\s*$/, "")}`);
   } catch (error) {
     if (!isOfSql(error)) throw error;

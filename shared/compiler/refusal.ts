@@ -1,6 +1,6 @@
 import { TidemarkError } from "../errors.ts";
 
-/** Where in a view's file something stands. */
+/** A view's text, and the file it is from. */
 export interface SourceText {
   readonly file: string;
   readonly sql: string;
@@ -30,7 +30,7 @@ export function refuse(source: SourceText, byte: number | null, why: string, ins
   });
 }
 
-/** A fault of the compiler's own: the view is not to blame, and nobody but the developers can mend it. */
+/** A fault of the compiler's own: its user can't do anything about it. */
 export function internal(source: SourceText, error: unknown): TidemarkError {
   // the first line: the others quote SQL that the user did not write
   const [said = ""] = (error instanceof Error ? error.message : String(error)).split("\n");

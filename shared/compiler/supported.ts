@@ -73,7 +73,7 @@ export function checkModifiers(source: SourceText, select: Node): void {
   }
 }
 
-/** Where an expression stands: among a view's groups, or in a subquery that makes rows of single events. */
+/** Where an expression is used: among a view's groups, or in a subquery that makes rows of single events. */
 type Place = "view" | "per event";
 
 /** Refuses expressions that can't merge or are not functions of the events. */
@@ -85,7 +85,7 @@ export function checkExpression(source: SourceText, expression: Node, catalog: C
         throw refuse(
           source,
           at,
-          "window functions look at other rows, and parts don't have them",
+          "window functions read other rows, which parts don't have",
           "compute it in the query over the view",
         );
       case "SUBQUERY":

@@ -69,7 +69,7 @@ export function rolledUpOf(
   partials: string,
 ): string {
   const named = groups.map(({ name, sql }) => `${name} := ${sql}`);
-  // what tells rows of values apart stays beside the group
+  // what identifies a row of values stays beside the group
   const beside = besideKeys(view).map((column) => column.name);
   const input = [`${named.length > 0 ? `struct_pack(${named.join(", ")})` : "0"} AS g`, ...beside];
   // without groups there is a row also where there is nothing, as without GROUP BY

@@ -69,7 +69,7 @@ export function isSmall(type: string): boolean {
 }
 
 /**
- * Lists and structs with doubles inside: equal values may look different (-0.0 and 0.0), and can't be made the
+ * Lists and structs with doubles inside: equal values may be shown differently (-0.0 and 0.0), and can't be made the
  * same.
  */
 export function hidesFloat(type: string): boolean {

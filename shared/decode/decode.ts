@@ -6,7 +6,7 @@ import { type DeadRow, Decoded } from "./decoded.ts";
 import { ExactText } from "./exact-text.ts";
 import { fastLines, type Lines, slowRecord } from "./frame.ts";
 import { linesFile } from "./lines-file.ts";
-import { type Looked, Shapes } from "./shape.ts";
+import { type ClassifiedLines, Shapes } from "./shape.ts";
 import { pathTo, strictSelect } from "./strict.ts";
 import { upcastSelect } from "./upcast.ts";
 
@@ -27,8 +27,8 @@ export class Decoder {
   }
 
   /** Does ahead of time what `decode` would do with these batches before it needs the database. */
-  look(batches: readonly RecordBatch[]): void {
-    if (this.#stream.upcast === null) for (const batch of batches) this.#shapes.look(batch);
+  prepare(batches: readonly RecordBatch[]): void {
+    if (this.#stream.upcast === null) for (const batch of batches) this.#shapes.classify(batch);
   }
 
   /**
@@ -39,11 +39,11 @@ export class Decoder {
     const count = batches.reduce((sum, batch) => sum + batch.count, 0);
     const table = freshName("decoded");
     // an upcast may change anything: its records are judged one by one
-    const looked = this.#stream.upcast === null ? batches.map((batch) => this.#shapes.look(batch)) : [];
-    const odd = looked.reduce((sum, each) => sum + each.odd.length, 0);
+    const lines = this.#stream.upcast === null ? batches.map((batch) => this.#shapes.classify(batch)) : [];
+    const odd = lines.reduce((sum, each) => sum + each.odd.length, 0);
     const quick = this.#stream.upcast === null;
     const shaped =
-      quick && count > 0 && odd <= count * oddShareMax && (await this.#shaped(table, batches, looked, count, odd));
+      quick && count > 0 && odd <= count * oddShareMax && (await this.#shaped(table, batches, lines, count, odd));
     if (!shaped) {
       const fast = quick ? fastLines(batches, this.#exact) : null;
       const done = fast !== null && (await this.#fast(table, fast, count));
@@ -53,16 +53,16 @@ export class Decoder {
     return new Decoded(this.#session, this.#stream, table, batches, dead);
   }
 
-  /** False where a value of a good shape is none of its type (a 30th of February). */
+  /** False where a value of a good shape is not a valid value of its type (a 30th of February). */
   async #shaped(
     table: string,
     batches: readonly RecordBatch[],
-    looked: readonly Looked[],
+    lines: readonly ClassifiedLines[],
     count: number,
     odd: number,
   ): Promise<boolean> {
-    const buffers = looked.flatMap((each) => each.shaped);
-    const longest = looked.reduce((max, each) => Math.max(max, each.longest), 0);
+    const buffers = lines.flatMap((each) => each.shaped);
+    const longest = lines.reduce((max, each) => Math.max(max, each.longest), 0);
     const { columns, values } = this.#shapes;
     const select = (file: string) =>
       `SELECT ${values}, NULL::VARCHAR AS __fault FROM ${readJson(file, columns, longest)}`;
@@ -70,8 +70,8 @@ export class Decoder {
     const [good, rest] = [freshName("shaped"), freshName("odd")];
     try {
       if (!(await this.#read(good, { buffers, longest }, count - odd, select))) return false;
-      await this.#slow(rest, oddRecords(batches, looked), true);
-      // each odd record stands before the first shaped one that came after it
+      await this.#slow(rest, oddRecords(batches, lines), true);
+      // each odd record goes before the first shaped one that came after it
       const all = `SELECT *, rowid AS __after, ${count} AS __n FROM ${good} UNION ALL SELECT *, rowid AS __n FROM ${rest}`;
       await this.#session.run(
         `CREATE TEMP TABLE ${table} AS SELECT * EXCLUDE (__after, __n) FROM (${all}) ORDER BY __after, __n`,
@@ -168,11 +168,11 @@ function* allRecords(batches: readonly RecordBatch[]): Generator<Placed> {
   for (const batch of batches) for (const { value } of batch.records()) yield { value, after: 0 };
 }
 
-function* oddRecords(batches: readonly RecordBatch[], looked: readonly Looked[]): Generator<Placed> {
+function* oddRecords(batches: readonly RecordBatch[], lines: readonly ClassifiedLines[]): Generator<Placed> {
   let before = 0;
   let passed = 0;
   for (const [b, batch] of batches.entries()) {
-    for (const index of looked[b]!.odd) {
+    for (const index of lines[b]!.odd) {
       yield { value: batch.records()[index]!.value, after: before + index - passed };
       passed++;
     }

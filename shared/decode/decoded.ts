@@ -5,7 +5,7 @@ import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
 import type { RecordBatch } from "../log/log.ts";
 import { orderTable } from "./place-tables.ts";
 
-/** A record that is no event of its stream. Dead letters are a set keyed by stream, partition and offset. */
+/** An invalid record of a stream. Dead letters are a set keyed by stream, partition and offset. */
 export interface DeadLetter {
   readonly stream: string;
   readonly partition: number;
@@ -13,7 +13,7 @@ export interface DeadLetter {
   readonly reason: string;
 }
 
-/** A record that is no event, by its row. */
+/** An invalid record, by its row. */
 export interface DeadRow {
   readonly row: number;
   readonly fault: string;
@@ -82,7 +82,7 @@ export class Decoded {
     this.#dead = this.#dead.filter(({ row }) => !suppressed.has(row));
   }
 
-  /** A field as text, by record; null where it has none, or is no event. */
+  /** A field as text, by record; null where it has no value, or the record is invalid. */
   async texts(field: string): Promise<(string | null)[]> {
     const column = `f${this.#stream.fields.findIndex(({ name }) => name === field)}`;
     const text = `SELECT CASE WHEN __fault IS NULL THEN CAST(${column} AS VARCHAR) END FROM ${this.table}`;
@@ -92,7 +92,7 @@ export class Decoded {
   /**
    * SELECT of the typed fields of the events that count.
    * @param options ordered: each with its place in the log's order beside its fields, as `__event`; below: only
-   *   among the first so many records
+   *   those among the first `below` records
    */
   async select({ ordered = false, below }: { ordered?: boolean; below?: number } = {}): Promise<string> {
     const { table } = this;

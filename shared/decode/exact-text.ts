@@ -14,7 +14,7 @@ export const jsonMark = { character: "\u0001", written: "\\u0001" } as const;
 const manyDigits = /[\d.]{17}/;
 const largeExponent = /\d[eE][-+]?\d{3}/;
 const markedText = '"\\u0001';
-/** Where such a number may stand. */
+/** Where such a number may be. */
 const longNumber = /[:,[]\s*-?[\d.]{17}/;
 
 export class ExactText {
@@ -42,7 +42,7 @@ export class ExactText {
   }
 }
 
-/** A text, passed over; or what stands between tokens. */
+/** A text, passed over; or what is between tokens. */
 const spaces = /("(?:[^"\\]|\\.)*")|\s+/gs;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * The quickest way to be sure: nearly all records of a stream look alike. One pattern for a whole line, made
+ * The quickest way to be sure: nearly all records of a stream have one shape. One pattern for a whole line, made
  * from the fields' types and the order in which a first record has its keys, proves that a line is one JSON
  * object in which each field has a value that can't be read in two ways. Then DuckDB's own typed reading gives
  * exactly what the strict reading gives, and the record can't be a dead letter. A line that does not match says
@@ -13,11 +13,11 @@ import { hasLineBreak } from "../log/batch.ts";
 import type { RecordBatch } from "../log/log.ts";
 import { orDefault } from "./strict.ts";
 
-/** So many orders of keys are known at a time; the lines of a stream with more are odd. */
+/** At most this many orders of keys are known at a time; lines in any other order are odd. */
 const shapesMax = 8;
-/** So many odd lines of a batch are taken for examples. */
+/** At most this many odd lines of a batch are tried as examples of a new shape. */
 const examplesMax = 64;
-/** So many orders of keys that have no shape are remembered. */
+/** At most this many orders of keys without a shape are remembered. */
 const refusedMax = 256;
 
 /**
@@ -43,8 +43,8 @@ const clock = String.raw`(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?`;
 const hex = "[0-9A-Fa-f]";
 
 /**
- * Digits that every value of the type can have; what has one more may still be of the type, and is looked at
- * strictly.
+ * Digits that every value of the type can have; a value with one more may still be of the type, which the strict
+ * reading decides.
  */
 const digitsOf: Readonly<Record<string, number>> = {
   TINYINT: 2,
@@ -117,13 +117,13 @@ function asIs(token: string, type: string): Plain {
 const doubtfulDay = /-(?:02-(?:29|3\d)|(?:04|06|09|11)-31)/;
 
 interface Field extends FieldDefinition {
-  /** The name's bytes, one character each, as in the lines it is looked for in. */
+  /** The name's bytes, one character each, as in the lines that are matched. */
   readonly bytes: string;
   readonly plain: Plain | null;
 }
 
-/** A batch's lines, told apart. */
-export interface Looked {
+/** A batch's lines: those that have a shape, and the odd ones. */
+export interface ClassifiedLines {
   /** Lines that have a shape, as they came. */
   readonly shaped: readonly Buffer[];
   readonly longest: number;
@@ -140,7 +140,7 @@ export class Shapes {
   readonly #dated: boolean;
   /** Has fields whose values may have the shape of their type, and still be none: text in base64, a zone. */
   readonly #doubtful: boolean;
-  readonly #looked = new WeakMap<RecordBatch, Looked>();
+  readonly #classified = new WeakMap<RecordBatch, ClassifiedLines>();
   #pattern = /(?!)/y;
 
   constructor(fields: readonly FieldDefinition[]) {
@@ -149,19 +149,19 @@ export class Shapes {
     this.#dated = fields.some(({ type }) => /^(DATE|TIMESTAMP)/.test(type));
   }
 
-  /** Looks once at each batch; asked again, it answers the same. */
-  look(batch: RecordBatch): Looked {
-    let looked = this.#looked.get(batch);
-    if (!looked) {
-      looked = this.#tellApart(batch.lines ?? linesOf(batch));
-      this.#looked.set(batch, looked);
+  /** Processes a batch once; called again with it, returns the same. */
+  classify(batch: RecordBatch): ClassifiedLines {
+    let lines = this.#classified.get(batch);
+    if (!lines) {
+      lines = this.#split(batch.lines ?? linesOf(batch));
+      this.#classified.set(batch, lines);
     }
-    return looked;
+    return lines;
   }
 
-  /** True where each record is an event for sure, without a look of DuckDB's. False says nothing. */
+  /** True where each record is certainly an event, which DuckDB need not check. False says nothing. */
   prove(batch: RecordBatch): boolean {
-    const { shaped, odd } = this.look(batch);
+    const { shaped, odd } = this.classify(batch);
     if (this.#doubtful || odd.length > 0) return false;
     return !this.#dated || shaped.every((lines) => !doubtfulDay.test(lines.toString("latin1")));
   }
@@ -182,7 +182,7 @@ export class Shapes {
     return values.join(", ");
   }
 
-  #tellApart(lines: Buffer): Looked {
+  #split(lines: Buffer): ClassifiedLines {
     const clean = isUtf8(lines);
     const all = lines.toString("latin1");
     const shaped: Buffer[] = [];
@@ -249,8 +249,7 @@ export class Shapes {
 }
 
 /**
- * The values as lines, where some of them can't be one: an empty line, which has no shape, stands for each of
- * those.
+ * The values as lines; each value that can't be a line is replaced by an empty one, which has no shape.
  */
 function linesOf(batch: RecordBatch): Buffer {
   const ending = Buffer.from("\n");

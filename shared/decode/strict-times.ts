@@ -1,4 +1,4 @@
-/** Days, times and instants in events, as SQL; NULL where a text is none. The rule stands in values/time-grammar.ts. */
+/** Days, times and instants in events, as SQL; NULL where a text is none. The rule is in values/time-grammar.ts. */
 import { quoteText } from "../duckdb/duck.ts";
 import {
   clockPattern,

@@ -10,7 +10,7 @@ import { jsonMark } from "./exact-text.ts";
 import { strictTime } from "./strict-times.ts";
 
 /**
- * A SELECT that gives the stream's typed fields and `__fault`: the reason why the record is no event, or NULL.
+ * A SELECT that gives the stream's typed fields and `__fault`: why the record is invalid, or NULL.
  *
  * @param source a relation with one JSON column per field (NULL where the record has none or null) and a column
  *   `__fault`
@@ -28,7 +28,7 @@ export function strictSelect(fields: readonly FieldDefinition[], source: string,
       ? wrong
       : `WHEN j${i} IS NULL THEN ${quoteText(`${field.name}: required field is missing`)} ${wrong}`;
   });
-  // nearly every record is good: one look at all its values, and reasons only for the others
+  // nearly every record is good: one test of all its values, and reasons only for the others
   const good = fields.map((field, i) =>
     field.nullable ? `(v${i} IS NOT NULL OR j${i} IS NULL)` : `v${i} IS NOT NULL`,
   );
@@ -37,8 +37,8 @@ export function strictSelect(fields: readonly FieldDefinition[], source: string,
 }
 
 /**
- * What a JSON value is, without saying it: a reason goes to logs, status and whoever sent the event, and the
- * value is a person's.
+ * The kind of a JSON value, without the value: a reason goes to logs, status and the event's producer, and the
+ * value may be personal data.
  */
 function classOf(json: string): string {
   const length = (text: string, of: string) => `'${of} of ' || length(${text}) || ' characters'`;

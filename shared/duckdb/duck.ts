@@ -47,7 +47,7 @@ export class Duck {
     };
     if (options.memoryLimit) settings.memory_limit = options.memoryLimit;
     if (options.threads) settings.threads = String(options.threads);
-    // DuckDB's own default is a folder where the process happens to stand, which others write to as well
+    // DuckDB's own default is in the working directory, which other processes use as well
     settings.temp_directory = options.tempDir ?? "";
     const instance = await DuckDBInstance.create(":memory:", settings);
     const connection = await instance.connect();
@@ -142,7 +142,7 @@ export class Session {
   }
 }
 
-/** A table name nobody else uses. */
+/** A table name that is not used elsewhere. */
 export function freshName(prefix: string): string {
   return `${prefix}_${randomUUID().replaceAll("-", "").slice(0, 12)}`;
 }

@@ -13,7 +13,7 @@ export const macros: readonly string[] = [
   // the 64 bits of a long double from such a number: / 2^63, rounded half to even
   `CREATE MACRO tidemark_mantissa(w) AS (w + 4611686018427387903 + ((w >> 63) & 1)) >> 63`,
   // sum / count as avg gives it, for n < 2^60: the quotient then has two bits more than a long double, and its
-  // lowest bit stands for whatever is left, so that it rounds right. Below the first bounds a division of
+  // lowest bit is set for any remainder, so that it rounds right. Below the first bounds a division of
   // doubles is provably the same.
   `CREATE MACRO tidemark_avg(total, n) AS CASE
      WHEN abs(total::DOUBLE) < 9007199254740992 AND n < 2048 THEN total::DOUBLE / n::DOUBLE
@@ -46,7 +46,7 @@ export const macros: readonly string[] = [
      list_transform([{h: w.h + w.l // 10000000000000000000::HUGEINT, l: w.l % 10000000000000000000::HUGEINT}], lambda p:
      list_transform([CASE WHEN p.h > 0 AND p.l < 0 THEN 1 WHEN p.h < 0 AND p.l > 0 THEN -1 ELSE 0 END::HUGEINT], lambda c:
        (p.h - c) * 10000000000000000000::HUGEINT + (p.l + c * 10000000000000000000::HUGEINT))[1])[1])[1]`,
-  // units of the last of so many digits behind the point, as a text
+  // an integer in units of the last of `scale` digits behind the point, as a text
   `CREATE MACRO tidemark_pointed(units, scale) AS list_transform([units::VARCHAR], lambda t: CASE WHEN scale = 0 THEN t ELSE
      list_transform([replace(t, '-', '')], lambda d: concat(CASE WHEN t[1] = '-' THEN '-' ELSE '' END,
        list_transform([lpad(d, greatest(length(d), scale + 1)::INTEGER, '0')], lambda z: left(z, -scale) || '.' || right(z, scale))[1]))[1] END)[1]`,

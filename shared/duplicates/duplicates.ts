@@ -6,8 +6,7 @@
  * - of its request, if a record of the same request and sequence number counted before it in its partition, in
  *   the last 24 hours of log time by the full hour (a replayed dead letter: at any time);
  * - of its event, if it is valid, its stream has a duplicate window, and the last record with its id that
- *   counted in its partition lies within that window of log time. A dead letter is no event: it suppresses
- *   none.
+ *   counted in its partition lies within that window of log time. A dead letter suppresses no event.
  */
 import type { RecordBatch, RequestRun } from "../log/log.ts";
 import type { RequestRange } from "../store/layout.ts";
@@ -24,7 +23,7 @@ export interface StrangeStamp {
   readonly offset: number;
   /** ms; null: out of range. */
   readonly stamp: number | null;
-  /** What log time stood at, ms; 0: nothing yet. */
+  /** Log time before it, ms; 0: none yet. */
   readonly before: number;
 }
 
@@ -57,7 +56,7 @@ export class Duplicates {
   readonly #partitions = new Map<number, Partition>();
   #noted: StrangeStamp[] = [];
 
-  /** @param windowMs the stream's duplicate window; null: only requests are looked at */
+  /** @param windowMs the stream's duplicate window; null: only repeated requests are suppressed */
   constructor(windowMs: number | null, spill: Spill) {
     this.windowMs = windowMs;
     this.#spill = spill;
@@ -221,7 +220,7 @@ export class Duplicates {
 }
 
 /**
- * The records of one run, judged one after the other: what counted of the request is looked up when log time's
+ * The records of one run, judged one after the other: what counted of the request is read when log time's
  * hour changes, or a jump comes or goes.
  */
 class RunOfRequest {

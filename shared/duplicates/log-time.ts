@@ -1,10 +1,10 @@
 /**
- * Log time: what o'clock it is in a partition, told by its records' timestamps alone, so that archive, speed
+ * Log time: the time of day in a partition, derived from its records' timestamps alone, so that archive, speed
  * and any replay agree. It never goes back, and no single record, append or producer can pin it:
  * - a timestamp that no clock shows (see stampMax) moves nothing;
  * - one more than a day ahead moves it only once a later append confirms it, by a timestamp from a day before
  *   that one on. The records of an append share one timestamp, so that none confirms itself. Until then such a
- *   record's id is looked for at its own time (it may be right: then whatever came before is long ago), and it
+ *   record's id is searched at its own time (it may be right: then whatever came before is long ago), and it
  *   counts as late; its request at log time, for what was sent again is the same at any time;
  * - after a thousand records in a row that are more than a day behind it, it goes on with theirs: then what it
  *   followed was wrong.
@@ -22,7 +22,7 @@ const behindMax = 1000;
 export interface Clock {
   /** Log time. */
   readonly time: number;
-  /** The timestamp that it stands at; 0: none yet. The two differ once log time was corrected. */
+  /** The timestamp that it is at; 0: none yet. The two differ once log time was corrected. */
   readonly stamp: number;
   /** The timestamp of a jump that nothing has confirmed; 0: there is none. */
   readonly jump: number;
@@ -50,7 +50,7 @@ export function stampOf(now: number, before: number): number {
   return before > now + dayMs ? now : Math.max(now, before);
 }
 
-/** How a record's timestamp stands to those before it. */
+/** How a record's timestamp relates to those before it. */
 export type Strange = "none" | "ahead" | null;
 
 export class LogTime implements Clock {
@@ -58,7 +58,7 @@ export class LogTime implements Clock {
   stamp: number;
   jump: number;
   behind: number;
-  /** Where the id of the record that passed last is looked for. */
+  /** The time at which the id of the last record is searched. */
   at: number;
   /** Whether that record's timestamp was none, or is a jump. */
   strange: Strange = null;

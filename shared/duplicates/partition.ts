@@ -12,7 +12,7 @@ export const requestHourMs = 60 * 60 * 1000;
 export const requestWindowMs = (requestHours + 1) * requestHourMs;
 /** Requests of replayed dead letters, `dl:<stream>/<partition>/<offset>`, are known for good. */
 export const replayPrefix = "dl:";
-/** A duplicate window is forgotten in so many steps. */
+/** A duplicate window is forgotten in this many steps. */
 const slicesPerWindow = 4;
 /** More ranges than this are not carried: a HEAD stays small. */
 const carriedMax = 64;

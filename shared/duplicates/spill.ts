@@ -8,7 +8,7 @@ import { firstMapBytes, openLmdb } from "../lmdb.ts";
 
 /** Memory of the ids that all who share a spill keep there. */
 const bytesInMemory = 80 << 20;
-/** Forgotten ids are removed so many at a time, beside the work that goes on. */
+/** Forgotten ids are removed this many at a time, in between other work. */
 const removedAtATime = 20_000;
 
 /** Something that can give ids up. */
@@ -26,7 +26,7 @@ export class Spill {
   #env: RootDatabase | null = null;
   #db: Database<unknown, string> | null = null;
   #inMemory = 0;
-  /** Prefixes of keys that nobody asks for any more. */
+  /** Prefixes of keys that are no longer read. */
   #forgotten: string[] = [];
 
   /** @param folder made when it is first needed */

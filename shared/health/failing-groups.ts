@@ -1,7 +1,7 @@
 /**
- * Groups for which a view's own SQL has no value: a cast that overflows, a root of what is negative. Only what
- * is made of merged partials tells, so a group may fail at one position and be well again at the next. DuckDB
- * raises for the whole query; here it is found for which groups.
+ * Groups for which a view's own SQL has no value: a cast that overflows, a root of a negative number. That shows
+ * only when merged partials are finalized, so a group may fail at one position and not at the next. DuckDB raises
+ * for the whole query; here the groups are found.
  */
 import { groupKeyNames, groupKeys } from "../compiler/partial-columns.ts";
 import { rowsOf } from "../compiler/texts.ts";
@@ -14,9 +14,9 @@ import { saidWithoutValues } from "./said.ts";
 
 export const noneFailing: FailingGroups = { groups: [], more: false };
 
-/** More are not looked for: each takes some twenty queries. */
+/** Searched for at most: each takes some twenty queries. */
 const groupsMax = 5;
-/** So many are left out, where the others are wanted. */
+/** Left out at most, where the others are wanted. */
 const wellMax = 20;
 
 type View = Pick<
@@ -40,7 +40,7 @@ export async function raisedBy(
   params: readonly Param[] = [],
 ): Promise<string | null> {
   try {
-    // what nobody looks at DuckDB does not compute
+    // DuckDB does not compute columns that are not used
     await session.read(`SELECT bit_xor(hash(COLUMNS(*))) FROM (${select})`, params);
     return null;
   } catch (error) {
@@ -73,8 +73,8 @@ export interface Around extends FailingGroups {
 /**
  * Uses what is well of a view that raises.
  * @param most failing groups that are worth going around
- * @param use gets a SELECT of the partial rows of all other groups; null where there are more, or where no part
- *   of the groups tells
+ * @param use gets a SELECT of the partial rows of all other groups; null where there are more, or where no group
+ *   can be finalized by itself
  */
 export async function aroundFailing<T>(
   session: Session,
@@ -89,7 +89,7 @@ export async function aroundFailing<T>(
   try {
     await session.read(`CREATE TEMP TABLE ${rows} AS ${partials}`, params);
     const whole = (await raisedBy(session, rowsOf(view, `FROM ${rows}`))) ?? "";
-    // a set of GROUPING SETS is of all groups: no part of them tells
+    // a set of GROUPING SETS is made of all groups: none can be finalized by itself
     if (keys.length === 0 || !view.rollUp)
       return await use(null, { groups: whole === "" ? [] : [{ group: "", message: whole }], more: false, keys: "" });
     const list = keys.join(", ");
@@ -102,7 +102,7 @@ export async function aroundFailing<T>(
     const raised = (from: number, upto: number) =>
       raisedBy(session, rowsOf(view, joined("SEMI", `__i >= ${from} AND __i < ${upto}`)));
     const found: { readonly at: number; readonly message: string }[] = [];
-    const look = async (from: number, upto: number, known: string | null): Promise<void> => {
+    const search = async (from: number, upto: number, known: string | null): Promise<void> => {
       if (found.length > most || upto <= from) return;
       const message = known ?? (await raised(from, upto));
       if (message === null) return;
@@ -112,11 +112,11 @@ export async function aroundFailing<T>(
       }
       const middle = (from + upto) >> 1;
       const before = found.length;
-      await look(from, middle, null);
-      // where the one half is well it is the other
-      await look(middle, upto, found.length === before ? message : null);
+      await search(from, middle, null);
+      // where the first half does not raise, the second does
+      await search(middle, upto, found.length === before ? message : null);
     };
-    if (whole !== "") await look(0, Number(await session.value(`SELECT count(*) FROM ${groups}`)), whole);
+    if (whole !== "") await search(0, Number(await session.value(`SELECT count(*) FROM ${groups}`)), whole);
     const named = found.slice(0, most).map(async ({ at, message }) => {
       return { group: await described(session, view, `FROM ${groups} WHERE __i = ${at}`), message };
     });
@@ -175,7 +175,7 @@ export function failingLine({ groups, more }: FailingGroups): string | null {
   return `${first.group === "" ? "it has no value" : `it has no value for the group ${first.group}${others}`}: ${first.message}`;
 }
 
-/** Says so to whoever needs one of them. */
+/** The error for a caller that needs one of them. */
 export function failingError(view: string, failing: FailingGroups): TidemarkError {
   return new TidemarkError(
     "SERVE_VIEW_FAILED",

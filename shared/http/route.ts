@@ -9,12 +9,12 @@ export type Routes = (scope: FastifyInstance) => void;
 
 const all: readonly HTTPMethods[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"];
 
-/** A route; any other method at its address is told which there are. */
+/** A route; any other method at its address is answered 405 with those that there are. */
 export function route(app: FastifyInstance, options: RouteOptions & { readonly method: HTTPMethods }): void {
   app.route(options);
   const own: HTTPMethods[] = options.method === "GET" ? ["GET", "HEAD"] : [options.method];
   app.route({
-    // a preflight is for whoever allows other origins
+    // OPTIONS, too: a preflight is for servers that allow other origins
     method: all.filter((method) => !own.includes(method)),
     url: options.url,
     schema: { hide: true },
@@ -33,10 +33,10 @@ export function refuse(reply: FastifyReply, found: Problem): FastifyReply {
   return reply.code(found.status).type("application/problem+json").send(JSON.stringify(found));
 }
 
-/** Hears when the response is over, or its client has left. */
-export function whenGone(reply: FastifyReply, hear: () => void): void {
-  if (reply.raw.destroyed) hear();
-  else reply.raw.once("close", hear);
+/** Calls `then` when the response is over, or its client has left. */
+export function whenGone(reply: FastifyReply, then: () => void): void {
+  if (reply.raw.destroyed) then();
+  else reply.raw.once("close", then);
 }
 
 /** Aborts when the response is over, or its client has left. */
@@ -46,7 +46,7 @@ export function goneSignal(reply: FastifyReply): AbortSignal {
   return gone.signal;
 }
 
-/** Who asks. Whether it has gone is looked for once that is asked. */
+/** The client that asks. Its signal is made on first use. */
 export function askerOf(request: FastifyRequest, reply: FastifyReply): Asker {
   let gone: AbortSignal | null = null;
   return {

@@ -206,7 +206,7 @@ function joinNumbers(
   return out;
 }
 
-/** The part of these batches below `upto`, at most so many records. */
+/** The part of these batches below `upto`, at most `recordsMax` records. */
 export function clipBatches(
   batches: readonly RecordBatch[],
   upto: number,
@@ -256,7 +256,7 @@ export function copyLines(bytes: Buffer, starts: Int32Array, ends: Int32Array, c
 
 /**
  * Ends the line at every position of `ends`, in place. The places hold a harmless byte first, so that one
- * native search over all bytes tells whether a value brought a line break of its own; `\r` counts as one too.
+ * native search over all bytes finds a line break that a value has of its own; `\r` counts as one too.
  */
 function endLines(out: Buffer, ends: Int32Array): Buffer | null {
   for (let i = 0; i < ends.length; i++) out[ends[i]!] = filler;

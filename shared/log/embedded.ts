@@ -84,8 +84,8 @@ export class EmbeddedLog implements Log {
   #scheduled = false;
   #closed = false;
   /**
-   * Why nothing can be read or written any more by this process: a commit failed at its last write, and LMDB
-   * gives up then.
+   * Why this process can't read or write any more: a commit failed at its last write, after which LMDB refuses
+   * all use of the environment.
    */
   #broken: TidemarkError | null = null;
 
@@ -117,7 +117,7 @@ export class EmbeddedLog implements Log {
     } catch (error) {
       throw new TidemarkError(
         "LOG_UNREACHABLE",
-        `Cannot open the embedded log at ${this.#folder}: ${messageOf(error)}`,
+        `cannot open the embedded log at ${this.#folder}: ${messageOf(error)}`,
         "check the folder's permissions and the space on its disk",
         { folder: this.#folder },
         error,
@@ -318,7 +318,7 @@ export class EmbeddedLog implements Log {
     }
   }
 
-  /** Whether LMDB has given up after this failure of a commit. */
+  /** The error of a log that can't be used any more, where LMDB can't after this failed commit; else null. */
   #panic(cause: unknown): TidemarkError | null {
     try {
       this.#root.resetReadTxn();
@@ -471,8 +471,8 @@ function syncFolder(folder: string): void {
 function panicked(folder: string, cause: unknown): TidemarkError {
   return new TidemarkError(
     "LOG_FAILED",
-    `The embedded log at ${folder} failed in the middle of a commit: ${messageOf(cause)}`,
-    "what was committed is safe: look after the disk, then start this process again",
+    `the embedded log at ${folder} failed in the middle of a commit: ${messageOf(cause)}`,
+    "what was committed is safe: check the disk, then restart this process",
     { folder },
     cause,
   );

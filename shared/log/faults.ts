@@ -18,9 +18,10 @@ export function outOfRange(
   const below = offset < first;
   return new TidemarkError(
     "LOG_RANGE",
-    `Cannot read ${named(stream)}, partition ${partition}, from offset ${offset}: the log ${below ? `begins at ${first}` : `ends at ${end}`}`,
+    `cannot read ${named(stream)}, partition ${partition}, from offset ${offset}: ` +
+      `the log ${below ? `begins at ${first}` : `ends at ${end}`}`,
     below
-      ? "what archive and log still have says: tidemark repair"
+      ? "list what archive and log still hold: tidemark repair"
       : "check that this is the log the position was taken from",
     { stream: stream.name, partition, offset, first, end },
   );
@@ -29,7 +30,7 @@ export function outOfRange(
 export function streamMissing(stream: LogStream, where: string): TidemarkError {
   return new TidemarkError(
     "LOG_STREAM_MISSING",
-    `Cannot find ${named(stream)} in ${where}`,
+    `cannot find ${named(stream)} in ${where}`,
     "create it, or correct its topic in the project",
     {
       stream: stream.name,
@@ -41,7 +42,7 @@ export function streamMissing(stream: LogStream, where: string): TidemarkError {
 export function noPartition(stream: LogStream, partition: number, partitions: number): TidemarkError {
   return new TidemarkError(
     "LOG_PARTITIONS",
-    `There is no partition ${partition} in ${named(stream)}: it has ${partitions}`,
+    `there is no partition ${partition} in ${named(stream)}: it has ${partitions}`,
     "",
     { stream: stream.name, partition, partitions },
   );
@@ -51,7 +52,7 @@ export function noPartition(stream: LogStream, partition: number, partitions: nu
 export function notAppended(stream: LogStream, why: string, cause?: unknown): TidemarkError {
   return new TidemarkError(
     "LOG_APPEND",
-    `Cannot tell whether every record reached ${named(stream)}: ${why}`,
+    `not all records are known to have reached ${named(stream)}: ${why}`,
     "append them again; a duplicate window drops those that arrived",
     { stream: stream.name },
     cause,
@@ -62,7 +63,7 @@ export function notAppended(stream: LogStream, why: string, cause?: unknown): Ti
 export function unknownFormat(stream: LogStream, partition: number, offset: number, why: string): TidemarkError {
   return new TidemarkError(
     "LOG_FORMAT",
-    `Cannot read ${named(stream)}, partition ${partition}, from offset ${offset}: ${why}`,
+    `cannot read ${named(stream)}, partition ${partition}, from offset ${offset}: ${why}`,
     "have its producers write record batches of format 2, plain or with gzip, snappy, lz4 or zstd",
     { stream: stream.name, partition, offset },
   );
@@ -72,7 +73,7 @@ export function unknownFormat(stream: LogStream, partition: number, offset: numb
 export function corrupt(stream: string, partition: number, offsets: string, why: string): TidemarkError {
   return new TidemarkError(
     "LOG_CORRUPT",
-    `Damaged log: stream ${stream}, partition ${partition}, ${offsets}: ${why}`,
+    `damaged log: stream ${stream}, partition ${partition}, ${offsets}: ${why}`,
     "restore the log's folder, or read these offsets from the archive",
     { stream, partition, offsets },
   );

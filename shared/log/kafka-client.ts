@@ -1,7 +1,7 @@
 import kafkajs from "kafkajs";
 import { messageOf, TidemarkError } from "../errors.ts";
 import { compressionOf } from "./kafka-codecs.ts";
-import { isRefusal, refusalOf, type Shown } from "./kafka-refusals.ts";
+import { type ClientIdentity, isRefusal, refusalOf } from "./kafka-refusals.ts";
 import { connectWhole } from "./kafka-socket.ts";
 import {
   type Compression,
@@ -24,8 +24,7 @@ const readRetry = { initialRetryTime: 100, maxRetryTime: 1000, retries: 3 };
 /** A topic that takes timestamps so far ahead takes any. */
 const unlimitedMs = 366 * 24 * 60 * 60 * 1000;
 /**
- * Half a minute without a broker. Only kafkajs itself can send again without doubling, so it has to be the one
- * that waits.
+ * Half a minute without a broker. Only kafkajs itself can send again without doubling, so retries are left to it.
  */
 const appendRetry = { initialRetryTime: 100, maxRetryTime: 1000, retries: 33 };
 /** The same line of kafkajs's log is passed on once in this time. */
@@ -37,15 +36,15 @@ export interface KafkaOptions {
   readonly clientId?: string;
   readonly ssl?: kafkajs.KafkaConfig["ssl"];
   readonly sasl?: kafkajs.SASLOptions;
-  /** How appended records are compressed; none unless told. */
+  /** How appended records are compressed; default: not at all. */
   readonly compression?: Compression;
   /** Called with one line when the connection is in trouble, and when it is well again. */
   readonly warn?: (message: string) => void;
-  /** A reader gives up after this long without an answer from any broker, milliseconds; one minute unless told. */
+  /** A reader fails after this long without an answer from any broker, milliseconds; default: one minute. */
   readonly outageMsMax?: number;
 }
 
-/** Kafka's protocol errors and kafkajs's own, as far as they are looked at. */
+/** Kafka's protocol errors and kafkajs's own: the fields that are used. */
 interface KafkaError {
   readonly name: string;
   readonly message: string;
@@ -100,15 +99,15 @@ export class KafkaClient {
   readonly #kafka: kafkajs.Kafka;
   readonly #appendKafka: kafkajs.Kafka;
   readonly #compression: kafkajs.CompressionTypes;
-  readonly #shown: Shown;
-  /** What to look at, where it does not answer. */
+  readonly #identity: ClientIdentity;
+  /** What to check where it does not answer. */
   readonly #hint: string;
 
   constructor(options: KafkaOptions) {
     this.brokers = options.brokers.join(", ");
     this.warn = options.warn ?? (() => undefined);
     const { ssl, sasl } = options;
-    this.#shown = {
+    this.#identity = {
       user: sasl && "username" in sasl ? sasl.username : null,
       certificate: typeof ssl === "object" && ssl.cert !== undefined,
     };
@@ -201,7 +200,7 @@ export class KafkaClient {
       const values = new Map(
         resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]),
       );
-      // brokers before Kafka 3.6 know the last one by another name, and have no limit unless told
+      // brokers before Kafka 3.6 know the last one by another name, and have no limit by default
       const ahead = Number(values.get(names[2]!) ?? Number.MAX_SAFE_INTEGER);
       return {
         compacted: (values.get(names[0]!) ?? "").split(",").some((policy) => policy.trim() === "compact"),
@@ -237,13 +236,13 @@ export class KafkaClient {
     return this.#compression;
   }
 
-  /** Why nothing is answered: it refuses us, or nobody is there. */
+  /** The error of a request without an answer: the broker refuses this client, or can't be reached. */
   unreachable(error: unknown): TidemarkError {
-    const refusal = refusalOf(error, this.brokers, this.#shown);
+    const refusal = refusalOf(error, this.brokers, this.#identity);
     if (refusal) return refusal;
     return new TidemarkError(
       "LOG_UNREACHABLE",
-      `Cannot reach Kafka at ${this.brokers}: ${messageOf(error)}`,
+      `cannot reach Kafka at ${this.brokers}: ${messageOf(error)}`,
       `check that the broker runs and that the address is right${this.#hint}`,
       { brokers: this.brokers },
       error,
@@ -366,7 +365,7 @@ function send<T>(
   decode: (payload: Buffer) => T,
 ): Promise<T> {
   return broker.connectionPool.send({
-    // kafkajs's encoder, as far as its writer looks at it
+    // kafkajs's encoder, with the fields that its writer uses
     request: { apiKey, apiVersion, apiName, encode: async () => ({ buf: body, buffer: body }) },
     response: { decode: async (payload) => decode(payload), parse: async (decoded) => decoded },
     logResponseError: false,

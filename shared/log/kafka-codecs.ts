@@ -15,7 +15,7 @@ import { type Compression, codecNames, type Decompress, UnknownFormat, WireError
 
 const gunzip = promisify(gunzipCallback);
 
-/** A batch comes to 1 MiB unless a broker is told otherwise; nothing that a producer sends unpacks to more. */
+/** A batch comes to 1 MiB by a broker's default; nothing that a producer sends unpacks to more. */
 const unpackedMax = 1 << 30;
 
 interface Codec {
@@ -41,7 +41,7 @@ export const decompress: Decompress = async (number, bytes) => {
   }
 };
 
-/** What kafkajs writes with. Told once: its table of codecs is the process's. */
+/** What kafkajs writes with. Registered once: its table of codecs is the process's. */
 export function compressionOf(name: Compression): kafkajs.CompressionTypes {
   const codec = codecs[name];
   const number = codecNames.indexOf(name);

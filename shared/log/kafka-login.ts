@@ -27,7 +27,7 @@ class TokenError extends Error {
   }
 }
 
-/** A token is fetched anew so long before it ends. */
+/** A token is fetched anew this long before it expires. */
 const marginMs = 30_000;
 const patienceMs = 10_000;
 

@@ -1,6 +1,6 @@
 /**
- * What a broker, or the way to it, refuses: none of it passes by itself. Told from kafkajs's errors and those
- * that are in them.
+ * What a broker, or the way to it, refuses: none of it passes by itself. Derived from kafkajs's errors and their
+ * causes.
  */
 import { TidemarkError } from "../errors.ts";
 import type { LogStream } from "./log.ts";
@@ -59,8 +59,8 @@ export function isRefusal(error: unknown): boolean {
   return failuresIn(error).some((each) => loginFailed(each) || certificateOf(each) !== undefined || isForbidden(each));
 }
 
-/** How this client shows who it is. */
-export interface Shown {
+/** What this client identifies itself with. */
+export interface ClientIdentity {
   /** null: it has no name. */
   readonly user: string | null;
   /** Whether it has a certificate. */
@@ -68,13 +68,17 @@ export interface Shown {
 }
 
 /** @returns null for whatever may pass */
-export function refusalOf(error: unknown, brokers: string, { user, certificate: own }: Shown): TidemarkError | null {
+export function refusalOf(
+  error: unknown,
+  brokers: string,
+  { user, certificate: own }: ClientIdentity,
+): TidemarkError | null {
   const all = failuresIn(error);
   const facts = { brokers };
   const certificate = all.map(certificateOf).find((found) => found !== undefined);
   if (certificate) {
     const [why, todo] = !own && certificate === notOurs ? lacking : certificate;
-    return new TidemarkError("LOG_CERTIFICATE", `Cannot trust Kafka at ${brokers}: ${why}`, todo, facts, error);
+    return new TidemarkError("LOG_CERTIFICATE", `cannot trust Kafka at ${brokers}: ${why}`, todo, facts, error);
   }
   const login = all.find(loginFailed);
   if (login) {
@@ -83,7 +87,8 @@ export function refusalOf(error: unknown, brokers: string, { user, certificate: 
       /mechanism/i.test(login.message ?? "") && /not (supported|enabled)|support/i.test(login.message ?? "");
     return new TidemarkError(
       "LOG_LOGIN",
-      `Kafka at ${brokers} does not let ${who} in: ${unsupported ? "it does not take this mechanism" : "wrong user name, password or token"}`,
+      `Kafka at ${brokers} does not let ${who} in: ` +
+        (unsupported ? "it does not take this mechanism" : "wrong user name, password or token"),
       "check log.sasl",
       facts,
       error,

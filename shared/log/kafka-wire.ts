@@ -368,7 +368,7 @@ class WireBatch extends LazyBatch {
     return records;
   }
 
-  /** Without a look at what else a record holds: nearly all have this one header, or none. */
+  /** Reads nothing else of a record: nearly all have this one header, or none. */
   protected makeRequests(): readonly RequestRun[] {
     const runs = new RunsOf();
     const slab = this.#slab;

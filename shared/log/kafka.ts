@@ -18,15 +18,15 @@ import { isRefusal } from "./kafka-refusals.ts";
 import type { Log, LogOrigin, LogReader, LogSettings, LogStream, NewRecord } from "./log.ts";
 import { requestHeader, textOfId } from "./request-header.ts";
 
-/** kafkajs sends a partition's records as one batch, which a broker takes up to 1 MiB unless told otherwise. */
+/** kafkajs sends a partition's records as one batch, which a broker takes up to 1 MiB by default. */
 const sendBytesMax = 768 << 10;
 /** kafkajs copies a partition's list for every record it adds to it. */
 const sendRecordsMax = 1000;
 const outageMs = 60_000;
 const settingsMs = 30_000;
 /**
- * One request's worth of records is given up after this long, and its outcome is unknown; longer than kafkajs
- * itself tries again.
+ * Sending one request's worth of records times out after this long, and its outcome is unknown; longer than
+ * kafkajs's own retries.
  */
 const sendMsMax = 40_000;
 
@@ -111,7 +111,7 @@ export class KafkaLog implements Log {
     };
   }
 
-  /** Looked up once in a while: every role asks often. */
+  /** Asked of the broker once in a while: every role calls this often. */
   async settings(stream: LogStream): Promise<LogSettings | null> {
     const known = this.#settings.get(stream.topic);
     if (known && performance.now() - known.at < settingsMs) return known.settings;
@@ -119,7 +119,8 @@ export class KafkaLog implements Log {
     this.#settings.set(stream.topic, { at: performance.now(), settings: found });
     if (!known && found?.anyTimestamp) {
       this.#client.warn(
-        `topic ${stream.topic} takes timestamps of any time to come from its producers: log time stands still by such a record until another confirms it. ` +
+        `topic ${stream.topic} takes any future timestamp from its producers: ` +
+          "log time ignores such a record until a later one confirms it. " +
           "Set message.timestamp.after.max.ms to 1 hour (3600000), or message.timestamp.type to LogAppendTime",
       );
     }
@@ -165,7 +166,7 @@ export class KafkaLog implements Log {
       if (isRefusal(error)) throw this.#client.unreachable(error);
       throw new TidemarkError(
         "LOG_STREAM_MISSING",
-        `Cannot create topic ${stream.topic} in Kafka at ${this.#client.brokers}: ${messageOf(error)}`,
+        `cannot create topic ${stream.topic} in Kafka at ${this.#client.brokers}: ${messageOf(error)}`,
         "create it by hand, or give this client the right to",
         { stream: stream.name, topic: stream.topic },
         error,
@@ -256,7 +257,7 @@ export class KafkaLog implements Log {
       await this.first(stream);
       this.#producer = this.#client.producer();
     }
-    // whatever becomes of kafkajs's own tries: nobody waits for ever, and nobody knows then what arrived
+    // the wait is bounded, whatever kafkajs's retries do; on a timeout the outcome is unknown
     const until = performance.now() + sendMsMax;
     const producer = await before(until, this.#producer);
     const sent = producer.send({

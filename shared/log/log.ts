@@ -3,8 +3,8 @@
  * kafkajs), all held to `test/log/conformance.ts`.
  *
  * Offsets are non-negative safe integers. Everywhere, an array indexed by partition holds *next* offsets.
- * Offsets of neighbouring records may have gaps (transaction markers, compaction); only `upto` says where a
- * reader stands.
+ * Offsets of neighbouring records may have gaps (transaction markers, compaction); only `upto` says how far a
+ * reader has come.
  */
 
 /** A stream as the log needs to know it. */
@@ -106,7 +106,7 @@ export interface LogReader {
 export interface LogSettings {
   /** It removes records whose key came again: what is read later is not what was read before. */
   readonly compacted: boolean;
-  /** Whoever appends may stamp a record with any time to come. */
+  /** Any producer may stamp a record with any future time. */
   readonly anyTimestamp: boolean;
 }
 
@@ -120,7 +120,7 @@ export interface Log {
    */
   ensure(stream: LogStream): Promise<LogOrigin>;
 
-  /** Settings of a stream that is there; null where the log has none or does not tell. */
+  /** Settings of a stream that exists; null where the log has none or does not disclose them. */
   settings(stream: LogStream): Promise<LogSettings | null>;
 
   /**

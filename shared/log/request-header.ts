@@ -7,7 +7,7 @@ export function textOfId({ request, sequence }: RequestId): string {
   return `${request}#${sequence}`;
 }
 
-/** Undefined for a text that is none: whoever else uses the name keeps a header without meaning for us. */
+/** Undefined for a text that is not an id: any other producer may use a header of this name for itself. */
 export function idOfText(text: string): RequestId | undefined {
   const at = text.lastIndexOf("#");
   const sequence = Number(text.slice(at + 1));

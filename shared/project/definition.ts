@@ -7,7 +7,7 @@ import { keepReference } from "./references.ts";
 
 /**
  * Compiles a project's files into a definition, and keeps its reference tables in the store.
- * @param store null: the definition is only looked at, and its reference tables have no files
+ * @param store null: the definition is only shown, and its reference tables have no files
  * @throws CONFIG_INVALID where a reference table can't be read; VIEW_SYNTAX, VIEW_UNSUPPORTED with file:line:column
  */
 export async function makeDefinition(project: Project, store: Store | null): Promise<Definition> {

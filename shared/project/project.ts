@@ -27,7 +27,7 @@ export interface Project {
   readonly serve: {
     readonly host: string;
     readonly port: number;
-    /** Others may reach it, and nobody is asked for a key. */
+    /** Other machines may reach it, without a key. */
     readonly withoutKeys: boolean;
     /** Of one client; null: any number. */
     readonly requestsPerSecond: number | null;

@@ -48,7 +48,7 @@ function lineFault(error: unknown): string | null {
   const line = /CSV Error on Line: (\d+)/.exec(lines[0] ?? "")?.[1];
   if (line === undefined) return null;
   const end = lines.findIndex((each) => /^possible /i.test(each));
-  // what stands between is the line as it is written
+  // what is in between is the line as it is written
   const why = lines.slice(0, end < 0 ? lines.length : end).findLast((each) => each !== "") ?? "";
   const [, expected, columns] = /Expected Number of Columns: (\d+) Found: (\d+)/.exec(why) ?? [];
   if (columns !== undefined)

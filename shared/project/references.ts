@@ -19,7 +19,7 @@ import { filesIn } from "./files.ts";
 import { csvFault, csvTable } from "./reference-csv.ts";
 import { invalid } from "./section.ts";
 
-/** A file in reference/, not looked into yet. */
+/** A file in reference/, not read yet. */
 export interface ReferenceSource {
   readonly name: string;
   /** Relative to the project folder. */

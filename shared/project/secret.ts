@@ -1,5 +1,5 @@
 /**
- * Secrets are named in a configuration, never written there: they are read when they are needed, and stand in
+ * Secrets are named in a configuration, never written there: they are read when they are needed, and are part of
  * nothing that is shown.
  */
 import { readFileSync } from "node:fs";
@@ -34,7 +34,7 @@ export function readSecret(where: string, named: string, { dir, env }: SecretSou
   return readFileOf(where, name ?? named, dir);
 }
 
-/** As `readSecret`, and what is no secret may stand there as it is. */
+/** As `readSecret`, of a setting that may also be written as it is. */
 export function readText(where: string, named: string, sources: SecretSources): string {
   return form.test(named) ? readSecret(where, named, sources) : named;
 }

@@ -21,7 +21,7 @@ export class Section {
     this.#values = values;
   }
 
-  /** @param known the keys that may stand here; null: any (they are the user's own names) */
+  /** @param known the keys that are allowed; null: any (they are the user's own names) */
   static of(file: string, path: string, value: unknown, known: readonly string[] | null): Section {
     const where = path === "" ? file : `${file}: ${path}`;
     if (!isObject(value)) invalid(where, `expected an object, got ${show(value)}`);

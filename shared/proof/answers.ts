@@ -8,7 +8,7 @@ export interface ComparedRows {
   readonly rows: number;
   /** What no rounding explains. */
   readonly differences: readonly Difference[];
-  /** There is more that differs, which a rounding of sums of doubles may explain: their partials tell. */
+  /** There is more that differs, which a rounding of sums of doubles may explain: their partials decide. */
   readonly rounding: boolean;
 }
 

@@ -45,7 +45,7 @@ interface Side {
 }
 
 /**
- * The one list of reasons for not comparing what is served of a view with what was made anew of it.
+ * The one list of reasons for not comparing what is served of a view with its recomputation.
  * @returns null where the two can be compared
  */
 export function whyIncomparable(served: Side, fresh: Side): string | null {

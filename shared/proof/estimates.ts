@@ -1,4 +1,4 @@
-/** Looks whether sketches keep the error that is promised of them. */
+/** Checks that sketches keep their promised error. */
 import type { Json } from "@duckdb/node-api";
 import { groupKeyNames } from "../compiler/partial-columns.ts";
 import type { Inputs } from "../compiler/texts.ts";

@@ -27,7 +27,7 @@ export interface FileVerdict {
 const again = {
   twice: "batch makes it again from the other one of the two: tidemark repair",
   version: "batch makes it again from the archive: tidemark batch --once",
-  delta: "speed tells it again: restart speed, or let it run",
+  delta: "speed recomputes it: restart speed, or let it run",
   archive: "make it again, as long as the log still holds these offsets: tidemark repair; else restore it from a copy",
   log: "restore the log's folder, or read these offsets from the archive",
 } as const;

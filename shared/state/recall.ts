@@ -50,7 +50,7 @@ export async function recallArchived(
       continue;
     }
     if (has.requests || has.replays) {
-      // those of a file that the position divides are looked for in the file
+      // those of a file that the position divides are read from the file
       const known = isDivided ? null : requests;
       for (const each of known ?? (await requestsIn(session, await rows(), before))!) {
         if (isDivided || end.time >= time - requestWindowMs || each.request.startsWith(replayPrefix))

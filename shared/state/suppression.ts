@@ -13,7 +13,7 @@ import type { Segment } from "../store/layout.ts";
 import { recallArchived } from "./recall.ts";
 import type { State, StateKind } from "./state.ts";
 
-/** More ranges of requests than this are looked for in the file. */
+/** More ranges of requests than this are read from the file. */
 const requestsInManifest = 1000;
 
 /** What a segment's manifest says of duplicates. */

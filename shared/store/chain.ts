@@ -1,28 +1,27 @@
 /**
- * A fenced, sequenced chain: the one protocol by which processes agree on who comes after whom. Members bear
- * ascending numbers. Creating the file of the next one has one winner, whose it is from then on; those of the
- * numbers before are fenced by it, and find that out before each commit. No clock, lease or lock has a part in
- * it.
+ * A fenced, sequenced chain: the one protocol by which processes agree on their order. Members have ascending
+ * numbers. Creating the file of the next number has one winner, which owns that member from then on; owners of
+ * lower numbers are fenced, and find that out before each commit. No clock, lease or lock has a part in it.
  *
  * Versions, the generations of a delta and the runs that fold the same past are such chains.
  *
- * A number that is free may have been borne: others may have come, and been cleaned, since it was looked for.
- * So whoever has created one looks once more.
+ * A free number may have been used before: later members may have been created and cleaned since the last number
+ * was read. So the creator of a member checks once more.
  */
 import type { TidemarkError } from "../errors.ts";
 import { seal, unseal } from "./sealed.ts";
 import type { Store } from "./store.ts";
 
 export interface Chain {
-  /** The highest number that any member bears, or bore where that is known. */
+  /** The highest number that any member has, or has had where that is known. */
   last(): Promise<number>;
-  /** Makes a member of that number. @returns false where there is one */
+  /** Creates a member with that number. @returns false where there is one */
   create(number: number): Promise<boolean>;
-  /** True where a member of that number, which was made just now, is not the newest: others have come and gone. */
+  /** True where a member just created is not the newest: later ones were created and cleaned meanwhile. */
   isPassed(number: number): Promise<boolean>;
 }
 
-/** Makes the next member. @returns its number, and whether others came and went meanwhile: then it is nobody's */
+/** Creates the next member. @returns its number, and whether later ones were cleaned meanwhile: then it has no owner */
 export async function claimNext(chain: Chain): Promise<{ readonly number: number; readonly isPassed: boolean }> {
   for (;;) {
     const number = (await chain.last()) + 1;
@@ -56,7 +55,7 @@ export async function ownerOfMember(store: Store, folder: string, number: number
   }
 }
 
-/** The error that says that a member is not its owner's any more. @param by the later one; null: it was cleaned */
+/** Makes the error of an owner that is fenced. @param by the later member; null: its own was cleaned */
 type Fenced = (number: number, by: { readonly owner: string; readonly number: number } | null) => TidemarkError;
 
 /** A member of a chain of folders, and this process's own: it alone writes there, as long as no later one is there. */
@@ -81,8 +80,8 @@ export class Membership {
    * @param chain its folder
    * @param owner who it is, for others to read
    * @param at ms since the epoch, for people
-   * @param fenced the error that says that it is not this process's any more
-   * @throws `fenced` where another has come meanwhile
+   * @param fenced makes the error for a member that is no longer this process's
+   * @throws `fenced` where another process has created a later member meanwhile
    */
   static async claim(
     store: Store,
@@ -94,7 +93,7 @@ export class Membership {
     const { number } = await claimNext({
       last: async () => (await membersIn(store, chain)).at(-1) ?? 0,
       create: (next) => store.createIfAbsent(`${memberFolder(chain, next)}/${ownerFile}`, content),
-      // a later look says by whom
+      // `check` finds out, and names the owner of the later member
       isPassed: async () => false,
     });
     const claimed = new Membership(store, chain, number, fenced);
@@ -102,7 +101,7 @@ export class Membership {
     return claimed;
   }
 
-  /** Two looks: is there a later member, whichever, and is this one still there? @throws `fenced` */
+  /** Checks that there is no later member, and that this one is still there. @throws `fenced` */
   async check(): Promise<void> {
     for (const later of await membersIn(this.#store, this.#chain)) {
       if (later <= this.number) continue;
@@ -119,7 +118,7 @@ export class Membership {
     if (!(await this.#store.replaceOwn(`${this.folder}/${file}`, content))) throw this.#fenced(this.number, null);
   }
 
-  /** Shows those who stand by that its owner lives. Nothing happens where it was cleaned. */
+  /** The heartbeat by which standbys see that its owner is alive. Does nothing where the member was cleaned. */
   async beat(): Promise<void> {
     await this.#store.replaceOwn(`${this.folder}/${beatFile}`, String(this.#beats++));
   }

@@ -46,7 +46,7 @@ export function expectSame(file: FileRef, found: Digest): void {
   throw new TidemarkError(
     "STORE_CORRUPT",
     `${file.name} ${what}: the file is damaged`,
-    "derived files can be made again from the log: remove it and run batch, or restart speed",
+    "derived files can be rebuilt from the log: remove it and run batch, or restart speed",
     { file: file.name },
   );
 }
@@ -55,7 +55,7 @@ export function missing(name: string): TidemarkError {
   return new TidemarkError(
     "STORE_MISSING",
     `${name} is missing from the store`,
-    "derived files can be made again from the log: run batch, or restart speed",
+    "derived files can be rebuilt from the log: run batch, or restart speed",
     { file: name },
   );
 }

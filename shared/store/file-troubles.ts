@@ -1,6 +1,5 @@
 /**
- * What is wrong with the files that name all others, in the words of incidents: looked at by whoever goes on
- * reading them.
+ * Damage of the files that name all others, worded as incidents, for the roles that keep reading them.
  */
 import type { Trouble } from "./incidents.ts";
 import { layout } from "./layout.ts";
@@ -8,10 +7,10 @@ import type { Store } from "./store.ts";
 import { type Flaw, flawsOf, namesTwice } from "./twice.ts";
 import { lostVersions } from "./versions.ts";
 
-/** A disk may go bad without a time that says so: what has not changed is read again after so long. */
+/** A disk may damage a file without changing its tag: a file whose tag is unchanged is read again after this long. */
 const againMs = 10 * 60 * 1000;
 
-/** Looks again and again; at what has not changed since it was whole, with one look at its tag. */
+/** Polls the files; one whose tag has not changed since it was whole is not read. */
 export class FileWatch {
   readonly #store: Store;
   #seen = new Map<string, string>();
@@ -47,19 +46,19 @@ export async function fileTroubles(
   flaws: ReadonlyMap<string, readonly Flaw[]>,
 ): Promise<Map<string, Trouble>> {
   const found = new Map<string, Trouble>();
-  const tell = (file: string, message: string) => found.set(file, { code: "STORE_CORRUPT", message });
+  const report = (file: string, message: string) => found.set(file, { code: "STORE_CORRUPT", message });
   for (const [name, each] of flaws) {
     for (const { file, why, mendable, damage } of each.filter((one) => one.damage)) {
       const other = file === name ? "its copy is read" : "the file that it is a copy of is whole";
-      if (mendable) tell(file, `${file} ${why}; ${other}, and batch makes it again: tidemark repair`);
-      else if (damage && file === name)
-        tell(file, `${file} ${why}, and its copy is no better; restore it from elsewhere`);
+      if (mendable) report(file, `${file} ${why}; ${other}, and batch restores it: tidemark repair`);
+      else if (damage && file === name) report(file, `${file} ${why}, and so is its copy; restore it from a backup`);
     }
   }
   for (const { number, file, why } of await lostVersions(store))
-    tell(
+    report(
       file,
-      `version ${number} was published and can't be read: ${why}; answers may lie behind those given before, until batch has made a new version, which it does at once: tidemark batch --once`,
+      `version ${number} was published and can't be read: ${why}; answers may be behind those given before, until ` +
+        "batch has made a new version, which it does at once: tidemark batch --once",
     );
   return found;
 }

@@ -4,7 +4,7 @@ import { layout } from "./layout.ts";
 import type { Store } from "./store.ts";
 import { generationNumbers, readHead } from "./versions.ts";
 
-/** A reader that has just looked may still open what is this young. */
+/** A generation younger than this may still be opened by a reader that has just listed the folder. */
 export const graceMs = 10 * 60 * 1000;
 
 /**

@@ -1,7 +1,6 @@
 /**
- * What is wrong right now, told by the role that met it: one file a role, empty once all is well. Decides
- * nothing; status, metrics and readiness show it. Operational only: what users have asked to be told of are
- * alerts.
+ * What is wrong right now, reported by the role that found it: one file a role, empty once all is well. Decides
+ * nothing; status, metrics and readiness show it. Operational only: alerts are what users have asked for.
  */
 import { messageOf, TidemarkError } from "../errors.ts";
 import { layout } from "./layout.ts";
@@ -26,18 +25,18 @@ export type IncidentKind =
   /** The log grows faster than it is read. */
   | "falling-behind";
 
-/** What is told of one. */
+/** What is reported of an incident. */
 export interface Trouble {
   readonly code: string;
   /** One line: what, where, what to do. No values of events. */
   readonly message: string;
-  /** Whose answers it touches; none: everybody's, or nobody's. */
+  /** The views whose answers it touches; left out: all, or none. */
   readonly views?: readonly string[];
   readonly streams?: readonly string[];
 }
 
 export interface Incident extends Trouble {
-  /** Who says so, e.g. "speed-0" or "batch". */
+  /** The role that reports it, e.g. "speed-0" or "batch". */
   readonly role: string;
   readonly kind: IncidentKind;
   /** What it is about, where the kind alone does not say: a view, a stream, a file. "" where it does. */
@@ -46,7 +45,7 @@ export interface Incident extends Trouble {
   readonly since: string;
 }
 
-/** One role's incidents. One process at a time tells them; a late other one is overwritten by the next change. */
+/** One role's incidents, written by one process at a time; what a fenced one still writes is overwritten soon. */
 export class Incidents {
   readonly role: string;
   readonly #store: Store;
@@ -61,7 +60,7 @@ export class Incidents {
     this.#now = now;
   }
 
-  /** The first telling of the same code and message stands, with its time. */
+  /** An incident with the same code and message keeps the time at which it was first raised. */
   raise(kind: IncidentKind, subject: string, trouble: Trouble): Promise<void> {
     return this.#change((known) => this.#put(known, kind, subject, trouble));
   }
@@ -75,7 +74,7 @@ export class Incidents {
     return this.#change((known) => known.delete(keyOf(kind, subject)));
   }
 
-  /** All there is of a kind now, by subject; what was told before and is not in it is over. */
+  /** All incidents of a kind, by subject; those of the kind that were raised before and are not in it are cleared. */
   settle(kind: IncidentKind, found: ReadonlyMap<string, Trouble>): Promise<void> {
     return this.#change((known) => {
       let changed = false;
@@ -96,11 +95,11 @@ export class Incidents {
     return true;
   }
 
-  /** A disk that takes no file more must not hide what is told: the next change tries again. */
+  /** Where the disk is full, the change is kept in memory, and the next change writes it. */
   #change(edit: (known: Map<string, Incident>) => boolean): Promise<void> {
     const turn = this.#turn.then(async () => {
       this.#known ??= incidentsOf(this.#store, this.role).then(
-        (told) => new Map(told.map((incident) => [keyOf(incident.kind, incident.subject), incident])),
+        (before) => new Map(before.map((incident) => [keyOf(incident.kind, incident.subject), incident])),
       );
       const known = await this.#known;
       if (!edit(known)) return;
@@ -117,8 +116,8 @@ export class Incidents {
 /** @returns those of all roles, the oldest first */
 export async function incidentsIn(store: Store): Promise<Incident[]> {
   const names = await store.list(layout.incidents);
-  const told = await Promise.all(names.map((name) => incidentsOf(store, name.replace(/\.json$/, ""))));
-  return told.flat().sort((a, b) => (a.since < b.since ? -1 : a.since > b.since ? 1 : 0));
+  const all = await Promise.all(names.map((name) => incidentsOf(store, name.replace(/\.json$/, ""))));
+  return all.flat().sort((a, b) => (a.since < b.since ? -1 : a.since > b.since ? 1 : 0));
 }
 
 /** An error's code and its one line. */
@@ -137,7 +136,7 @@ async function incidentsOf(store: Store, role: string): Promise<Incident[]> {
     const text = await store.read(layout.incidentsOf(role));
     return text ? (JSON.parse(text.toString()) as { incidents: Incident[] }).incidents : [];
   } catch {
-    // torn by a crash: whoever told of them will again
+    // torn by a crash: the role raises again what still holds
     return [];
   }
 }

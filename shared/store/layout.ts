@@ -94,7 +94,7 @@ export interface Segment {
    * known for sure.
    */
   readonly late: number;
-  /** The log had lost these offsets before they were archived, and somebody has accepted that. */
+  /** The log had lost these offsets before they were archived, and an operator has accepted that. */
   readonly lost?: true;
   /** The requests whose records counted in it; null where they are many: the file has them. */
   readonly requests: readonly RequestRange[] | null;
@@ -108,7 +108,7 @@ export interface Segment {
   readonly latest: number;
   /** Log time at its end. Files of earlier versions have none: there it is the latest timestamp of all so far. */
   readonly clock?: Clock;
-  /** Log time in it is not just the running maximum of timestamps: whoever needs it goes through its records. */
+  /** Log time in it is not just the running maximum of timestamps: it can be derived only from its records. */
   readonly unsteady?: true;
 }
 
@@ -139,7 +139,7 @@ export interface ViewFile {
   readonly file: FileRef | null;
   readonly rows: number;
   readonly failed?: ViewFailure;
-  /** Of a version: for which groups these partials have no value. Left out: nobody has tried. */
+  /** Of a version: for which groups these partials have no value. Left out: not computed. */
   readonly failing?: FailingGroups;
 }
 
@@ -158,13 +158,13 @@ export function isProved({ state, unproved }: Proof, view: string): boolean {
   return state === "proved" && unproved?.[view] === undefined;
 }
 
-/** Rises when what a manifest says changes its shape. */
+/** Incremented when the shape of a manifest changes. */
 export const manifestFormat = 5;
 /** Those of earlier releases that are read as they are. */
 export const manifestFormatsBefore: readonly number[] = [4];
 /**
- * Rises when what a HEAD says changes its shape. One of format 1 is read, but no writer goes on from it: log
- * time was another then. In format 2 entries had `told`, the state of duplicate suppression alone.
+ * Incremented when the shape of a HEAD changes. One of format 1 is read, but no writer continues it: log time
+ * was defined differently then. In format 2 entries had duplicate suppression's state in a field of its own.
  */
 export const headFormat = 3;
 
@@ -175,7 +175,7 @@ export interface VersionManifest extends Counts {
   readonly createdAt: string;
   /**
    * definition: the project's files have changed, and the cut is the one of the version before; repair: files
-   * of that were damaged, and are made again.
+   * of that version were damaged and have been rebuilt.
    */
   readonly cause: "origin" | "batch" | "definition" | "repair" | "rebuild" | "rollback";
   readonly definition: Definition;

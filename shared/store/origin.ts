@@ -25,7 +25,7 @@ export function logStream(stream: StreamDefinition): LogStream {
  */
 export async function originOf(store: Store, log: Log, stream: StreamDefinition): Promise<StreamOrigin> {
   const name = layout.origin(stream.name);
-  // what was there once is never made again: an empty one in its place would be another stream
+  // a stream that existed once is never created again: an empty one in its place would be another stream
   const known = await existsTwice(store, name);
   const now = known ? await ensureStill(log, stream) : await log.ensure(logStream(stream));
   if ((await log.settings(logStream(stream)))?.compacted) {
@@ -37,7 +37,7 @@ export async function originOf(store: Store, log: Log, stream: StreamDefinition)
     );
   }
   const fresh: OriginFile = { stream: stream.name, topic: stream.topic, id: now.id, first: now.first };
-  // whoever made it may not have got round to syncing its name
+  // its creator may have been killed before it synced the name
   if (known) await store.settle(layout.origins);
   else await createTwice(store, name, seal(fresh));
   const { id, first } = await readOrigin(store, stream.name);
@@ -45,7 +45,8 @@ export async function originOf(store: Store, log: Log, stream: StreamDefinition)
   if (id !== now.id) {
     throw new TidemarkError(
       "LOG_PARTITIONS",
-      `the log's "${stream.topic}" is not the one this data folder was made from (id ${now.id}, expected ${id}): it was deleted and made again`,
+      `the log's "${stream.topic}" is not the one this data folder was made from ` +
+        `(id ${now.id}, expected ${id}): it was deleted and recreated`,
       "use another data folder with --data for the new one",
       facts,
     );
@@ -55,7 +56,8 @@ export async function originOf(store: Store, log: Log, stream: StreamDefinition)
   if (has > had && stream.dedupMs !== null) {
     throw new TidemarkError(
       "LOG_PARTITIONS",
-      `"${stream.topic}" has ${has} partitions and had ${had} at first contact, and stream "${stream.name}" suppresses repeated ids: an id may be in another partition now than before`,
+      `"${stream.topic}" has ${has} partitions and had ${had} at first contact, and stream "${stream.name}" ` +
+        "suppresses repeated ids: an id may be in another partition now than before",
       `take dedup out of the stream and run batch, or use a new topic and another data folder (--data)`,
       facts,
     );
@@ -70,8 +72,8 @@ export interface StreamOrigin {
   /** The first offset of each partition that the stream has now. */
   readonly origin: Position;
   /**
-   * How many it had at first contact. Whoever appends goes on with these: a key, and so a request that is sent
-   * again, stays in its partition when others are added.
+   * How many it had at first contact. Producers keep to these: a key, and so a request that is sent again, stays
+   * in its partition when others are added.
    */
   readonly partitions: number;
 }
@@ -80,7 +82,7 @@ export interface StreamOrigin {
 export function fewerPartitions(stream: StreamDefinition, has: number, had: number): TidemarkError {
   return new TidemarkError(
     "LOG_PARTITIONS",
-    `"${stream.topic}" has ${has} partitions and had ${had}: it was deleted and made again`,
+    `"${stream.topic}" has ${has} partitions and had ${had}: it was deleted and recreated`,
     "use another data folder with --data for the new one",
     { stream: stream.name, topic: stream.topic },
   );
@@ -155,7 +157,8 @@ async function ensureStill(log: Log, stream: StreamDefinition): Promise<LogOrigi
     if (!isCode(error, "LOG_STREAM_MISSING")) throw error;
     throw new TidemarkError(
       "LOG_STREAM_MISSING",
-      `the log has no "${stream.topic}" any more, and this data folder was made from it: it was deleted, or this is another log`,
+      `the log no longer has "${stream.topic}", from which this data folder was made: ` +
+        "it was deleted, or this is another log",
       "restore it, or use another data folder with --data",
       { stream: stream.name, topic: stream.topic },
       error,
@@ -163,7 +166,7 @@ async function ensureStill(log: Log, stream: StreamDefinition): Promise<LogOrigi
   }
 }
 
-/** Where the streams end that can be asked; of the others, why not. @throws what is nobody's own trouble */
+/** Where the streams end; for each that can't be read, why. @throws what is not one stream's own trouble */
 export async function endsOf(
   log: Log,
   streams: readonly StreamDefinition[],
@@ -190,7 +193,7 @@ export async function endOf(log: Log, streams: readonly StreamDefinition[]): Pro
 }
 
 /**
- * Looks that no position in the store lies beyond the log's end: a log that lost its tail, or another log.
+ * Checks that no position in the store lies beyond the log's end: then the log lost its tail, or is another one.
  * @throws STORE_BEYOND_LOG naming the partition
  */
 export function checkWithinLog(position: Position, end: Position): void {
@@ -216,7 +219,7 @@ export async function ensureVersion(
   log: Log,
   makeDefinition: () => Promise<Definition>,
 ): Promise<VersionManifest> {
-  // looked at first: what bears a number now, and no version does, is left over of one that is lost
+  // read first: a number that is in use now, though no version has it, is left over from a lost version
   const number = await nextNumber(store);
   const newest = await newestVersion(store).catch(unlessCorrupt);
   if (newest) {

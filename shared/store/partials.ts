@@ -32,7 +32,7 @@ export async function pinnedPartials(store: Store, view: ViewDefinition, pinned:
 /**
  * Writes partial rows, a SELECT, into a file of the store, each column in the type that the definition says:
  * what else DuckDB computes (a HUGEINT, say) Parquet would keep as something else again.
- * @throws what DuckDB throws; `isOfSql` tells whether the view's SQL is at fault
+ * @throws what DuckDB throws; `isOfSql` says whether the view's SQL is at fault
  */
 export async function writePartials(
   session: Session,

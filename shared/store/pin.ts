@@ -5,7 +5,7 @@ import { filesOf } from "./partials.ts";
 import type { FileRef, Store } from "./store.ts";
 import { bestSnapshot, type Snapshot } from "./versions.ts";
 
-/** How often a snapshot is looked for again when compaction removed a file of it meanwhile. */
+/** How often a snapshot is found and pinned again when compaction has removed a file of it meanwhile. */
 const triesMax = 5;
 
 /** The snapshot with all its files, the version's and the entries', under names of this run. @throws STORE_MISSING */
@@ -38,7 +38,7 @@ export async function pin(store: Store, snapshot: Snapshot, run: string): Promis
   return { ...snapshot, manifest: { ...manifest, views }, heads };
 }
 
-/** Lets go of all that a run has pinned. */
+/** Removes all that a run has pinned. */
 export function unpin(store: Store, run: string): Promise<void> {
   return store.remove(layout.pin(run));
 }
@@ -52,17 +52,17 @@ export async function pinBest(store: Store, run: string): Promise<Snapshot | nul
 }
 
 /**
- * Pins what `look` finds; where a file of it was removed meanwhile, it looks and pins again.
- * @throws STORE_MISSING when a file stays missing, and what `look` throws
+ * Pins what `find` returns; where a file of it was removed meanwhile, finds and pins again.
+ * @throws STORE_MISSING when a file stays missing, and what `find` throws
  */
 export async function pinAgain(
   store: Store,
   run: string,
-  look: () => Promise<Snapshot | null>,
+  find: () => Promise<Snapshot | null>,
 ): Promise<Snapshot | null> {
   for (let tries = 1; ; tries++) {
     try {
-      const found = await look();
+      const found = await find();
       return found && (await pin(store, found, run));
     } catch (error) {
       // compaction or a newer generation has replaced it: its HEAD names other files now

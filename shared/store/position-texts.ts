@@ -9,14 +9,14 @@ import { formatPosition, furthest, type Position, parsePosition } from "../posit
 import { layout } from "./layout.ts";
 import type { Store } from "./store.ts";
 
-/** Up to so many characters a position's text says what it is. nginx takes 4 KB for all of an answer's headers. */
+/** A text of at most this many characters is the long one. nginx takes 4 KB for all of an answer's headers. */
 export const readableMax = 1024;
-/** Short texts are kept for so long since they were last told, and so many bytes of them. */
+/** Short texts are kept for this long after they were last handed out, and at most this many bytes of them. */
 const keptMs = 24 * 60 * 60 * 1000;
 const keptBytesMax = 1 << 30;
-/** One that goes on being told is kept anew. */
+/** A text that is still handed out is written again after this long, so that it is not cleaned. */
 const againMs = 60 * 60 * 1000;
-/** What is too old or too much is looked for after so many. */
+/** Old texts are cleaned once per this many written. */
 const sweepEvery = 1000;
 /** Read ones that are remembered, in characters. */
 const rememberedMax = 4 << 20;
@@ -24,7 +24,7 @@ const rememberedMax = 4 << 20;
 const short = /^~[A-Za-z0-9_-]{22}$/;
 const isShort = (part: string) => part.startsWith("~");
 
-interface Told {
+interface ShortText {
   readonly text: Promise<string>;
   readonly at: number;
 }
@@ -33,7 +33,7 @@ export class PositionTexts {
   readonly #store: Store;
   readonly #now: () => number;
   readonly #say: (line: string) => void;
-  readonly #told = new WeakMap<Position, Told>();
+  readonly #shortTexts = new WeakMap<Position, ShortText>();
   readonly #read = new Map<string, string>();
   #remembered = 0;
   #kept = 0;
@@ -52,17 +52,17 @@ export class PositionTexts {
   async textOf(position: Position): Promise<string> {
     const long = formatPosition(position);
     if (long.length <= readableMax) return long;
-    const known = this.#told.get(position);
+    const known = this.#shortTexts.get(position);
     if (known && this.#now() - known.at < againMs) return known.text;
     const text = this.#keep(long);
-    this.#told.set(position, { text, at: this.#now() });
+    this.#shortTexts.set(position, { text, at: this.#now() });
     return text;
   }
 
   /**
    * Reads any text: long, short, or several joined by `;`, of which it is the furthest.
-   * @param origin where partitions stand that it leaves out
-   * @throws USAGE where it is none; POSITION_GONE where a short text is not known, any more
+   * @param origin the offsets of partitions that it leaves out
+   * @throws USAGE where it is malformed; POSITION_GONE where a short text is not (or no longer) known
    */
   async read(text: string, origin: Position): Promise<Position> {
     const parts = text.split(";");
@@ -81,7 +81,7 @@ export class PositionTexts {
   async #keep(long: string): Promise<string> {
     const text = shortOf(long);
     try {
-      // the same text whoever writes it
+      // the text is a function of the position: all writers write the same
       await this.#store.replace(layout.positionText(text), long);
       this.#complaint = "";
     } catch (error) {
@@ -98,8 +98,8 @@ export class PositionTexts {
     if (!short.test(text)) {
       throw new TidemarkError(
         "USAGE",
-        `"${text.slice(0, 60)}" is no position's short text`,
-        "send it as it was told: ~ and 22 characters",
+        `"${text.slice(0, 60)}" is not a short position`,
+        "send it as it was received: ~ and 22 characters",
       );
     }
     const known = this.#read.get(text);
@@ -109,8 +109,8 @@ export class PositionTexts {
     if (long === undefined || shortOf(long) !== text) {
       throw new TidemarkError(
         "POSITION_GONE",
-        `the position ${text} is not known, or not any more`,
-        "short positions are kept for a day: ask again without it, or with the long one",
+        `the position ${text} is not known, or no longer`,
+        "short positions are kept for a day: ask without a position, or with the long one",
       );
     }
     this.#remembered += long.length;

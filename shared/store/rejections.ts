@@ -1,5 +1,5 @@
 /**
- * A rejection: what a proof found wrong in a shard's delta. Its writer tells the delta again from there, as a
+ * A rejection: what a proof found wrong in a shard's delta. Its writer recomputes the delta from there, as a
  * new generation.
  */
 import { isCode, type TidemarkError } from "../errors.ts";
@@ -63,12 +63,12 @@ async function damagedFrom(
     if (isCode(error, "STORE_CORRUPT") && error.facts.file === file) return start;
     throw error;
   }
-  // a chain with a gap is told again from the start
+  // a chain with a gap is recomputed from the start
   if (head && file === layout.head(manifest.number, shard, head.generation)) return start;
   return head?.entries.find((entry) => filesOf(entry).some((each) => each.name === file))?.from ?? null;
 }
 
-/** A rejection that can't be read rejects everything: told again, all is right. */
+/** A rejection that can't be read rejects the whole delta: recomputing all of it is always right. */
 export async function rejectionOf(
   store: Store,
   version: number,

@@ -1,4 +1,4 @@
-/** A view of a pinned snapshot as SQL straight over its files, each checked first: for whoever asks once and goes. */
+/** A view of a pinned snapshot as SQL straight over its files, each checked first: for a single query. */
 import { rowsOf } from "../compiler/texts.ts";
 import type { ViewDefinition } from "../definition.ts";
 import { partialsIn, snapshotFiles } from "./partials.ts";

@@ -1,7 +1,7 @@
 /**
  * The store: immutable files, reached by name, and the few that are replaced whole. Create-if-absent is all the
  * coordination there is. `folder.ts` and `memory.ts` keep the contract, and `test/store/conformance.ts` holds
- * them to it; nobody outside knows of paths, links or times of files.
+ * them to it; no caller depends on paths, links or times of files.
  *
  * A name has `/` between folders, which come and go with what is in them.
  */
@@ -23,7 +23,7 @@ export interface LocalFile extends FileRef {
 export interface Store {
   /** Where it is, for messages. */
   readonly root: string;
-  /** How often it is polled, ms: what one look costs decides. */
+  /** How often it is polled, ms, by what one poll costs. */
   readonly paceMs: number;
 
   /** The file's bytes, or null where there is no such file. */
@@ -63,7 +63,7 @@ export interface Store {
   keep(file: FileRef, name: string): Promise<FileRef>;
   /** A file, or a folder with all that is in it. */
   remove(name: string): Promise<void>;
-  /** What is in this folder survives a power cut from here on: whoever wrote it may not have got round to that. */
+  /** Syncs the folder: what is in it survives a power cut, even if its writer was killed before it synced. */
   settle(folder: string): Promise<void>;
 
   /** Reads the whole file and compares size and hash. @throws STORE_MISSING, STORE_CORRUPT */
@@ -80,7 +80,7 @@ export interface Store {
   scratch(suffix: string): string;
   /** Names of what this process makes for a time start with it: see `newRun`. */
   readonly owner: string;
-  /** A name for what a run of this process makes and removes again: nobody cleans it while the process lives. */
+  /** A name for what a run of this process makes and removes again: not cleaned while the process lives. */
   newRun(): string;
   /** True where the process that a run's name is of lives; null where it is of none. */
   isRunning(run: string): Promise<boolean | null>;

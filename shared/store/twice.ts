@@ -1,8 +1,8 @@
 /**
  * Small files that are written once and name all others are kept twice: the manifests of versions, archive
- * files and reference tables, and origins. Whoever finds the first damaged or gone reads its copy, and batch
- * makes the one again from the other. The first is the commit; a copy is made after it and removed before it,
- * so that it never stands for what was not published, or for what is not kept any more.
+ * files and reference tables, and origins. A reader that finds the first damaged or missing reads its copy, and
+ * batch restores one from the other. The first is the commit; a copy is made after it and removed before it, so
+ * that no copy exists of what is not published yet or has been removed.
  */
 import { isCode, type TidemarkError } from "../errors.ts";
 import { layout, type OriginFile, type Segment, type VersionManifest } from "./layout.ts";
@@ -16,7 +16,7 @@ export interface Flaw {
   readonly why: string;
   /** True where the other one is whole: nothing is lost. */
   readonly mendable: boolean;
-  /** False for a copy that is only missing: nobody has made it yet. */
+  /** False for a copy that is only missing: it has not been made yet. */
   readonly damage: boolean;
 }
 
@@ -42,9 +42,9 @@ export async function replaceTwice(store: Store, name: string, sealed: string): 
 
 /** @returns null where there is neither. @throws STORE_CORRUPT where neither is whole */
 export async function readTwice<T>(store: Store, name: string): Promise<T | null> {
-  const first = await look<T>(store, name, name);
+  const first = await readOne<T>(store, name, name);
   if (first && "value" in first) return first.value;
-  const second = await look<T>(store, layout.copy(name), name);
+  const second = await readOne<T>(store, layout.copy(name), name);
   if (second && "value" in second) return second.value;
   const damaged = first ?? second;
   if (damaged) throw damaged.error;
@@ -64,7 +64,7 @@ export async function existsTwice(store: Store, name: string): Promise<boolean> 
 export async function removeTwice(store: Store, name: string): Promise<void> {
   await store.remove(layout.copy(name));
   await store.remove(name);
-  // somebody may have mended it in between
+  // another process may have restored it in between
   await store.remove(layout.copy(name));
 }
 
@@ -83,7 +83,7 @@ export async function flawsOf(store: Store, name: string): Promise<Flaw[]> {
   return flaws;
 }
 
-/** Makes the one again from the other, where that is whole. @returns the files that were made */
+/** Restores one from the other, where that is whole. @returns the files that were restored */
 export async function mend(store: Store, name: string): Promise<string[]> {
   const flaws = (await flawsOf(store, name)).filter((each) => each.mendable);
   for (const { file } of flaws) {
@@ -122,7 +122,7 @@ function judge(bytes: Buffer | null, file: string, name: string): string | null 
   }
 }
 
-async function look<T>(
+async function readOne<T>(
   store: Store,
   file: string,
   name: string,
@@ -145,7 +145,7 @@ function contentOf<T>(bytes: Buffer, file: string, name: string): T {
   return unseal<T>(bytes.toString(), file, (value) => isOf(test, value, name));
 }
 
-/** What another kind of file says has not the fields that are looked at. */
+/** Content of another kind lacks the fields that `test` reads, so `test` may throw. */
 function isOf<T>(test: (value: T, name: string) => boolean, value: T, name: string): boolean {
   try {
     return test(value, name);

@@ -89,8 +89,8 @@ export async function nextNumber(store: Store): Promise<number> {
 }
 
 /**
- * A version that was published and can't be read: whoever starts now and reads an older one may go back behind
- * what was served.
+ * A version that was published and can't be read: a process that starts now and reads an older one may answer
+ * with an earlier position than was served before.
  */
 export interface LostVersion {
   readonly number: number;
@@ -99,11 +99,11 @@ export interface LostVersion {
 }
 
 /**
- * Those that no batch has published beyond since, for the empty version stands for none. One whose manifest is
- * gone altogether is known by what was made for it.
+ * Those after which no batch has published a version (the empty version does not count). One whose manifest is
+ * gone altogether is known by the files that were made for it.
  */
 export async function lostVersions(store: Store): Promise<LostVersion[]> {
-  // looked at first: what is published meanwhile can be read
+  // listed first: what is published meanwhile can be read
   const [borne, kept] = [await numbersBorne(store), await versionNumbers(store)];
   const newest = await newestVersion(store).catch(unlessCorrupt);
   const beyond = newest && newest.cause !== "origin" ? newest.number : -1;
@@ -132,13 +132,13 @@ async function numbersBorne(store: Store): Promise<number[]> {
   return [...numbers].sort((a, b) => a - b);
 }
 
-/** For what may go on without any version that can be read. */
+/** Null for a version that can't be read, where the caller can continue without one. */
 export function unlessCorrupt(error: unknown): null {
   if (isCode(error, "STORE_CORRUPT")) return null;
   throw error;
 }
 
-/** The newest version where there is one beyond `number`, at the price of one look where there is none. */
+/** The newest version where there is one beyond `number`; where there is none, it costs one listing. */
 export async function newerVersion(store: Store, number: number): Promise<VersionManifest | null> {
   if (((await versionNumbers(store)).at(-1) ?? -1) <= number) return null;
   const newest = await newestVersion(store).catch((error: unknown) => {
@@ -162,7 +162,7 @@ export async function publishVersion(store: Store, draft: Omit<VersionManifest, 
     const { number, isPassed } = await claimNext({
       last: async () => (await nextNumber(store)) - 1,
       create: async (next) => {
-        // looked at after the number: whatever is published in between has it, or is found here and must be covered
+        // read after the number: a version published in between has that number, or is found here and must be covered
         checkFollows(draft, await newestVersion(store));
         manifest = { ...draft, number: next };
         return createTwice(store, layout.version(next), seal(manifest));
@@ -202,13 +202,13 @@ export async function readHead(store: Store, version: number, shard: number, gen
   return found.format < headFormat ? { ...found, entries: found.entries.map(ofFormatTwo) } : found;
 }
 
-function ofFormatTwo({ told, ...entry }: Entry & { readonly told?: EntryStates[string] }): Entry {
-  return told ? { ...entry, states: { duplicates: told } } : entry;
+function ofFormatTwo({ told: duplicates, ...entry }: Entry & { readonly told?: EntryStates[string] }): Entry {
+  return duplicates ? { ...entry, states: { duplicates } } : entry;
 }
 
 /**
  * The newest HEAD of a shard. A damaged one is skipped only by its owner's successor, never by a reader; and
- * where a newer generation's is not there, a rejected one's does not stand in for it.
+ * where a newer generation has none yet, a rejected one's is not used in its place.
  */
 export async function newestHead(store: Store, version: number, shard: number): Promise<Head | null> {
   const generations = (await generationNumbers(store, version, shard)).reverse();
@@ -236,7 +236,7 @@ export function checkChain(manifest: VersionManifest, head: Head): void {
 
 function gap(head: Head, what: string): TidemarkError {
   const where = layout.head(head.version, head.shard, head.generation);
-  return new TidemarkError("STORE_GAP", `${where}: ${what}`, "restart speed: it tells the delta again from the log", {
+  return new TidemarkError("STORE_GAP", `${where}: ${what}`, "restart speed: it recomputes the delta from the log", {
     file: where,
   });
 }
@@ -264,9 +264,9 @@ export async function snapshotOf(store: Store, manifest: VersionManifest): Promi
 
 /**
  * The kept version that answers: the newest, as soon as it goes back in no stream that it has in common with
- * those before; until then the one that covers most. The rule by which a server that runs hands over is the
- * same. An older version that was removed meanwhile, or whose delta is torn and which nobody tells again, does
- * not stand in the newest one's way.
+ * those before; until then the one that covers most. A running server hands over by the same rule. An older
+ * version that was removed meanwhile, or whose delta is torn and has no writer any more, does not keep the
+ * newest from answering.
  *
  * @throws STORE_GAP, STORE_CORRUPT, STORE_MISSING where the newest version can't be read
  */

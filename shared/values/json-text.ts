@@ -1,6 +1,6 @@
 /** The text of a JSON column as JSON. DuckDB takes more for JSON than JSON is: trailing commas, NaN and infinities. */
 
-/** A text in quotes, a word or a number, a mark, or what stands between. */
+/** A text in quotes, a word or a number, a mark, or white space. */
 const tokens = /"(?:[^"\\]|\\.)*"|[-+\w.]+|[[\]{},:]|\s+/gs;
 const words: Readonly<Record<string, string>> = { nan: '"NaN"', inf: '"Infinity"', infinity: '"Infinity"' };
 

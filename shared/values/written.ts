@@ -40,7 +40,7 @@ type Write = (value: DuckDBValue) => string;
 /** Writes values of one type. */
 export interface Writer {
   readonly json: Write;
-  /** What JSON puts in quotes stands here without them; NULL is the empty text. */
+  /** As in JSON, without quotes; NULL is the empty text. */
   readonly text: Write;
 }
 
@@ -229,6 +229,6 @@ function unwritable(type: DuckDBType): TidemarkError {
 export function doubleText(value: number): string {
   if (!Number.isFinite(value)) return `"${value}"`;
   if (Object.is(value, -0)) return "-0.0";
-  // a double that is whole is told from an integer of as many digits
+  // a whole double is distinguishable from an integer of as many digits
   return Math.abs(value) > Number.MAX_SAFE_INTEGER ? value.toExponential() : String(value);
 }

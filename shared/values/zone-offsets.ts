@@ -10,7 +10,7 @@ export type OffsetAt = (seconds: number) => number;
 
 const secondsAt = (year: number) => Date.UTC(year, 0, 1) / 1000;
 /**
- * Before the first year that is looked at there were no rules yet. After the last, they go on as in 28 years of
+ * Before the first of these years there were no rules yet. After the last, they go on as in 28 years of
  * which each kind of year is one.
  */
 const [firstYear, lastYear] = [1800, 2129];
@@ -62,9 +62,9 @@ async function changesIn(session: Session, zone: string): Promise<Change[]> {
   while (places.some(({ low, high }) => high - low > 1)) {
     const middles = places.map(({ low, high }) => Math.floor((low + high) / 2));
     const offsets = `SELECT ${offset("t")} AS o FROM (SELECT unnest([${middles.join(", ")}]::BIGINT[]) AS t)`;
-    const looked = (await session.read(offsets)).getRows().map(([o]) => Number(o));
+    const found = (await session.read(offsets)).getRows().map(([o]) => Number(o));
     places = places.map(({ low, high }, i) =>
-      looked[i] === rest[i]!.before ? { low: middles[i]!, high } : { low, high: middles[i]! },
+      found[i] === rest[i]!.before ? { low: middles[i]!, high } : { low, high: middles[i]! },
     );
   }
   const changes = rest.map(({ offset: own }, i): Change => ({ from: places[i]!.high, offset: own }));
@@ -81,7 +81,7 @@ function offsetAmong(changes: readonly Change[], seconds: number): number {
   return changes[low]!.offset;
 }
 
-/** The same place in a year that was looked at, which begins on the same day of the week and has as many days. */
+/** The same place in one of these years, which begins on the same day of the week and has as many days. */
 function withinYears(seconds: number): number {
   if (seconds < secondsAt(lastYear)) return seconds;
   const cycle = 146_097 * 86_400;

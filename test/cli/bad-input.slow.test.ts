@@ -119,7 +119,7 @@ describe("one clear line and the right exit code", () => {
   it("for a broker that does not answer, within 10 s, naming it", async () => {
     const dir = project({ ...good, log: { brokers: ["127.0.0.1:1"] } });
     const verbs = [["speed"], ["batch", "--once"], ["load", "clicks", "-"], ["status"], ["dev"]];
-    const line = /Cannot reach Kafka at 127.0.0.1:1: .*\[LOG_UNREACHABLE\]$/;
+    const line = /cannot reach Kafka at 127.0.0.1:1: .*\[LOG_UNREACHABLE\]$/;
     // one after the other: each is to have the machine for itself
     const times: number[] = [];
     for (const args of verbs) times.push(await refused([...args, "--project", dir], 1, line));
@@ -151,7 +151,7 @@ describe("one clear line and the right exit code", () => {
     await refused(
       ["speed", "--project", dir],
       1,
-      /the log has no "clicks" any more, and this data folder was made from it/,
+      /the log no longer has "clicks", from which this data folder was made/,
     );
   });
 });

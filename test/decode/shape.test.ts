@@ -18,7 +18,7 @@ afterAll(() => bench.close());
 const names = allTypes.fields.map((field) => field.name).filter((name) => name !== "i64");
 const fieldsOf = (name: string) => allTypes.fields.filter((field) => field.name === name || field.name === "i64");
 const hasShape = (values: readonly string[], fields = allTypes.fields) =>
-  new Shapes(fields).look(batchOf(values)).odd.length === 0;
+  new Shapes(fields).classify(batchOf(values)).odd.length === 0;
 
 const digits = (max: number) => fc.stringMatching(new RegExp(`^(0|[1-9][0-9]{0,${max - 1}})$`), { size: "max" });
 const number = fc
@@ -179,9 +179,9 @@ describe("a line has a shape", () => {
     const shapes = new Shapes(one);
     const of = (i: number) => `{"a":1,"x${i}":1}`;
     const many = Array.from({ length: 40 }, (_, i) => of(i));
-    expect(shapes.look(batchOf(many.slice(0, 8))).odd).toEqual([]);
-    expect(shapes.look(batchOf(many)).odd.length).toBeGreaterThanOrEqual(24);
-    expect(shapes.look(batchOf([of(39), of(0), of(39)])).odd).toEqual([]);
+    expect(shapes.classify(batchOf(many.slice(0, 8))).odd).toEqual([]);
+    expect(shapes.classify(batchOf(many)).odd.length).toBeGreaterThanOrEqual(24);
+    expect(shapes.classify(batchOf([of(39), of(0), of(39)])).odd).toEqual([]);
   });
 
   test("names are bytes, whatever they hold", () => {
@@ -194,7 +194,7 @@ describe("a line has a shape", () => {
 
   test("not invalid UTF-8", () => {
     const bad = Buffer.from('{"a":1,"b":"\xff"}', "latin1");
-    expect(new Shapes(one).look(batchOf([bad, '{"a":1,"b":"é"}', bad])).odd).toEqual([0, 2]);
+    expect(new Shapes(one).classify(batchOf([bad, '{"a":1,"b":"é"}', bad])).odd).toEqual([0, 2]);
   });
 });
 

@@ -84,7 +84,7 @@ it("says nothing of the server's own where something went wrong there", () => {
   const error = (code: "STORE_CORRUPT" | "LOG_FAILED" | "STORE_MISSING", message: string) =>
     problemOf(new TidemarkError(code, message, "look after the disk")).detail;
   for (const text of [
-    error("LOG_FAILED", "The embedded log at /var/lib/secret-place/log failed in the middle of a commit: EIO"),
+    error("LOG_FAILED", "the embedded log at /var/lib/secret-place/log failed in the middle of a commit: EIO"),
     error(
       "STORE_CORRUPT",
       'IO Error: can\'t read "/var/lib/secret-place/x.parquet" LINE 1: SELECT p0 FROM secret-place',

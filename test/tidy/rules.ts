@@ -126,7 +126,7 @@ export const longLines: Readonly<Record<string, number>> = {
   demo: 12,
   ingest: 3,
   serving: 99,
-  shared: 73,
+  shared: 66,
   test: 236,
 };
 
@@ -187,12 +187,59 @@ export const clocks: Readonly<Record<string, number>> = {
   "speed/watch.ts": 5,
 };
 
-/** Everyday words that had become terms, what is said instead, and how often they are still there. */
-export const words: readonly { readonly word: RegExp; readonly instead: string; readonly left: number }[] = [
-  { word: /\b(re)?(tells?|told|telling)\b/i, instead: "derive, recompute, report", left: 283 },
-  { word: /\b(whoever|whomever)\b/i, instead: "the one who acts: reader, writer, process, client", left: 54 },
-  { word: /\b(hears?|heard)\b/i, instead: "beat, poll", left: 8 },
-  { word: /\b(blacklist|whitelist)/i, instead: "deny list, allow list", left: 0 },
-  { word: /\b(helpers?|misc)\b/i, instead: "what it does", left: 0 },
-  { word: /\b(simply|obviously|just works)\b/i, instead: "nothing", left: 0 },
+/** Everyday words that had become terms, and what is written instead. */
+export const words: readonly { readonly name: string; readonly word: RegExp; readonly instead: string }[] = [
+  { name: "tell", word: /\b(re)?(tells?|told|telling)\b/i, instead: "derive, recompute, report" },
+  {
+    name: "whoever",
+    word: /\b(whoever|whomever|nobody|somebody)\b/i,
+    instead: "the one who acts: reader, writer, process, client",
+  },
+  { name: "hear", word: /\b(hears?|heard)\b/i, instead: "beat, poll" },
+  { name: "stand", word: /\b(stands?|stood)\b/i, instead: "is at, for a position" },
+  { name: "look", word: /\blook(s|ed)?\b/i, instead: "poll, read, check" },
+  { name: "so many", word: /\b(for so long|so many)\b/i, instead: "the name of the measure: at most `limit`" },
+  { name: "made again", word: /\bma[dk]es? (anew|again)\b/i, instead: "rebuilt, restored, recreated" },
+  { name: "blacklist", word: /\b(blacklist|whitelist)/i, instead: "deny list, allow list" },
+  { name: "helper", word: /\b(helpers?|misc)\b/i, instead: "what it does" },
+  { name: "simply", word: /\b(simply|obviously|just works)\b/i, instead: "nothing" },
 ];
+
+/** How many lines still have such a word, by word and room. */
+export const wordsLeft: Readonly<Record<string, number>> = {
+  "hear in cli": 1,
+  "hear in serving": 2,
+  "look in batch": 6,
+  "look in bench": 3,
+  "look in cli": 9,
+  "look in demo": 3,
+  "look in ingest": 1,
+  "look in serving": 71,
+  "look in shared": 1,
+  "look in speed": 4,
+  "made again in batch": 8,
+  "made again in cli": 4,
+  "made again in serving": 4,
+  "so many in batch": 3,
+  "so many in bench": 2,
+  "so many in cli": 1,
+  "so many in serving": 6,
+  "so many in speed": 1,
+  "stand in bench": 1,
+  "stand in cli": 15,
+  "stand in demo": 1,
+  "stand in serving": 23,
+  "stand in speed": 2,
+  "tell in batch": 9,
+  "tell in bench": 3,
+  "tell in cli": 22,
+  "tell in demo": 17,
+  "tell in serving": 167,
+  "tell in shared": 1,
+  "whoever in batch": 12,
+  "whoever in bench": 1,
+  "whoever in cli": 3,
+  "whoever in demo": 1,
+  "whoever in serving": 49,
+  "whoever in shared": 1,
+};

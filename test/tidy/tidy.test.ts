@@ -4,7 +4,19 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, it } from "vitest";
-import { arrows, clocks, columnsMax, doors, largeFunctions, limits, longLines, onlyIn, rooms, words } from "./rules.ts";
+import {
+  arrows,
+  clocks,
+  columnsMax,
+  doors,
+  largeFunctions,
+  limits,
+  longLines,
+  onlyIn,
+  rooms,
+  words,
+  wordsLeft,
+} from "./rules.ts";
 
 interface Source {
   readonly path: string;
@@ -177,11 +189,13 @@ describe("tidy", () => {
     expect(codes.filter((code) => !others.some(({ text }) => text.includes(`"${code}"`)))).toEqual([]);
   });
 
-  it.each(words)("words: $word", ({ word, instead, left }) => {
-    const found = sources.flatMap(({ path, lines }) => {
-      return lines.flatMap((line, i) => (word.test(line) ? [`${path}:${i + 1}`] : []));
+  it.each(words)("words: $name", ({ name, word, instead }) => {
+    const lines = sources.flatMap(({ path, lines }) => {
+      return lines.flatMap((line, i) => (word.test(line) ? [{ path, at: `${path}:${i + 1}` }] : []));
     });
-    const newest = found.slice(0, 5).join(", ");
-    expectKnown({ lines: found.length }, { lines: left }, `write ${instead} (${newest} …)`);
+    const found = counted(lines.map(({ path }) => `${name} in ${path.split("/")[0]}`));
+    const known = Object.entries(wordsLeft).filter(([place]) => place.startsWith(`${name} in `));
+    const first = lines.slice(0, 5).map(({ at }) => at);
+    expectKnown(found, Object.fromEntries(known), `write ${instead} (${first.join(", ")} …)`);
   });
 });

@@ -96,11 +96,11 @@ export const refused: Readonly<Record<string, readonly (readonly [sql: string, l
   "other rows": [
     [
       "SELECT g, row_number() OVER () AS n FROM events GROUP BY g",
-      "1:11: window functions look at other rows, and parts don't have them",
+      "1:11: window functions read other rows, which parts don't have",
     ],
     [
       "SELECT g, sum(count(*)) OVER (ORDER BY g) AS n FROM events GROUP BY g",
-      "1:11: window functions look at other rows, and parts don't have them",
+      "1:11: window functions read other rows, which parts don't have",
     ],
     [
       "SELECT g, count(*) FROM events GROUP BY g QUALIFY row_number() OVER () = 1",
@@ -279,7 +279,7 @@ export const refused: Readonly<Record<string, readonly (readonly [sql: string, l
     ],
     [
       "SELECT r, count(*) FROM (SELECT row_number() OVER () AS r FROM events) GROUP BY r",
-      "1:33: window functions look at",
+      "1:33: window functions read",
     ],
     [
       "SELECT r, count(*) FROM (SELECT random() AS r FROM events) GROUP BY r",

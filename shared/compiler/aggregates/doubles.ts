@@ -33,7 +33,7 @@ export function sumOf([sum, scaled]: readonly string[]): string {
   return `(CASE WHEN ${scaled} IS NULL THEN ${sum} ELSE (${scaled} + coalesce(${sum}, 0.0::DOUBLE) * ${down}) * ${up} END)`;
 }
 
-/** Within so many bits, up and down, no part of a product is infinite, or 0. */
+/** While exponents are within this many bits of 0, no part of a product is infinite, or 0. */
 const bitsMax = "1000::DOUBLE";
 const [nan, infinite] = ["CAST('NaN' AS DOUBLE)", "CAST('Infinity' AS DOUBLE)"];
 

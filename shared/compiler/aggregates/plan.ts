@@ -12,7 +12,7 @@ export interface Argument {
   readonly fixed: boolean;
 }
 
-/** What stands inside the brackets beside the arguments. */
+/** What is written inside the brackets beside the arguments. */
 export interface Written {
   readonly distinct: boolean;
   readonly order: Order | null;
@@ -115,7 +115,7 @@ export interface Sketch {
   /** Relative error: of a count of distinct values the standard error, else the largest. */
   readonly error: number;
   readonly says: string;
-  /** The exact aggregate that it is near to, SQL over the events; null: none can be told in one aggregate. */
+  /** The exact aggregate that it is near to, SQL over the events; null: there is no single one. */
   readonly exact: ((args: readonly Argument[]) => string) | null;
 }
 

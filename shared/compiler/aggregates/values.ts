@@ -119,7 +119,7 @@ function continuous(share: string, type: string, rows: ValueRows): string {
   return `make_timestamp${zoned ? "tz" : ""}(tidemark_between_micros(${micros(low)}, ${micros(high)}, ${part}))`;
 }
 
-/** The median and quantiles between values: what type it gives, and whether it can be told apart from DuckDB's. */
+/** The median and quantiles between values, where the interpolation is exact, so that it equals DuckDB's. */
 function interpolated(x: Argument, shares: readonly string[], many: boolean): ValuesPlan | Refused {
   const { type } = x;
   const numeric =

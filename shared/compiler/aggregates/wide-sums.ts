@@ -1,6 +1,6 @@
 /**
- * Sums of integers and decimals of so many digits that a part of the events may overflow where all of them do
- * not. Values of more than 27 digits are added up apart, cut in two at their 19th digit: no sum of halves
+ * Sums of integers and decimals so wide that a partial sum may overflow where the whole does not.
+ * Values of more than 27 digits are added up apart, cut in two at their 19th digit: no sum of halves
  * leaves 38 digits before 10^18 events. The whole is put together once.
  */
 import { decimalOf, isDecimal } from "../types.ts";
@@ -17,7 +17,7 @@ export function isWide(type: string): boolean {
 }
 
 /**
- * One and so many zeros, in units of the last digit of a decimal; with its type, such that what is computed
+ * The power of ten 10^`digits` in units of the last digit of a decimal, with its type, such that what is computed
  * with it stays exact.
  */
 function unitsOf(digits: number, scale: number): string {
