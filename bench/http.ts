@@ -97,7 +97,7 @@ async function lookups({ rounds, say }: Bench, store: Store, duck: Duck, { baseR
   try {
     const built = await timed(async () => {
       while (models.ready === 0 || !models.lookup(follower.pin(), follower.pin().views.get("point")!, asked(0))) {
-        await models.look();
+        await models.poll();
         await pause(20, AbortSignal.timeout(60_000));
       }
     });

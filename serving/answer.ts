@@ -15,6 +15,7 @@ import { type Question, sqlOf } from "./question/query.ts";
 import { copied } from "./rows/copied.ts";
 import type { Format } from "./rows/formats.ts";
 import { rowsFrom } from "./rows/rows.ts";
+import { AnswerReader } from "./snapshot/answer-reader.ts";
 import { viewNamed } from "./snapshot/answerable.ts";
 import type { Follower } from "./snapshot/follower.ts";
 import { Lease } from "./snapshot/lease.ts";
@@ -22,31 +23,30 @@ import type { ServedView } from "./snapshot/loaded.ts";
 import { type MetaSources, metaOf } from "./snapshot/meta.ts";
 import { snapshotName } from "./snapshot/name.ts";
 import type { SessionPool } from "./snapshot/pool.ts";
-import { Reader } from "./snapshot/reader.ts";
 
 export interface ViewAnswer {
   readonly meta: Meta;
   /** See snapshotName. */
   readonly snapshot: string;
-  /** The whole body, or some rows of it at a time; the snapshot is held until it ends or is given up. */
+  /** The whole body, or a stream of it; the snapshot is held until the stream ends or is canceled. */
   readonly body: string | AsyncGenerator<string | Uint8Array>;
-  /** Lets go of what a body that was never begun holds: a client may leave before its first byte. */
-  readonly abandon: () => void;
+  /** Releases the snapshot of a body that nothing was read of: a client may leave before the first byte. */
+  readonly releaseUnread: () => void;
 }
 
 export interface AnswerSources extends MetaSources {
   readonly store: Store;
   readonly follower: Follower;
   readonly pool: SessionPool;
-  /** Null: every row is asked of DuckDB. */
+  /** Null: DuckDB answers every question. */
   readonly models: ReadModels | null;
-  /** Null: views are tried only when they are asked. */
+  /** Null: views are not checked in the background. */
   readonly health: ViewHealth | null;
 }
 
 /**
  * @param pairs the query string's parameters
- * @throws VIEW_UNKNOWN, USAGE, SERVE_VIEW_FAILED, SERVE_BUSY; what DuckDB has against the values is a USAGE too
+ * @throws VIEW_UNKNOWN, USAGE (also for values that DuckDB refuses), SERVE_VIEW_FAILED, SERVE_BUSY
  */
 export async function answer(
   sources: AnswerSources,
@@ -64,12 +64,12 @@ export async function answer(
   if (row !== undefined) {
     const meta = await metaOf(served, sources, name);
     const body = format.ofJson!(row === null ? [] : [row], { view: name, ...meta });
-    return { meta, snapshot: snapshotName(served), body, abandon: () => undefined };
+    return { meta, snapshot: snapshotName(served), body, releaseUnread: () => undefined };
   }
-  const reader = new Reader(() => lease.end());
+  const reader = new AnswerReader(() => lease.release());
   const session = await lease.session(asker, reader);
   const rows = await withPlainErrors(session, view, question, async () => {
-    // rows are sent as they come: what is known to fail must not fail between them
+    // rows are streamed: a group that is known to fail has to fail before the first row is sent
     const failing = health?.failing(name).groups.length ? await failureFor(session, view, question) : null;
     if (failing) throw failing;
     const sql = sqlOf(view, question);
@@ -82,12 +82,12 @@ export async function answer(
     return withFirstPiece(format.encode(found, { view: name, ...(await metaOf(served, sources, name)) }));
   });
   const meta = await metaOf(served, sources, name);
-  lease.handOut();
+  lease.handOver();
   const body = lease.rows(reader.reads(rows));
-  return { meta, snapshot: snapshotName(served), body, abandon: () => lease.abandon() };
+  return { meta, snapshot: snapshotName(served), body, releaseUnread: () => lease.releaseUnread() };
 }
 
-/** What DuckDB has against the question, said as we say it. */
+/** Turns what DuckDB throws at a question into our errors. */
 async function withPlainErrors<T>(
   session: Session,
   view: ServedView,
@@ -102,8 +102,8 @@ async function withPlainErrors<T>(
     if (/^Out of Memory Error/.test(messageOf(error))) {
       throw new TidemarkError(
         "SERVE_BUSY",
-        "this question needs more memory than there is",
-        "ask for fewer rows, or later",
+        "this question needs more memory than is available",
+        "ask for fewer rows, or try again later",
       );
     }
     const failure = isOfValues(error) ? await failureFor(session, view, question) : null;
@@ -131,7 +131,7 @@ async function refuseValues(session: Session, view: ServedView, question: Questi
   }
 }
 
-/** The same, its first piece taken already: what fails there fails before anything is sent. */
+/** The same body, its first piece read already, so that an error there is raised before anything is sent. */
 async function withFirstPiece(
   pieces: AsyncGenerator<string | Uint8Array>,
 ): Promise<AsyncGenerator<string | Uint8Array>> {

@@ -1,4 +1,4 @@
-/** Processes that work behind the answers: they are files of ours, and serving goes first. */
+/** Processes that work in the background, at a lower priority than serving's own answers. */
 import { setPriority } from "node:os";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 const niceness = 10;
 
 /**
- * @param url of the file that starts it, beside which it lies.
- * @returns its path, and node's arguments for it: sources need a loader
+ * @param url of the file that starts the process, in the same folder
+ * @returns the script's path, and node's arguments for it: TypeScript sources need a loader
  */
 export function fileBeside(url: string, name: string): { readonly path: string; readonly loader: readonly string[] } {
   const ending = extname(fileURLToPath(url));
@@ -18,8 +18,8 @@ export function fileBeside(url: string, name: string): { readonly path: string; 
 }
 
 /**
- * This process, and what it starts from here on. To be called once its code is loaded: nobody is
- * served by a start that takes ten times as long.
+ * Of this process, and of processes that it starts later. To be called once its code is loaded,
+ * since a start at low priority takes up to ten times as long.
  */
 export function lowerPriority(): void {
   setPriority(niceness);

@@ -1,4 +1,4 @@
-/** The serving daemon: a server, listening, until it is stopped. */
+/** The serving daemon: a server that listens until it is stopped. */
 import type { FastifyInstance } from "fastify";
 import { Duck } from "../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
@@ -15,12 +15,12 @@ export interface ServeOptions {
   readonly store: Store;
   readonly log: Log;
   readonly host: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
   readonly memoryLimit: string;
-  /** Where keys are kept, if there are any. */
+  /** The file of API keys; it need not exist. */
   readonly keyFile: string;
-  /** Others may reach it, and nobody is asked for a key. */
+  /** Allows a public address without any keys. */
   readonly withoutKeys: boolean;
   readonly limits: HttpLimits;
   /** Routes of other rooms. */
@@ -33,8 +33,8 @@ export interface ServeOptions {
 }
 
 /**
- * Runs until the signal. There must be a version (see ensureVersion).
- * @throws SERVE_PORT when it can't listen there; SERVE_NOTHING, STORE_CORRUPT when no version can be loaded
+ * Runs until the signal aborts. There must be a version (see ensureVersion).
+ * @throws SERVE_PORT when it can't listen; SERVE_NOTHING, STORE_CORRUPT when no version can be loaded
  */
 export async function runServe(options: ServeOptions): Promise<void> {
   const { store, host, port, now, say, signal } = options;
@@ -44,7 +44,7 @@ export async function runServe(options: ServeOptions): Promise<void> {
   using duck = await Duck.open({ memoryLimit: options.memoryLimit, tempDir: store.scratch("spill"), timezone });
   await using server = await openServer({ ...options, duck, access: { keys, hosts, now } });
   const running = server.run();
-  // until it listens, nobody waits for this
+  // awaited below, once it listens: until then a failure must not be an unhandled rejection
   running.catch(() => undefined);
   options.onListening?.(await listen(server.app, host, port));
   await Promise.race([running, aborted(signal)]);
@@ -55,16 +55,16 @@ async function listen(app: FastifyInstance, host: string, port: number): Promise
     return await app.listen({ host, port });
   } catch (error) {
     const why: Readonly<Record<string, string>> = {
-      EADDRINUSE: "another process listens there",
-      EACCES: "this user may not listen there",
-      EADDRNOTAVAIL: "this machine has no such address",
-      ENOTFOUND: "there is no such host",
+      EADDRINUSE: "the port is in use",
+      EACCES: "permission denied",
+      EADDRNOTAVAIL: "this machine does not have that address",
+      ENOTFOUND: "the host is not known",
     };
     const code = String((error as NodeJS.ErrnoException).code);
     throw new TidemarkError(
       "SERVE_PORT",
       `cannot listen on ${host}:${port}: ${why[code] ?? messageOf(error)}`,
-      "choose another with --port (0 takes any free one) or --host",
+      "choose another --port (0 takes any free one) or --host",
       { host, port },
       error,
     );

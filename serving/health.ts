@@ -1,7 +1,7 @@
 /**
- * Tries the views' own SQL on what entries change, behind the answers: a group without a value is
- * known before somebody asks for it. A version says of its partials for which groups they have
- * none; from there on only groups that the delta touches are tried, and those that failed before.
+ * Checks in the background whether the views' own SQL has a value for every group, so that a group
+ * without one is known before it is queried. A version's manifest lists the groups without a value
+ * at its cut; after that, only groups that the delta touches and those that failed before are checked.
  */
 import { groupKeyNames } from "../shared/compiler/partial-columns.ts";
 import { partialColumns, rowsOf } from "../shared/compiler/texts.ts";
@@ -15,21 +15,21 @@ import type { Follower } from "./snapshot/follower.ts";
 import type { ServedView } from "./snapshot/loaded.ts";
 import { versionName } from "./snapshot/name.ts";
 
-/** Between two looks; and of the time that a look takes, so much is left to others. */
+/** Between two checks; and the pause after a check, as a multiple of the time that it took. */
 const everyMs = 100;
 const restShare = 9;
-/** More failing groups are not gone around one by one: all of the view is tried each time. */
+/** Above this many failing groups they are not tracked one by one: the whole view is checked each time. */
 const keptMax = 100;
 
-/** What is known of a view. */
+/** What the last check of a view found. */
 interface Known {
-  /** The version as it was made. */
+  /** The version that was checked. */
   readonly version: string;
-  /** The delta's table, and how far it is in here. */
+  /** The delta's table, and up to which stretch it was checked. */
   readonly table: string;
   readonly upto: number;
   readonly failing: FailingGroups;
-  /** A table of the failing groups' keys; null: there are none, or they are not known one by one. */
+  /** A table of the failing groups' keys; null: there are none, or they are not tracked one by one. */
   readonly keys: string | null;
 }
 
@@ -39,11 +39,11 @@ export class ViewHealth {
   readonly #incidents: Incidents | null;
   readonly #say: (line: string) => void;
   readonly #known = new Map<string, Known>();
-  #told = "";
+  #reported = "";
 
   /**
    * @param session of its own
-   * @param incidents where failing views are told of
+   * @param incidents where failing views are reported
    */
   constructor(follower: Follower, session: Session, incidents: Incidents | null, say: (line: string) => void) {
     this.#follower = follower;
@@ -53,8 +53,8 @@ export class ViewHealth {
   }
 
   /**
-   * Groups of a view that had no value when it was last tried; of a version that nobody has tried
-   * yet, what its manifest says.
+   * Groups of a view that had no value when it was last checked; of a version that has not been
+   * checked yet, those in its manifest.
    */
   failing(view: string): FailingGroups {
     const { manifest } = this.#follower;
@@ -67,34 +67,34 @@ export class ViewHealth {
     let complaint = "";
     while (!signal.aborted) {
       const began = performance.now();
-      const failure = await this.look().then(
+      const failure = await this.check().then(
         () => "",
         (error: unknown) => messageOf(error),
       );
       if (failure !== "" && failure !== complaint && !signal.aborted)
-        this.#say(`serve: views are not tried: ${failure}`);
+        this.#say(`serve: checking views failed: ${failure}`);
       complaint = failure;
       await pause(Math.max(everyMs, (performance.now() - began) * restShare), signal);
     }
   }
 
-  /** Tries what has changed since the last look. */
-  async look(): Promise<void> {
+  /** Checks what has changed since the last check. */
+  async check(): Promise<void> {
     using served = this.#follower.pin();
     await this.#session.inZone(served.manifest.definition.timezone);
     for (const view of served.views.values()) {
       if (view.failed || view.damaged !== null) continue;
       const { name } = view.definition;
       const before = this.#known.get(name);
-      const known = await this.#try(view, served.manifest, before);
+      const known = await this.#checkView(view, served.manifest, before);
       if (before?.keys && before.keys !== known.keys) await this.#session.run(`DROP TABLE IF EXISTS ${before.keys}`);
       this.#known.set(name, known);
     }
     for (const name of this.#known.keys()) if (!served.views.has(name)) this.#known.delete(name);
-    await this.#tell(served.views);
+    await this.#report(served.views);
   }
 
-  async #try(view: ServedView, manifest: VersionManifest, before: Known | undefined): Promise<Known> {
+  async #checkView(view: ServedView, manifest: VersionManifest, before: Known | undefined): Promise<Known> {
     const { definition, base, delta, upto } = view;
     const version = versionName(manifest);
     const same = before?.version === version ? before : null;
@@ -102,7 +102,7 @@ export class ViewHealth {
     const now = { version, table: delta, upto };
     const keys = groupKeyNames(definition);
     const made = manifest.views[definition.name];
-    // what is known to be well needs no second look, unless events come
+    // a group with a value is not checked again until events arrive for it
     const known = same?.failing ?? (made?.file === null ? noneFailing : made?.failing);
     const single = keys.length > 0 && definition.rollUp !== null;
     const around = single && known && (known.groups.length === 0 || same?.keys);
@@ -132,24 +132,25 @@ export class ViewHealth {
       partials,
       [],
       keptMax,
-      async (well, { groups, more, keys: failing }) => {
-        const kept = well === null ? null : freshName("failing");
+      async (passing, { groups, more, keys: failing }) => {
+        const kept = passing === null ? null : freshName("failing");
         if (kept) await this.#session.run(`CREATE TEMP TABLE ${kept} AS ${failing}`);
         return { ...now, failing: { groups, more }, keys: kept };
       },
     );
   }
 
-  /** Once for each change. */
-  async #tell(views: ReadonlyMap<string, ServedView>): Promise<void> {
+  /** Reports failing views, once for each change. */
+  async #report(views: ReadonlyMap<string, ServedView>): Promise<void> {
     const failing = [...views.keys()].flatMap((name) => {
       const line = failingLine(this.failing(name));
       return line === null ? [] : [[name, `view "${name}" fails on valid events: ${line}`] as const];
     });
-    const told = JSON.stringify(failing);
-    if (told === this.#told) return;
-    this.#told = told;
-    for (const [, line] of failing) this.#say(`serve: ${line}; its other groups, and the other views, go on`);
+    const text = JSON.stringify(failing);
+    if (text === this.#reported) return;
+    this.#reported = text;
+    for (const [, line] of failing)
+      this.#say(`serve: ${line}; its other groups and the other views are still answered`);
     const found = failing.map(([view, line]) => {
       return [
         view,

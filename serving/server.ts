@@ -1,4 +1,4 @@
-/** A server, wired: what follows the store and the log, what answers, and the API over both. It does not listen yet. */
+/** Wires a server: what follows the store and the log, what answers, and the API over both. It does not listen yet. */
 import type { FastifyInstance } from "fastify";
 import type { Duck } from "../shared/duckdb/duck.ts";
 import type { Mount } from "../shared/http/mount.ts";
@@ -36,7 +36,7 @@ import { type QueryLimits, queryLimits, SqlQueries } from "./sql/queries.ts";
 export interface ServerOptions {
   readonly store: Store;
   readonly log: Log;
-  /** Its own, or one that outlives it. */
+  /** Not closed with the server. */
   readonly duck: Duck;
   readonly access: Access;
   readonly limits: HttpLimits;
@@ -47,20 +47,20 @@ export interface ServerOptions {
   /** See httpApi. */
   readonly answered?: ((facts: AnswerFacts) => void) | undefined;
   readonly signal: AbortSignal;
-  /** What differs from `preset`. */
+  /** Overrides of `preset`. */
   readonly tuning?: Partial<Tuning>;
 }
 
 export interface Tuning {
   /** SQL queries that run at a time; more wait their turn. */
   readonly sessions: number;
-  /** How long, all in all, a slow reader may let others wait, ms. */
+  /** How long in total a slow reader may keep others waiting, ms. */
   readonly patienceMs: number;
   /** How long Tidemark-Wait-For may hold a query, ms. */
   readonly waitMsMax: number;
-  /** Of SQL from outside. */
+  /** Limits of SQL from clients. */
   readonly queries: QueryLimits;
-  /** Memory that read models take for what the delta touches, bytes; null: there are no models. */
+  /** Memory of read models for rows that the delta touches, bytes; null: there are no models. */
   readonly modelBytesMax: number | null;
 }
 
@@ -72,10 +72,9 @@ const preset: Tuning = {
   modelBytesMax: 128 << 20,
 };
 
-/** Of requests with events of a new kind, which DuckDB looks at. */
+/** Sessions for requests with events of a new shape, which DuckDB checks. */
 const judgesMax = 2;
-const followMs = 20;
-/** How long a stop waits for answers that are under way. */
+/** How long a stop waits for answers in flight. */
 const drainMsMax = 2000;
 
 export interface Server extends AsyncDisposable {
@@ -86,9 +85,9 @@ export interface Server extends AsyncDisposable {
   readonly models: ReadModels | null;
   readonly health: ViewHealth;
   readonly feeds: Feeds;
-  /** Follows the store, one poll; `run` does that, too. @returns true when what is served moved */
+  /** Polls the store once; `run` does that, too. @returns true when what is served has moved */
   follow(): Promise<boolean>;
-  /** Follows the store and the log until the signal; fails where that can't go on. */
+  /** Follows the store and the log until the signal aborts; fails where it can't continue. */
   run(): Promise<void>;
 }
 
@@ -100,7 +99,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const follower = await Follower.open(store, duck, say);
   const pool = await SessionPool.open(duck, tuning.sessions, tuning.patienceMs);
-  // events do not wait for whoever reads many rows
+  // a pool of their own, so that events do not wait for readers of many rows
   const judges = await SessionPool.open(duck, judgesMax);
   const freshness = new Freshness();
   const positions = new PositionTexts(store, now, say);
@@ -138,7 +137,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   const app = httpApi({ access, tickets, limits, metrics, answered, say, signal }, routes);
   const follow = () => followOnce(follower, models);
   const following = async () => {
-    while (!signal.aborted) if (!(await follow())) await pause(followMs, signal);
+    while (!signal.aborted) if (!(await follow())) await pause(store.paceMs, signal);
   };
   let loops: Promise<void>[] = [];
   const run = async () => {
@@ -178,8 +177,8 @@ async function modelsOf(
 }
 
 /**
- * Polls once; a version that could be served is, once those who answer from it are ready.
- * @returns true when what is served moved
+ * Polls once. An offered version is served once the read models are ready for it.
+ * @returns true when what is served has moved
  */
 async function followOnce(follower: Follower, models: ReadModels | null): Promise<boolean> {
   const moved = await follower.poll();

@@ -16,31 +16,31 @@ import { rowsOfGroups } from "../question/group-rows.ts";
 import { hidesGroups } from "../question/shown.ts";
 import type { ServedVersion, ServedView } from "../snapshot/loaded.ts";
 
-/** Of what is told at once: more had better be read as rows of the view. */
+/** Of one event: a client had better read larger changes as rows of the view. */
 const bytesMax = 4 << 20;
 
 export interface ChangesRequest {
   readonly view: string;
-  /** Changes up to here are known already. */
+  /** Changes up to here are known to the listener. */
   readonly since: Position;
   readonly filters: readonly Filter[];
-  /** What the view's rows were made of at `since`; null: not known. */
+  /** What the view's rows at `since` were derived from; null: not known. */
   readonly basis: RowsBasis | null;
 }
 
 export interface Changes {
   /** JSON of rows. */
   readonly rows: readonly string[];
-  /** JSON of the keys of groups that have none any more. */
+  /** JSON of the keys of groups that no longer have a row. */
   readonly removed: readonly string[];
   /** The same of groups that the view's SQL has no value for. */
   readonly failing: readonly string[];
 }
 
 /**
- * @returns the rows of groups that changed, and the groups that have none (any more); null where
- * that can't be told: `since` lies before the version's cut, or too much changed
- * @throws STORE_MISSING, STORE_CORRUPT where an entry's file is gone or damaged: look again at the
+ * @returns the rows of groups that changed, and the groups that have no row (any more); null where
+ * that can't be derived: `since` is before the version's cut, or too much changed
+ * @throws STORE_MISSING, STORE_CORRUPT where an entry's file is gone or damaged: try again with a
  * newer snapshot
  */
 export async function changedRows(
@@ -57,7 +57,7 @@ export async function changedRows(
   if (files.length === 0) return { rows, removed, failing };
   const keys = groupKeyNames(view.definition).join(", ") || "1 AS one";
   const touched = `SELECT DISTINCT ${keys} FROM ${await relationOf(store, files)}`;
-  // before all of them are merged; a filter may let few through
+  // a lower bound, before all groups are merged; with a filter, few rows may be left
   const groups = Number(await session.value(`SELECT count(*) FROM (${touched})`));
   if (filters.length === 0 && groups * leastBytes(view.definition) > bytesMax) return null;
   let bytes = 0;
@@ -70,7 +70,7 @@ export async function changedRows(
     if (bytes > bytesMax) return null;
   }
   if (removed.length === 0 || !hidesGroups(view.definition)) return { rows, removed, failing };
-  // a group that had no row before and has none now is hidden: nobody is told of it
+  // a group without a row before and now is hidden, and must not be reported
   const before = await partialsAt(store, served, view, since, basis);
   if (before === null) return null;
   const shown = new Set<string>();
@@ -79,12 +79,12 @@ export async function changedRows(
   return { rows, removed: removed.filter((key) => shown.has(key)), failing };
 }
 
-/** Of a row's JSON, or of its keys'. */
+/** The least bytes of a row's JSON, or of its keys' JSON. */
 function leastBytes(view: ViewDefinition): number {
   return keyColumns(view).reduce((sum, { name }) => sum + name.length + 4, 2);
 }
 
-/** What a snapshot's rows of a view were made of: as long as the tables are the same, they still hold it. */
+/** What a view's rows were derived from, which the tables still hold as long as they are the same. */
 export interface RowsBasis {
   readonly position: Position;
   readonly base: string;

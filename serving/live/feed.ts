@@ -1,4 +1,4 @@
-/** Changed rows as they are committed, for whoever listens: computed once for all that ask the same. */
+/** Changed rows as they are committed, derived once for all listeners of the same question. */
 import { isCode, messageOf } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
 import { covers, equals, follows, type Position } from "../../shared/position.ts";
@@ -16,55 +16,55 @@ import { withServed } from "../snapshot/served-session.ts";
 import { basisOf, changedRows, type RowsBasis } from "./changed-rows.ts";
 
 /** One server-sent event. */
-export interface Told {
+export interface ChangeEvent {
   readonly event: "rows" | "reset";
   readonly position: Position;
-  /** As it is sent: the same bytes for all. */
+  /** As it is sent: the same bytes for all listeners. */
   readonly bytes: Buffer;
-  /** No row has changed: only the position has moved. */
+  /** Only the position has moved; no row has changed. */
   readonly empty: boolean;
 }
 
 export interface Listener {
-  /** @returns false where it can't keep up, and has been let go: it is told no more */
-  tell(told: Told): boolean;
+  /** @returns false where the listener can't keep up and was disconnected: nothing more is sent to it */
+  send(change: ChangeEvent): boolean;
   end(): void;
 }
 
 export interface FeedQuery {
   readonly view: string;
   readonly filters: readonly Filter[];
-  /** Tells apart what is asked. */
+  /** The same for the same question. */
   readonly key: string;
 }
 
-/** What rows are told of: another one's can't be put on top of it. */
-interface Telling {
-  /** The view's meaning. */
+/** What rows are derived from: changes of another derivation can't be applied to them. */
+interface Derivation {
+  /** The view's identity. */
   readonly identity: string;
   readonly version: number;
-  /** See ServedVersion.telling. */
+  /** See ServedVersion.derivation. */
   readonly delta: string;
 }
 
-/** Rows of one question, told to its listeners from a position on. */
+/** Changes of one question's rows, sent to its listeners. */
 interface Feed {
   readonly asked: FeedQuery;
-  telling: Telling;
+  derivation: Derivation;
   at: Position;
-  /** Before it, somebody may have been told by another telling. */
+  /** Rows that a listener has of before this position may be of another derivation. */
   knownFrom: Position;
-  /** Each with the position that it has been told up to. */
+  /** Each with the position up to which changes were sent to it. */
   readonly listeners: Map<Listener, Position>;
-  /** What was told last was made of this. */
+  /** What the last changes were derived from. */
   basis: RowsBasis | null;
-  /** Who is still told what was before. */
+  /** How many listeners are still catching up. */
   joining: number;
-  /** What was said of it last. */
+  /** The last problem that was logged; "" where there is none. */
   complaint: string;
 }
 
-/** Between two looks, so that many small commits are told as one. */
+/** Between two polls, so that many small commits are sent as one change. */
 const everyMs = 100;
 
 interface FeedsOptions {
@@ -81,8 +81,8 @@ interface FeedsOptions {
 export class Feeds {
   readonly #options: FeedsOptions;
   readonly #feeds = new Map<string, Feed>();
-  #looking = false;
-  /** All who listen, as one. */
+  #polling = false;
+  /** The asker of changes that are sent to all listeners. */
   readonly #asker: Asker;
 
   constructor(options: FeedsOptions) {
@@ -97,9 +97,9 @@ export class Feeds {
   }
 
   /**
-   * Tells a listener what changes from now on; before that, what has changed since the position it
-   * names, or that it has to read anew.
-   * @returns lets go of it
+   * Sends a listener all changes from now on; before that, the changes since the position that it
+   * names, or a reset.
+   * @returns a function that removes the listener
    * @throws SERVE_BUSY
    */
   async listen(asked: FeedQuery, since: Position | null, listener: Listener, asker: Asker): Promise<() => void> {
@@ -111,11 +111,11 @@ export class Feeds {
     };
     feed.joining++;
     try {
-      // until it stands where the others do, or further: what they are told next is the next for it, too
+      // until it has caught up with the other listeners: then the next change is the next for it, too
       for (let at = since; !this.#options.signal.aborted; ) {
-        const told = await this.#catchUp(feed, at, asker);
-        if (!told.empty && !listener.tell(told)) return leave;
-        at = told.position;
+        const change = await this.#catchUp(feed, at, asker);
+        if (!change.empty && !listener.send(change)) return leave;
+        at = change.position;
         if (!follows(at, feed.at)) continue;
         feed.listeners.set(listener, at);
         break;
@@ -124,109 +124,118 @@ export class Feeds {
       feed.joining--;
       if (!feed.listeners.has(listener)) leave();
     }
-    void this.#look();
+    void this.#poll();
     return leave;
   }
 
   async #feed(asked: FeedQuery): Promise<Feed> {
     const { manifest, position: at } = this.#options.follower;
-    const telling = tellingOf(this.#options.follower, asked.view);
+    const derivation = derivationOf(this.#options.follower, asked.view);
     const knownFrom = await this.#knownFrom(manifest, asked.view, at);
     const known = this.#feeds.get(asked.key);
     if (known) return known;
-    const feed: Feed = { asked, telling, at, knownFrom, basis: null, listeners: new Map(), joining: 0, complaint: "" };
+    const feed: Feed = {
+      asked,
+      derivation,
+      at,
+      knownFrom,
+      basis: null,
+      listeners: new Map(),
+      joining: 0,
+      complaint: "",
+    };
     this.#feeds.set(asked.key, feed);
     return feed;
   }
 
   /**
-   * From where on whoever was told something was told it as it is told now: of a version before
-   * with another meaning of the view, and of a generation that was rejected, nobody knows who has
-   * heard.
+   * The position from which on all rows that were ever sent are of the current derivation. Rows of
+   * a version in which the view meant something else, and of a rejected generation, may have been
+   * sent to any listener.
    */
   async #knownFrom(manifest: VersionManifest, view: string, now: Position): Promise<Position> {
-    let told: string[] = [];
+    let names: string[] = [];
     for (let shard = 0; shard < manifest.definition.shards; shard++)
-      told = told.concat(await this.#options.store.list(layout.generations(manifest.number, shard)));
-    const rejected = told.some((name) => name.endsWith(".rejected"));
+      names = names.concat(await this.#options.store.list(layout.generations(manifest.number, shard)));
+    const rejected = names.some((name) => name.endsWith(".rejected"));
     const before = (await this.#options.versions.list()).findLast(({ number }) => number < manifest.number);
     const same = before === undefined || viewIdentity(before, view) === viewIdentity(manifest, view);
     const proved = before === undefined || before.cause === "origin" || isProved(manifest.proof, view);
     return same && proved && !rejected ? manifest.cut : now;
   }
 
-  /** What a listener that stands at `since` has to know to stand where the answers do. */
-  async #catchUp(feed: Feed, since: Position | null, asker: Asker): Promise<Told> {
+  /** What has to be sent to a listener at `since` to bring it to the served position. */
+  async #catchUp(feed: Feed, since: Position | null, asker: Asker): Promise<ChangeEvent> {
     if (!since || !covers(since, feed.knownFrom)) return this.#reset(this.#options.follower.position);
     try {
       return await this.#changes(feed, since, asker);
     } catch (error) {
       if (asker.gone.aborted || isCode(error, "SERVE_BUSY")) throw error;
-      // a file that is damaged or was compacted away: what is read anew is as good
+      // an entry's file is damaged or was compacted: reading the view again is as good
       return this.#reset(this.#options.follower.position);
     }
   }
 
-  async #look(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
+  async #poll(): Promise<void> {
+    if (this.#polling) return;
+    this.#polling = true;
     try {
       while (this.#feeds.size > 0 && !this.#options.signal.aborted) {
-        for (const feed of [...this.#feeds.values()]) await this.#tell(feed);
+        for (const feed of [...this.#feeds.values()]) await this.#publish(feed);
         await pause(everyMs, this.#options.signal);
       }
     } finally {
-      this.#looking = false;
+      this.#polling = false;
     }
   }
 
-  async #tell(feed: Feed): Promise<void> {
-    let told: Told;
+  async #publish(feed: Feed): Promise<void> {
+    let change: ChangeEvent;
     try {
-      const { manifest, telling, position } = this.#options.follower;
-      const now = tellingOf({ manifest, telling }, feed.asked.view);
-      if (!continues(feed.asked.view, feed.telling, now, manifest)) {
-        feed.telling = now;
+      const { manifest, derivation, position } = this.#options.follower;
+      const now = derivationOf({ manifest, derivation }, feed.asked.view);
+      if (!continues(feed.asked.view, feed.derivation, now, manifest)) {
+        feed.derivation = now;
         feed.knownFrom = position;
-        told = await this.#reset(position);
+        change = await this.#reset(position);
       } else {
-        feed.telling = now;
+        feed.derivation = now;
         if (equals(feed.at, position)) return;
-        told = await this.#changes(feed, feed.at, this.#asker);
+        change = await this.#changes(feed, feed.at, this.#asker);
       }
       feed.complaint = "";
     } catch (error) {
       const { view } = feed.asked;
-      const complaint = `serve: changes of ${view} are told later: ${messageOf(error)}`;
+      const complaint = `serve: changes of ${view} are delayed: ${messageOf(error)}`;
       if (complaint !== feed.complaint) this.#options.say(complaint);
       feed.complaint = complaint;
-      // compaction has replaced a file meanwhile: the next look finds its successor
+      // compaction may have replaced a file meanwhile: the next poll finds its successor
       if (!isCode(error, "SERVE_VIEW_FAILED")) return;
-      // whoever reads anew is told why there is no answer
-      told = await this.#reset(this.#options.follower.position);
+      // a listener that reads the view again gets the reason why there is no answer
+      change = await this.#reset(this.#options.follower.position);
     }
-    feed.at = told.position;
-    if (told.empty) return;
+    feed.at = change.position;
+    if (change.empty) return;
     for (const [listener, at] of [...feed.listeners]) {
-      // it came upon this by what it had missed
-      if (told.event === "rows" && covers(at, told.position)) continue;
-      feed.listeners.set(listener, told.position);
-      if (!listener.tell(told)) feed.listeners.delete(listener);
+      // already sent while the listener was catching up
+      if (change.event === "rows" && covers(at, change.position)) continue;
+      feed.listeners.set(listener, change.position);
+      if (!listener.send(change)) feed.listeners.delete(listener);
     }
   }
 
   /** @throws STORE_MISSING, STORE_CORRUPT, SERVE_BUSY */
-  async #changes(feed: Feed, since: Position, asker: Asker): Promise<Told> {
+  async #changes(feed: Feed, since: Position, asker: Asker): Promise<ChangeEvent> {
     const { view, filters } = feed.asked;
     return withServed(this.#options, asker, async (served, session) => {
       const { position } = served;
       const known = served.views.get(view);
       const answerable = known && !known.failed && known.damaged === null && hasKnownRows(known.definition);
-      // what is served may be of another telling by now: the next look sees to that
+      // what is served may be of another derivation by now: the next poll sends a reset
       if (
         !answerable ||
         !follows(position, since) ||
-        !continues(feed.asked.view, feed.telling, tellingOf(served, view), served.manifest)
+        !continues(feed.asked.view, feed.derivation, derivationOf(served, view), served.manifest)
       )
         return this.#reset(position);
       const changes = await changedRows(this.#options.store, session, served, {
@@ -240,17 +249,17 @@ export class Feeds {
       const { rows, removed } = changes;
       const text = await this.#options.positions.textOf(position);
       const place = `"position":${JSON.stringify(text)},"version":${served.manifest.number}`;
-      // whoever may not see every group is not told which of them fail
+      // where HAVING hides groups, failing groups must not be listed
       const failing = known.definition.rollUp?.having ? [] : changes.failing;
       const failed = failing.length > 0 ? `,"failed":[${failing.join(",")}]` : "";
       const data = `{${place},"rows":[${rows.join(",")}],"removed":[${removed.join(",")}]${failed}}`;
-      return { ...toldAs("rows", position, text, data), empty: rows.length + removed.length + failing.length === 0 };
+      return { ...eventOf("rows", position, text, data), empty: rows.length + removed.length + failing.length === 0 };
     });
   }
 
-  async #reset(position: Position): Promise<Told> {
+  async #reset(position: Position): Promise<ChangeEvent> {
     const text = await this.#options.positions.textOf(position);
-    return { ...toldAs("reset", position, text, JSON.stringify({ position: text })), empty: false };
+    return { ...eventOf("reset", position, text, JSON.stringify({ position: text })), empty: false };
   }
 
   #endAll(): void {
@@ -259,24 +268,27 @@ export class Feeds {
   }
 }
 
-function toldAs<E extends Told["event"]>(event: E, position: Position, text: string, data: string) {
+function eventOf<E extends ChangeEvent["event"]>(event: E, position: Position, text: string, data: string) {
   return { event, position, bytes: Buffer.from(`id: ${text}\nevent: ${event}\ndata: ${data}\n\n`) };
 }
 
 /**
- * True where rows of the one go on with rows of the other: the same telling, or a version that was
- * proved to be equal at its cut.
+ * True where changes of the second can be applied to rows of the first: the same derivation, or a
+ * version that was proved to be equal at its cut.
  */
-function continues(view: string, before: Telling, now: Telling, { proof }: VersionManifest): boolean {
+function continues(view: string, before: Derivation, now: Derivation, { proof }: VersionManifest): boolean {
   if (before.identity !== now.identity) return false;
   return before.version === now.version ? before.delta === now.delta : isProved(proof, view);
 }
 
-function tellingOf({ manifest, telling }: Pick<ServedVersion, "manifest" | "telling">, view: string): Telling {
-  return { identity: viewIdentity(manifest, view), version: manifest.number, delta: telling };
+function derivationOf(
+  { manifest, derivation }: Pick<ServedVersion, "manifest" | "derivation">,
+  view: string,
+): Derivation {
+  return { identity: viewIdentity(manifest, view), version: manifest.number, delta: derivation };
 }
 
-/** What a view means, and how its rows are made of its partials. */
+/** A view's identity together with how its rows are derived from its partials. */
 export function viewIdentity({ definition }: Pick<VersionManifest, "definition">, view: string): string {
   const found = definition.views.find((each) => each.name === view);
   return found ? `${found.identity} ${found.finalize}` : "";

@@ -1,10 +1,11 @@
 /**
- * What listeners were told and have not taken: bytes that several wait for count once, and all that
- * is kept is so much at most. Whoever is slow is let go at once, and comes again from where it was.
+ * Events that were sent to listeners and are not delivered yet. Bytes that several listeners wait
+ * for count once, and the total is bounded. A slow listener is disconnected at once, and continues
+ * from its last position when it connects again.
  */
 import { Readable } from "node:stream";
 
-/** Who has not taken so many bytes is told no more. */
+/** A listener with more undelivered bytes is disconnected. */
 const behindMax = 1 << 20;
 /** Of all listeners together. */
 const bytesMax = 64 << 20;
@@ -13,7 +14,7 @@ export class Outboxes {
   readonly #bytesMax: number;
   readonly #behindMax: number;
   readonly #open = new Set<Outbox>();
-  /** By how many each is waited for. */
+  /** The number of listeners that wait for each buffer. */
   readonly #waitedFor = new Map<Buffer, number>();
   #bytes = 0;
 
@@ -22,17 +23,17 @@ export class Outboxes {
     this.#behindMax = limits.behindMax ?? behindMax;
   }
 
-  /** Kept for listeners now. */
+  /** Bytes that are kept for listeners now. */
   get bytes(): number {
     return this.#bytes;
   }
 
   /**
-   * @param below bytes that have left the box and not the process
-   * @param letGo ends a listener's connection, whatever is still on its way
+   * @param below bytes that have left the outbox and not the process
+   * @param disconnect ends a listener's connection, even with bytes in flight
    */
-  open(below: () => number, letGo: () => void): Outbox {
-    const outbox = new Outbox(this, below, letGo);
+  open(below: () => number, disconnect: () => void): Outbox {
+    const outbox = new Outbox(this, below, disconnect);
     this.#open.add(outbox);
     outbox.once("close", () => this.#open.delete(outbox));
     return outbox;
@@ -44,7 +45,7 @@ export class Outboxes {
     if (others === 0) this.#bytes += bytes.length;
   }
 
-  forget(bytes: Buffer): void {
+  release(bytes: Buffer): void {
     const others = this.#waitedFor.get(bytes)! - 1;
     if (others > 0) this.#waitedFor.set(bytes, others);
     else {
@@ -57,13 +58,13 @@ export class Outboxes {
     return outbox.unsent > this.#behindMax;
   }
 
-  /** Lets the slowest go until there is room. */
+  /** Disconnects the slowest until the total is within bounds. */
   makeRoom(): void {
     if (this.#bytes <= this.#bytesMax) return;
     const slowest = [...this.#open].sort((left, right) => right.unsent - left.unsent);
     for (const outbox of slowest) {
       if (this.#bytes <= this.#bytesMax) return;
-      outbox.letGo();
+      outbox.disconnect();
     }
   }
 }
@@ -71,36 +72,36 @@ export class Outboxes {
 export class Outbox extends Readable {
   readonly #all: Outboxes;
   readonly #below: () => number;
-  readonly #letGo: () => void;
-  /** Not taken out yet. */
+  readonly #disconnect: () => void;
+  /** Not read yet. */
   #queue: Buffer[] = [];
   #queued = 0;
-  /** What is counted: the queue, and what may still be on its way. */
+  /** What is counted: the queue, and what may still be in flight. */
   #kept: Buffer[] = [];
   #keptBytes = 0;
   #asked = false;
   #ended = false;
-  /** At the last beat. */
+  /** `unsent` at the last heartbeat. */
   #unsentThen = 0;
 
-  constructor(all: Outboxes, below: () => number, letGo: () => void) {
+  constructor(all: Outboxes, below: () => number, disconnect: () => void) {
     super({ highWaterMark: 1 });
     this.#all = all;
     this.#below = below;
-    this.#letGo = letGo;
+    this.#disconnect = disconnect;
   }
 
-  /** Bytes that it was told and has not taken. */
+  /** Bytes that are not delivered yet. */
   get unsent(): number {
     return this.#queued + this.readableLength + (this.destroyed ? 0 : this.#below());
   }
 
-  /** @returns false where it is told no more */
-  tell(bytes: Buffer): boolean {
+  /** @returns false where the listener was disconnected */
+  send(bytes: Buffer): boolean {
     if (this.destroyed || this.#ended) return false;
     this.#settle();
     if (this.#all.isLate(this)) {
-      this.letGo();
+      this.disconnect();
       return false;
     }
     this.#all.keep(bytes);
@@ -113,23 +114,23 @@ export class Outbox extends Readable {
     return !this.destroyed;
   }
 
-  /** Keeps the connection open; lets it go where nothing has moved since the last beat. */
-  beat(bytes: Buffer): void {
+  /** Keeps the connection open; disconnects it where nothing was delivered since the last heartbeat. */
+  heartbeat(bytes: Buffer): void {
     const { unsent } = this;
-    if (unsent === 0) this.tell(bytes);
-    else if (unsent >= this.#unsentThen && this.#unsentThen > 0) this.letGo();
+    if (unsent === 0) this.send(bytes);
+    else if (unsent >= this.#unsentThen && this.#unsentThen > 0) this.disconnect();
     this.#unsentThen = unsent;
   }
 
-  /** What it was told is still sent. */
+  /** Ends the stream after what is in the queue. */
   end(): void {
     this.#ended = true;
     this.#give();
   }
 
-  letGo(): void {
+  disconnect(): void {
     this.destroy();
-    this.#letGo();
+    this.#disconnect();
   }
 
   override _read(): void {
@@ -138,16 +139,16 @@ export class Outbox extends Readable {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    for (const bytes of this.#kept) this.#all.forget(bytes);
+    for (const bytes of this.#kept) this.#all.release(bytes);
     [this.#queue, this.#kept, this.#queued, this.#keptBytes] = [[], [], 0, 0];
     done(error);
   }
 
-  /** What has left the process is kept no more. */
+  /** Releases what has left the process. */
   #settle(): void {
     const { unsent } = this;
     for (let [first] = this.#kept; first && this.#keptBytes - first.length >= unsent; [first] = this.#kept) {
-      this.#all.forget(first);
+      this.#all.release(first);
       this.#kept.shift();
       this.#keptBytes -= first.length;
     }

@@ -1,7 +1,7 @@
 /**
- * The process that makes read models of a version's views: it reads their files, which it checks
- * first, and leaves serving its time and memory. It can be killed at any moment: what it was at is
- * opened by nobody before it is told of.
+ * The process that builds read models of a version's views. It checks and reads their files, so that
+ * serving's own process keeps its time and memory. It can be killed at any moment: a model is not
+ * opened before it is reported as complete.
  */
 import { rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
@@ -20,16 +20,16 @@ export interface BuildOrder {
   readonly timezone: string;
   readonly memoryLimit: string;
   readonly tempDir: string;
-  /** Of the file that the rows go to. */
+  /** The file that the rows are written to. */
   readonly path: string;
-  /** Each with its number in the file: its place here. */
+  /** A view's number in the file is its index here. */
   readonly views: readonly {
     readonly definition: ViewDefinition;
     readonly files: readonly (FileRef & { readonly path: string })[];
   }[];
 }
 
-/** Of a view: its model is there, or why it is not. */
+/** A view's model is complete (failure: null), or failed. */
 export interface BuildReport {
   readonly view: string;
   readonly failure: string | null;
@@ -39,7 +39,7 @@ lowerPriority();
 const order = await new Promise<BuildOrder>((resolve) =>
   process.once("message", (message) => resolve(message as BuildOrder)),
 );
-// nobody wants it any more
+// serving has ended or has dropped the version
 process.once("disconnect", () => process.exit());
 const duck = await Duck.open({
   memoryLimit: order.memoryLimit,

@@ -1,7 +1,7 @@
-/** Bytes of memory that several share. Where they get too many, whoever holds the most gives up all that it holds. */
+/** A shared budget of memory. When it is exceeded, the user that holds the most is evicted. */
 export interface BudgetUser {
-  /** What it holds is not counted any more. */
-  giveUp(): void;
+  /** Drops everything that it holds, which is not counted any more. */
+  evict(): void;
 }
 
 export class MemoryBudget {
@@ -13,25 +13,25 @@ export class MemoryBudget {
     this.#bytesMax = bytesMax;
   }
 
-  /** All in all. */
+  /** In total. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** The holder holds so many more; or fewer. */
-  count(holder: BudgetUser, by: number): void {
-    this.#held.set(holder, (this.#held.get(holder) ?? 0) + by);
+  /** The user holds `by` more bytes, or fewer. */
+  count(user: BudgetUser, by: number): void {
+    this.#held.set(user, (this.#held.get(user) ?? 0) + by);
     this.#bytes += by;
     while (this.#bytes > this.#bytesMax) {
       const [largest] = [...this.#held].reduce((most, each) => (each[1] > most[1] ? each : most));
       this.release(largest);
-      largest.giveUp();
+      largest.evict();
     }
   }
 
-  /** The holder holds nothing any more. */
-  release(holder: BudgetUser): void {
-    this.#bytes -= this.#held.get(holder) ?? 0;
-    this.#held.delete(holder);
+  /** The user holds nothing any more. */
+  release(user: BudgetUser): void {
+    this.#bytes -= this.#held.get(user) ?? 0;
+    this.#held.delete(user);
   }
 }

@@ -1,11 +1,11 @@
-/** The key of a row in a read model, from a question: only where its text is the very one that DuckDB would write. */
+/** The key of a row in a read model, from a question whose values are written exactly as DuckDB writes them. */
 import type { ViewColumn, ViewDefinition } from "../../shared/definition.ts";
 import { keyColumns } from "../question/group-keys.ts";
 import type { Question } from "../question/query.ts";
 
 /**
- * JSON of a row's keys where the question asks for just that row, whole; null: it asks for
- * something else, or says it in another way.
+ * JSON of a row's keys where the question asks for exactly that row, with all columns; null: it asks
+ * for something else, or writes a value in another way.
  */
 export function modelKey(view: ViewDefinition, question: Question): string | null {
   const { filters, by, layer, select, order, limit, offset } = question;
@@ -32,7 +32,7 @@ export function modelKey(view: ViewDefinition, question: Question): string | nul
 const integer = /^(U?)(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/;
 const bits: Readonly<Record<string, bigint>> = { TINY: 8n, SMALL: 16n, BIG: 64n, HUGE: 128n };
 
-/** A value's JSON as an answer has it; null: it may be written otherwise there, or be none of its type. */
+/** A value's JSON as an answer has it; null: an answer may write it in another way, or it is not of the type. */
 function canonical({ type }: ViewColumn, value: string): string | null {
   if (type === "VARCHAR") return JSON.stringify(value);
   if (type === "BOOLEAN") return value === "true" || value === "false" ? value : null;

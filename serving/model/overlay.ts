@@ -1,7 +1,7 @@
 /**
- * A view's rows as far as the delta touches them, over its read model's file: made again as entries
- * come, in memory, as long as there is room. A view that takes too much has none until the next
- * version; its rows are asked of DuckDB.
+ * The rows of a view that the delta touches, which take precedence over its read model's file. They
+ * are recomputed as entries arrive, in memory, within a budget. A view that exceeds the budget has no
+ * overlay until the next version, and DuckDB answers its questions.
  */
 import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import type { Session } from "../../shared/duckdb/duck.ts";
@@ -9,32 +9,32 @@ import { type GroupRow, rowsOfGroups } from "../question/group-rows.ts";
 import type { ServedView } from "../snapshot/loaded.ts";
 import type { BudgetUser, MemoryBudget } from "./memory-budget.ts";
 
-/** What an entry of a map takes beside its texts, about. */
+/** What an entry of a map takes in addition to its texts, approximately. */
 const entryBytes = 100;
 
 export class Overlay implements BudgetUser {
-  readonly #room: MemoryBudget;
+  readonly #budget: MemoryBudget;
   /**
-   * JSON of keys → JSON of the row; null: there is none; undefined: DuckDB has to be asked. Null
-   * altogether: not known.
+   * JSON of keys → JSON of the row; null: there is no row; undefined: only DuckDB can answer. The
+   * whole map is null where the overlay is not known.
    */
   #rows: Map<string, string | null | undefined> | null = new Map();
-  /** The stretch of the delta that it knows up to. */
+  /** It covers the delta's stretches below this. */
   #upto = 0;
 
-  constructor(room: MemoryBudget) {
-    this.#room = room;
+  constructor(budget: MemoryBudget) {
+    this.#budget = budget;
   }
 
   get rows(): ReadonlyMap<string, string | null | undefined> | null {
     return this.#rows;
   }
 
-  /** Takes what came to the delta. Whoever reads meanwhile reads neither what was nor what is. */
+  /** Applies what was added to the delta. It must not be read meanwhile: it is neither the old nor the new state. */
   async follow(session: Session, view: ServedView): Promise<void> {
     if (this.#rows === null || this.#upto === view.upto) return;
     if (this.#upto < view.mergedUpto) {
-      this.#room.release(this);
+      this.#budget.release(this);
       this.#rows = new Map();
       this.#upto = 0;
     }
@@ -42,16 +42,16 @@ export class Overlay implements BudgetUser {
     const fresh = `__stretch >= ${this.#upto} AND __stretch < ${view.upto}`;
     try {
       const touched = `SELECT DISTINCT ${keys} FROM ${view.delta} WHERE ${fresh}`;
-      for await (const rows of rowsOfGroups(session, view, touched)) if (!this.#take(rows)) return;
+      for await (const rows of rowsOfGroups(session, view, touched)) if (!this.#apply(rows)) return;
       this.#upto = view.upto;
     } catch {
-      // one view that fails on its rows leaves the others theirs
+      // a view whose rows fail must not take the models of the others with it
       this.close();
     }
   }
 
-  /** @returns false where there was no room */
-  #take(rows: Iterable<GroupRow>): boolean {
+  /** @returns false where the budget was exceeded */
+  #apply(rows: Iterable<GroupRow>): boolean {
     let bytes = 0;
     for (const [key, row] of rows) {
       const before = this.#rows?.get(key)?.length ?? 0;
@@ -59,16 +59,16 @@ export class Overlay implements BudgetUser {
       bytes += row?.length ?? 0;
       this.#rows?.set(key, row);
     }
-    if (this.#rows) this.#room.count(this, bytes);
+    if (this.#rows) this.#budget.count(this, bytes);
     return this.#rows !== null;
   }
 
-  giveUp(): void {
+  evict(): void {
     this.#rows = null;
   }
 
   close(): void {
-    this.#room.release(this);
+    this.#budget.release(this);
     this.#rows = null;
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Rows by their keys, where just one is asked for: DuckDB needs a millisecond for that, whatever the index. A file
- * holds the rows of a version as it was made; what the delta touches lies over it, in memory, made again in one query
- * as entries come. A model answers only at the very position that its rows are of; anything else is asked of DuckDB.
+ * Answers questions for single rows by key, which take DuckDB a millisecond with any index. A file holds the rows at
+ * the version's cut; rows that the delta touches are overlaid in memory, and recomputed in one query as entries arrive.
+ * A model answers only at exactly the position of its rows; DuckDB answers everything else.
  */
 import type { ViewDefinition } from "../../shared/definition.ts";
 import type { Session } from "../../shared/duckdb/duck.ts";
@@ -16,29 +16,29 @@ import { versionName } from "../snapshot/name.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { modelledViews, VersionModels } from "./version-models.ts";
 
-/** Between two polls; and of the time that a poll takes, so much is left to others. */
+/** Between two polls; and the pause after a poll, as a multiple of the time that it took. */
 const everyMs = 15;
 const restShare = 4;
 
-/** So long at most the versions after one wait for their models. */
+/** How long a newer version waits for its models before it is served without them. */
 const holdMsMax = 60_000;
 
 interface ReadModelsOptions {
   readonly store: Store;
   readonly follower: Follower;
-  /** Of its own. */
+  /** A session of its own. */
   readonly session: Session;
-  /** Of memory, for what the delta touches, of all versions and views together. */
+  /** Memory for rows that the delta touches, of all versions and views together. */
   readonly bytesMax: number;
   readonly say: (line: string) => void;
-  /** Milliseconds that only go on. */
+  /** Monotonic, ms. */
   readonly clock?: () => number;
 }
 
 /** The models of the version that is served and of the one that is served next. */
 export class ReadModels {
   readonly #options: ReadModelsOptions;
-  readonly #room: MemoryBudget;
+  readonly #budget: MemoryBudget;
   readonly #clock: () => number;
   #models: VersionModels[] = [];
   /** The served version after which another waits for its models, and since when. */
@@ -46,7 +46,7 @@ export class ReadModels {
 
   constructor(options: ReadModelsOptions) {
     this.#options = options;
-    this.#room = new MemoryBudget(options.bytesMax);
+    this.#budget = new MemoryBudget(options.bytesMax);
     this.#clock = options.clock ?? (() => performance.now());
   }
 
@@ -55,7 +55,7 @@ export class ReadModels {
     return this.#of(served.manifest)?.lookup(served, view, question);
   }
 
-  /** Views of the served version that are answered. */
+  /** The number of views of the served version that have a model. */
   get ready(): number {
     return this.#of(this.#options.follower.manifest)?.views ?? 0;
   }
@@ -64,19 +64,19 @@ export class ReadModels {
     let complaint = "";
     while (!signal.aborted) {
       const began = this.#clock();
-      const failure = await this.look().then(
+      const failure = await this.poll().then(
         () => "",
         (error: unknown) => messageOf(error),
       );
       if (failure !== "" && failure !== complaint)
-        this.#options.say(`serve: single rows are asked of DuckDB: ${failure}`);
+        this.#options.say(`serve: read models failed, DuckDB answers single rows: ${failure}`);
       complaint = failure;
       await pause(Math.max(everyMs, (this.#clock() - began) * restShare), signal);
     }
   }
 
-  /** Follows what is served, one step. */
-  async look(): Promise<void> {
+  /** Follows the served version, one step. */
+  async poll(): Promise<void> {
     const { follower, session } = this.#options;
     const { manifest, upcoming } = follower;
     await this.#keep(upcoming ? [manifest, upcoming] : [manifest]);
@@ -87,8 +87,8 @@ export class ReadModels {
   }
 
   /**
-   * False while a version had better wait: single rows would be asked of DuckDB, where now they come from models of the
-   * same views.
+   * False while a version should wait for its models: served now, it would have DuckDB answer single rows that the
+   * served version's models answer.
    */
   isReadyFor(next: VersionManifest): boolean {
     const { manifest } = this.#options.follower;
@@ -110,14 +110,15 @@ export class ReadModels {
     return this.#models.find((models) => models.name === name);
   }
 
-  /** Models of these versions, and of no others. */
+  /** Keeps models of these versions, builds missing ones and closes all others. */
   async #keep(wanted: readonly VersionManifest[]): Promise<void> {
     const names = wanted.map(versionName);
     const others = this.#models.filter(({ name }) => !names.includes(name));
     this.#models = this.#models.filter((models) => !others.includes(models));
-    for (const models of others) await models.drop();
+    for (const models of others) await models.close();
     const { store, say } = this.#options;
     for (const manifest of wanted)
-      if (!this.#of(manifest)) this.#models.push(await VersionModels.build(manifest, { store, room: this.#room, say }));
+      if (!this.#of(manifest))
+        this.#models.push(await VersionModels.build(manifest, { store, budget: this.#budget, say }));
   }
 }

@@ -23,48 +23,48 @@ const build = fileBeside(import.meta.url, "build");
 
 export interface VersionModelsOptions {
   readonly store: Store;
-  /** Of memory, for what the delta touches. */
-  readonly room: MemoryBudget;
+  /** Memory for rows that the delta touches. */
+  readonly budget: MemoryBudget;
   readonly say: (line: string) => void;
 }
 
 type State =
   | {
       readonly name: "building" | "built";
-      /** Whose rows these are, with what lies over the file; null: nobody's, they are being changed. */
-      readonly at: { readonly position: Position; readonly telling: string } | null;
+      /** What the rows are derived from, overlays included; null: they are being changed. */
+      readonly at: { readonly position: Position; readonly derivation: string } | null;
     }
-  | { readonly name: "dropped" };
+  | { readonly name: "closed" };
 
 /**
- * The models of one version: a file that a process of its own fills with the version's rows, view by view, and what the
- * delta touches over it. They are in one of these states:
+ * The models of one version: a file that a process of its own fills with the version's rows, view by view, and overlays
+ * of the rows that the delta touches. They are in one of these states:
  *
- * building: the process reports each view that is in the file. These are answered from here on, the others by DuckDB.
+ * building: the process reports each view that is complete in the file. The models answer these, DuckDB the others.
  *
- * built: there will be no more views: the process has ended, well or not.
+ * built: no more views will follow: the process has ended, successfully or not.
  *
- * dropped: nobody is answered by them any more, whatever the process still reports.
+ * closed: they answer nothing any more, whatever the process still reports.
  */
 export class VersionModels {
   readonly name: string;
-  readonly #room: MemoryBudget;
+  readonly #budget: MemoryBudget;
   readonly #say: (line: string) => void;
   readonly #folder: string;
   readonly #order: BuildOrder;
   readonly #builder: ChildProcess;
-  /** Its process is gone. */
+  /** Resolves when its process has exited. */
   readonly #ended: Promise<void>;
-  /** Null: nothing is in it yet. */
+  /** Null: no view is complete yet. */
   #file: ModelFile | null = null;
-  /** Views whose rows are in the file, and their numbers there. */
+  /** Views that are complete in the file, and their numbers there. */
   readonly #numbers = new Map<string, number>();
   readonly #over = new Map<string, Overlay>();
   #state: State = { name: "building", at: null };
 
-  private constructor(name: string, folder: string, order: BuildOrder, { room, say }: VersionModelsOptions) {
+  private constructor(name: string, folder: string, order: BuildOrder, { budget, say }: VersionModelsOptions) {
     this.name = name;
-    this.#room = room;
+    this.#budget = budget;
     this.#say = say;
     this.#folder = folder;
     this.#order = order;
@@ -86,8 +86,8 @@ export class VersionModels {
   }
 
   /**
-   * The row that a question asks for, as JSON; null: there is no such row. Undefined: the question is another one, or
-   * these are not the rows of `served`.
+   * The row that a question asks for, as JSON; null: there is no such row. Undefined: the question is not for a single
+   * row, or the rows are not at the position of `served`.
    */
   lookup(served: ServedVersion, view: ServedView, question: Question): string | null | undefined {
     if (!this.#isAt(served)) return undefined;
@@ -100,7 +100,7 @@ export class VersionModels {
     return over.has(key) ? over.get(key) : (this.#file!.get(number, key) ?? null);
   }
 
-  /** Views whose rows are here. */
+  /** The number of views that have a model. */
   get views(): number {
     return this.#numbers.size;
   }
@@ -109,12 +109,12 @@ export class VersionModels {
     return this.#numbers.has(view);
   }
 
-  /** All that can be answered by them is. */
+  /** True once every view that can have a model has one that is up to date. */
   get isReady(): boolean {
     return this.#state.name === "built" && (this.#numbers.size === 0 || this.#state.at !== null);
   }
 
-  /** Takes what has come to the delta, up to `served`. */
+  /** Applies what was added to the delta, up to `served`. */
   async follow(session: Session, served: ServedVersion): Promise<void> {
     if (this.#numbers.size === 0 || this.#isAt(served)) return;
     this.#setAt(null);
@@ -123,17 +123,17 @@ export class VersionModels {
     for (const name of known) {
       const view = served.views.get(name);
       if (!view) continue;
-      const over = this.#over.get(name) ?? new Overlay(this.#room);
+      const over = this.#over.get(name) ?? new Overlay(this.#budget);
       this.#over.set(name, over);
       await over.follow(session, view);
     }
-    // a view that came meanwhile is not in it
+    // a view that was completed meanwhile has no overlay yet
     const whole = this.#numbers.size === known.length;
-    if (whole) this.#setAt({ position: served.position, telling: served.telling });
+    if (whole) this.#setAt({ position: served.position, derivation: served.derivation });
   }
 
-  async drop(): Promise<void> {
-    this.#state = { name: "dropped" };
+  async close(): Promise<void> {
+    this.#state = { name: "closed" };
     this.#builder.kill("SIGKILL");
     await this.#ended;
     for (const over of this.#over.values()) over.close();
@@ -141,53 +141,56 @@ export class VersionModels {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  #isAt({ position, telling }: Pick<ServedVersion, "position" | "telling">): boolean {
-    const at = this.#state.name === "dropped" ? null : this.#state.at;
-    return at !== null && at.telling === telling && equals(at.position, position);
+  #isAt({ position, derivation }: Pick<ServedVersion, "position" | "derivation">): boolean {
+    const at = this.#state.name === "closed" ? null : this.#state.at;
+    return at !== null && at.derivation === derivation && equals(at.position, position);
   }
 
-  #setAt(at: { readonly position: Position; readonly telling: string } | null): void {
-    if (this.#state.name !== "dropped") this.#state = { ...this.#state, at };
+  #setAt(at: { readonly position: Position; readonly derivation: string } | null): void {
+    if (this.#state.name !== "closed") this.#state = { ...this.#state, at };
   }
 
-  /** Takes what the process reports. @returns when it is gone */
+  /** Processes the builder's reports. @returns a promise that resolves when it has exited */
   #watch(): Promise<void> {
     const builder = this.#builder;
     const ended = new Promise<void>((resolve) => {
       builder.once("exit", (code, signal) => {
-        const failed = code !== 0 && this.#state.name !== "dropped";
-        if (failed) this.#say(`serve: single rows are asked of DuckDB: their process ended (${signal ?? code})`);
+        const failed = code !== 0 && this.#state.name !== "closed";
+        if (failed)
+          this.#say(
+            `serve: building read models failed, DuckDB answers single rows: the process ended (${signal ?? code})`,
+          );
         resolve();
       });
       builder.once("error", () => resolve());
     });
     builder.on("message", (message) => this.#report(message as BuildReport));
-    // comes after its last message, which its exit may not
+    // disconnect follows the last message; exit may precede it
     builder.once("disconnect", () => this.#complete());
     builder.on("error", (error) => {
       this.#complete();
-      this.#say(`serve: single rows are asked of DuckDB: ${messageOf(error)}`);
+      this.#say(`serve: building read models failed, DuckDB answers single rows: ${messageOf(error)}`);
     });
     return ended;
   }
 
   #report({ view, failure }: BuildReport): void {
-    if (this.#state.name === "dropped") return;
+    if (this.#state.name === "closed") return;
     if (failure !== null) {
-      this.#say(`serve: single rows of ${view} are asked of DuckDB: ${failure}`);
+      this.#say(`serve: no read model of ${view}, DuckDB answers its single rows: ${failure}`);
       return;
     }
     try {
       this.#file ??= new ModelFile(this.#order.path, { readOnly: true });
     } catch (error) {
-      this.#say(`serve: single rows of ${view} are asked of DuckDB: ${messageOf(error)}`);
+      this.#say(`serve: no read model of ${view}, DuckDB answers its single rows: ${messageOf(error)}`);
       return;
     }
     this.#numbers.set(
       view,
       this.#order.views.findIndex(({ definition }) => definition.name === view),
     );
-    // its delta does not lie over it yet
+    // its overlay does not cover the delta yet
     this.#setAt(null);
   }
 
@@ -196,7 +199,7 @@ export class VersionModels {
   }
 }
 
-/** The views that there are models of. */
+/** The views that can have a model. */
 export function modelledViews(manifest: VersionManifest): ViewDefinition[] {
   return manifest.definition.views.filter((view) => hasKnownRows(view) && !manifest.views[view.name]?.failed);
 }
@@ -204,7 +207,7 @@ export function modelledViews(manifest: VersionManifest): ViewDefinition[] {
 async function orderOf(manifest: VersionManifest, folder: string, store: Store): Promise<BuildOrder> {
   const views = modelledViews(manifest).map(async (definition) => {
     const files = versionFiles(manifest, definition.name);
-    // the process that reads them checks them
+    // the builder checks the files itself
     return { definition, files: await store.open(files, new Set(files.map(({ name }) => name))) };
   });
   return {

@@ -2,7 +2,7 @@
 import { TidemarkError } from "../../shared/errors.ts";
 import type { ServedVersion, ServedView } from "./loaded.ts";
 
-/** @throws VIEW_UNKNOWN, and why it has no answer now */
+/** @throws VIEW_UNKNOWN; the reason why the view can't be answered now */
 export function viewNamed(served: ServedVersion, name: string): ServedView {
   const view = served.views.get(name);
   if (!view) {
@@ -17,14 +17,14 @@ export function viewNamed(served: ServedVersion, name: string): ServedView {
   return view;
 }
 
-/** Why a view has no answer now, or null. */
+/** Why a view can't be answered now, or null. */
 export function unanswerable({ definition, damaged, failed }: ServedView): TidemarkError | null {
   const { name } = definition;
   if (damaged !== null) {
     return new TidemarkError(
       "STORE_CORRUPT",
-      `view "${name}" has no answer now: ${damaged}`,
-      "batch makes it again from the archive; the other views go on",
+      `view "${name}" can't be answered now: ${damaged}`,
+      "batch rebuilds it from the archive; the other views are still answered",
     );
   }
   if (!failed) return null;
@@ -32,6 +32,6 @@ export function unanswerable({ definition, damaged, failed }: ServedView): Tidem
   return new TidemarkError(
     "SERVE_VIEW_FAILED",
     `view "${name}" fails on valid events${where}: ${failed.message}`,
-    "correct its SQL and run a batch; the other views go on",
+    "correct its SQL and run a batch; the other views are still answered",
   );
 }

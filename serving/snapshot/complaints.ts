@@ -1,10 +1,10 @@
 /**
- * What can go wrong on its own: following the served delta, the next version's delta; finding or loading a newer
- * version; a version that was published and can't be read any more.
+ * What can fail independently: following the served delta, or the next version's; finding or loading a newer version;
+ * reading a version that was published before.
  */
 type Subject = "delta" | "next" | "version" | "lost";
 
-/** What goes wrong for a while: said once, and again when the line is another one. */
+/** Ongoing problems: each is logged once, and again when its text changes. */
 export class Complaints {
   readonly #say: (line: string) => void;
   readonly #open = new Map<Subject, { readonly line: string; readonly error: unknown }>();

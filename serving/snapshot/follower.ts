@@ -1,6 +1,6 @@
 /**
- * Follows the store: HEADs as they are replaced, versions as they appear. What it serves never goes back and is never
- * a mix.
+ * Follows the store: HEADs as they are replaced, versions as they appear. The served position never goes back, and a
+ * snapshot is never a mix of versions.
  */
 import type { StreamDefinition } from "../../shared/definition.ts";
 import type { Duck } from "../../shared/duckdb/duck.ts";
@@ -16,12 +16,15 @@ import type { LoadedVersion, ServedVersion } from "./loaded.ts";
 import { Moves } from "./moves.ts";
 import { type LoaderOptions, VersionLoader } from "./version-loader.ts";
 
-/** So long what is served may take to come to where the version that is offered was. */
+/** How long the served version may take to reach the position that the offered version had. */
 const stalledMsMax = 1500;
 
 interface Next {
   readonly version: LoadedVersion;
-  /** Where it was while it was offered, and when: what is served has to come there. Null: it was not offered yet. */
+  /**
+   * Its position at a moment of being offered, which the served version has to reach: else it stalls. Null: it was not
+   * offered yet.
+   */
   readonly mark: { readonly position: Position; readonly at: number } | null;
 }
 
@@ -36,18 +39,18 @@ type State =
     };
 
 /**
- * Serves one version, always, and comes from it to the next. It is in one of these states:
+ * Always serves one version, and moves from it to the next. It is in one of these states:
  *
- * following: only the served version is loaded. Each poll takes what its delta has grown by, and asks for a newer
+ * following: only the served version is loaded. Each poll reads what was added to its delta, and looks for a newer
  * version.
  *
- * catching up: a newer version is loaded whose delta does not cover what is served yet: served now, it would take
- * answers back. Each poll follows both deltas. A version that is newer still takes its place.
+ * catching up: a newer version is loaded, and its delta does not cover the served position yet, so serving it would
+ * move answers back. Each poll follows both deltas. An even newer version replaces it.
  *
- * offering: the next version covers what is served, and can be served as soon as it is accepted. Until then those who
- * answer from it make themselves ready, and what is served is as exact. It is accepted by itself where waiting would
- * cost: what is served stalls, since its writer has gone to the newest version; or a version after the next is loaded.
- * A next version that falls behind again is caught up with, or is given up for the one after it.
+ * offering: the next version covers the served position, and is served as soon as it is accepted. Until then the read
+ * models prepare for it, and the served version is just as exact. It is accepted automatically where waiting would
+ * cost: the served version stalls, since its writer has moved on to the newest version; or a version after the next is
+ * loaded. A next version that falls behind again is caught up with, or discarded for the one after it.
  */
 export class Follower {
   readonly #options: LoaderOptions;
@@ -62,7 +65,7 @@ export class Follower {
   }
 
   /**
-   * @param clock milliseconds that only go on
+   * @param clock monotonic, ms
    * @throws SERVE_NOTHING when there is no version; STORE_CORRUPT when none can be loaded
    */
   static async open(
@@ -74,8 +77,8 @@ export class Follower {
     const options = { store, duck, say, complaints: new Complaints(say), clock };
     const loader = new VersionLoader(options);
     let failure: unknown = null;
-    // the newest version's delta may be behind the one before: a server that starts must not go
-    // back behind the last one
+    // the newest version's delta may be behind that of the version before: a server that restarts must not answer
+    // at an earlier position than the server before it
     const best = (await bestSnapshot(store).catch(() => null))?.manifest.number;
     const numbers = (await versionNumbers(store)).reverse().sort((a, b) => Number(b === best) - Number(a === best));
     for (const number of numbers) {
@@ -98,21 +101,21 @@ export class Follower {
     );
   }
 
-  /** Polls the store once, and accepts what is offered. @returns true when what is served moved */
+  /** Polls the store once, and accepts an offered version. @returns true when what is served has moved */
   async tick(): Promise<boolean> {
     const moved = await this.poll();
     return this.accept() || moved;
   }
 
-  /** Polls the store once. @returns true when what is served moved */
+  /** Polls the store once. @returns true when what is served has moved */
   async poll(): Promise<boolean> {
     const { served } = this.#state;
-    const { position, telling } = served;
+    const { position, derivation } = served;
     const loaded = await this.#loader.poll(served.manifest, this.#newest.manifest.number);
     if (loaded) this.#take(loaded);
     await this.#follow(served, "delta");
     if (this.#state.name !== "following") await this.#followNext(this.#state);
-    const moved = this.#state.served !== served || !equals(position, this.position) || telling !== this.telling;
+    const moved = this.#state.served !== served || !equals(position, this.position) || derivation !== this.derivation;
     if (moved) this.#moves.moved();
     return moved;
   }
@@ -122,7 +125,7 @@ export class Follower {
     return this.#state.name === "offering" ? this.#state.next.version.manifest : null;
   }
 
-  /** Serves the version that is offered. @returns false where none is */
+  /** Serves the offered version. @returns false where there is none */
   accept(): boolean {
     if (this.#state.name !== "offering") return false;
     this.#proceed(this.#state);
@@ -134,7 +137,7 @@ export class Follower {
     return this.#state.served.pin();
   }
 
-  /** The same of the version that is served next. */
+  /** Pins the version that is served next. */
   pinNext(): ServedVersion | null {
     return this.#state.name === "following" ? null : this.#state.next.version.pin();
   }
@@ -152,16 +155,16 @@ export class Follower {
     return this.#state.name === "following" ? null : this.#state.next.version.manifest;
   }
 
-  /** See ServedVersion.telling. */
-  get telling(): string {
-    return this.#state.served.telling;
+  /** See ServedVersion.derivation. */
+  get derivation(): string {
+    return this.#state.served.derivation;
   }
 
   get streams(): readonly StreamDefinition[] {
     return this.manifest.definition.streams;
   }
 
-  /** Where partitions begin that a position leaves out. */
+  /** The first offsets of partitions that a position leaves out. */
   get origin(): Position {
     return this.manifest.origin;
   }
@@ -191,7 +194,7 @@ export class Follower {
     return (state.name === "offering" ? state.after : null) ?? state.next.version;
   }
 
-  /** One that can be served is served first: the writer of what is served now goes with the newest version. */
+  /** An offered version is still served before a newer one: the served version's writer moves to the newest. */
   #take(loaded: LoadedVersion): void {
     const state = this.#state;
     if (state.name === "offering") {
@@ -199,7 +202,7 @@ export class Follower {
       this.#state = { ...state, after: loaded };
       return;
     }
-    if (state.name === "catching up") this.#giveUp(state.next);
+    if (state.name === "catching up") this.#discard(state.next);
     this.#state = { name: "catching up", served: state.served, next: { version: loaded, mark: null } };
   }
 
@@ -215,7 +218,7 @@ export class Follower {
       if (after || this.#options.clock() - mark.at >= stalledMsMax) this.#proceed(offering);
       return;
     }
-    if (after) this.#giveUp(next);
+    if (after) this.#discard(next);
     this.#state = { name: "catching up", served, next: after ? { version: after, mark: null } : next };
   }
 
@@ -234,15 +237,15 @@ export class Follower {
     this.#options.say(`serving version ${version.manifest.number}`);
   }
 
-  #giveUp({ version }: Next): void {
+  #discard({ version }: Next): void {
     this.#options.complaints.clear("next");
     version.close();
   }
 
-  /** A delta that can't be read is said once; the last good snapshot stays served. */
+  /** A delta that can't be read is logged once; the last good snapshot stays served. */
   async #follow(loaded: LoadedVersion, which: "delta" | "next"): Promise<void> {
     try {
-      // a file that is gone may have been compacted away since its HEAD was read: the next HEAD names others
+      // a missing file may have been compacted since its HEAD was read: the next HEAD names others
       await loaded.follow().catch((error: unknown) => {
         if (isCode(error, "STORE_MISSING")) return loaded.follow();
         throw error;
@@ -255,18 +258,21 @@ export class Follower {
     }
   }
 
-  /** Speed writes the delta again from there. What is missing may only have been replaced meanwhile. */
+  /**
+   * Reports damage, so that speed rewrites the delta from there; a missing file may only have been replaced
+   * meanwhile.
+   */
   async #reject(manifest: VersionManifest, error: unknown): Promise<void> {
     if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING", "STORE_GAP")) return;
     await rejectDamaged(this.#options.store, manifest, error);
   }
 
-  /** Why the last polls failed, or "". What single views suffer is theirs: see ServedVersion.views. */
+  /** Why the last polls failed, or "". Failures of single views are in ServedVersion.views. */
   get complaint(): string {
     return this.#options.complaints.text;
   }
 
-  /** The damaged files that it has met and that are part of its answers, or would be. */
+  /** The damaged files that it has found among those that its answers need. */
   get damagedFiles(): ReadonlyMap<string, Trouble> {
     const found = new Map<string, Trouble>();
     for (const error of this.#options.complaints.errors)

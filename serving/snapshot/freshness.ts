@@ -1,23 +1,23 @@
-/** How far an answer lies behind the log, by looks at the log's end: no producer's clock is trusted. */
+/** How far an answer lags behind the log, by polls of the log's end: no producer's clock is trusted. */
 import { equals, follows, type Position } from "../../shared/position.ts";
 
-/** What the log's end was at a moment, ms since the epoch, taken before it was asked for. */
+/** The log's end, and when it was read: ms since the epoch, taken before the read. */
 interface EndPoll {
   readonly at: number;
   readonly end: Position;
 }
 
-/** A look this old says nothing of now: the log can't be asked. */
+/** A poll that is older says nothing about now: the log can't be reached. */
 const recentMs = 1000;
 /** How many polls are kept one by one; at four a second, ten minutes. */
-const looksMax = 2400;
-/** Of older ones so many make one, and so many of those are kept: two days, told to a quarter of a minute. */
-const looksPerMark = 60;
+const pollsMax = 2400;
+/** Of older polls every 60th is kept, and 12,000 of those: two days, to a quarter of a minute. */
+const pollsPerMark = 60;
 const marksMax = 12_000;
-/** Partitions of all looks of either kind, however few looks that are: a few megabytes. */
+/** Offsets in all polls of either kind, however few polls that is: a few megabytes. */
 const placesMax = 400_000;
 
-/** The newest looks; where they get too many, the older half is forgotten. */
+/** The newest polls; when there are too many, the older half is dropped. */
 class PollHistory {
   readonly #max: number;
   #list: EndPoll[] = [];
@@ -31,8 +31,8 @@ class PollHistory {
     return this.#list;
   }
 
-  push(look: EndPoll, places: number): void {
-    this.#list.push(look);
+  push(poll: EndPoll, places: number): void {
+    this.#list.push(poll);
     this.#places += places;
     if (this.#list.length <= this.#max && this.#places <= placesMax) return;
     this.#list = this.#list.slice(-Math.ceil(this.#list.length / 2));
@@ -42,37 +42,37 @@ class PollHistory {
 
 export class Freshness {
   readonly #marks = new PollHistory(marksMax);
-  readonly #looks = new PollHistory(looksMax);
+  readonly #polls = new PollHistory(pollsMax);
   #noted = 0;
 
-  /** Notes a look at the log's end. */
+  /** Records a poll of the log's end. */
   note(at: number, end: Position): void {
     const before = this.end;
-    // while nothing comes it is one end, looked at again and again
+    // while nothing arrives, all polls share one end
     const same = before !== null && equals(before, end);
-    const look = { at, end: same ? before : end };
+    const poll = { at, end: same ? before : end };
     const places = Object.values(end).reduce((sum, offsets) => sum + Object.keys(offsets).length, 1);
-    this.#looks.push(look, same ? 1 : places);
-    if (this.#noted++ % looksPerMark === 0) this.#marks.push(look, places);
+    this.#polls.push(poll, same ? 1 : places);
+    if (this.#noted++ % pollsPerMark === 0) this.#marks.push(poll, places);
   }
 
-  /** The newest look's end; null before the first. */
+  /** The log's end by the newest poll; null before the first. */
   get end(): Position | null {
-    return this.#looks.list.at(-1)?.end ?? null;
+    return this.#polls.list.at(-1)?.end ?? null;
   }
 
   /**
-   * Milliseconds since the newest look whose end `position` covers: everything that was in the log
-   * then is in the answer. 0 where that is the newest look and a recent one, so it is right up to
-   * the time between two looks. Null: not known.
+   * Milliseconds since the newest poll whose end `position` covers: everything that was in the log
+   * then is in the answer. 0 where that is the newest poll and a recent one, so it is exact up to the
+   * interval between two polls. Null: not known.
    */
   lagMs(position: Position, now: number): number | null {
-    const newest = this.#looks.list.at(-1);
+    const newest = this.#polls.list.at(-1);
     if (!newest) return null;
     if (follows(position, newest.end) && now - newest.at <= recentMs) return 0;
-    const isCovered = (look: EndPoll) => follows(position, look.end);
+    const isCovered = (poll: EndPoll) => follows(position, poll.end);
     const covered =
-      this.#looks.list.findLast(isCovered) ?? this.#marks.list.findLast(isCovered) ?? this.#marks.list[0]!;
+      this.#polls.list.findLast(isCovered) ?? this.#marks.list.findLast(isCovered) ?? this.#marks.list[0]!;
     return Math.max(0, Math.round(now - covered.at));
   }
 }

@@ -3,7 +3,7 @@ import type { VersionManifest } from "../../shared/store/layout.ts";
 import type { Store } from "../../shared/store/store.ts";
 import { readVersion, versionNumbers } from "../../shared/store/versions.ts";
 
-/** The manifests of the kept versions, each read once: they never change. */
+/** The manifests of the kept versions, each read once, since they never change. */
 export class KeptVersions {
   readonly #store: Store;
   #known = new Map<number, VersionManifest>();

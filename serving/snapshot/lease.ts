@@ -1,26 +1,26 @@
 import type { Session } from "../../shared/duckdb/duck.ts";
 import type { Asker } from "../../shared/waiting.ts";
+import type { AnswerReader } from "./answer-reader.ts";
 import type { ServedVersion } from "./loaded.ts";
 import type { SessionPool } from "./pool.ts";
-import type { Reader } from "./reader.ts";
 
 /**
- * What an answer holds while it is made and read: a pinned snapshot, a session to ask it with, or the file that its
- * rows were written to. It is in one of these states:
+ * What an answer holds while it is prepared and read: a pinned snapshot, a session to query it with, or the file that
+ * its rows were written to. It is in one of these states:
  *
- * making: the answer is not there yet. What fails ends the lease with the scope that makes the answer.
+ * preparing: the answer is not ready. An error releases the lease with the scope that prepares the answer.
  *
- * made: the answer has been handed out, and nobody has begun to read it. Its client may leave before the first byte;
- * then `abandon` ends the lease.
+ * prepared: the answer has been handed over, and reading has not begun. Its client may leave before the first byte;
+ * then `releaseUnread` releases the lease.
  *
- * reading: the lease ends with the answer's rows, however these end.
+ * reading: the lease is released with the answer's last row, or when reading is canceled or fails.
  *
- * over: all is given back.
+ * released: snapshot, session and file are given back.
  */
 export class Lease implements Disposable {
   readonly served: ServedVersion;
   readonly #pool: SessionPool;
-  #state: "making" | "made" | "reading" | "over" = "making";
+  #state: "preparing" | "prepared" | "reading" | "released" = "preparing";
   #session: Session | null = null;
   #file: Disposable | null = null;
 
@@ -29,53 +29,53 @@ export class Lease implements Disposable {
     this.#pool = pool;
   }
 
-  /** @throws SERVE_BUSY; why the asker is gone */
-  async session(asker: Asker, reader: Reader): Promise<Session> {
+  /** @throws SERVE_BUSY; the reason why the asker is gone */
+  async session(asker: Asker, reader: AnswerReader): Promise<Session> {
     this.#session = await this.#pool.take(asker, reader);
     await this.#session.inZone(this.served.manifest.definition.timezone);
     return this.#session;
   }
 
-  /** The file is all that is still read: snapshot and session are given back. */
+  /** Only the file is still needed: snapshot and session are released. */
   keepOnly(file: Disposable): void {
     this.#file = file;
-    this.#giveBack();
+    this.#releaseSnapshot();
   }
 
-  /** The answer's rows: the lease is over when they end, or are given up. */
+  /** The answer's rows: the lease is released when they end or are canceled. */
   async *rows<T>(rows: AsyncGenerator<T>): AsyncGenerator<T> {
-    if (this.#state === "over") return;
+    if (this.#state === "released") return;
     this.#state = "reading";
     try {
       yield* rows;
     } finally {
-      this.end();
+      this.release();
     }
   }
 
-  /** From here on the lease is its reader's to end. */
-  handOut(): void {
-    this.#state = "made";
+  /** From here on, reading the answer releases the lease. */
+  handOver(): void {
+    this.#state = "prepared";
   }
 
-  abandon(): void {
-    if (this.#state === "made") this.end();
+  releaseUnread(): void {
+    if (this.#state === "prepared") this.release();
   }
 
-  end(): void {
-    if (this.#state === "over") return;
-    this.#state = "over";
-    this.#giveBack();
+  release(): void {
+    if (this.#state === "released") return;
+    this.#state = "released";
+    this.#releaseSnapshot();
     this.#file?.[Symbol.dispose]();
   }
 
   [Symbol.dispose](): void {
-    if (this.#state === "making") this.end();
+    if (this.#state === "preparing") this.release();
   }
 
-  #giveBack(): void {
+  #releaseSnapshot(): void {
     this.served.release();
-    if (this.#session) this.#pool.giveBack(this.#session);
+    if (this.#session) this.#pool.release(this.#session);
     this.#session = null;
   }
 }

@@ -1,4 +1,4 @@
-/** One version and its delta as DuckDB tables, followed as the store grows, read through pinned snapshots. */
+/** One version and its delta as DuckDB tables, which follow the store and are read through pinned snapshots. */
 import { combineOf, noPartials, partialColumns } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { freshName, type Session } from "../../shared/duckdb/duck.ts";
@@ -11,12 +11,12 @@ import { entryFiles, failureOf, partialsIn, versionFiles } from "../../shared/st
 import type { Store } from "../../shared/store/store.ts";
 import { checkChain, newestHead } from "../../shared/store/versions.ts";
 
-/** More appended stretches than this are combined into one, in memory. */
+/** Above this many appended stretches, the older ones are combined into one, in memory. */
 const stretchesMax = 48;
-/** The newest stay as they are: whoever follows them goes on from where it stands. */
+/** The newest stay separate, so that a reader that follows them can continue from its own stretch. */
 const stretchesKept = 8;
 
-/** A table that goes when nobody names it any more. */
+/** A table that is dropped with its last user. */
 interface Table {
   readonly name: string;
   users: number;
@@ -34,20 +34,20 @@ interface ShardState {
   readonly generation: number;
 }
 
-/** What one query reads: fixed tables up to a fixed stretch, at an exact position. */
+/** A view as one query reads it: fixed tables up to a fixed stretch, at an exact position. */
 export interface ServedView {
   readonly definition: ViewDefinition;
   readonly base: string;
   readonly delta: string;
   /**
-   * Delta rows with `__stretch` below this belong to the snapshot: one more than the last stretch
-   * that touched the view.
+   * Delta rows with `__stretch` below this belong to the snapshot: it is one more than the last
+   * stretch that touched the view.
    */
   readonly upto: number;
-  /** Whoever knows the delta's rows up to a stretch below this can't tell what came to them since. */
+  /** Stretches below this were combined: a reader that stopped below it can't find out what was added since. */
   readonly mergedUpto: number;
   readonly failed: ViewFailure | null;
-  /** Why its version's file can't be read; null: it was. */
+  /** Why its version's file can't be read; null: it can. */
   readonly damaged: string | null;
 }
 
@@ -55,21 +55,21 @@ export interface ServedVersion extends Disposable {
   readonly manifest: VersionManifest;
   readonly position: Position;
   readonly views: ReadonlyMap<string, ServedView>;
-  /** The deltas that it reads. */
+  /** The HEADs of the deltas that it reads. */
   readonly heads: readonly Head[];
-  /** Which generations tell them: another may tell otherwise what was told at the same position. */
-  readonly telling: string;
+  /** The generations that derived the deltas: another generation may give other rows at the same position. */
+  readonly derivation: string;
   /** Latest log timestamp in the delta, ms; 0 where it is empty. */
   readonly latest: number;
-  /** What became of the records below the position. */
+  /** How the records below the position were counted. */
   readonly counts: Counts;
   /** Events below the position, by layer. */
   readonly events: { readonly batch: number; readonly speed: number };
   release(): void;
 }
 
-interface Snapshot extends Omit<ServedVersion, "release" | typeof Symbol.dispose> {
-  /** The tables that it reads. */
+interface UnpinnedVersion extends Omit<ServedVersion, "release" | typeof Symbol.dispose> {
+  /** The tables that a pin keeps. */
   readonly used: readonly Table[];
 }
 
@@ -83,14 +83,14 @@ export class LoadedVersion {
   readonly damaged = new Map<string, TidemarkError>();
   #shards = new Map<number, ShardState>();
   #heads = new Map<number, Head>();
-  /** Stretch 0 is what was there when the tables were made. */
+  /** The next stretch. Stretch 0 is what the tables were created with. */
   #stretch = 1;
   #appended = 0;
-  /** Tables that are not dropped yet. */
-  #living = 0;
+  /** The number of tables that are not dropped yet. */
+  #liveTables = 0;
   #closed = false;
-  /** Null: something of it has changed. */
-  #snapshot: Snapshot | null = null;
+  /** Null: out of date. */
+  #current: UnpinnedVersion | null = null;
 
   constructor(store: Store, session: Session, manifest: VersionManifest) {
     this.#store = store;
@@ -99,7 +99,7 @@ export class LoadedVersion {
   }
 
   /**
-   * Reads the version's files (checked first) into tables. A view whose file is damaged has no
+   * Reads the version's files into tables, after checking them. A view whose file is damaged has no
    * answer; the others do.
    */
   async open(): Promise<void> {
@@ -113,7 +113,7 @@ export class LoadedVersion {
         position: ofShard(this.manifest.cut, shard, this.manifest.definition.shards),
         generation: 0,
       });
-    this.#snapshot = null;
+    this.#current = null;
   }
 
   async #partialsOf(view: ViewDefinition): Promise<string> {
@@ -130,38 +130,38 @@ export class LoadedVersion {
     return this.#now().position;
   }
 
-  /** See ServedVersion.telling. */
-  get telling(): string {
-    return this.#now().telling;
+  /** See ServedVersion.derivation. */
+  get derivation(): string {
+    return this.#now().derivation;
   }
 
   /**
-   * Takes what the shards' HEADs have beyond our position.
-   * @throws STORE_CORRUPT, STORE_MISSING, STORE_GAP; what was served before stays served
+   * Reads what the shards' HEADs have beyond our position.
+   * @throws STORE_CORRUPT, STORE_MISSING, STORE_GAP; the snapshot before stays served
    */
   async follow(): Promise<void> {
-    // all HEADs first: compaction may replace the files of any shard's while one is read
+    // all HEADs first: compaction may replace files of any shard while another shard's are read
     const found: Head[] = [];
     for (const [shard, state] of this.#shards) {
       const head = await newestHead(this.#store, this.manifest.number, shard);
-      // never back: a newer generation counts when it covers what was served
+      // never back: a newer generation is accepted only if it covers what was served
       if (!head || !covers(head.position, state.position)) continue;
       if (!equals(head.position, state.position)) checkChain(this.manifest, head);
       found.push(head);
     }
-    const standing = (head: Head) => this.#shards.get(head.shard)!;
-    const moved = found.filter((head) => !equals(head.position, standing(head).position));
-    const starts = moved.map((head) => head.entries.findIndex((entry) => equals(entry.from, standing(head).position)));
-    // another generation may have told otherwise what is in the tables already
-    const retold = found.some((head) => head.generation !== standing(head).generation);
-    if (starts.includes(-1) || retold) await this.#reload(found);
+    const known = (head: Head) => this.#shards.get(head.shard)!;
+    const moved = found.filter((head) => !equals(head.position, known(head).position));
+    const starts = moved.map((head) => head.entries.findIndex((entry) => equals(entry.from, known(head).position)));
+    // another generation may have derived other rows for what is in the tables already
+    const rederived = found.some((head) => head.generation !== known(head).generation);
+    if (starts.includes(-1) || rederived) await this.#reload(found);
     else for (const [i, head] of moved.entries()) await this.#append(head, head.entries.slice(starts[i]!));
     for (const head of found) this.#heads.set(head.shard, head);
-    this.#snapshot = null;
+    this.#current = null;
     if (this.#appended > stretchesMax) await this.#combine();
   }
 
-  /** Pins what is there now for one reader, who must release it. */
+  /** Pins the current snapshot for one reader, which must release it. */
   pin(): ServedVersion {
     const { used, ...snapshot } = this.#now();
     for (const table of used) table.users++;
@@ -174,13 +174,13 @@ export class LoadedVersion {
     return { ...snapshot, release, [Symbol.dispose]: release };
   }
 
-  /** What is there now, made once for all that ask until something changes. */
-  #now(): Snapshot {
-    this.#snapshot ??= this.#look();
-    return this.#snapshot;
+  /** The current snapshot, shared by all readers until something changes. */
+  #now(): UnpinnedVersion {
+    this.#current ??= this.#stateNow();
+    return this.#current;
   }
 
-  #look(): Snapshot {
+  #stateNow(): UnpinnedVersion {
     const { manifest } = this;
     const heads = [...this.#heads.values()];
     const shards = [...this.#shards.values()];
@@ -200,7 +200,7 @@ export class LoadedVersion {
       position,
       views: new Map(views),
       heads,
-      telling: shards.map((shard) => shard.generation).join("."),
+      derivation: shards.map((shard) => shard.generation).join("."),
       latest: entries.reduce((latest, entry) => Math.max(latest, entry.latest), 0),
       counts: sumCounts([manifest, ...entries]),
       events: { batch: manifest.events, speed: entries.reduce((sum, entry) => sum + entry.events, 0) },
@@ -208,30 +208,33 @@ export class LoadedVersion {
     };
   }
 
-  /** Gives the tables up; they, and then the session, go with their last reader. */
+  /** The tables, and then the session, are closed with their last reader. */
   close(): void {
     this.#closed = true;
     for (const table of this.#tables) this.#drop(table);
-    if (this.#living === 0) this.#session.close();
+    if (this.#liveTables === 0) this.#session.close();
   }
 
   get #tables(): Table[] {
     return [...this.#bases.values(), ...[...this.#deltas.values()].map(({ table }) => table)];
   }
 
-  /** A reader that pins between two statements sees none of it: the stretch counts only once everything is in. */
+  /**
+   * A reader that pins between two statements sees none of it: the stretch becomes visible only when it is
+   * complete.
+   */
   async #append(head: Head, entries: readonly Entry[]): Promise<void> {
     const touched = await this.#insert(this.#deltas, entries, this.#stretch);
     this.#stretch++;
     for (const view of touched) this.#deltas.set(view, { ...this.#deltas.get(view)!, upto: this.#stretch });
-    this.#snapshot = null;
+    this.#current = null;
     this.#appended += entries.length;
     this.#commit(head);
   }
 
   /**
-   * Entries don't start where we stand (compacted meanwhile, or told again): the deltas of all
-   * shards are read anew.
+   * Entries don't start at our position (they were compacted or recomputed meanwhile): the deltas
+   * of all shards are read again.
    */
   async #reload(found: readonly Head[]): Promise<void> {
     const others = [...this.#heads.values()].filter((head) => !found.some((each) => each.shard === head.shard));
@@ -250,7 +253,7 @@ export class LoadedVersion {
   #commit(head: Head): void {
     this.#heads.set(head.shard, head);
     this.#shards.set(head.shard, { position: head.position, generation: head.generation });
-    this.#snapshot = null;
+    this.#current = null;
   }
 
   /** @returns the views that the entries touch */
@@ -281,7 +284,7 @@ export class LoadedVersion {
     for (const [view, { table }] of this.#deltas) if (fresh.get(view)?.table !== table) this.#drop(table);
     this.#deltas = fresh;
     this.#appended = 0;
-    this.#snapshot = null;
+    this.#current = null;
   }
 
   /** Combines the older stretches, so that a query merges few rows. */
@@ -299,13 +302,13 @@ export class LoadedVersion {
       const columns = partialColumns(view);
       const rows = (where: string) => `SELECT ${columns} FROM ${table.name} WHERE ${where}`;
       const order = view.keys.length > 0 ? ` ORDER BY ${view.keys.map((key) => key.name).join(", ")}` : "";
-      const make = (select: string) =>
+      const create = (select: string) =>
         this.#create("delta", `SELECT *, 0::INTEGER AS __stretch FROM (${select})${order}`);
       const own = rows(`__stretch < ${older}`);
-      const next = await make(combineOf(view, own)).catch((error: unknown) => {
-        // whoever asks for such a group is told; the other views go on
+      const next = await create(combineOf(view, own)).catch((error: unknown) => {
+        // a group has no value: its queries fail, and the other views are still answered
         if (!isOfValues(error)) throw error;
-        return make(own);
+        return create(own);
       });
       fresh.set(view.name, { table: next, upto, mergedUpto: Math.min(upto, older) });
       await this.#session.run(
@@ -318,7 +321,7 @@ export class LoadedVersion {
   async #create(kind: string, select: string): Promise<Table> {
     const name = freshName(kind);
     await this.#session.run(`CREATE TABLE ${name} AS ${select}`);
-    this.#living++;
+    this.#liveTables++;
     return { name, users: 1 };
   }
 
@@ -328,8 +331,8 @@ export class LoadedVersion {
       .run(`DROP TABLE IF EXISTS ${table.name}`)
       .catch(() => undefined)
       .finally(() => {
-        this.#living--;
-        if (this.#closed && this.#living === 0) this.#session.close();
+        this.#liveTables--;
+        if (this.#closed && this.#liveTables === 0) this.#session.close();
       });
   }
 }

@@ -16,8 +16,8 @@ interface LogEndOptions {
 const everyMs = 250;
 
 /**
- * Notes where the log ends, until the signal. What can't be asked leaves the lag unknown to grow;
- * old answers go on.
+ * Polls the log's end until the signal aborts. While the log can't be reached, the reported lag
+ * grows, and views are still answered.
  */
 export async function watchLogEnd(
   { log, follower, freshness, now, say }: LogEndOptions,
@@ -27,13 +27,13 @@ export async function watchLogEnd(
   while (!signal.aborted) {
     const at = now();
     try {
-      // a stream that is not there any more must not hide how the others are doing
+      // a stream that was deleted must not hide the state of the others
       const { end, stopped } = await endsOf(log, follower.streams);
       if (stopped.size === follower.streams.length && stopped.size > 0) throw [...stopped.values()][0]!;
       freshness.note(at, end);
       complaint = "";
     } catch (error) {
-      if (complaint === "" && !signal.aborted) say(`serve: the log's end is not known: ${messageOf(error)}`);
+      if (complaint === "" && !signal.aborted) say(`serve: the log's end can't be read: ${messageOf(error)}`);
       complaint = messageOf(error);
     }
     await pause(everyMs, signal);

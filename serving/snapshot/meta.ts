@@ -5,7 +5,7 @@ import type { Meta } from "../client/meta.ts";
 import type { Freshness } from "./freshness.ts";
 import type { ServedVersion } from "./loaded.ts";
 
-/** What positions and lags are said by. */
+/** Where an answer's position text and lag come from. */
 export interface MetaSources {
   readonly freshness: Freshness;
   readonly positions: PositionTexts;
@@ -13,8 +13,8 @@ export interface MetaSources {
 }
 
 /**
- * What an answer says of itself, with positions as texts that fit into headers.
- * @param view of whose rows; none: of all
+ * An answer's metadata, with positions as texts that fit into headers.
+ * @param view whose rows are answered; absent: all views
  */
 export async function metaOf(
   served: ServedVersion,
@@ -27,7 +27,7 @@ export async function metaOf(
   return { ...meta, position: await positions.textOf(position), verifiedUpTo };
 }
 
-/** The same, with positions in full. */
+/** The same, with full positions. */
 export function longMetaOf(served: ServedVersion, freshness: Freshness, now: number, view?: string): Meta {
   const { proof } = served.manifest;
   const proved = view === undefined ? proof.state === "proved" : isProved(proof, view);

@@ -1,13 +1,13 @@
 import { TidemarkError } from "../../shared/errors.ts";
 
-/** Who may wait at a time. */
+/** How many requests may wait at a time. */
 const waitingMax = 1000;
 
-/** Requests that wait until what is served moves. */
+/** Requests that wait until the served position moves. */
 export class Moves {
   readonly #waiting = new Set<() => void>();
 
-  /** Wakes all. */
+  /** Wakes all waiting requests. */
   moved(): void {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
@@ -18,7 +18,11 @@ export class Moves {
   async next(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     const waiting = this.#waiting;
     if (waiting.size >= waitingMax)
-      throw new TidemarkError("SERVE_BUSY", `${waitingMax} wait for a position already`, "try again later");
+      throw new TidemarkError(
+        "SERVE_BUSY",
+        `${waitingMax} requests are waiting for a position already`,
+        "try again later",
+      );
     await new Promise<void>((resolve) => {
       const timer = setTimeout(done, timeoutMs);
       function done() {

@@ -1,4 +1,4 @@
-/** What a question about the past reads: a version as it was, or one and the delta up to a position. */
+/** What a question about the past reads: a version at its cut, or a version and its delta up to a position. */
 import { partialOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import type { Session } from "../../shared/duckdb/duck.ts";
@@ -22,10 +22,10 @@ import { checkedPartials } from "../../shared/store/snapshot-rows.ts";
 import type { Store } from "../../shared/store/store.ts";
 import { newestVersion, readVersion, type Snapshot, snapshotOf, versionNumbers } from "../../shared/store/versions.ts";
 
-/** A moment of the past, its files pinned under the run's name. */
+/** The views at a past position, their files pinned under the run's name. */
 export interface Past {
   readonly snapshot: Snapshot;
-  /** What it is put together from, in words. */
+  /** What it is derived from, in words. */
   readonly from: string;
   /**
    * The partial rows of a view.
@@ -38,7 +38,7 @@ export interface Past {
 export async function atVersion(store: Store, number: number, run: string): Promise<Past> {
   const kept = await versionNumbers(store);
   if (!kept.includes(number)) {
-    throw new TidemarkError("USAGE", `there is no version ${number}`, `kept are: ${kept.join(", ") || "none"}`);
+    throw new TidemarkError("USAGE", `there is no version ${number}`, `there are: ${kept.join(", ") || "none"}`);
   }
   const manifest = await readVersion(store, number);
   const snapshot = await pin(store, { manifest, heads: [], position: manifest.cut }, run);
@@ -50,9 +50,9 @@ export async function atVersion(store: Store, number: number, run: string): Prom
 }
 
 /**
- * The views as they were at a position: a version and the entries of its delta up to there, where a
- * kept delta has an entry that ends there; else a version and the events since, or all events where
- * no kept version is that old.
+ * The views at a past position: a version and the entries of its delta up to the position, if a
+ * kept delta has an entry that ends there; else a version and the events since its cut, or all
+ * events if no kept version is that old.
  * @throws USAGE for a position beyond the log's end; STORE_*
  */
 export async function atPosition(store: Store, log: Log, position: Position, run: string): Promise<Past> {
@@ -61,7 +61,7 @@ export async function atPosition(store: Store, log: Log, position: Position, run
   if (!covers(end, ofStreams(position, Object.keys(end)))) {
     throw new TidemarkError(
       "USAGE",
-      `${formatPosition(position)} lies beyond the log's end`,
+      `${formatPosition(position)} is beyond the log's end`,
       `the log ends at ${formatPosition(end)}`,
     );
   }
@@ -94,13 +94,13 @@ export async function atPosition(store: Store, log: Log, position: Position, run
   };
 }
 
-/** There are others, or all events. */
+/** An unreadable version is skipped: another one, or all events, give the same rows. */
 function unlessUnreadable(error: unknown): null {
   if (isCode(error, "STORE_CORRUPT", "STORE_MISSING")) return null;
   throw error;
 }
 
-/** Kept versions whose cut the position covers, the newest first. */
+/** Kept versions whose cut is covered by the position, the newest first. */
 async function versionsBefore(store: Store, position: Position): Promise<VersionManifest[]> {
   const found: VersionManifest[] = [];
   for (const number of (await versionNumbers(store)).reverse()) {

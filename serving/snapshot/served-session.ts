@@ -5,9 +5,9 @@ import type { ServedVersion } from "./loaded.ts";
 import type { SessionPool } from "./pool.ts";
 
 /**
- * What is served now, and a session to ask it with, for as long as the work takes. The session
- * first: who waits for one holds nothing.
- * @throws SERVE_BUSY; why the asker is gone; what `work` throws
+ * Runs `work` with what is served now and a session to query it with. It waits for the session
+ * before it pins, so that a waiting request holds nothing.
+ * @throws SERVE_BUSY; the reason why the asker is gone; what `work` throws
  */
 export function withServed<T>(
   { pool, follower }: { readonly pool: SessionPool; readonly follower: Follower },

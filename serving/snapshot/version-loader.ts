@@ -7,7 +7,7 @@ import { lostVersions, newerVersion, readVersion } from "../../shared/store/vers
 import type { Complaints } from "./complaints.ts";
 import { LoadedVersion } from "./loaded.ts";
 
-/** How long a version that could not be loaded is left alone. */
+/** How long to wait before a version that could not be loaded is tried again. */
 const retryMs = 5000;
 /** How often the store is searched for a version that was published and can't be read. */
 const lostMs = 1000;
@@ -17,7 +17,7 @@ export interface LoaderOptions {
   readonly duck: Duck;
   readonly say: (line: string) => void;
   readonly complaints: Complaints;
-  /** Milliseconds that only go on. */
+  /** Monotonic, ms. */
   readonly clock: () => number;
 }
 
@@ -28,21 +28,21 @@ type State =
   | { readonly name: "resting"; readonly until: number };
 
 /**
- * Finds newer versions, and loads one beside what is served: it has a session of its own, which keeps queries and the
- * served delta flowing. It is in one of these states:
+ * Finds newer versions, and loads one beside the served version, in a session of its own, so that queries and the
+ * served delta are not held up. It is in one of these states:
  *
- * idle: each poll asks the store for a newer version.
+ * idle: each poll looks for a newer version in the store.
  *
  * loading: a version's files are read into tables.
  *
- * loaded: the version is the next poll's answer.
+ * loaded: the next poll returns the version.
  *
- * resting: the last version could not be loaded; for a while no poll asks for another.
+ * resting: the last version could not be loaded; polls pause for a while.
  */
 export class VersionLoader {
   readonly #options: LoaderOptions;
   #state: State = { name: "idle" };
-  /** When lost versions were searched for last, and beside which served version. */
+  /** When lost versions were last searched for, and which version was served then. */
   #searched: { readonly served: number; readonly at: number } | null = null;
 
   constructor(options: LoaderOptions) {
@@ -73,7 +73,7 @@ export class VersionLoader {
     return null;
   }
 
-  /** A view whose file is damaged has no answer, and batch is asked to make it again. @throws STORE_* */
+  /** A view whose file is damaged has no answer; it is reported, so that batch rebuilds it. @throws STORE_* */
   async load(number: number): Promise<LoadedVersion> {
     const { store, duck } = this.#options;
     const manifest = await readVersion(store, number);
@@ -98,7 +98,7 @@ export class VersionLoader {
       const version = await this.load(number);
       const [damage] = version.damaged.values();
       if (damage) {
-        // what is served has answers for all views: it stays, until the damaged one is made again
+        // the served version answers all views: it stays until the damaged file is rebuilt
         version.close();
         throw damage;
       }
@@ -111,7 +111,8 @@ export class VersionLoader {
   }
 
   /**
-   * What is served may lie behind a version that can't be read any more, unless it is that one itself or a later one.
+   * Answers may go back if a version was published that can't be read any more, unless the served version is that one
+   * or a later one.
    */
   async #searchLost({ number, cause }: VersionManifest): Promise<void> {
     const { store, complaints, clock } = this.#options;
@@ -121,7 +122,7 @@ export class VersionLoader {
     const lost = (await lostVersions(store)).filter((each) => each.number > number || cause === "origin");
     const first = lost.find((each) => each.number !== number);
     if (!first) return complaints.clear("lost");
-    const behind = "what is served may lie behind what was served before";
+    const behind = "answers may be older than they were before";
     complaints.set("lost", `version ${first.number} was published and can't be read: ${first.why}; ${behind}`);
   }
 

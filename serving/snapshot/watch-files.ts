@@ -1,6 +1,6 @@
 /**
- * What serving finds damaged is an incident for as long as it is: files of its answers, and those
- * that name all others.
+ * Keeps an incident open for each damaged file for as long as it is damaged: files that answers
+ * need, and those that name all others.
  */
 import { messageOf } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
@@ -27,11 +27,11 @@ export async function watchFiles(
       await incidents.settle("file-damaged", troubles);
       complaint = "";
     } catch (error) {
-      if (complaint === "") say(`serve: the store's files can't be looked at: ${messageOf(error)}`);
+      if (complaint === "") say(`serve: the store's files can't be checked: ${messageOf(error)}`);
       complaint = messageOf(error);
     }
     await pause(everyMs, signal);
   }
-  // nobody looks any more
+  // the watch has ended: what it found is not known to be true any more
   await incidents.settle("file-damaged", new Map()).catch(() => undefined);
 }

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
 import { TidemarkError } from "../../shared/errors.ts";
 import { fileBeside } from "../background-process.ts";
-import { type Ask, answerPipe, errorFrom, type Told } from "./protocol.ts";
+import { type Ask, answerPipe, type ChildReply, errorFrom } from "./protocol.ts";
 
 export interface ChildLimits {
   /** Of a query, from the moment the child has it. */
@@ -21,7 +21,7 @@ const script = fileBeside(import.meta.url, "child");
 export class QueryChild {
   readonly #process: ChildProcess;
   readonly #limits: ChildLimits;
-  readonly #reader: Reader;
+  readonly #reader: ReplyReader;
   /** Resolves when it can be asked; rejects when it ended before. */
   readonly ready: Promise<unknown>;
   /** Resolves when the process is gone. */
@@ -51,7 +51,7 @@ export class QueryChild {
       this.#process.once("error", over);
     });
     this.#stdin.on("error", () => undefined);
-    this.#reader = new Reader(this.#process.stdio[answerPipe] as Readable, this.ended);
+    this.#reader = new ReplyReader(this.#process.stdio[answerPipe] as Readable, this.ended);
     this.ready = this.#reader.next();
     this.ready.catch(() => undefined);
   }
@@ -85,8 +85,8 @@ export class QueryChild {
     try {
       signal.throwIfAborted();
       this.#stdin.write(`${JSON.stringify(ask)}\n`);
-      const { told, body } = await this.#reader.next();
-      if ("code" in told) throw errorFrom(told);
+      const { head, body } = await this.#reader.next();
+      if ("code" in head) throw errorFrom(head);
       return body;
     } catch (error) {
       signal.throwIfAborted();
@@ -111,7 +111,7 @@ export class QueryChild {
     if (this.#alive && (await this.#resident()) > this.#limits.residentMax / 2) this.kill();
   }
 
-  /** Resident bytes; 0 where the system does not tell. */
+  /** Resident bytes; 0 where the system does not reply. */
   async #resident(): Promise<number> {
     const text = await readFile(`/proc/${this.#process.pid}/statm`, "utf8").catch(() => "");
     return Number(text.split(" ")[1] ?? 0) * page;
@@ -121,15 +121,15 @@ export class QueryChild {
 class Ended extends Error {}
 
 interface ChildAnswer {
-  readonly told: Told;
+  readonly head: ChildReply;
   readonly body: Buffer;
 }
 
 /** Answers out of a child's pipe, one after the other. */
-class Reader {
+class ReplyReader {
   #pieces: Buffer[] = [];
   #bytes = 0;
-  #told: Told | null = null;
+  #head: ChildReply | null = null;
   #waiting: { readonly resolve: (answered: ChildAnswer) => void; readonly reject: (error: Error) => void } | null =
     null;
   #over = false;
@@ -139,7 +139,7 @@ class Reader {
     pipe.on("data", (chunk: Buffer) => {
       this.#pieces.push(chunk);
       this.#bytes += chunk.length;
-      this.#look();
+      this.#parse();
     });
     void ended.then(() => {
       this.#over = true;
@@ -151,23 +151,23 @@ class Reader {
     return new Promise((resolve, reject) => {
       if (this.#over) return reject(new Ended("the process has ended"));
       this.#waiting = { resolve, reject };
-      this.#look();
+      this.#parse();
     });
   }
 
-  #look(): void {
-    if (!this.#told) {
+  #parse(): void {
+    if (!this.#head) {
       const whole = Buffer.concat(this.#pieces);
       const end = whole.indexOf(10);
       if (end < 0) return;
-      this.#told = JSON.parse(whole.subarray(0, end).toString()) as Told;
+      this.#head = JSON.parse(whole.subarray(0, end).toString()) as ChildReply;
       this.#pieces = [whole.subarray(end + 1)];
       this.#bytes = whole.length - end - 1;
     }
-    const bytes = "bytes" in this.#told ? this.#told.bytes : 0;
+    const bytes = "bytes" in this.#head ? this.#head.bytes : 0;
     if (this.#bytes < bytes) return;
-    const answered = { told: this.#told, body: Buffer.concat(this.#pieces) };
-    this.#told = null;
+    const answered = { head: this.#head, body: Buffer.concat(this.#pieces) };
+    this.#head = null;
     this.#pieces = [];
     this.#bytes = 0;
     const waiting = this.#waiting;

@@ -3,7 +3,7 @@ import { createWriteStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import { lowerPriority } from "../background-process.ts";
-import { type Ask, answerPipe, failureFrom, type Told } from "./protocol.ts";
+import { type Ask, answerPipe, type ChildReply, failureFrom } from "./protocol.ts";
 import { Sandbox } from "./sandbox.ts";
 
 lowerPriority();
@@ -12,19 +12,19 @@ const sandbox = await Sandbox.open();
 const lines = createInterface({ input: process.stdin });
 lines.on("close", () => process.exit(0));
 lines.on("line", (line) => void answer(JSON.parse(line) as Ask));
-tell({ bytes: 0, rows: 0 });
+reply({ bytes: 0, rows: 0 });
 
 async function answer(ask: Ask): Promise<void> {
   try {
     const { body, rows } = await sandbox.answer(ask);
-    tell({ bytes: body.length, rows });
+    reply({ bytes: body.length, rows });
     if (body.length > 0) answers.write(body);
   } catch (error) {
     const known = error instanceof TidemarkError ? error : new TidemarkError("QUERY_FAILED", messageOf(error));
-    tell(failureFrom(known));
+    reply(failureFrom(known));
   }
 }
 
-function tell(told: Told): void {
-  answers.write(`${JSON.stringify(told)}\n`);
+function reply(head: ChildReply): void {
+  answers.write(`${JSON.stringify(head)}\n`);
 }

@@ -49,7 +49,7 @@ export interface AskLimits {
   readonly bytesMax: number;
 }
 
-export type Told = { readonly bytes: number; readonly rows: number } | Failure;
+export type ChildReply = { readonly bytes: number; readonly rows: number } | Failure;
 
 /**
  * Where a child writes its answers; it says once that it is there, before it is asked. Standard

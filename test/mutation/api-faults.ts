@@ -142,10 +142,10 @@ export const apiFaults: readonly Fault[] = [
     name: "a snapshot whose position is an old one",
     file: "serving/snapshot/loaded.ts",
     edits: [
-      { find: "upto: this.#stretch });\n    this.#snapshot = null;", replace: "upto: this.#stretch });" },
-      { find: "head.generation });\n    this.#snapshot = null;", replace: "head.generation });" },
+      { find: "upto: this.#stretch });\n    this.#current = null;", replace: "upto: this.#stretch });" },
+      { find: "head.generation });\n    this.#current = null;", replace: "head.generation });" },
       {
-        find: "this.#heads.set(head.shard, head);\n    this.#snapshot = null;",
+        find: "this.#heads.set(head.shard, head);\n    this.#current = null;",
         replace: "this.#heads.set(head.shard, head);",
       },
     ],
@@ -153,14 +153,14 @@ export const apiFaults: readonly Fault[] = [
   },
   {
     name: "a slow reader that was given up reads on",
-    file: "serving/snapshot/reader.ts",
-    edits: [{ find: "if (this.#givenUp) throw", replace: "if (this.#givenUp && this.#idleMs < 0) throw" }],
+    file: "serving/snapshot/answer-reader.ts",
+    edits: [{ find: "if (this.#canceled) throw", replace: "if (this.#canceled && this.#idleMs < 0) throw" }],
     tests: ["test/serving/slow-readers.test.ts"],
   },
   {
     name: "a body that was left unread stays counted",
     file: "ingest/http/routes.ts",
-    edits: [{ find: "whenGone(reply, release);", replace: "void letGo;" }],
+    edits: [{ find: "whenGone(reply, release);", replace: "void release;" }],
     tests: ["test/ingest/in-flight.test.ts"],
   },
   {

@@ -191,7 +191,7 @@ export const faults: readonly Fault[] = [
   {
     name: "a recomputed delta not read again",
     file: "serving/snapshot/loaded.ts",
-    edits: [{ find: "starts.includes(-1) || retold", replace: "starts.includes(-1)" }],
+    edits: [{ find: "starts.includes(-1) || rederived", replace: "starts.includes(-1)" }],
     tests: ["test/pipeline/healing.test.ts"],
   },
   {

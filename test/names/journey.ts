@@ -139,7 +139,7 @@ export async function journey(
   await send(5, 6);
   await catchUp(world, writer);
   const api = await openApi(world, { models: true });
-  await api.models!.look();
+  await api.models!.poll();
   const close = async () => {
     await api.close();
     await writer.close();

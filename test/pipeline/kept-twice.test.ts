@@ -146,7 +146,7 @@ describe("of what is kept twice", () => {
     const made = await ensureVersion(world.store, world.log, async () => world.definition);
     expect(made).toMatchObject({ number: 2, cause: "origin" });
     const follower = await Follower.open(world.store, world.duck, world.say);
-    expect(follower.complaint).toMatch(/may lie behind/);
+    expect(follower.complaint).toMatch(/may be older/);
     expect((await repair(world.batch, false))!.views!.manifest).toMatchObject({ number: 3, cut: world.end });
     await comesTo(follower, 3);
     await follower.close();

@@ -18,7 +18,7 @@ interface ApiOptions {
   readonly say?: (line: string) => void;
   readonly limits?: QueryLimits;
   readonly patienceMs?: number;
-  /** With read models; `api.models.look()` follows. */
+  /** With read models; `api.models.poll()` follows. */
   readonly models?: boolean | { readonly bytesMax: number };
   readonly keyFile?: string;
   readonly hosts?: readonly string[];

@@ -184,7 +184,7 @@ it.each([
   ["diff?from=sales@0:4,1:5&to=sales@0:1", "400 to does not cover from; give the earlier position as from"],
   [
     "diff?from=sales@0:1&to=sales@0:99&view=shops",
-    "400 sales@0:99,1:0 lies beyond the log's end; the log ends at sales@0:4,1:5",
+    "400 sales@0:99,1:0 is beyond the log's end; the log ends at sales@0:4,1:5",
   ],
   ["diff?from=x&to=y", "400 "],
   ["diff?from=sales@0:1", "400 querystring must have required property 'to'; see /openapi.json"],

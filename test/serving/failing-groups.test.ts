@@ -51,7 +51,7 @@ describe("a group without a value", () => {
   const get = (url: string) => api.app.inject({ url });
   const look = async () => {
     await api.follower.tick();
-    await api.health.look();
+    await api.health.check();
   };
   beforeAll(async () => {
     const events = { ...stream("events", { k: "VARCHAR", n: "BIGINT" }), partitions: 1 };
@@ -197,11 +197,11 @@ describe("a group without a value", () => {
     expect(JSON.stringify(incidents)).not.toMatch(/3000000/);
   });
 
-  it("listeners are told of the others, and which have none; serve says nothing over and over", async () => {
-    const told: string[] = [];
+  it("listeners are text of the others, and which have none; serve says nothing over and over", async () => {
+    const text: string[] = [];
     const { feeds } = api;
     const listener = {
-      tell: ({ bytes }: { readonly bytes: Buffer }) => told.push(/^data: (.*)$/m.exec(bytes.toString())![1]!) > 0,
+      send: ({ bytes }: { readonly bytes: Buffer }) => text.push(/^data: (.*)$/m.exec(bytes.toString())![1]!) > 0,
       end: () => undefined,
     };
     const asked = { view: "cast", filters: [], key: "cast" };
@@ -209,9 +209,9 @@ describe("a group without a value", () => {
     said.length = 0;
     await send({ k: "a", n: 1 }, { k: "b", n: 1 });
     await api.follower.tick();
-    await expect.poll(() => told.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => text.length, { timeout: 10_000 }).toBe(1);
     leave();
-    const { rows, removed, failed } = JSON.parse(told[0]!);
+    const { rows, removed, failed } = JSON.parse(text[0]!);
     expect([rows, removed, failed]).toEqual([[{ k: "b", t: 4 }], [], [{ k: "a" }]]);
     expect(said).toEqual([]);
   });

@@ -5,7 +5,7 @@ import { type BudgetUser, MemoryBudget } from "../../serving/model/memory-budget
 it("is never taken beyond its size, and the largest goes first", () => {
   const room = new MemoryBudget(100);
   const gone: string[] = [];
-  const holder = (name: string): BudgetUser => ({ giveUp: () => gone.push(name) });
+  const holder = (name: string): BudgetUser => ({ evict: () => gone.push(name) });
   const [small, middle, large] = [holder("small"), holder("middle"), holder("large")];
   room.count(small, 10);
   room.count(large, 60);

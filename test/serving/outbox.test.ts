@@ -32,11 +32,11 @@ it("keeps the same bytes once, however many wait for them, and forgets them when
   const boxes = new Outboxes({ behindMax: 100 * kilobyte });
   const all = Array.from({ length: 40 }, (_, i) => connection(boxes, i < 20));
   const bytes = Buffer.alloc(64 * kilobyte);
-  for (const { box } of all) expect(box.tell(bytes)).toBe(true);
+  for (const { box } of all) expect(box.send(bytes)).toBe(true);
   await tick();
   expect(boxes.bytes).toBe(bytes.length);
   const last = Buffer.alloc(kilobyte);
-  for (const { box } of all) box.tell(last);
+  for (const { box } of all) box.send(last);
   await tick();
   for (const { taken } of all.slice(0, 20)) expect(taken()).toBe(65 * kilobyte);
   for (const { box } of all.slice(20)) box.destroy();
@@ -52,8 +52,8 @@ it("lets go at once whoever has not taken enough, and nobody else", async () => 
   const [slow, quick] = [connection(boxes, false), connection(boxes, true)];
   const told: boolean[] = [];
   for (let i = 0; i < 20; i++) {
-    told.push(slow.box.tell(Buffer.alloc(4 * kilobyte)));
-    expect(quick.box.tell(Buffer.alloc(4 * kilobyte))).toBe(true);
+    told.push(slow.box.send(Buffer.alloc(4 * kilobyte)));
+    expect(quick.box.send(Buffer.alloc(4 * kilobyte))).toBe(true);
     await tick();
   }
   expect(told.indexOf(false)).toBe(3);
@@ -68,8 +68,8 @@ it("keeps no more than there is room for, whoever has to go for it", async () =>
   const quick = connection(boxes, true);
   const slow = Array.from({ length: 30 }, () => connection(boxes, false));
   for (const { box } of slow) {
-    box.tell(Buffer.alloc(9 * kilobyte));
-    quick.box.tell(Buffer.alloc(kilobyte));
+    box.send(Buffer.alloc(9 * kilobyte));
+    quick.box.send(Buffer.alloc(kilobyte));
     await tick();
     expect(boxes.bytes).toBeLessThanOrEqual(50 * kilobyte);
   }
@@ -80,11 +80,11 @@ it("keeps no more than there is room for, whoever has to go for it", async () =>
 it("lets go whoever takes nothing between two beats, and beats for the others", async () => {
   const boxes = new Outboxes();
   const [stuck, quick] = [connection(boxes, false), connection(boxes, true)];
-  for (const { box } of [stuck, quick]) box.tell(Buffer.alloc(2 * kilobyte));
+  for (const { box } of [stuck, quick]) box.send(Buffer.alloc(2 * kilobyte));
   await tick();
   const beat = Buffer.from(": beat\n\n");
   for (let i = 0; i < 2; i++) {
-    for (const { box } of [stuck, quick]) box.beat(beat);
+    for (const { box } of [stuck, quick]) box.heartbeat(beat);
     await tick();
   }
   expect(stuck.gone()).toBe(true);

@@ -30,7 +30,7 @@ async function open(bytesMax: number): Promise<void> {
   api = await openApi(world, { models: { bytesMax } });
   models = api.models!;
   await until(async () => {
-    await models.look();
+    await models.poll();
     return models.ready === 2;
   });
 }
@@ -59,15 +59,15 @@ async function ask(query: string): Promise<{ readonly rows: string; readonly mod
 it("leaves the view that takes the most to DuckDB, and has the others", { timeout: 120_000 }, async () => {
   await open(20_000);
   await send(0, 10);
-  await models.look();
+  await models.poll();
   expect(await ask("wide?g=eq.g3")).toMatchObject({ model: true });
   await send(10, 200);
-  await models.look();
+  await models.poll();
   const left = await ask("wide?g=eq.g13");
   expect(left.model).toBe(false);
   expect(left.rows).toContain('"a_long_name_0":3,');
   await send(200, 210);
-  await models.look();
+  await models.poll();
   expect(await ask("total")).toEqual({ rows: '[{"s":18045}]', model: true });
 });
 
@@ -75,7 +75,7 @@ it("is the same over combined entries, told only what is new", { timeout: 120_00
   await open(1 << 20);
   for (let i = 0; i < 70; i++) {
     await send(0, 1 + (i % 4));
-    await models.look();
+    await models.poll();
     const own = await ask("wide?g=eq.g0");
     expect(own.model).toBe(true);
     expect(own.rows).toBe((await ask("wide?g=eq.g0&limit=2")).rows);

@@ -70,12 +70,12 @@ async function send(count: number): Promise<void> {
 }
 
 async function swap(): Promise<void> {
-  writers.push(await handOver(world, api, () => models.look()));
+  writers.push(await handOver(world, api, () => models.poll()));
 }
 
 const settled = () =>
   until(async () => {
-    await models.look();
+    await models.poll();
     return models.ready === 5;
   });
 
@@ -147,7 +147,7 @@ it("is the row that DuckDB gives", { timeout: 120_000 }, async () => {
 it("can be closed while it builds", async () => {
   for (let round = 0; round < 3; round++) {
     await models.close();
-    await models.look();
+    await models.poll();
   }
   await models.close();
   expect(models.ready).toBe(0);
@@ -216,7 +216,7 @@ it("is there before its version is served, which waits for it, unless its views 
     return row;
   };
   await until(async () => {
-    await models.look();
+    await models.poll();
     await api.follow();
     // before and right after the switch
     await ask("texts", "g=eq.a");
@@ -264,7 +264,7 @@ it("is served before the one that comes after it", { timeout: 120_000 }, async (
     return follower.manifest.number === nights[0];
   });
   await until(async () => {
-    await models.look();
+    await models.poll();
     await api.follow();
     return follower.manifest.number === nights[1];
   });

@@ -99,7 +99,7 @@ export class ServedTypes {
       await this.#writer.step();
     }
     await this.api.follow();
-    await this.api.models!.look();
+    await this.api.models!.poll();
   }
 
   async close(): Promise<void> {

@@ -140,7 +140,7 @@ it.each(["application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
 
 it("single rows and changed rows are the list's, byte for byte", async () => {
   await until(async () => {
-    await served.api.models!.look();
+    await served.api.models!.poll();
     return served.api.models!.ready > 0;
   });
   for (const [i, row] of made.entries())

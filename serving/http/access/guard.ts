@@ -43,7 +43,7 @@ export function guard(app: FastifyInstance, { keys, hosts, now }: Access, ticket
   });
   // once its events are read, what becomes of them must be told
   app.addHook("preHandler", async (request) => {
-    if (request.routeOptions.config.scope === "ingest") watch.letGo(request);
+    if (request.routeOptions.config.scope === "ingest") watch.release(request);
   });
 }
 

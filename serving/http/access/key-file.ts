@@ -58,8 +58,8 @@ export class KeyFile {
   readonly #say: (line: string) => void;
   #keys: readonly ApiKey[] | null = null;
   #seen = "";
-  #lookAt = 0;
-  #said = "";
+  #refreshAt = 0;
+  #reported = "";
 
   private constructor(path: string, say: (line: string) => void) {
     this.#path = path;
@@ -69,7 +69,7 @@ export class KeyFile {
   /** @throws CONFIG_INVALID for a file that holds no keys */
   static async open(path: string, say: (line: string) => void): Promise<KeyFile> {
     const file = new KeyFile(path, say);
-    await file.#look();
+    await file.#refresh();
     return file;
   }
 
@@ -78,22 +78,22 @@ export class KeyFile {
    * opens nothing, and says so.
    */
   async keys(): Promise<readonly ApiKey[] | null> {
-    if (performance.now() < this.#lookAt) return this.#keys;
+    if (performance.now() < this.#refreshAt) return this.#keys;
     try {
-      await this.#look();
-      this.#said = "";
+      await this.#refresh();
+      this.#reported = "";
     } catch (error) {
       const message = messageOf(error);
-      if (message !== this.#said)
+      if (message !== this.#reported)
         this.#say(`serve: ${this.#keys?.length ? "the keys before go on" : "no key is taken"}: ${message}`);
-      this.#said = message;
+      this.#reported = message;
       this.#keys ??= [];
     }
     return this.#keys;
   }
 
-  async #look(): Promise<void> {
-    this.#lookAt = performance.now() + freshMs;
+  async #refresh(): Promise<void> {
+    this.#refreshAt = performance.now() + freshMs;
     const found = await read(this.#path, this.#seen);
     if (found && found.seen === this.#seen) return;
     // a file that is gone must not open what it closed

@@ -28,18 +28,18 @@ export class Watch {
   constructor(keys: KeyFile, now: () => number) {
     this.#keys = keys;
     this.#now = now;
-    this.#timer = setInterval(() => this.#held.size > 0 && void this.#look(), everyMs);
+    this.#timer = setInterval(() => this.#held.size > 0 && void this.#check(), everyMs);
     this.#timer.unref();
   }
 
-  /** From here on until the answer is over, or `letGo`. */
+  /** From here on until the answer is over, or `release`. */
   hold(held: OpenAnswer): void {
     this.#held.add(held);
     whenGone(held.reply, () => this.#held.delete(held));
   }
 
   /** What it asked for is being done, and its end must be told: events that are appended. */
-  letGo(request: FastifyRequest): void {
+  release(request: FastifyRequest): void {
     for (const held of this.#held) if (held.request === request) this.#held.delete(held);
   }
 
@@ -47,17 +47,17 @@ export class Watch {
     clearInterval(this.#timer);
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const keys = await this.#keys.keys();
     for (const held of [...this.#held]) {
-      if (stands(keys, held, this.#now())) continue;
+      if (isAllowed(keys, held, this.#now())) continue;
       this.#held.delete(held);
       end(held);
     }
   }
 }
 
-function stands(keys: readonly ApiKey[] | null, { key, scope }: OpenAnswer, now: number): boolean {
+function isAllowed(keys: readonly ApiKey[] | null, { key, scope }: OpenAnswer, now: number): boolean {
   if (keys === null) return true;
   const own = key && keys.find(({ id, sha256 }) => id === key.id && sha256 === key.sha256);
   return own ? !isExpired(own, now) && allows(own, scope) : false;

@@ -15,8 +15,8 @@ import { pairsOf } from "./answers.ts";
 import { viewParam } from "./views.ts";
 
 const listenersMax = 500;
-const beatMs = 15_000;
-const beatBytes = Buffer.from(": beat\n\n");
+const heartbeatMs = 15_000;
+const heartbeatBytes = Buffer.from(": beat\n\n");
 const retryMs = 1000;
 
 interface ChangesOptions {
@@ -85,8 +85,8 @@ export function changeRoutes(app: FastifyInstance, options: ChangesOptions): voi
         () => reply.raw.writableLength,
         () => reply.raw.destroy(),
       );
-      outbox.tell(Buffer.from(`retry: ${retryMs}\n\n`));
-      const listener: Listener = { tell: ({ bytes }) => outbox.tell(bytes), end: () => outbox.end() };
+      outbox.send(Buffer.from(`retry: ${retryMs}\n\n`));
+      const listener: Listener = { send: ({ bytes }) => outbox.send(bytes), end: () => outbox.end() };
       const asker = askerOf(request, reply);
       const { gone } = asker;
       const key = JSON.stringify([view, viewIdentity(follower.manifest, view), filters]);
@@ -94,9 +94,9 @@ export function changeRoutes(app: FastifyInstance, options: ChangesOptions): voi
         outbox.destroy();
         throw error;
       });
-      const beat = setInterval(() => outbox.beat(beatBytes), beatMs);
+      const heartbeat = setInterval(() => outbox.heartbeat(heartbeatBytes), heartbeatMs);
       outbox.once("close", () => {
-        clearInterval(beat);
+        clearInterval(heartbeat);
         leave();
       });
       if (gone.aborted) outbox.destroy();

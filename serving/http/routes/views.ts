@@ -76,7 +76,7 @@ function rowsRoute(app: FastifyInstance, sources: AnswerSources, waitFor: WaitFo
         if (isKnown(current, known)) return reply.code(304).header("ETag", current).send();
       }
       const { view } = request.params as { view: string };
-      const { meta, snapshot, body, abandon } = await answer(
+      const { meta, snapshot, body, releaseUnread } = await answer(
         sources,
         view,
         pairsOf(request),
@@ -86,7 +86,7 @@ function rowsRoute(app: FastifyInstance, sources: AnswerSources, waitFor: WaitFo
       reply.header("ETag", tagOf(snapshot));
       stamped(reply, meta).type(format.mediaType);
       if (typeof body === "string") return reply.send(body);
-      whenGone(reply, abandon);
+      whenGone(reply, releaseUnread);
       const stream = Readable.from(body);
       stream.once("error", () => destroySocket(request.raw.socket));
       return reply.send(stream);

@@ -53,7 +53,7 @@ export const scalarFunctions = words(`
 /** They change the number of rows. */
 export const rowFunctions = words("range generate_series unnest");
 
-/** They tell of now or of chance, and of nothing else. */
+/** They reply of now or of chance, and of nothing else. */
 export const clockFunctions = words(`
   current_date current_localtimestamp gen_random_uuid get_current_timestamp now random today transaction_timestamp uuid uuidv4 uuidv7
 `);

@@ -1,30 +1,30 @@
-/** Who reads an answer's rows, as they are asked for: how long it has let us wait, and whether it was given up. */
-export class Reader {
-  readonly #onGivenUp: () => void;
+/** The reader of an answer's rows: how long it has kept its session idle, and whether it was canceled. */
+export class AnswerReader {
+  readonly #onCancel: () => void;
   #idleMs = 0;
   #since: number | null = null;
-  #givenUp = false;
+  #canceled = false;
 
-  constructor(onGivenUp: () => void) {
-    this.#onGivenUp = onGivenUp;
+  constructor(onCancel: () => void) {
+    this.#onCancel = onCancel;
   }
 
-  /** True while it has rows and asks for no more. */
+  /** True while it has rows and has not asked for more. */
   get waits(): boolean {
     return this.#since !== null;
   }
 
-  /** All in all. */
+  /** In total. */
   get idleMs(): number {
     return this.#idleMs + (this.#since === null ? 0 : performance.now() - this.#since);
   }
 
-  giveUp(): void {
-    this.#givenUp = true;
-    this.#onGivenUp();
+  cancel(): void {
+    this.#canceled = true;
+    this.#onCancel();
   }
 
-  /** The same pieces. Fails where it was given up meanwhile, so that a part is never taken for the whole. */
+  /** The same pieces. Fails once it is canceled, so that a client can't take a part for the whole answer. */
   async *reads<T>(pieces: AsyncGenerator<T>): AsyncGenerator<T> {
     try {
       for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
@@ -32,7 +32,7 @@ export class Reader {
         yield next.value;
         this.#idleMs = this.idleMs;
         this.#since = null;
-        if (this.#givenUp) throw new Error("the rows were read too slowly while others waited");
+        if (this.#canceled) throw new Error("the rows were read too slowly while others waited");
       }
     } finally {
       this.#since = null;
