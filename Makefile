@@ -1,6 +1,6 @@
 # The front door. Each target sets up what it needs; node, npm and make are enough (a real Kafka also needs java and mvn).
 .DEFAULT_GOAL := help
-.PHONY: help setup build check test test-fast test-memory test-slow one fuzz faults mutate demo dev bench clean
+.PHONY: help setup build check test test-fast test-memory test-slow one cases fuzz faults mutate demo dev bench clean
 
 modules := node_modules/.package-lock.json
 built := dist/.built
@@ -33,6 +33,9 @@ test-slow: $(built)  ## tests with real processes and a real broker
 one: $(built)  ## one test by name: make one CASE='refuses unknown keys'
 	@test -n "$$CASE" || { echo "error: name a test: make one CASE='...'" >&2; exit 2; }
 	@npx vitest run --testNamePattern "$$CASE"
+
+cases: $(modules)  ## every case of the views, cut at every event
+	@CUTS=all npx vitest run --project fast test/views/cases
 
 fuzz: $(modules)  ## random views against plain DuckDB: make fuzz N=50000 SEED=2
 	@N="$(N)" SEED="$(SEED)" VERBOSE="$(VERBOSE)" node --import jiti/register test/fuzz/main.ts
