@@ -288,7 +288,7 @@ async function readStretch(
         `INSERT INTO ${rows} SELECT d.* EXCLUDE (__fault), p.*, d.__fault FROM ${decoded.table} d POSITIONAL JOIN ${places} p`,
       );
       await session.run(`DROP TABLE ${places}`);
-      await decoded.drop();
+      await decoded.close();
       at = last.upto;
       counts.dead += decoded.dead.length;
       counts.duplicates += suppressed.duplicates;

@@ -7,7 +7,7 @@ import { History } from "../shared/history/history.ts";
 import { furthest, ofStreams } from "../shared/position.ts";
 import { layout, type VersionManifest } from "../shared/store/layout.ts";
 import { ensureVersion } from "../shared/store/origin.ts";
-import { unpin } from "../shared/store/pin.ts";
+import { releasePins } from "../shared/store/pin.ts";
 import type { Store } from "../shared/store/store.ts";
 import { readVersion, versionNumbers } from "../shared/store/versions.ts";
 import { type Readable, readable } from "./archive-streams.ts";
@@ -55,7 +55,7 @@ export async function openRun(batch: Batch, threads?: number): Promise<Run & Asy
   const close = async () => {
     session.close();
     duck.close();
-    await unpin(store, id);
+    await releasePins(store, id);
     if (!(await isNamed(store, id))) await store.remove(layout.versionFolder(id));
   };
   const clock = () => performance.now();

@@ -6,7 +6,7 @@ import type { Archive } from "../shared/archive/archive.ts";
 import { decoderOf } from "../shared/archive/segments.ts";
 import type { Definition } from "../shared/definition.ts";
 import type { Position } from "../shared/position.ts";
-import { unpin } from "../shared/store/pin.ts";
+import { releasePins } from "../shared/store/pin.ts";
 import { archiveStreams } from "./archive-streams.ts";
 import type { Batch, BatchResult } from "./batch.ts";
 import { foldAhead, foldingOf } from "./fold.ts";
@@ -61,7 +61,7 @@ export async function rebuild(options: RebuildOptions): Promise<BatchResult> {
       return await carryOut({ ...run, archive }, plan, pace, begun);
     archive = await archivedAhead(run, archive, plan.upto);
     await foldAhead(foldingOf(run, archive, pace, begun), replay, progress, plan.upto);
-    await unpin(store, run.id);
+    await releasePins(store, run.id);
   }
 }
 

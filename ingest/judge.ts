@@ -32,6 +32,6 @@ export class Judge {
 /** @returns the reason why a record is not a valid event, by offset */
 export async function faultsIn(decoder: Decoder, batch: ArrayBatch): Promise<ReadonlyMap<number, string>> {
   const decoded = await decoder.decode([batch]);
-  await decoded.drop();
+  await decoded.close();
   return new Map(decoded.dead.map(({ offset, reason }) => [offset, reason]));
 }

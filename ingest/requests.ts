@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import { LogTime } from "../shared/duplicates/log-time.ts";
 import { requestHourMs, requestWindowMs } from "../shared/duplicates/partition.ts";
-import { Seen } from "../shared/duplicates/seen.ts";
+import { SeenKeys } from "../shared/duplicates/seen.ts";
 import { Spill } from "../shared/duplicates/spill.ts";
 import { isCode, TidemarkError } from "../shared/errors.ts";
 import type { Log, LogReader, LogRecord, LogStream, RecordBatch } from "../shared/log/log.ts";
@@ -155,7 +155,7 @@ class Index {
   readonly #spill: Spill;
   #reader: LogReader;
   #next: number[];
-  readonly #entries: Seen<Entry>[];
+  readonly #entries: SeenKeys<Entry>[];
   /** Log time, by partition. */
   readonly #clocks: LogTime[];
   /** The first record of each hour that is still kept, by partition. */
@@ -168,7 +168,7 @@ class Index {
     this.#reader = reader;
     this.#spill = spill;
     this.#next = [...first];
-    this.#entries = first.map((_, partition) => new Seen<Entry>(requestHourMs, `q${partition}`, this.#spill));
+    this.#entries = first.map((_, partition) => new SeenKeys<Entry>(requestHourMs, `q${partition}`, this.#spill));
     this.#clocks = first.map(() => new LogTime());
     this.#hours = first.map(() => []);
   }

@@ -20,7 +20,7 @@ export interface CompactorOptions {
   readonly say: (line: string) => void;
 }
 
-/** Neighbours, and the entry that stands for them. */
+/** Neighbours, and the entry that replaces them. */
 export interface Joined {
   readonly name: "joined";
   readonly replaced: readonly Entry[];
@@ -32,7 +32,7 @@ type State = { readonly name: "idle" } | { readonly name: "joining"; readonly en
 /**
  * One run of neighbours at a time, in one of these states:
  *
- * idle: `begin` looks for neighbours that are worth joining.
+ * idle: `begin` finds neighbours that are worth joining.
  *
  * joining: they are read and written as one, beside the steps. A failure leaves the entries as they are; one that a
  * damaged file causes rejects the delta from there on.
@@ -97,7 +97,7 @@ export class Compactor {
   }
 }
 
-/** The entries with what was joined in the place of those it stands for. */
+/** The entries, with the joined one in place of those that it replaces. */
 export function withJoined(entries: readonly Entry[], { replaced, by }: Joined): readonly Entry[] {
   const at = entries.indexOf(replaced[0]!);
   return [...entries.slice(0, at), by, ...entries.slice(at + replaced.length)];

@@ -12,7 +12,7 @@ const shareMax = 0.01;
 const deadMin = 10;
 
 /** Records and dead letters of a stream in a micro-batch. */
-export interface Judged {
+export interface StreamOutcome {
   readonly records: number;
   readonly dead: readonly DeadLetter[];
 }
@@ -40,7 +40,7 @@ export class DeadRate {
   }
 
   /** To be called once for each micro-batch of a stream, in order. @param views those that read the stream */
-  async note(stream: string, { records, dead }: Judged, views: readonly string[]): Promise<void> {
+  async note(stream: string, { records, dead }: StreamOutcome, views: readonly string[]): Promise<void> {
     const recent = this.#recent.get(stream) ?? { batches: [], example: null };
     this.#recent.set(stream, recent);
     recent.batches.push({ records, dead: dead.length });

@@ -15,10 +15,10 @@ import { checkWithinLog, endOf, fewerPartitions, isOfStream, originOf } from "..
 import type { Store } from "../shared/store/store.ts";
 import { entryFromArchive } from "./catch-up.ts";
 import { Compactor, withJoined } from "./compactor.ts";
-import type { Judged } from "./dead-rate.ts";
+import type { StreamOutcome } from "./dead-rate.ts";
 import { Folder } from "./fold.ts";
 import { Generation } from "./generation.ts";
-import { Intake, type Taken } from "./intake.ts";
+import { Intake, type StreamBatches } from "./intake.ts";
 
 const bytesAhead = 32 * 1024 * 1024;
 /** A stream that was stopped is opened again after this, ms. */
@@ -73,7 +73,7 @@ export class DeltaWriter {
   #entries: readonly Entry[];
   #state: State = { name: "idle", troubles: new Map() };
   #events = 0;
-  #judged: [stream: string, Judged][] = [];
+  #judged: [stream: string, StreamOutcome][] = [];
 
   private constructor(options: DeltaOptions, generation: Generation, entries: readonly Entry[]) {
     const { store, session, compactSession, now, say } = options;
@@ -141,7 +141,7 @@ export class DeltaWriter {
   }
 
   /** What became of the records that were committed since it was asked last: for each micro-batch, by stream. */
-  judged(): readonly (readonly [stream: string, Judged])[] {
+  judged(): readonly (readonly [stream: string, StreamOutcome])[] {
     return this.#judged.splice(0);
   }
 
@@ -203,8 +203,8 @@ export class DeltaWriter {
       }
       return this.#state.intake;
     }
-    const look = (taken: Taken) => this.#folder.look(taken);
-    const intake = new Intake(log, bytesAhead, Math.min(flushMsMax, 200), look);
+    const prepare = (fetched: StreamBatches) => this.#folder.prepare(fetched);
+    const intake = new Intake(log, bytesAhead, Math.min(flushMsMax, 200), prepare);
     const stopped = [...this.#state.troubles].map(([name, trouble]): [string, StreamState] => {
       return [name, { name: "stopped", trouble, retryAt: 0 }];
     });
@@ -283,18 +283,18 @@ export class DeltaWriter {
       return;
     }
     const { intake, streams } = this.#state;
-    await intake.drop(stream);
+    await intake.closeStream(stream);
     const before = streams.get(stream);
     if (before?.name === "reading") await before.duplicates?.close();
     streams.set(stream, { name: "stopped", trouble, retryAt: performance.now() + retryMs });
   }
 
-  /** The log has so many partitions of the stream now: those that are new are read, too. */
+  /** Reads the new partitions, too, of a stream that has `partitions` of them now. */
   async grow(stream: StreamDefinition, partitions: number): Promise<void> {
     const state = this.#streams.get(stream.name);
     if (this.#state.name !== "reading" || state?.name !== "reading" || state.partitions === partitions) return;
     this.#options.say(`stream ${stream.name}: partitions were added, ${partitions} now instead of ${state.partitions}`);
-    await this.#state.intake.drop(stream.name);
+    await this.#state.intake.closeStream(stream.name);
     await this.#openStream(stream);
   }
 
@@ -336,7 +336,7 @@ export class DeltaWriter {
 
   // Entries
 
-  async #foldAndAppend(taken: readonly Taken[]): Promise<void> {
+  async #foldAndAppend(taken: readonly StreamBatches[]): Promise<void> {
     const { sequence, nameOf } = this.generation.nextNames();
     const duplicates = this.#duplicates;
     const { judged, ...folded } = await this.#folder.fold(taken, nameOf, this.#failed, duplicates);

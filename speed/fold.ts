@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { noEvents } from "../shared/archive/segments.ts";
 import { type Inputs, partialOf } from "../shared/compiler/texts.ts";
 import { Decoder } from "../shared/decode/decode.ts";
-import type { DeadLetter, Decoded } from "../shared/decode/decoded.ts";
+import type { DeadLetter, DecodedRecords } from "../shared/decode/decoded.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
 import { isOfSql } from "../shared/duckdb/of-sql.ts";
@@ -16,19 +16,19 @@ import type { ViewFailure, ViewFile } from "../shared/store/layout.ts";
 import { failedView, writePartials } from "../shared/store/partials.ts";
 import { loadReferences } from "../shared/store/reference-tables.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
-import type { Judged } from "./dead-rate.ts";
-import type { Taken } from "./intake.ts";
+import type { StreamOutcome } from "./dead-rate.ts";
+import type { StreamBatches } from "./intake.ts";
 
 /** The partials and counts of a micro-batch, its files published under the generation's own names. */
 export interface FoldResult extends Counts {
   /** By stream. */
-  readonly judged: ReadonlyMap<string, Judged>;
+  readonly judged: ReadonlyMap<string, StreamOutcome>;
   readonly views: Record<string, ViewFile>;
   readonly deadFile: FileRef | null;
   readonly latest: number;
 }
 
-type DecodedStreams = Map<string, { readonly decoded: Decoded; readonly batches: readonly RecordBatch[] }>;
+type DecodedStreams = Map<string, { readonly decoded: DecodedRecords; readonly batches: readonly RecordBatch[] }>;
 
 export class Folder {
   readonly #store: Store;
@@ -45,7 +45,7 @@ export class Folder {
   }
 
   /** Does ahead of time what folding this would begin with. */
-  look({ stream, batches }: Taken): void {
+  prepare({ stream, batches }: StreamBatches): void {
     this.#decoders.get(stream.name)!.prepare(batches);
   }
 
@@ -55,7 +55,7 @@ export class Folder {
    * @param duplicates by stream, the suppression as the folds before have left it
    */
   async fold(
-    taken: readonly Taken[],
+    taken: readonly StreamBatches[],
     nameOf: (view: string) => string,
     failed: ReadonlyMap<string, ViewFailure>,
     duplicates: ReadonlyMap<string, Suppression>,
@@ -104,7 +104,7 @@ export class Folder {
         latest: latestOf(all.flatMap((each) => [...each.batches])),
       };
     } finally {
-      for (const each of decoded.values()) await each.decoded.drop();
+      for (const each of decoded.values()) await each.decoded.close();
     }
   }
 

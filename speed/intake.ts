@@ -7,7 +7,7 @@ import { logStream } from "../shared/store/origin.ts";
 const fetchesAhead = 4;
 
 /** Batches of one stream, adjacent to what was taken before. */
-export interface Taken {
+export interface StreamBatches {
   readonly stream: StreamDefinition;
   readonly batches: readonly RecordBatch[];
 }
@@ -27,7 +27,7 @@ export class Intake {
   readonly #sources = new Map<string, Source>();
   readonly #bytesAhead: number;
   readonly #waitMs: number;
-  readonly #prepare: (fetched: Taken) => void;
+  readonly #prepare: (fetched: StreamBatches) => void;
   #closed = false;
 
   /**
@@ -35,7 +35,12 @@ export class Intake {
    * @param waitMs how long a fetch at the log's end may wait
    * @param prepare called with what was fetched before it is taken, for work that can be done ahead
    */
-  constructor(log: Log, bytesAhead: number, waitMs: number, prepare: (fetched: Taken) => void = () => undefined) {
+  constructor(
+    log: Log,
+    bytesAhead: number,
+    waitMs: number,
+    prepare: (fetched: StreamBatches) => void = () => undefined,
+  ) {
     this.#log = log;
     this.#bytesAhead = bytesAhead;
     this.#waitMs = waitMs;
@@ -49,7 +54,7 @@ export class Intake {
   }
 
   /** Stops reading the stream; what was fetched and not taken is discarded. */
-  async drop(stream: string): Promise<void> {
+  async closeStream(stream: string): Promise<void> {
     const source = this.#sources.get(stream);
     this.#sources.delete(stream);
     await source?.reader.close();
@@ -66,7 +71,7 @@ export class Intake {
    * @returns also why streams can't be read further (LOG_RANGE, LOG_UNREACHABLE …); what they gave before that is
    *   among what was taken
    */
-  async take(ms: number): Promise<{ readonly taken: Taken[]; readonly failed: ReadonlyMap<string, unknown> }> {
+  async take(ms: number): Promise<{ readonly taken: StreamBatches[]; readonly failed: ReadonlyMap<string, unknown> }> {
     const until = performance.now() + ms;
     for (;;) {
       this.#fetch();

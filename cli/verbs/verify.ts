@@ -2,7 +2,7 @@ import type { ViewDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log/log.ts";
 import { formatPosition } from "../../shared/position.ts";
-import { type Verified, verify } from "../../shared/proof/verify.ts";
+import { type ViewVerdict, verify } from "../../shared/proof/verify.ts";
 import { type FileVerdict, verifyFiles } from "../../shared/proof/verify-files.ts";
 import { damagedFiles } from "../../shared/store/file-troubles.ts";
 import type { Store } from "../../shared/store/store.ts";
@@ -24,7 +24,7 @@ export async function run(context: Context, args: VerbArgs["verify"]): Promise<n
         const position = formatPosition(snapshot.position);
         for (const line of await damagedFiles(store)) context.say(`DAMAGED: ${line}`);
         context.say(`verifying version ${number} and its delta at ${position || "the origin"}`);
-        const verdicts: Verified[] = [];
+        const verdicts: ViewVerdict[] = [];
         const all = verify({ store, log, session, snapshot }, views);
         for (;;) {
           const { value, done } = await orStopped(all.next(), context.signal);
@@ -72,7 +72,7 @@ async function runFiles(context: Context, store: Store, log: Log): Promise<numbe
 }
 
 const sides = ["served", "recomputed"] as const;
-const ways: Readonly<Record<Verified["comparedAs"], string>> = {
+const ways: Readonly<Record<ViewVerdict["comparedAs"], string>> = {
   rows: "",
   partials: " (as partials: a rounding or HAVING of double sums lies in between)",
   estimates: " (sketches as partials, and within their error of exact values)",
@@ -80,7 +80,7 @@ const ways: Readonly<Record<Verified["comparedAs"], string>> = {
 
 /** @param values show the rows that differ: they are of events */
 export function verdictText(
-  { view, rows, differences, comparedAs, failed, plainRaises }: Verified,
+  { view, rows, differences, comparedAs, failed, plainRaises }: ViewVerdict,
   values = false,
 ): string {
   if (failed) {

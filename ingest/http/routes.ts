@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { problem } from "../../shared/http/problem.ts";
-import { askerOf, refuse, route, whenGone } from "../../shared/http/route.ts";
+import { askerOf, route, sendProblem, whenGone } from "../../shared/http/route.ts";
 import { jsonResponse, problems } from "../../shared/http/schemas.ts";
 import { fingerprintOf } from "../requests.ts";
 import { eventsInBody, eventTypes } from "./bodies.ts";
@@ -118,17 +118,20 @@ async function append(
   const { stream: name } = request.params as { stream: string };
   const { append: mode } = request.query as { append: AppendMode };
   const stream = streams().find((each) => each.name === name);
-  if (!stream) return refuse(reply, problem(404, "NOT_FOUND", `there is no stream "${name}"`));
+  if (!stream) return sendProblem(reply, problem(404, "NOT_FOUND", `there is no stream "${name}"`));
   const type = (request.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
   const { body } = request;
   if (!Buffer.isBuffer(body) || !eventTypes.includes(type))
-    return refuse(reply, problem(415, "MEDIA_TYPE", `send one of: ${eventTypes.join(", ")}`));
+    return sendProblem(reply, problem(415, "MEDIA_TYPE", `send one of: ${eventTypes.join(", ")}`));
   const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers["content-type"] ?? "")?.[1];
   if (charset !== undefined && charset.toLowerCase() !== "utf-8")
-    return refuse(reply, problem(415, "MEDIA_TYPE", "events must be UTF-8"));
+    return sendProblem(reply, problem(415, "MEDIA_TYPE", "events must be UTF-8"));
   const key = idempotencyKey(request.headers["idempotency-key"]);
   if (key === undefined)
-    return refuse(reply, problem(400, "USAGE", "Idempotency-Key: it must have at most 200 characters and no spaces"));
+    return sendProblem(
+      reply,
+      problem(400, "USAGE", "Idempotency-Key: it must have at most 200 characters and no spaces"),
+    );
   const keyed = key === null ? null : { id: idOf(request, key), fingerprint: fingerprintOf(...saidBy(request), body) };
   const read = () => eventsInBody(type, body, request.headers, stream);
   const asker = askerOf(request, reply);

@@ -14,7 +14,7 @@ import Fastify, {
 } from "fastify";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import { problem, problemOf, Refusal } from "../../shared/http/problem.ts";
-import { type Routes, refuse } from "../../shared/http/route.ts";
+import { type Routes, sendProblem } from "../../shared/http/route.ts";
 import { problemSchema } from "../../shared/http/schemas.ts";
 import { type Access, guard } from "./access/guard.ts";
 import type { Tickets } from "./access/tickets.ts";
@@ -41,7 +41,7 @@ function tooFarAhead({ raw: { socket } }: FastifyRequest, reply: FastifyReply, a
     return reply.hijack();
   }
   if (ahead === last) reply.header("Connection", "close");
-  return refuse(reply, problem(503, "SERVE_BUSY", `${aheadMax} requests of this connection wait already`));
+  return sendProblem(reply, problem(503, "SERVE_BUSY", `${aheadMax} requests of this connection wait already`));
 }
 
 interface ApiOptions {
@@ -138,10 +138,10 @@ function failuresLeave(app: FastifyInstance, say: (line: string) => void): void 
   app.setErrorHandler((error, _request, reply) => {
     const found = problemOf(error);
     if (found.status >= 500 && found.code === "INTERNAL") say(`serve: ${messageOf(error)}`);
-    return refuse(reply, found);
+    return sendProblem(reply, found);
   });
   app.setNotFoundHandler((request, reply) =>
-    refuse(reply, problem(404, "NOT_FOUND", `there is no ${request.url.split("?")[0]}`)),
+    sendProblem(reply, problem(404, "NOT_FOUND", `there is no ${request.url.split("?")[0]}`)),
   );
 }
 

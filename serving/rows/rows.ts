@@ -1,7 +1,7 @@
 import type { DuckDBDataChunk, DuckDBType } from "@duckdb/node-api";
 import type { DuckDBValue, Param, Session } from "../../shared/duckdb/duck.ts";
 import { hasZone, spelled, type Writer, writerOf } from "../../shared/values/written.ts";
-import { offsetsOf } from "../../shared/values/zone-offsets.ts";
+import { zoneOffsetsOf } from "../../shared/values/zone-offsets.ts";
 
 export interface RowColumn {
   readonly name: string;
@@ -56,7 +56,7 @@ interface ResultShape {
 
 async function columnsOf({ timezone }: Session, result: ResultShape): Promise<RowColumn[]> {
   const types = result.columnTypes();
-  const offsetAt = await offsetsOf(types.some(hasZone) ? timezone : "UTC");
+  const offsetAt = await zoneOffsetsOf(types.some(hasZone) ? timezone : "UTC");
   return distinct(result.columnNames()).map((name, i) => {
     const type = types[i]!;
     return { name, type: spelled(type), writer: writerOf(type, offsetAt) };

@@ -2,7 +2,7 @@
 import { messageOf } from "../../shared/errors.ts";
 import { layout } from "../../shared/store/layout.ts";
 import { snapshotFiles } from "../../shared/store/partials.ts";
-import { unpin } from "../../shared/store/pin.ts";
+import { releasePins } from "../../shared/store/pin.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { ServedVersion } from "../snapshot/loaded.ts";
 import { snapshotName } from "../snapshot/name.ts";
@@ -65,7 +65,7 @@ export class Pins {
     // what is not removed now goes with the next cleaning
     void kept.files
       .catch(() => undefined)
-      .then(() => unpin(this.#store, kept.run))
+      .then(() => releasePins(this.#store, kept.run))
       .catch((error: unknown) => this.#say(`serve: pins of a query stay for now: ${messageOf(error)}`));
   }
 

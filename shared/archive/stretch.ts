@@ -8,7 +8,7 @@ import { addCounts, type Counts, noCounts } from "../store/counts.ts";
 import type { Records } from "./records.ts";
 import { countsOf } from "./segment-rows.ts";
 
-export interface Archived {
+export interface ArchivedStretch {
   readonly counts: Counts;
   readonly dead: readonly DeadLetter[];
   /** Latest log timestamp, ms; 0 where there is no record. */
@@ -24,7 +24,7 @@ export async function archivedIn(
   session: Session,
   stream: StreamDefinition,
   ranges: readonly Range[],
-): Promise<Archived> {
+): Promise<ArchivedStretch> {
   const dead: DeadLetter[] = [];
   let counts = noCounts;
   let latest = 0;

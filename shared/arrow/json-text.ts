@@ -5,11 +5,11 @@ import { listElementOf, structFieldsOf } from "../compiler/types.ts";
 import { clockText, dayText, instantText } from "../values/times.ts";
 import { bytesOf } from "./bytes.ts";
 
-/** A value's JSON text, by its row. @throws Refused */
-export type Writer = (row: number) => string;
+/** A value's JSON text, by its row. @throws UnwritableValue */
+export type TextWriter = (row: number) => string;
 
 /** A value that no JSON text of the field's type says. */
-export class Refused extends Error {}
+export class UnwritableValue extends Error {}
 
 /** A column of a type that no field can have. */
 export class NoColumn extends Error {}
@@ -29,7 +29,7 @@ const scaleMax = 1000;
  * @param target the field's type; "" where it is not known
  * @throws NoColumn
  */
-export function writerOf(data: Data, target: string, room: Room): Writer {
+export function textWriterOf(data: Data, target: string, room: Room): TextWriter {
   const write = plainWriterOf(data, target, room);
   return (row) => {
     const text = DataType.isNull(data.type) || !data.getValid(row) ? "null" : write(row);
@@ -42,10 +42,10 @@ export function writerOf(data: Data, target: string, room: Room): Writer {
 /** What is written gets too long. */
 export class NoRoom extends Error {}
 
-function plainWriterOf(data: Data, target: string, room: Room): Writer {
+function plainWriterOf(data: Data, target: string, room: Room): TextWriter {
   const { type } = data;
   const numbers = data.values as ArrayLike<number | bigint>;
-  const whole: Writer = (row) => String(numbers[row]);
+  const whole: TextWriter = (row) => String(numbers[row]);
   if (DataType.isNull(type)) return () => "null";
   if (DataType.isDictionary(type)) return entryWriterOf(data, target, room);
   // of a duration, how many of its units it has
@@ -78,13 +78,13 @@ function plainWriterOf(data: Data, target: string, room: Room): Writer {
   return nestedWriterOf(data, target, room);
 }
 
-function nestedWriterOf(data: Data, target: string, room: Room): Writer {
+function nestedWriterOf(data: Data, target: string, room: Room): TextWriter {
   const { type } = data;
   if (DataType.isStruct(type)) {
     const fields = structFieldsOf(target) ?? [];
     const members = type.children.map(({ name }, at) => {
       const field = fields.find((each) => each.name.toLowerCase() === name.toLowerCase());
-      const write = writerOf(data.children[at]!, field?.type ?? "", room);
+      const write = textWriterOf(data.children[at]!, field?.type ?? "", room);
       return { name: JSON.stringify(field?.name ?? name), write };
     });
     return (row) => `{${members.map(({ name, write }) => `${name}:${write(row)}`).join(",")}}`;
@@ -92,7 +92,7 @@ function nestedWriterOf(data: Data, target: string, room: Room): Writer {
   if (DataType.isMap(type)) return mapWriterOf(data, target, room);
   const isList = DataType.isList(type) || DataType.isLargeList(type) || DataType.isFixedSizeList(type);
   if (!isList) throw new NoColumn(String(type));
-  const element = writerOf(data.children[0]!, listElementOf(target) ?? "", room);
+  const element = textWriterOf(data.children[0]!, listElementOf(target) ?? "", room);
   const size = DataType.isFixedSizeList(type) ? type.listSize : null;
   return (row) => {
     const [from, upto] = size === null ? rangeAt(data, row) : [row * size, (row + 1) * size];
@@ -103,14 +103,14 @@ function nestedWriterOf(data: Data, target: string, room: Room): Writer {
 }
 
 /** As an object; for a list, as its entries. */
-function mapWriterOf(data: Data, target: string, room: Room): Writer {
+function mapWriterOf(data: Data, target: string, room: Room): TextWriter {
   const entries = data.children[0]!;
   const element = structFieldsOf(listElementOf(target) ?? "");
   const typeOf = (name: string) => (element ?? structFieldsOf(target))?.find((each) => each.name === name)?.type ?? "";
-  const key = writerOf(entries.children[0]!, element ? typeOf("key") : "", room);
-  const values = new Map<string, Writer>();
+  const key = textWriterOf(entries.children[0]!, element ? typeOf("key") : "", room);
+  const values = new Map<string, TextWriter>();
   const value = (type: string) => {
-    const known = values.get(type) ?? writerOf(entries.children[1]!, type, room);
+    const known = values.get(type) ?? textWriterOf(entries.children[1]!, type, room);
     values.set(type, known);
     return known;
   };
@@ -133,8 +133,11 @@ function rangeAt(data: Data, row: number): [number, number] {
 }
 
 /** A dictionary's entries are written once each. */
-function entryWriterOf(data: Data, target: string, room: Room): Writer {
-  const chunks = data.dictionary!.data.map((chunk) => ({ length: chunk.length, write: writerOf(chunk, target, room) }));
+function entryWriterOf(data: Data, target: string, room: Room): TextWriter {
+  const chunks = data.dictionary!.data.map((chunk) => ({
+    length: chunk.length,
+    write: textWriterOf(chunk, target, room),
+  }));
   const written = new Map<number, string>();
   return (row) => {
     const entry = Number((data.values as ArrayLike<number | bigint>)[row]);
@@ -153,7 +156,7 @@ function entryWriterOf(data: Data, target: string, room: Room): Writer {
   };
 }
 
-function readBy(data: Data, text: (value: unknown) => string): Writer {
+function readBy(data: Data, text: (value: unknown) => string): TextWriter {
   const vector = new Vector([data]);
   return (row) => text(vector.get(row));
 }
@@ -170,7 +173,8 @@ function bytesText(bytes: Uint8Array, isText: boolean, target: string): string {
       .replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}"`;
   if (!isText && target === "BLOB") return `"${Buffer.from(bytes).toString("base64")}"`;
   if (!isUtf8(bytes)) {
-    if (isText || (target !== "" && target !== "JSON")) throw new Refused(`${bytes.length} bytes are not UTF-8`);
+    if (isText || (target !== "" && target !== "JSON"))
+      throw new UnwritableValue(`${bytes.length} bytes are not UTF-8`);
     return `"${Buffer.from(bytes).toString("base64")}"`;
   }
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
@@ -182,12 +186,12 @@ function bytesText(bytes: Uint8Array, isText: boolean, target: string): string {
     JSON.parse(text);
     return text.replaceAll(/[\r\n]/g, " ");
   } catch {
-    throw new Refused(`text of ${text.length} characters is not JSON`);
+    throw new UnwritableValue(`text of ${text.length} characters is not JSON`);
   }
 }
 
 /** Little-endian words of a two's complement integer, with a decimal point where it is not whole. */
-function decimalWriterOf(data: Data, scale: number, bits: number): Writer {
+function decimalWriterOf(data: Data, scale: number, bits: number): TextWriter {
   if (Math.abs(scale) > scaleMax) throw new NoColumn(`decimal of scale ${scale}`);
   const words = data.values as Uint32Array;
   const stride = bits / 32;

@@ -3,7 +3,7 @@ import type { RecordBatch } from "apache-arrow";
 import type { StreamDefinition } from "../definition.ts";
 import { TidemarkError } from "../errors.ts";
 import "./compression.ts";
-import { NoColumn, NoRoom, Refused, type Room, type Writer, writerOf } from "./json-text.ts";
+import { NoColumn, NoRoom, type Room, type TextWriter, textWriterOf, UnwritableValue } from "./json-text.ts";
 
 /** An event's JSON, or why the row can't be one. */
 export type ArrowRow = { readonly value: Buffer } | { readonly reason: string };
@@ -11,7 +11,7 @@ export type ArrowRow = { readonly value: Buffer } | { readonly reason: string };
 interface Member {
   readonly name: string;
   readonly field: string;
-  readonly write: Writer;
+  readonly write: TextWriter;
 }
 
 /**
@@ -27,7 +27,7 @@ export function* rowsOfBatch(batch: RecordBatch, stream: StreamDefinition, room:
 export function heldBy(batch: RecordBatch, row: number): string {
   const room = { left: Number.POSITIVE_INFINITY };
   const texts = batch.schema.fields.map(({ name }, at) => {
-    const text = textIn(() => writerOf(batch.data.children[at]!, "", room)(row));
+    const text = textIn(() => textWriterOf(batch.data.children[at]!, "", room)(row));
     return `${JSON.stringify(name)}:${text}`;
   });
   return `{${texts.join(",")}}`;
@@ -37,7 +37,7 @@ function textIn(write: () => string): string {
   try {
     return write();
   } catch (error) {
-    if (error instanceof Refused || error instanceof NoColumn) return "null";
+    if (error instanceof UnwritableValue || error instanceof NoColumn) return "null";
     throw error;
   }
 }
@@ -51,7 +51,7 @@ function rowOf(members: readonly Member[], row: number): ArrowRow {
     });
     return { value: Buffer.from(`{${texts.join(",")}}`) };
   } catch (error) {
-    if (error instanceof Refused) return { reason: `${field}: ${error.message}` };
+    if (error instanceof UnwritableValue) return { reason: `${field}: ${error.message}` };
     if (error instanceof NoRoom)
       throw new TidemarkError("USAGE", "the rows say more than is taken at a time", "send fewer");
     throw error;
@@ -66,7 +66,7 @@ function memberOf(batch: RecordBatch, name: string, at: number, stream: StreamDe
   const target = stream.upcast === null ? field!.type : "";
   const written = stream.upcast === null ? field!.name : name;
   try {
-    const write = writerOf(batch.data.children[at]!, target, room);
+    const write = textWriterOf(batch.data.children[at]!, target, room);
     return [{ name: JSON.stringify(written), field: written, write }];
   } catch (error) {
     if (!(error instanceof NoColumn)) throw error;

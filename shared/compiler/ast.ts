@@ -27,7 +27,7 @@ function printJson(value: Json): string {
   return JSON.stringify(value).replaceAll(/"\\u0001number:([-+.\deE]+)"/g, "$1");
 }
 
-export interface Parsed {
+export interface ParsedSql {
   readonly statements: Node[];
   readonly error: { readonly message: string; readonly position: number | null } | null;
 }
@@ -35,7 +35,7 @@ export interface Parsed {
 /** The parser's complaint about any other statement. */
 export const notSelect = "not a SELECT";
 
-export async function parseSql(session: Session, sql: string): Promise<Parsed> {
+export async function parseSql(session: Session, sql: string): Promise<ParsedSql> {
   const tree = parseJson(String(await session.value("SELECT json_serialize_sql(?::VARCHAR)", [sql]))) as Node;
   if (tree.error === true) {
     const position = tree.position === undefined ? null : Number(tree.position);

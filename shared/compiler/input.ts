@@ -11,7 +11,7 @@ import { isOfSql } from "../duckdb/of-sql.ts";
 import { columnRef, isNode, type Json, locationOf, type Node, nodesOf, renderSelect, visit } from "./ast.ts";
 import { eventColumn } from "./event-order.ts";
 import { findWord, refuse, type SourceText } from "./refusal.ts";
-import { Scope, type Table } from "./scope.ts";
+import { NameScope, type Table } from "./scope.ts";
 import { aggregatesIn, type Catalog, checkExpression, checkModifiers, checkSample } from "./supported.ts";
 
 export interface Input {
@@ -243,7 +243,7 @@ export class InputReader {
     }
     if (isNode(from.condition)) {
       checkExpression(this.#source, from.condition, this.#catalog, "per event");
-      new Scope(this.#source, await this.#tablesOf(inlined(from, queries), queries)).check(from.condition);
+      new NameScope(this.#source, await this.#tablesOf(inlined(from, queries), queries)).check(from.condition);
     }
     if (type !== "SEMI" && type !== "ANTI") this.#multiplies ??= "a join";
     return left === "events" || right === "events" ? "events" : "constant";
@@ -293,7 +293,7 @@ export class InputReader {
         "aggregate again in the query over the view",
       );
     }
-    const scope = new Scope(this.#source, await this.#tablesOf(inlined(from, inner), inner));
+    const scope = new NameScope(this.#source, await this.#tablesOf(inlined(from, inner), inner));
     for (const each of expressions) {
       checkExpression(this.#source, each, this.#catalog, "per event");
       visit(each, (node) => {

@@ -5,24 +5,24 @@
 import type { Estimates, PartialColumn } from "../definition.ts";
 import { partText } from "./aggregates/part.ts";
 import { aggregateName, countColumn, setColumn } from "./partial-columns.ts";
-import type { Planned } from "./plan.ts";
+import type { ViewPlan } from "./plan.ts";
 import { castTo, isList } from "./types.ts";
 
 /** Columns that partial rows are grouped by when they merge. */
-export function keyColumns({ keys, sets }: Planned): PartialColumn[] {
+export function partialKeyColumns({ keys, sets }: ViewPlan): PartialColumn[] {
   const own = keys.map(({ name, type }) => ({ name, type }));
   if (sets.length === 0) return own;
   return [...own, setColumn, ...sets.map(({ column, storage }) => ({ name: column, type: storage }))];
 }
 
 /** Columns that merge. */
-export function partColumns({ parts, sets }: Planned): PartialColumn[] {
+export function partColumns({ parts, sets }: ViewPlan): PartialColumn[] {
   const own = parts.map(({ name, type }) => ({ name, type }));
   return sets.length === 0 ? own : [...own, countColumn];
 }
 
 /** Events → partials: a row for each group, and one for each value of each set. */
-export function partialText(plan: Planned): string {
+export function partialText(plan: ViewPlan): string {
   const { table, where, keys, parts, sets } = plan;
   const groups = keys.map((_, i) => i + 1);
   const keyList = keys.map((key) => `${key.sql} AS ${key.name}`);
@@ -59,8 +59,8 @@ export function partialText(plan: Planned): string {
 }
 
 /** Partials → partials. */
-export function combineText(plan: Planned): string {
-  const keys = keyColumns(plan);
+export function combineText(plan: ViewPlan): string {
+  const keys = partialKeyColumns(plan);
   const merged = plan.parts.map(({ name, combine }) => `${combine} AS ${name}`);
   if (plan.sets.length > 0) merged.push("CAST(sum(n) AS BIGINT) AS n");
   const groups = keys.map((_, i) => i + 1).join(", ");
@@ -71,7 +71,7 @@ export function combineText(plan: Planned): string {
  * Merged partials → a relation of the group keys in their own types (k0, …), the aggregates' values (a0, …) and
  * those of grouping() (g0, …).
  */
-export function valuesText(plan: Planned): string {
+export function valuesText(plan: ViewPlan): string {
   const { keys, sets, aggregates, groupings, groupingSets } = plan;
   const lists = [
     ...keys.map((key) => `${castTo(key.name, key.type, key.valueType)} AS ${key.name}`),
@@ -104,7 +104,7 @@ function idOf(set: readonly number[], keys: number): number {
  * Every sketch's value beside the exact aggregate that it is near to, for each of the finest groups; null:
  * there are none.
  */
-export function estimatesOf(plan: Planned, columns: readonly string[]): Estimates | null {
+export function estimatesOf(plan: ViewPlan, columns: readonly string[]): Estimates | null {
   const { table, where, keys, aggregates } = plan;
   if (aggregates.every(({ sketch }) => sketch === null)) return null;
   const known = aggregates.flatMap(({ sketch, type }, i) => {
@@ -128,15 +128,15 @@ export function estimatesOf(plan: Planned, columns: readonly string[]): Estimate
 }
 
 /** Partials merge, so GROUPING SETS are made of the finest groups: parts combined once more, with the set in `gid`. */
-function rolledUp(plan: Planned, groupingSets: readonly (readonly number[])[]): string {
+function rolledUp(plan: ViewPlan, groupingSets: readonly (readonly number[])[]): string {
   const { keys, parts } = plan;
-  const values = keyColumns(plan).slice(keys.length);
+  const values = partialKeyColumns(plan).slice(keys.length);
   const each = groupingSets.map((set) => [
     ...set.map((number) => keys[number]!.name),
     ...values.map((column) => column.name),
   ]);
   const list = [
-    ...keyColumns(plan).map((column) => column.name),
+    ...partialKeyColumns(plan).map((column) => column.name),
     ...parts.map(({ name, combine }) => `${combine} AS ${name}`),
     ...(plan.sets.length > 0 ? ["CAST(sum(n) AS BIGINT) AS n"] : []),
     `${keys.length > 0 ? `grouping(${keys.map((key) => key.name).join(", ")})` : "0"} AS gid`,
@@ -151,7 +151,7 @@ function bitsOf(named: readonly number[], keys: number): string {
 }
 
 /** One row a group: its parts, and the aggregates over the rows of its values (x0, …). */
-function overValues(plan: Planned, merged: string): string {
+function overValues(plan: ViewPlan, merged: string): string {
   const { keys, parts, sets, aggregates, groupingSets } = plan;
   const by = [...keys.map((key) => key.name), ...(groupingSets ? ["gid"] : [])];
   // the places of values among their group's events; DuckDB leaves out what no aggregate asks for

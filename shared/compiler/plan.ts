@@ -18,7 +18,7 @@ import { locationOf } from "./ast.ts";
 import { Columns, type PlannedPart, type ValueSet } from "./columns.ts";
 import { countColumn, keyName, setColumn } from "./partial-columns.ts";
 import { refuse, type SourceText } from "./refusal.ts";
-import type { Typed, TypedKey, TypedUse } from "./typed.ts";
+import type { TypedKey, TypedUse, TypedView } from "./typed.ts";
 import { castTo, hidesFloat, oneZero, storageOf } from "./types.ts";
 
 /** A group key: its SQL over the events, its own type and the one files keep. */
@@ -41,7 +41,7 @@ export interface PlannedAggregate {
   readonly use: AggregateUse;
 }
 
-export interface Planned {
+export interface ViewPlan {
   readonly table: string;
   readonly where: string | null;
   readonly keys: readonly PlannedKey[];
@@ -55,10 +55,10 @@ export interface Planned {
 }
 
 /** What a plan takes over from the view as it is. */
-export type Frame = Pick<Planned, "table" | "groupingSets" | "groupings">;
+export type Frame = Pick<ViewPlan, "table" | "groupingSets" | "groupings">;
 
 /** Decides everything about a view's partials. */
-export function planView(source: SourceText, frame: Frame, typed: Typed): Planned {
+export function planView(source: SourceText, frame: Frame, typed: TypedView): ViewPlan {
   const columns = new Columns();
   const aggregates = typed.uses.map((use) => plannedUse(source, columns, use));
   return {

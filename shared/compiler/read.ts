@@ -9,7 +9,7 @@ import { type Input, InputReader, type Relations } from "./input.ts";
 import { checkOwnNames } from "./own-names.ts";
 import { plainCalls } from "./plain-calls.ts";
 import { complaint, findWord, refuse } from "./refusal.ts";
-import { type Grouping, groupingOf, Scope } from "./scope.ts";
+import { type Grouping, groupingOf, NameScope } from "./scope.ts";
 import { aggregatesIn, type Catalog, checkExpression, checkModifiers, oneSelect } from "./supported.ts";
 
 /** What views are compiled against: a session with an empty table for each stream and reference table. */
@@ -41,7 +41,7 @@ export async function readView({ session, relations, catalog }: Surroundings, so
   checkModifiers(source, select);
   const ordered = orderedIn(select, catalog);
   const input = await new InputReader(session, source, relations, catalog).read(select, ordered);
-  const scope = new Scope(source, input.tables);
+  const scope = new NameScope(source, input.tables);
   const expressions = [...nodesOf(select.select_list), ...nodesOf(select.group_expressions)];
   for (const each of [select.where_clause, select.having]) if (isNode(each)) expressions.push(each);
   for (const each of expressions) {

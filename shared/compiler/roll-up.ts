@@ -2,17 +2,17 @@
 import type { OverValues, RollUp } from "../definition.ts";
 import type { Outer, OuterExpression } from "./outer.ts";
 import { combineText, valuesText } from "./partial-texts.ts";
-import type { Planned } from "./plan.ts";
-import type { Typed } from "./typed.ts";
+import type { ViewPlan } from "./plan.ts";
+import type { TypedView } from "./typed.ts";
 
 /** Of any type: it is only grouped by. */
 const group = { name: "g", type: "", valueType: "", sql: "g" };
 
 /** Null where there is nothing to roll up: see ViewDefinition.rollUp. */
 export function rollUpOf(
-  planned: Planned,
+  planned: ViewPlan,
   { shown, having }: Pick<Outer, "shown" | "having">,
-  sql: Pick<Typed, "shown" | "having">,
+  sql: Pick<TypedView, "shown" | "having">,
 ): RollUp | null {
   if (planned.keys.length === 0 || planned.groupingSets) return null;
   const grouped = { ...planned, keys: [group] };

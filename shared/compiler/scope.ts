@@ -29,7 +29,7 @@ export interface Table {
   readonly columns: readonly { readonly name: string }[];
 }
 
-export class Scope {
+export class NameScope {
   readonly #source: SourceText;
   /** By lower-case name: the columns, by lower-case name. */
   readonly #tables: ReadonlyMap<string, ReadonlyMap<string, string>>;
@@ -156,7 +156,7 @@ export interface Grouping {
 export function groupingOf(
   select: Node,
   items: readonly Node[],
-  scope: Scope,
+  scope: NameScope,
   aliases: ReadonlyMap<string, Node>,
   holdsAggregate: (node: Node) => boolean,
 ): Grouping {

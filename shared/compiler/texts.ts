@@ -49,7 +49,7 @@ export function rowsOf(view: Texts, partials: string): string {
 }
 
 /** A group of a roll-up: a name, and SQL over the columns of a partial. */
-export interface Grouped {
+export interface RollUpGroup {
   readonly name: string;
   readonly sql: string;
 }
@@ -57,7 +57,7 @@ export interface Grouped {
 /** A view in other groups than its own. */
 export interface RolledUp {
   readonly rollUp: RollUp;
-  readonly groups: readonly Grouped[];
+  readonly groups: readonly RollUpGroup[];
   /** What a row shows, over the groups' names and the aggregates' values. */
   readonly columns: readonly { readonly name: string; readonly over: OverValues }[];
 }

@@ -26,7 +26,7 @@ export interface TypedUse {
   readonly filter: string | null;
 }
 
-export interface Typed {
+export interface TypedView {
   readonly keys: readonly TypedKey[];
   readonly uses: readonly TypedUse[];
   readonly where: string | null;
@@ -40,7 +40,7 @@ export async function typedOf(
   session: Session,
   { source, input, keys, where }: ReadView,
   { uses, having, shown }: Outer,
-): Promise<Typed> {
+): Promise<TypedView> {
   const own = uses.map(({ node }) => ({
     node,
     args: [...nodesOf(node.children), ...ordersOf(node).map(({ expression }) => expression as Node)],

@@ -9,23 +9,23 @@ import { coordinationOf, type WrittenUse } from "./coordination.ts";
 import { eventColumn, eventType } from "./event-order.ts";
 import { identityOf } from "./identity.ts";
 import type { Outer, OuterExpression } from "./outer.ts";
-import { combineText, estimatesOf, keyColumns, partColumns, partialText, valuesText } from "./partial-texts.ts";
-import type { Planned } from "./plan.ts";
+import { combineText, estimatesOf, partColumns, partialKeyColumns, partialText, valuesText } from "./partial-texts.ts";
+import type { ViewPlan } from "./plan.ts";
 import type { ReadView, Surroundings } from "./read.ts";
 import { internal } from "./refusal.ts";
 import { rollUpOf } from "./roll-up.ts";
 import { type Inputs, partialOf, placesOf, rowsOf } from "./texts.ts";
-import type { Typed } from "./typed.ts";
+import type { TypedView } from "./typed.ts";
 
 /** What the steps before have made of a view. */
-export interface Made {
+export interface StepResults {
   readonly read: ReadView;
   readonly outer: Outer;
-  readonly typed: Typed;
-  readonly planned: Planned;
+  readonly typed: TypedView;
+  readonly planned: ViewPlan;
 }
 
-export async function viewTexts({ session, timezone }: Surroundings, made: Made): Promise<ViewDefinition> {
+export async function viewTexts({ session, timezone }: Surroundings, made: StepResults): Promise<ViewDefinition> {
   const { read, outer, typed, planned } = made;
   const { streams, references } = read.input;
   const sizes = [...new Set(planned.aggregates.flatMap(({ size }) => size ?? []))];
@@ -37,7 +37,7 @@ export async function viewTexts({ session, timezone }: Surroundings, made: Made)
     ordered: read.ordered,
     global: read.keys.length === 0,
     ...(read.sets && read.keys.length === 0 ? { repeated: true as const } : {}),
-    keys: keyColumns(planned),
+    keys: partialKeyColumns(planned),
     parts: partColumns(planned),
     partial: partialText(planned),
     combine: combineText(planned),
@@ -57,13 +57,13 @@ export async function viewTexts({ session, timezone }: Surroundings, made: Made)
   return { ...view, identity: identityOf(view, streams, references, timezone) };
 }
 
-function finalizeText({ read, typed, planned }: Made): string {
+function finalizeText({ read, typed, planned }: StepResults): string {
   const shown = read.columns.map(({ name }, i) => `${typed.shown[i]} AS ${quoteName(name)}`);
   const having = typed.having === null ? "" : ` WHERE ${typed.having}`;
   return `SELECT ${shown.join(", ")} FROM (${valuesText(planned)})${having}`;
 }
 
-function columnsOf({ read, outer, planned }: Made): ViewColumn[] {
+function columnsOf({ read, outer, planned }: StepResults): ViewColumn[] {
   return read.columns.map((column, i) => ({
     ...column,
     // what a filter on a key leaves out would be missing from the groups of sets without that key
@@ -72,12 +72,12 @@ function columnsOf({ read, outer, planned }: Made): ViewColumn[] {
   }));
 }
 
-function precisionOf({ uses, use }: OuterExpression, { aggregates }: Planned): Precision {
+function precisionOf({ uses, use }: OuterExpression, { aggregates }: ViewPlan): Precision {
   if (uses.every(({ number }) => aggregates[number]!.tolerance === 0)) return "exact";
   return use ? "rounded" : "around";
 }
 
-function coordination({ read, outer, planned }: Made, inexact: boolean): ViewDefinition["coordination"] {
+function coordination({ read, outer, planned }: StepResults, inexact: boolean): ViewDefinition["coordination"] {
   const written = ({ uses }: OuterExpression): WrittenUse[] =>
     uses.map(({ node, number }) => ({ sql: planned.aggregates[number]!.use.sql, entry: aggregateOf(node)! }));
   const shown = outer.shown.map((each, i) => ({
@@ -90,14 +90,14 @@ function coordination({ read, outer, planned }: Made, inexact: boolean): ViewDef
 }
 
 /** Columns that depend on a sketch; all of them where HAVING does. */
-function estimated({ read, outer }: Made): string[] {
+function estimated({ read, outer }: StepResults): string[] {
   const sketched = ({ uses }: OuterExpression) => uses.some(({ node }) => aggregateOf(node)?.sketch);
   const all = outer.having !== null && sketched(outer.having);
   return read.columns.filter((_, i) => all || sketched(outer.shown[i]!)).map(({ name }) => name);
 }
 
 /** Null where the places don't get through what the view reads. */
-async function eventsOf(session: Session, { read, planned }: Made): Promise<string | null> {
+async function eventsOf(session: Session, { read, planned }: StepResults): Promise<string | null> {
   const { placed, streams, references } = read.input;
   if (placed === null) return null;
   const { keys, where } = planned;
@@ -123,7 +123,11 @@ function emptyInputs(view: Pick<ViewDefinition, "streams" | "references" | "orde
 }
 
 /** Finalize must give the very columns and types of the user's own SQL. */
-async function checkTypes(session: Session, { read }: Made, view: Omit<ViewDefinition, "identity">): Promise<void> {
+async function checkTypes(
+  session: Session,
+  { read }: StepResults,
+  view: Omit<ViewDefinition, "identity">,
+): Promise<void> {
   const given = await session.describe(rowsOf(view, partialOf(view, emptyInputs(view))));
   const { columns } = read;
   const differs = columns.find((column, i) => given[i]?.name !== column.name || given[i]?.type !== column.type);

@@ -2,7 +2,7 @@
 import type { StreamDefinition } from "../definition.ts";
 import { freshName, quoteName, quoteText, type Session } from "../duckdb/duck.ts";
 import type { RecordBatch } from "../log/log.ts";
-import { type DeadRow, Decoded } from "./decoded.ts";
+import { type DeadRow, DecodedRecords } from "./decoded.ts";
 import { ExactText } from "./exact-text.ts";
 import { fastLines, type Lines, slowRecord } from "./frame.ts";
 import { linesFile } from "./lines-file.ts";
@@ -35,7 +35,7 @@ export class Decoder {
    * Three ways that agree on every record and reason: by the shape of the lines (the few odd ones among them
    * judged one by one), by DuckDB's reader with one JSON column for each field, and one by one.
    */
-  async decode(batches: readonly RecordBatch[]): Promise<Decoded> {
+  async decode(batches: readonly RecordBatch[]): Promise<DecodedRecords> {
     const count = batches.reduce((sum, batch) => sum + batch.count, 0);
     const table = freshName("decoded");
     // an upcast may change anything: its records are judged one by one
@@ -50,7 +50,7 @@ export class Decoder {
       if (!done) await this.#slow(table, allRecords(batches));
     }
     const dead = shaped && odd === 0 ? [] : await this.#deadRows(table);
-    return new Decoded(this.#session, this.#stream, table, batches, dead);
+    return new DecodedRecords(this.#session, this.#stream, table, batches, dead);
   }
 
   /** False where a value of a good shape is not a valid value of its type (a 30th of February). */

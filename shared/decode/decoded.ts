@@ -22,7 +22,7 @@ export interface DeadRow {
 const rowsPerUpdate = 10_000;
 
 /** In the order of the batches. The caller drops it. */
-export class Decoded {
+export class DecodedRecords {
   /**
    * Table with one row per record: the stream's fields in their order and `__fault`. The fields are called f0,
    * f1, … there: a user's name, such as rowid, would hide what DuckDB has under it.
@@ -106,7 +106,7 @@ export class Decoded {
     return `SELECT ${fields}, ${place} FROM ${table} POSITIONAL JOIN ${this.#places}${where}`;
   }
 
-  async drop(): Promise<void> {
+  async close(): Promise<void> {
     await this.#session.run(`DROP TABLE IF EXISTS ${this.table}`);
     if (this.#places) await this.#session.run(`DROP TABLE ${this.#places}`);
   }

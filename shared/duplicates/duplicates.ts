@@ -37,7 +37,7 @@ export interface CarriedRequests {
 }
 
 /** Row numbers count over all batches, ascending. */
-export interface Judged {
+export interface SuppressedRows {
   /** Events that had counted. */
   readonly duplicates: readonly number[];
   /** Records of a request that had been there. */
@@ -141,7 +141,7 @@ export class Duplicates {
    * @param ids of each row over all batches, its event id; null where it has none or is a dead letter. Null
    *   where the stream has no window
    */
-  judge(batches: readonly RecordBatch[], ids: readonly (string | null)[] | null): Judged {
+  judge(batches: readonly RecordBatch[], ids: readonly (string | null)[] | null): SuppressedRows {
     const [duplicates, repeated]: [number[], number[]] = [[], []];
     let late = 0;
     let row = 0;

@@ -2,7 +2,7 @@
 import type { RequestRange } from "../store/layout.ts";
 import type { CarriedRequests } from "./duplicates.ts";
 import { type Clock, LogTime } from "./log-time.ts";
-import { Seen } from "./seen.ts";
+import { SeenKeys } from "./seen.ts";
 import type { Spill } from "./spill.ts";
 
 /** How long a request is known, by the full hour. */
@@ -26,9 +26,9 @@ export class Partition {
   turn = 0;
   #hour = 0;
   #carried: RequestRange[] | null = [];
-  readonly #requests: Seen<Ranges>;
+  readonly #requests: SeenKeys<Ranges>;
   readonly #replays = new Map<string, Ranges>();
-  readonly #ids: Seen<number> | null;
+  readonly #ids: SeenKeys<number> | null;
   /**
    * What counted in a jump that nothing has confirmed yet: known to all that comes meanwhile, and where in log
    * time it lies is known then.
@@ -36,9 +36,9 @@ export class Partition {
   readonly #ahead = { ids: new Set<string>(), requests: new Map<string, Ranges>() };
 
   constructor(number: number, windowMs: number | null, spill: Spill) {
-    this.#requests = new Seen(requestHourMs, `r${number}`, spill);
+    this.#requests = new SeenKeys(requestHourMs, `r${number}`, spill);
     const sliceMs = windowMs === null ? 0 : Math.max(1, Math.ceil(windowMs / slicesPerWindow));
-    this.#ids = windowMs === null ? null : new Seen(sliceMs, `i${number}`, spill);
+    this.#ids = windowMs === null ? null : new SeenKeys(sliceMs, `i${number}`, spill);
   }
 
   /** True where the record that passed last is in a jump that nothing has confirmed. */

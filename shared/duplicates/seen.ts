@@ -19,7 +19,7 @@ interface Slice<V> {
   spilled: boolean;
 }
 
-export class Seen<V> implements Holder {
+export class SeenKeys<V> implements Holder {
   readonly #sliceMs: number;
   readonly #name: string;
   readonly #spill: Spill;

@@ -70,7 +70,7 @@ export class LetterTable {
     appender.closeSync();
   }
 
-  async drop(): Promise<void> {
+  async close(): Promise<void> {
     await this.#session.run(`DROP TABLE IF EXISTS ${this.letters}`);
     await this.#session.run(`DROP TABLE IF EXISTS ${this.replays}`);
   }

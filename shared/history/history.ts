@@ -8,7 +8,7 @@ import { Records } from "../archive/records.ts";
 import { eventsIn, noEvents } from "../archive/segments.ts";
 import type { Inputs } from "../compiler/texts.ts";
 import { Decoder } from "../decode/decode.ts";
-import type { Decoded } from "../decode/decoded.ts";
+import type { DecodedRecords } from "../decode/decoded.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../definition.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
 import { isCode } from "../errors.ts";
@@ -117,7 +117,7 @@ export async function readCounted(
   session: Session,
   stream: StreamDefinition,
   range: Range,
-  use: (decoded: Decoded, batches: readonly RecordBatch[]) => Promise<void>,
+  use: (decoded: DecodedRecords, batches: readonly RecordBatch[]) => Promise<void>,
 ): Promise<void> {
   const { partition, from } = range;
   const duplicates = await openState(suppression, { records, session, stream }, [{ partition, offset: from }]);
@@ -127,7 +127,7 @@ export async function readCounted(
       const decoded = await decoder.decode(batches);
       await duplicates.fold(batches, decoded);
       await use(decoded, batches);
-      await decoded.drop();
+      await decoded.close();
     });
   } finally {
     await duplicates.close();

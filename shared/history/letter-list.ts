@@ -123,7 +123,7 @@ export class LetterList implements AsyncDisposable {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.#table.drop();
+    return this.#table.close();
   }
 }
 

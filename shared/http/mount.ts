@@ -21,10 +21,10 @@ export interface Host {
   readonly signal: AbortSignal;
 }
 
-export interface Mounted {
+export interface MountedRoutes {
   readonly routes: Routes;
   /** Called once no request is answered any more. */
   readonly close: () => Promise<void>;
 }
 
-export type Mount = (host: Host) => Mounted;
+export type Mount = (host: Host) => MountedRoutes;

@@ -20,7 +20,7 @@ export function route(app: FastifyInstance, options: RouteOptions & { readonly m
     schema: { hide: true },
     handler: async (request, reply) => {
       reply.header("Allow", own.join(", "));
-      return refuse(
+      return sendProblem(
         reply,
         problem(405, "METHOD_NOT_ALLOWED", `${request.method} is not available here; use ${own[0]}`),
       );
@@ -28,7 +28,7 @@ export function route(app: FastifyInstance, options: RouteOptions & { readonly m
   });
 }
 
-export function refuse(reply: FastifyReply, found: Problem): FastifyReply {
+export function sendProblem(reply: FastifyReply, found: Problem): FastifyReply {
   if (found.status === 429 || found.status === 503) reply.header("Retry-After", 1);
   return reply.code(found.status).type("application/problem+json").send(JSON.stringify(found));
 }

@@ -8,7 +8,7 @@ import { messageOf, TidemarkError } from "../errors.ts";
 import { firstMapBytes, openLmdb } from "../lmdb.ts";
 import { joinBatches } from "./batch.ts";
 import { type Block, BlockBatch, type Draft, draftBlocks, openBlock, sealBlock } from "./block.ts";
-import { closed, corrupt, noPartition, notAppended, outOfRange, streamMissing } from "./faults.ts";
+import { closed, corruptLog, noPartition, notAppended, outOfRange, streamMissing } from "./faults.ts";
 import type { Log, LogOrigin, LogReader, LogStream, NewRecord, RecordBatch } from "./log.ts";
 import { Wake } from "./wake.ts";
 
@@ -231,7 +231,7 @@ export class EmbeddedLog implements Log {
     if (!bytes) return undefined;
     const text = bytes.subarray(4);
     if (bytes.length < 4 || bytes.readUInt32LE(0) !== crc32(text))
-      throw corrupt(stream.name, 0, "all offsets", "its registration is damaged");
+      throw corruptLog(stream.name, 0, "all offsets", "its registration is damaged");
     return JSON.parse(text.toString());
   }
 
@@ -263,7 +263,7 @@ export class EmbeddedLog implements Log {
     const bytes = this.#places.get([stream.topic, partition]);
     if (!bytes) return { first: 0, end: 0, timestamp: 0 };
     if (bytes.length !== 28 || bytes.readUInt32LE(24) !== crc32(bytes.subarray(0, 24))) {
-      throw corrupt(stream.name, partition, "all offsets", "the record of its first and end offset is damaged");
+      throw corruptLog(stream.name, partition, "all offsets", "the record of its first and end offset is damaged");
     }
     return { first: bytes.readDoubleLE(0), end: bytes.readDoubleLE(8), timestamp: bytes.readDoubleLE(16) };
   }
@@ -418,7 +418,7 @@ export class EmbeddedLog implements Log {
       at = batch.upto;
     }
     flush();
-    if (at !== end) throw corrupt(stream.name, partition, `offsets ${at} to ${end - 1}`, "they are missing");
+    if (at !== end) throw corruptLog(stream.name, partition, `offsets ${at} to ${end - 1}`, "they are missing");
     return batches;
   }
 }
@@ -427,9 +427,14 @@ export class EmbeddedLog implements Log {
 function openAt(stream: LogStream, partition: number, bytes: Buffer, key: Key, offset: number): Block {
   const last = Number(key[2]);
   const block = openBlock(bytes);
-  if (typeof block === "string") throw corrupt(stream.name, partition, `offsets ${offset} to ${last}`, block);
+  if (typeof block === "string") throw corruptLog(stream.name, partition, `offsets ${offset} to ${last}`, block);
   if (block.base > offset || block.base + block.count - 1 !== last) {
-    throw corrupt(stream.name, partition, `offsets ${offset} to ${last}`, "a block is missing or in the wrong place");
+    throw corruptLog(
+      stream.name,
+      partition,
+      `offsets ${offset} to ${last}`,
+      "a block is missing or in the wrong place",
+    );
   }
   return block;
 }

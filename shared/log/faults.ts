@@ -70,7 +70,7 @@ export function unknownFormat(stream: LogStream, partition: number, offset: numb
 }
 
 /** Stored bytes are not what was written. `offsets` names what cannot be read. */
-export function corrupt(stream: string, partition: number, offsets: string, why: string): TidemarkError {
+export function corruptLog(stream: string, partition: number, offsets: string, why: string): TidemarkError {
   return new TidemarkError(
     "LOG_CORRUPT",
     `damaged log: stream ${stream}, partition ${partition}, ${offsets}: ${why}`,

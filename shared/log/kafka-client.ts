@@ -7,8 +7,8 @@ import {
   type Compression,
   decodeFetch,
   encodeFetch,
-  type Fetched,
   type FetchRequest,
+  type FetchResponse,
   fetchApi,
   WireError,
 } from "./kafka-wire.ts";
@@ -279,7 +279,7 @@ export function isUnknownTopic(error: unknown): boolean {
 }
 
 /** One fetch from one broker. Sent as bytes of our own over kafkajs's connection. */
-export async function fetchFrom(cluster: Cluster, nodeId: string, request: FetchRequest): Promise<Fetched> {
+export async function fetchFrom(cluster: Cluster, nodeId: string, request: FetchRequest): Promise<FetchResponse> {
   const broker = await cluster.findBroker({ nodeId });
   requireVersion(broker, fetchApi.key, fetchApi.version, "Fetch");
   return send(broker, fetchApi.key, fetchApi.version, "Fetch", encodeFetch(request), decodeFetch);

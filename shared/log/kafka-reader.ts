@@ -1,12 +1,12 @@
 /** The log's reader on Kafka: fetches by offset, and connects again after trouble. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, TidemarkError } from "../errors.ts";
-import { closed, corrupt, outOfRange, unknownFormat } from "./faults.ts";
+import { closed, corruptLog, outOfRange, unknownFormat } from "./faults.ts";
 import { type Cluster, fetchFrom, isTrouble, type KafkaClient } from "./kafka-client.ts";
 import { decompress } from "./kafka-codecs.ts";
 import { offsetsOf } from "./kafka-offsets.ts";
 import { forbidden } from "./kafka-refusals.ts";
-import { decodeRecords, type FetchedPart, UnknownFormat, WireError } from "./kafka-wire.ts";
+import { decodeRecords, type FetchResponsePart, UnknownFormat, WireError } from "./kafka-wire.ts";
 import type { LogReader, LogStream, RecordBatch } from "./log.ts";
 import { Wake } from "./wake.ts";
 
@@ -174,7 +174,7 @@ export class KafkaReader implements LogReader {
     this.#pump();
   }
 
-  async #receive(cluster: Cluster, lane: Lane, part: FetchedPart): Promise<void> {
+  async #receive(cluster: Cluster, lane: Lane, part: FetchResponsePart): Promise<void> {
     const { at } = lane;
     if (part.error === offsetOutOfRange) await this.#checkRange(cluster, lane);
     if (part.error === topicForbidden) throw forbidden(this.#stream, "Read");
@@ -188,7 +188,7 @@ export class KafkaReader implements LogReader {
     } catch (error) {
       if (error instanceof UnknownFormat) throw unknownFormat(this.#stream, lane.partition, at, error.message);
       throw error instanceof WireError
-        ? corrupt(this.#stream.name, lane.partition, `offsets from ${at}`, error.message)
+        ? corruptLog(this.#stream.name, lane.partition, `offsets from ${at}`, error.message)
         : error;
     }
   }
@@ -273,15 +273,10 @@ class FetchError extends Error {
   /** What it amounts to when it does not pass. */
   expected(stream: LogStream): TidemarkError {
     return this.#code === 3
-      ? new TidemarkError("LOG_STREAM_MISSING", `Topic ${stream.topic} is gone from Kafka`, "", { stream: stream.name })
-      : new TidemarkError(
-          "LOG_UNREACHABLE",
-          `Cannot read ${stream.name}: ${this.message}`,
-          "look into the broker's log",
-          {
-            stream: stream.name,
-            code: this.#code,
-          },
-        );
+      ? new TidemarkError("LOG_STREAM_MISSING", `topic ${stream.topic} is gone from Kafka`, "", { stream: stream.name })
+      : new TidemarkError("LOG_UNREACHABLE", `cannot read ${stream.name}: ${this.message}`, "check the broker's log", {
+          stream: stream.name,
+          code: this.#code,
+        });
   }
 }

@@ -28,7 +28,7 @@ export interface FetchRequest {
 }
 
 /** One partition's part of a fetch response, not yet decoded. */
-export interface FetchedPart {
+export interface FetchResponsePart {
   readonly partition: number;
   /** Kafka's error code; 0 is none. */
   readonly error: number;
@@ -80,16 +80,16 @@ export function encodeFetch({ topic, waitMs, bytesMax, parts }: FetchRequest): B
   return out;
 }
 
-export interface Fetched {
+export interface FetchResponse {
   readonly throttleMs: number;
   /** Kafka's error code for the whole request; 0 is none. */
   readonly error: number;
-  readonly parts: readonly FetchedPart[];
+  readonly parts: readonly FetchResponsePart[];
 }
 
 /** Reads a fetch response; its buffers are views of `bytes`. */
-export function decodeFetch(bytes: Buffer): Fetched {
-  const parts: FetchedPart[] = [];
+export function decodeFetch(bytes: Buffer): FetchResponse {
+  const parts: FetchResponsePart[] = [];
   const throttleMs = bytes.readInt32BE(0);
   const error = bytes.readInt16BE(4);
   let at = 10; // past the session id
@@ -143,7 +143,7 @@ const isControl = 0x20;
  * @throws WireError
  */
 export async function decodeRecords(
-  { partition, records, aborted }: FetchedPart,
+  { partition, records, aborted }: FetchResponsePart,
   from: number,
   decompress: Decompress,
 ): Promise<RecordBatch | null> {

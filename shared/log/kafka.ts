@@ -200,7 +200,7 @@ export class KafkaLog implements Log {
         return await before(until, action());
       } catch (error) {
         if (!(error instanceof TooLate && last)) last = error;
-        this.#forget(stream);
+        this.#closeCluster(stream);
         if (isUnknownTopic(error)) throw streamMissing(stream, `Kafka at ${this.#client.brokers}`);
         if (error instanceof TooLate || (isTrouble(error) && performance.now() + 200 > until)) {
           throw this.#client.unreachable(last);
@@ -212,7 +212,7 @@ export class KafkaLog implements Log {
     }
   }
 
-  #forget(stream: LogStream): void {
+  #closeCluster(stream: LogStream): void {
     const cluster = this.#clusters.get(stream.topic);
     this.#clusters.delete(stream.topic);
     void cluster?.then((open) => open.disconnect()).catch(() => undefined);
@@ -232,7 +232,7 @@ export class KafkaLog implements Log {
         for (const { resolve, ends } of group) resolve(ends);
       } catch (error) {
         // The sequence numbers of a failed send may be taken: a producer of its own for the next one.
-        this.#dropProducer();
+        this.#closeProducer();
         for (const { reject } of group) reject(this.#appendError(stream, error));
       }
     }
@@ -291,12 +291,12 @@ export class KafkaLog implements Log {
     const beyond = missing.find((partition) => partition >= first.length);
     if (beyond !== undefined) throw noPartition(stream, beyond, first.length);
     if (again) throw notAppended(stream, `no acknowledgement for partition ${missing.join(", ")}`);
-    this.#dropProducer();
+    this.#closeProducer();
     const rest = chunk.filter(({ record }) => missing.includes(record.partition));
     await this.#send(stream, rest, true);
   }
 
-  #dropProducer(): void {
+  #closeProducer(): void {
     const producer = this.#producer;
     this.#producer = null;
     void producer?.then((open) => open.disconnect()).catch(() => undefined);

@@ -1,7 +1,7 @@
 import { basename, resolve } from "node:path";
 import { TidemarkError } from "../errors.ts";
 import { runConfigFile } from "./config-file.ts";
-import { checkBrokers, readLogSettings } from "./log-config.ts";
+import { checkBrokers, readLogSection } from "./log-config.ts";
 import type { Project } from "./project.ts";
 import { readReferences } from "./references.ts";
 import { cronProblem, isTimeZone } from "./schedule.ts";
@@ -69,7 +69,7 @@ function readLog(config: Section, dir: string, { env, flags }: Settings): Projec
   if (env.KAFKA_BROKERS && fromEnv) checkBrokers("environment KAFKA_BROKERS", fromEnv);
   if (flags?.brokers) asUsage(() => checkBrokers("--brokers", flags.brokers ?? []));
   const given = flags?.brokers ?? (env.KAFKA_BROKERS ? fromEnv : undefined) ?? null;
-  return readLogSettings(config, { dir, env }, given);
+  return readLogSection(config, { dir, env }, given);
 }
 
 function readBatch(config: Section): Project["batch"] {

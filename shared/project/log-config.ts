@@ -6,7 +6,7 @@ import { parseDuration } from "./duration.ts";
 import { checkSecret, readSecret, readText, type SecretSources } from "./secret.ts";
 import { invalid, type Section } from "./section.ts";
 
-export interface LogSettings {
+export interface LogSection {
   /** null: the embedded log. */
   readonly brokers: readonly string[] | null;
   /** How long the embedded log keeps what is archived already, ms. */
@@ -19,7 +19,7 @@ const mechanisms = ["plain", "scram-sha-256", "scram-sha-512", "oauthbearer"] as
 const kafkaOnly = ["ssl", "sasl", "clientId", "compression"] as const;
 
 /** @param brokers of flags and environment, which go before the file's */
-export function readLogSettings(config: Section, sources: SecretSources, given: readonly string[] | null): LogSettings {
+export function readLogSection(config: Section, sources: SecretSources, given: readonly string[] | null): LogSection {
   const log = config.section("log", ["brokers", "retention", ...kafkaOnly]);
   const written = log.texts("brokers");
   if (written) checkBrokers(log.where("brokers"), written);

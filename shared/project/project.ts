@@ -1,5 +1,5 @@
 import type { StreamDefinition, ViewSource } from "../definition.ts";
-import type { LogSettings } from "./log-config.ts";
+import type { LogSection } from "./log-config.ts";
 import type { ReferenceSource } from "./references.ts";
 
 /** A project folder, read and checked: config and views, with flags and environment already applied. */
@@ -12,7 +12,7 @@ export interface Project {
   readonly streams: readonly StreamDefinition[];
   readonly references: readonly ReferenceSource[];
   readonly views: readonly ViewSource[];
-  readonly log: LogSettings;
+  readonly log: LogSection;
   readonly batch: {
     /** Cron expression of the full recompute. */
     readonly schedule: string;

@@ -9,13 +9,13 @@ import { invalid } from "./section.ts";
  * What a view may not be called: a view reads these by their names, a query reads views by theirs, and a name
  * means one thing.
  */
-export interface Taken {
+export interface TakenName {
   readonly name: string;
   readonly what: "stream" | "reference table";
 }
 
 /** The project's views, sorted by name: one per views/*.sql. Their SQL is the compiler's business. */
-export async function readViews(dir: string, taken: readonly Taken[]): Promise<ViewSource[]> {
+export async function readViews(dir: string, taken: readonly TakenName[]): Promise<ViewSource[]> {
   const views: ViewSource[] = [];
   for (const entry of await filesIn(join(dir, "views"))) {
     if (!entry.endsWith(".sql")) continue;

@@ -19,7 +19,7 @@ import { estimatesOff } from "./estimates.ts";
 import { plainly } from "./plainly.ts";
 
 /** `left` is what is served, `right` the recomputed row. */
-export interface Verified extends Verdict {
+export interface ViewVerdict extends Verdict {
   /**
    * What depends on the rounding of a sum of doubles is compared as partials, where the tolerance can be
    * stated, and so is what has no rows to compare. Sketches are compared as partials, too, and with the exact
@@ -50,7 +50,7 @@ const overflowFrom = 1e300;
 export async function* verify(
   { store, log, session, snapshot }: Verification,
   views: readonly ViewDefinition[],
-): AsyncGenerator<Verified> {
+): AsyncGenerator<ViewVerdict> {
   const { manifest, position } = snapshot;
   const history = new History(store, log, manifest.origin);
   const ranges = rangesBetween(manifest.origin, position);
@@ -72,7 +72,7 @@ async function verdictOf(
   view: ViewDefinition,
   served: string,
   inputs: Inputs,
-): Promise<Verified> {
+): Promise<ViewVerdict> {
   const partials = () => compareDerivations(session, definition, view, served, partialOf(view, inputs));
   const estimates = () => estimatesOff(session, view, served, inputs);
   const verdict = { view: view.name, incomparable: null, failed: null, plainRaises: null };

@@ -96,7 +96,7 @@ async function foldLog<S extends State<C, R>, C extends Carried, R extends objec
   await records.readLog(stream, range, async (batches) => {
     const decoded = (await decoder?.decode(batches)) ?? null;
     await state.fold(batches, decoded);
-    await decoded?.drop();
+    await decoded?.close();
   });
 }
 

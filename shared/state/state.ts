@@ -9,7 +9,7 @@
  * - a state opened at a position equals the one folded from the origin to there, wherever the archive ends,
  *   whatever the entries carry and however they were joined.
  */
-import type { Decoded } from "../decode/decoded.ts";
+import type { DecodedRecords } from "../decode/decoded.ts";
 import type { StreamDefinition } from "../definition.ts";
 import type { Session } from "../duckdb/duck.ts";
 import type { RecordBatch } from "../log/log.ts";
@@ -26,7 +26,7 @@ export interface State<C extends Carried, R extends object> {
    * @param decoded the same records, row for row, which may be marked as ones that do not count; null only
    *   where the kind needs no rows
    */
-  fold(batches: readonly RecordBatch[], decoded: Decoded | null): Promise<unknown>;
+  fold(batches: readonly RecordBatch[], decoded: DecodedRecords | null): Promise<unknown>;
   /** What an entry must carry of the records folded since this was asked last, so that another need not fold them. */
   carry(): readonly C[];
   /**

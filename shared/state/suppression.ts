@@ -1,7 +1,7 @@
 /** Duplicate suppression as a state at a log position: the rule of `duplicates.ts`, applied to decoded records. */
 import { requestsIn } from "../archive/segment-rows.ts";
 import { dedupOf } from "../archive/segments.ts";
-import type { Decoded } from "../decode/decoded.ts";
+import type { DecodedRecords } from "../decode/decoded.ts";
 import type { StreamDefinition } from "../definition.ts";
 import type { Session } from "../duckdb/duck.ts";
 import { type CarriedRequests, Duplicates, joinCarried, type StrangeStamp } from "../duplicates/duplicates.ts";
@@ -36,7 +36,7 @@ export class Suppression implements State<CarriedRequests, Remembered> {
     this.rule = new Duplicates(stream.dedupMs, new Spill(scratch));
   }
 
-  async fold(batches: readonly RecordBatch[], decoded: Decoded | null): Promise<Suppressed> {
+  async fold(batches: readonly RecordBatch[], decoded: DecodedRecords | null): Promise<Suppressed> {
     const judged = this.rule.judge(batches, await this.#idsOf(decoded));
     await decoded?.suppress(judged.duplicates, faultOfDuplicate);
     await decoded?.suppress(judged.repeated, faultOfRepeated);
@@ -48,7 +48,7 @@ export class Suppression implements State<CarriedRequests, Remembered> {
   }
 
   /** The event id of each record; null where the stream has no window. */
-  async #idsOf(decoded: Decoded | null): Promise<(string | null)[] | null> {
+  async #idsOf(decoded: DecodedRecords | null): Promise<(string | null)[] | null> {
     const { id, dedupMs } = this.#stream;
     return dedupMs !== null && id !== null && decoded ? decoded.texts(id) : null;
   }

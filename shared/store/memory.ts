@@ -20,7 +20,7 @@ interface Stored {
 }
 
 /** The single calls, each of which takes effect whole or not at all. */
-export interface Bucket {
+export interface ObjectBucket {
   get(name: string): Promise<Stored | null>;
   /** @returns false where it was there and was to be absent */
   put(name: string, bytes: Buffer, ifAbsent: boolean): Promise<boolean>;
@@ -31,7 +31,7 @@ export interface Bucket {
   now(): number;
 }
 
-export class MemoryBucket implements Bucket {
+export class MemoryBucket implements ObjectBucket {
   readonly objects = new Map<string, Stored>();
   readonly owners = new Set<string>();
   readonly now: () => number;
@@ -67,12 +67,12 @@ export class MemoryStore implements Store {
   readonly root = "memory";
   readonly paceMs = 20;
   readonly owner = randomBytes(6).toString("hex");
-  readonly #bucket: Bucket;
+  readonly #bucket: ObjectBucket;
   /** Processes that live. */
   readonly #owners: Set<string>;
   readonly #own: string;
 
-  private constructor(bucket: Bucket, owners: Set<string>) {
+  private constructor(bucket: ObjectBucket, owners: Set<string>) {
     this.#bucket = bucket;
     this.#owners = owners;
     this.#own = join(localFolder(), this.owner);
@@ -81,7 +81,7 @@ export class MemoryStore implements Store {
   }
 
   /** @param owners those whose processes live: this one's is added. @throws DATA_FORMAT */
-  static async open(bucket: Bucket, owners: Set<string>): Promise<MemoryStore> {
+  static async open(bucket: ObjectBucket, owners: Set<string>): Promise<MemoryStore> {
     const store = new MemoryStore(bucket, owners);
     await checkFormat(store);
     return store;

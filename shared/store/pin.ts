@@ -39,7 +39,7 @@ export async function pin(store: Store, snapshot: Snapshot, run: string): Promis
 }
 
 /** Removes all that a run has pinned. */
-export function unpin(store: Store, run: string): Promise<void> {
+export function releasePins(store: Store, run: string): Promise<void> {
   return store.remove(layout.pin(run));
 }
 
@@ -66,7 +66,7 @@ export async function pinAgain(
       return found && (await pin(store, found, run));
     } catch (error) {
       // compaction or a newer generation has replaced it: its HEAD names other files now
-      await unpin(store, run);
+      await releasePins(store, run);
       if (!isCode(error, "STORE_MISSING") || tries === triesMax) throw error;
     }
   }

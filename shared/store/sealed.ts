@@ -14,14 +14,14 @@ export function seal(value: unknown): string {
 export function unseal<T>(text: string, name: string, belongs: (value: T) => boolean = () => true): T {
   const match = /^\{"sha256":"([0-9a-f]{64})","body":(.*)\}\n$/s.exec(text);
   if (!match || hashOf(match[2]!) !== match[1]) {
-    throw corrupt(name, "is torn or altered: its hash does not match");
+    throw corruptFile(name, "is torn or altered: its hash does not match");
   }
   const value = JSON.parse(match[2]!) as T;
-  if (!belongs(value)) throw corrupt(name, "has the content of another file");
+  if (!belongs(value)) throw corruptFile(name, "has the content of another file");
   return value;
 }
 
-export function corrupt(name: string, what: string): TidemarkError {
+export function corruptFile(name: string, what: string): TidemarkError {
   return new TidemarkError(
     "STORE_CORRUPT",
     `${name} ${what}`,

@@ -6,7 +6,7 @@
  */
 import { isCode, type TidemarkError } from "../errors.ts";
 import { layout, type OriginFile, type Segment, type VersionManifest } from "./layout.ts";
-import { corrupt, unseal } from "./sealed.ts";
+import { corruptFile, unseal } from "./sealed.ts";
 import type { FileRef, Store } from "./store.ts";
 
 /** Something wrong with a file that is kept twice. */
@@ -141,7 +141,7 @@ function contentOf<T>(bytes: Buffer, file: string, name: string): T {
   const test = belongs.find(([pattern]) => pattern.test(name))?.[1] as
     | ((value: T, name: string) => boolean)
     | undefined;
-  if (!test) throw corrupt(file, "is of no kind that is kept twice");
+  if (!test) throw corruptFile(file, "is of no kind that is kept twice");
   return unseal<T>(bytes.toString(), file, (value) => isOf(test, value, name));
 }
 

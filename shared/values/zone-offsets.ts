@@ -19,7 +19,7 @@ const likeYears = Array.from({ length: 28 }, (_, i) => lastYear - 28 + i);
 const known = new Map<string, Promise<OffsetAt>>();
 
 /** @throws what DuckDB has against the zone */
-export function offsetsOf(zone: string): Promise<OffsetAt> {
+export function zoneOffsetsOf(zone: string): Promise<OffsetAt> {
   let found = known.get(zone);
   if (!found) {
     found = zone === "UTC" ? Promise.resolve(() => 0) : lookedUp(zone);

@@ -40,7 +40,7 @@ export class DecodeBench {
     const decoded = await this.decoder.decode(batches);
     const fields = this.#stream.fields.map(({ name }) => `${quoteName(name)}::VARCHAR AS ${quoteName(name)}`);
     const rows = await this.session.rows(`SELECT ${fields.join(", ")} FROM (${await decoded.select()})`);
-    await decoded.drop();
+    await decoded.close();
     return {
       dead: decoded.dead.map(({ partition, offset, reason }) => `${partition}:${offset} ${reason}`),
       rows: rows.map((row) =>

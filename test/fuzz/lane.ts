@@ -122,7 +122,7 @@ export class Lane {
     await this.#session.run(
       `CREATE TEMP TABLE ${table} AS SELECT ${fields}, ${places} FROM (${await decoded.select({ ordered: true })}) ORDER BY __partition, __offset`,
     );
-    await decoded.drop();
+    await decoded.close();
     const dead = new Set(decoded.dead.map((each) => `${each.partition}:${each.offset}`));
     this.#loaded = { records, table, dead };
     return this.#loaded;

@@ -11,7 +11,7 @@ import { isCode, TidemarkError } from "../../shared/errors.ts";
 import { History } from "../../shared/history/history.ts";
 import { type Head, headFormat, layout, manifestFormat, type VersionManifest } from "../../shared/store/layout.ts";
 import { logStream } from "../../shared/store/origin.ts";
-import { pin, pinBest, unpin } from "../../shared/store/pin.ts";
+import { pin, pinBest, releasePins } from "../../shared/store/pin.ts";
 import { seal } from "../../shared/store/sealed.ts";
 import { removeTwice, replaceTwice } from "../../shared/store/twice.ts";
 import {
@@ -217,7 +217,7 @@ describe("batch", () => {
     await clean(world.store, 1);
     expect(await world.store.exists(layout.version(version.number))).toBe(false);
     expect(await world.expectExact(pinned)).toBe(1);
-    await unpin(world.store, "reader");
+    await releasePins(world.store, "reader");
     expect(await world.store.list(layout.pins)).toEqual([]);
     await expect(pin(world.store, pinned, "late")).rejects.toSatisfy(failing("STORE_MISSING"));
   });

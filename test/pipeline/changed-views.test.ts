@@ -7,7 +7,7 @@ import { atPosition, atVersion } from "../../serving/snapshot/past.ts";
 import { rowsOf } from "../../shared/compiler/texts.ts";
 import { covers, formatPosition, ofShard, type Position } from "../../shared/position.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
-import { unpin } from "../../shared/store/pin.ts";
+import { releasePins } from "../../shared/store/pin.ts";
 import { bestSnapshot, newestHead } from "../../shared/store/versions.ts";
 import { runSpeed } from "../../speed/daemon.ts";
 import { until } from "../support/until.ts";
@@ -160,7 +160,7 @@ describe("the past", () => {
     const past = await atPosition(world.store, world.log, position, "test");
     for (const view of past.snapshot.manifest.definition.views)
       await world.expectRows(view, position, rowsOf(view, await past.partials(world.oracle, view)));
-    await unpin(world.store, "test");
+    await releasePins(world.store, "test");
     return past.from;
   };
 

@@ -223,7 +223,7 @@ export class World {
     await this.#oracle.run(
       `INSERT INTO oracle SELECT ${this.now}, ${partition}, ${offset}, * FROM (${await decoded.select()})`,
     );
-    await decoded.drop();
+    await decoded.close();
   }
 
   /** A session of the world's DuckDB, closed with the world. */

@@ -1,5 +1,5 @@
 /** A bucket that several simulated processes share: each put takes effect whole, and for good. */
-import { type Bucket, MemoryBucket, MemoryStore } from "../../shared/store/memory.ts";
+import { MemoryBucket, MemoryStore, type ObjectBucket } from "../../shared/store/memory.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { Medium } from "./medium.ts";
 import { SimulatedProcess } from "./process.ts";
@@ -16,7 +16,7 @@ export class SimulatedBucket implements Medium {
     return { faults, store: await MemoryStore.open(this.#of(faults), this.#bucket.owners) };
   }
 
-  #of(faults: SimulatedProcess): Bucket {
+  #of(faults: SimulatedProcess): ObjectBucket {
     const bucket = this.#bucket;
     return {
       get: (name) => bucket.get(name),

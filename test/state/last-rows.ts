@@ -1,5 +1,5 @@
 /** The second kind of state: the last row of each key, as a table that follows a stream would have it. */
-import type { Decoded } from "../../shared/decode/decoded.ts";
+import type { DecodedRecords } from "../../shared/decode/decoded.ts";
 import type { RecordBatch } from "../../shared/log/log.ts";
 import type { State, StateKind } from "../../shared/state/state.ts";
 
@@ -17,7 +17,7 @@ export class LastRows implements State<CarriedRows, object> {
   readonly rows = new Map<number, Map<string, string>>();
   readonly #fresh = new Map<number, Map<string, string>>();
 
-  async fold(batches: readonly RecordBatch[], decoded: Decoded | null): Promise<void> {
+  async fold(batches: readonly RecordBatch[], decoded: DecodedRecords | null): Promise<void> {
     const [keys, values] = [await decoded!.texts("k"), await decoded!.texts("v")];
     let row = 0;
     for (const { partition, count } of batches) {

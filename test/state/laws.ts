@@ -130,7 +130,7 @@ class Laws<S extends State<C, R>, C extends Carried, R extends object> {
       ? await new Decoder(this.#session, this.#world.stream).decode(batches)
       : null;
     const found = await state.fold(batches, decoded);
-    await decoded?.drop();
+    await decoded?.close();
     return found;
   }
 

@@ -3,13 +3,19 @@ import { roundingOf } from "../../shared/compiler/aggregates/part.ts";
 import {
   type Aggregate,
   type Argument,
+  type CallModifiers,
   classOf,
   type Plan,
-  type Written,
 } from "../../shared/compiler/aggregates/plan.ts";
 import { Columns, type PlannedPart, type ValueSet } from "../../shared/compiler/columns.ts";
-import { combineText, estimatesOf, keyColumns, partialText, valuesText } from "../../shared/compiler/partial-texts.ts";
-import { keptIn, type Planned, type PlannedAggregate } from "../../shared/compiler/plan.ts";
+import {
+  combineText,
+  estimatesOf,
+  partialKeyColumns,
+  partialText,
+  valuesText,
+} from "../../shared/compiler/partial-texts.ts";
+import { keptIn, type PlannedAggregate, type ViewPlan } from "../../shared/compiler/plan.ts";
 import { castTo } from "../../shared/compiler/types.ts";
 import { freshName, type Session } from "../../shared/duckdb/duck.ts";
 import { comparePartials } from "../../shared/proof/compare.ts";
@@ -23,7 +29,7 @@ export interface Use {
   /** The type of its value. */
   readonly type: string;
   readonly args: readonly Argument[];
-  readonly written: Written;
+  readonly written: CallModifiers;
 }
 
 interface PlannedUse extends Use {
@@ -34,7 +40,7 @@ interface PlannedUse extends Use {
 /** Uses in one view with the key `g`. */
 interface View {
   readonly uses: readonly PlannedUse[];
-  readonly planned: Planned;
+  readonly planned: ViewPlan;
 }
 
 /** SELECTs of the partials of three parts of the rows, of all of them, and of none. */
@@ -125,7 +131,7 @@ const merge = ({ planned }: View, ...partials: readonly string[]) =>
 async function merging(session: Session, view: View, { a, b, c, whole, none }: Cut): Promise<string[]> {
   const { planned } = view;
   const compared = {
-    keys: keyColumns(planned),
+    keys: partialKeyColumns(planned),
     inexact: planned.parts.filter(({ part }) => roundingOf(part.merge)),
     tolerance: Math.max(...planned.aggregates.map(({ tolerance }) => tolerance)),
   };
@@ -240,7 +246,7 @@ async function exactly(session: Session, view: View, { a, b, c }: Cut, rows: str
 async function near(session: Session, view: View, { a, b, c }: Cut, rows: string): Promise<string[]> {
   const { planned } = view;
   const texts = {
-    ...{ streams: ["events"], references: [], keys: keyColumns(planned), finalize: valuesText(planned) },
+    ...{ streams: ["events"], references: [], keys: partialKeyColumns(planned), finalize: valuesText(planned) },
     ...{ partial: partialText(planned), combine: combineText(planned), estimates: estimatesOf(planned, []) },
   };
   const off = await estimatesOff(session, texts, together([a, b, c]), new Map([["events", `FROM ${rows}`]]));

@@ -130,7 +130,7 @@ export class ViewBench {
       await session.run(
         `CREATE TEMP TABLE ${table} AS SELECT * EXCLUDE (${eventColumn}), ${numbers}[${eventColumn}.o + 1] AS __n FROM (${await decoded.select({ ordered: true })})`,
       );
-      await decoded.drop();
+      await decoded.close();
       tables.set(stream.name, table);
     }
     return new ViewBench(duck, session, compiler, streams, tables, references, events.length);

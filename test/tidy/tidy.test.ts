@@ -14,6 +14,7 @@ import {
   longLines,
   onlyIn,
   rooms,
+  sameNames,
   words,
   wordsLeft,
 } from "./rules.ts";
@@ -189,12 +190,22 @@ describe("tidy", () => {
     expect(codes.filter((code) => !others.some(({ text }) => text.includes(`"${code}"`)))).toEqual([]);
   });
 
+  it("an exported name means one thing", () => {
+    const own = sources.filter(({ path }) => !/^(bench|demo|cli\/verbs)\//.test(path));
+    const names = own.flatMap(({ text }) => {
+      const found = text.matchAll(/^export (?:async )?(?:class|const|function|interface|type) (\w+)/gm);
+      return [...new Set([...found].map(([, name]) => name!))];
+    });
+    const several = Object.entries(counted(names)).filter(([, files]) => files > 1);
+    expectKnown(Object.fromEntries(several), sameNames, "call one of them something else");
+  });
+
   it.each(words)("words: $name", ({ name, word, instead }) => {
     const lines = sources.flatMap(({ path, lines }) => {
       return lines.flatMap((line, i) => (word.test(line) ? [{ path, at: `${path}:${i + 1}` }] : []));
     });
-    const found = counted(lines.map(({ path }) => `${name} in ${path.split("/")[0]}`));
-    const known = Object.entries(wordsLeft).filter(([place]) => place.startsWith(`${name} in `));
+    const found = counted(lines.map(({ path }) => `${path.split("/")[0]}/${name}`));
+    const known = Object.entries(wordsLeft).filter(([place]) => place.endsWith(`/${name}`));
     const first = lines.slice(0, 5).map(({ at }) => at);
     expectKnown(found, Object.fromEntries(known), `write ${instead} (${first.join(", ")} …)`);
   });

@@ -12,7 +12,7 @@ import { eventsIn } from "../../serving/client/sse.ts";
 import { quoteText } from "../../shared/duckdb/duck.ts";
 import { formatPosition } from "../../shared/position.ts";
 import { elementsOf, membersOf } from "../../shared/values/json-parts.ts";
-import { offsetsOf } from "../../shared/values/zone-offsets.ts";
+import { zoneOffsetsOf } from "../../shared/values/zone-offsets.ts";
 import { until } from "../support/until.ts";
 import { exceptions, isExcepted } from "./exceptions.ts";
 import { type Cells, ofArrow, ofCsv, ofJson, plain } from "./forms.ts";
@@ -89,7 +89,7 @@ describe.each<[string, (accept: string, some?: readonly string[]) => Promise<Buf
   });
 
   it("Arrow", async () => {
-    const cells = ofArrow(await get("application/vnd.apache.arrow.stream"), await offsetsOf(zone));
+    const cells = ofArrow(await get("application/vnd.apache.arrow.stream"), await zoneOffsetsOf(zone));
     expect(nulls(cells)).toEqual(narrowed(ofJson(made, isJson)));
   });
 

@@ -5,7 +5,7 @@
 import { expect, it } from "vitest";
 import { fewRows } from "../../serving/rows/rows.ts";
 import { jsonColumnText } from "../../shared/values/json-text.ts";
-import { offsetsOf } from "../../shared/values/zone-offsets.ts";
+import { zoneOffsetsOf } from "../../shared/values/zone-offsets.ts";
 import { ownSession } from "../support/own-session.ts";
 
 const session = ownSession();
@@ -64,7 +64,7 @@ it.each([
   "Pacific/Apia",
   "Australia/Lord_Howe",
 ])("the offset of an instant in %s is DuckDB's", async (zone) => {
-  const offsetAt = await offsetsOf(zone);
+  const offsetAt = await zoneOffsetsOf(zone);
   const rows = await session().rows(
     `SELECT t, epoch_us(timezone('${zone}', make_timestamptz(t * 1000000))) // 1000000 - t AS o FROM (
          SELECT CAST((i - 6000) * 1000003 + i * 7919 AS BIGINT) AS t FROM range(12000) x(i)

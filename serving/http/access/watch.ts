@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { ApiKey, Scope } from "../../../shared/http/caller.ts";
 import { problem } from "../../../shared/http/problem.ts";
-import { refuse, whenGone } from "../../../shared/http/route.ts";
+import { sendProblem, whenGone } from "../../../shared/http/route.ts";
 import { destroySocket } from "../connection-closers.ts";
 import type { KeyFile } from "./key-file.ts";
 import { allows, isExpired } from "./keys.ts";
@@ -66,5 +66,5 @@ function isAllowed(keys: readonly ApiKey[] | null, { key, scope }: OpenAnswer, n
 /** An answer that has begun is broken off, so that nobody takes it for whole. */
 function end({ request, reply }: OpenAnswer): void {
   if (reply.raw.headersSent || reply.sent) destroySocket(request.raw.socket as Socket);
-  else void refuse(reply, problem(401, "UNAUTHENTICATED", "the key counts no more"));
+  else void sendProblem(reply, problem(401, "UNAUTHENTICATED", "the key counts no more"));
 }

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { TidemarkError } from "../../../shared/errors.ts";
 import { type Problem, problem } from "../../../shared/http/problem.ts";
-import { refuse, route } from "../../../shared/http/route.ts";
+import { route, sendProblem } from "../../../shared/http/route.ts";
 import { jsonResponse, problems } from "../../../shared/http/schemas.ts";
 import { formatPosition } from "../../../shared/position.ts";
 import type { Incident } from "../../../shared/store/incidents.ts";
@@ -82,7 +82,7 @@ function readyRoute(app: FastifyInstance, { follower, health, incidents, signal 
     handler: async (request, reply) => {
       const { view: name } = request.query as { view?: string };
       const refused = (code: Problem["code"], why: string, views: readonly object[] = []) =>
-        refuse(reply, { ...problem(503, code, why), ...(views.length > 0 ? { views } : {}) });
+        sendProblem(reply, { ...problem(503, code, why), ...(views.length > 0 ? { views } : {}) });
       if (signal.aborted) return refused("SERVE_NOTHING", "the server is stopping");
       using served = follower.pin();
       const states = viewStates(served, health, await incidents());

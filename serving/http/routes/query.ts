@@ -1,7 +1,7 @@
 /** SQL over the views. */
 import type { FastifyInstance } from "fastify";
 import { problem } from "../../../shared/http/problem.ts";
-import { askerOf, refuse, route } from "../../../shared/http/route.ts";
+import { askerOf, route, sendProblem } from "../../../shared/http/route.ts";
 import { problems } from "../../../shared/http/schemas.ts";
 import { formatOf, mediaTypes } from "../../rows/formats.ts";
 import { paramsOf, readQuery } from "../../sql/params.ts";
@@ -46,7 +46,7 @@ function queryRoute(app: FastifyInstance, { queries, waitFor, signal }: QueryOpt
     },
     handler: async (request, reply) => {
       const format = formatOf(request.headers.accept);
-      if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
+      if (!format) return sendProblem(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
       const { sql } = request.body as { sql: string };
       const params = paramsOf(request.body as object);
       await waitFor(request, reply);

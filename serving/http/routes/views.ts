@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { failingLine } from "../../../shared/health/failing-groups.ts";
 import { problem } from "../../../shared/http/problem.ts";
-import { askerOf, refuse, route, whenGone } from "../../../shared/http/route.ts";
+import { askerOf, route, sendProblem, whenGone } from "../../../shared/http/route.ts";
 import { jsonResponse, problems } from "../../../shared/http/schemas.ts";
 import { type AnswerSources, answer } from "../../answer.ts";
 import { questionSchema } from "../../question/parse-question.ts";
@@ -66,7 +66,7 @@ function rowsRoute(app: FastifyInstance, sources: AnswerSources, waitFor: WaitFo
     validatorCompiler: () => () => true,
     handler: async (request, reply) => {
       const format = formatOf(request.headers.accept);
-      if (!format) return refuse(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
+      if (!format) return sendProblem(reply, problem(406, "NOT_ACCEPTABLE", `rows come as ${mediaTypes.join(", ")}`));
       await waitFor(request, reply);
       varyBy(reply, "Accept");
       const tagOf = (snapshot: string) => entityTag(snapshot, request.url, format.mediaType);

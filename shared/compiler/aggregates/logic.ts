@@ -1,7 +1,7 @@
 /** Truth values and bits: each merges by itself. */
 import { isInteger, storageOf } from "../types.ts";
 import { call, mergedPart, toggledPart } from "./part.ts";
-import { type Aggregate, type Argument, type PartsPlan, type Refused, refused } from "./plan.ts";
+import { type Aggregate, type Argument, type PartsPlan, type UnsupportedCall, unsupported } from "./plan.ts";
 
 function truth(combine: "bool_and" | "bool_or", { sql }: Argument): PartsPlan {
   return {
@@ -10,10 +10,10 @@ function truth(combine: "bool_and" | "bool_or", { sql }: Argument): PartsPlan {
   };
 }
 
-function bits(combine: "bit_and" | "bit_or" | "bit_xor", { sql, type }: Argument): PartsPlan | Refused {
+function bits(combine: "bit_and" | "bit_or" | "bit_xor", { sql, type }: Argument): PartsPlan | UnsupportedCall {
   const storage = storageOf(type);
   if (!storage || !(isInteger(type) || type === "HUGEINT" || type === "UHUGEINT")) {
-    return refused(`${combine} of ${type} is not available`, "cast the argument to an integer");
+    return unsupported(`${combine} of ${type} is not available`, "cast the argument to an integer");
   }
   const kept = call(combine, sql);
   const part = combine === "bit_xor" ? toggledPart(kept, type, storage) : mergedPart(kept, type, storage, combine);

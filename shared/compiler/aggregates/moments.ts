@@ -15,7 +15,7 @@ import {
   type Semigroup,
   wholePart,
 } from "./part.ts";
-import { type Aggregate, type Argument, type PartsPlan, type Refused, refused } from "./plan.ts";
+import { type Aggregate, type Argument, type PartsPlan, type UnsupportedCall, unsupported } from "./plan.ts";
 
 function isNumber(type: string): boolean {
   return isInteger(type) || isFloat(type) || isDecimal(type) || type === "HUGEINT";
@@ -57,17 +57,17 @@ const comoment = (n: string, x: string, y: string, own: string) =>
 
 /** Finalize gets n and the sum of squares about the mean. */
 function spread(finalize: (n: string, s: string) => string): Aggregate["plan"] {
-  return ([x]): PartsPlan | Refused => {
-    if (!isNumber(x!.type)) return refused(`variance takes numbers, not ${x!.type}`, "cast the argument to DOUBLE");
+  return ([x]): PartsPlan | UnsupportedCall => {
+    if (!isNumber(x!.type)) return unsupported(`variance takes numbers, not ${x!.type}`, "cast the argument to DOUBLE");
     return spreadOf(`CAST(${x!.sql} AS DOUBLE)`, isFloat(x!.type), finalize);
   };
 }
 
 /** Of one side of pairs where both are there: the other's size does not matter. */
 function side(own: 0 | 1): Aggregate["plan"] {
-  return (args): PartsPlan | Refused => {
+  return (args): PartsPlan | UnsupportedCall => {
     const wrong = args.find(({ type }) => !isNumber(type));
-    if (wrong) return refused(`regression takes numbers, not ${wrong.type}`, "cast the argument to DOUBLE");
+    if (wrong) return unsupported(`regression takes numbers, not ${wrong.type}`, "cast the argument to DOUBLE");
     const value = `CASE WHEN (${args[1 - own]!.sql}) IS NOT NULL THEN CAST(${args[own]!.sql} AS DOUBLE) END`;
     return spreadOf(value, isFloat(args[own]!.type), (_, s) => s);
   };
@@ -110,10 +110,10 @@ interface Pair {
 
 /** Of pairs where both are there; the dependent variable y comes first, as in SQL. */
 function pairs(finalize: (pair: Pair) => string): Aggregate["plan"] {
-  return ([y, x]): PartsPlan | Refused => {
+  return ([y, x]): PartsPlan | UnsupportedCall => {
     const wrong = [y!, x!].find((each: Argument) => !isNumber(each.type));
     if (wrong)
-      return refused(`covariance and regression take numbers, not ${wrong.type}`, "cast the argument to DOUBLE");
+      return unsupported(`covariance and regression take numbers, not ${wrong.type}`, "cast the argument to DOUBLE");
     const [wy, wx] = [y!, x!].map((each) => `CAST(${each.sql} AS DOUBLE)`) as [string, string];
     const float = isFloat(y!.type) || isFloat(x!.type);
     const both = [float ? `CASE WHEN abs(${wy}) < ${most} AND abs(${wx}) < ${most} THEN ${wy} END` : wy, wx];

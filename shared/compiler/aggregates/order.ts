@@ -6,7 +6,7 @@
 import { eventColumn, eventType } from "../event-order.ts";
 import { oneZero, storageOf } from "../types.ts";
 import { type Call, call, mergedPart, type Part, type Semigroup } from "./part.ts";
-import { type Aggregate, type Argument, type PartsPlan, type Refused, refused } from "./plan.ts";
+import { type Aggregate, type Argument, type PartsPlan, type UnsupportedCall, unsupported } from "./plan.ts";
 import { valuesOf } from "./values.ts";
 
 /** The call for what is kept of the one event that wins. */
@@ -16,10 +16,10 @@ const winners = (which: "min" | "max", value: string, order: string): Call => ({
 });
 
 /** What is kept of the one event that wins. */
-function kept(x: Argument, made: Call, combine: Semigroup["combine"]): Part | Refused {
+function kept(x: Argument, made: Call, combine: Semigroup["combine"]): Part | UnsupportedCall {
   const storage = storageOf(x.type);
   if (!storage) {
-    return refused(
+    return unsupported(
       `a single value of ${x.type} can't be kept in files without loss`,
       "cast it to a type such as VARCHAR",
     );
@@ -33,7 +33,7 @@ const placeOf = (counts: string | null) =>
 
 /** The first or last event's value; `nulls`: also where it is NULL. */
 function byPlace(which: "min" | "max", nulls: boolean): Aggregate["plan"] {
-  return ([x]): PartsPlan | Refused => {
+  return ([x]): PartsPlan | UnsupportedCall => {
     const place = placeOf(nulls ? null : `(${x!.sql}) IS NOT NULL`);
     const value = kept(x!, winners(which, x!.sql, place), ([v, o]) => `arg_${which}_null(${v}, ${o})`);
     if ("why" in value) return value;
@@ -61,7 +61,7 @@ function chosen(
   y: Argument,
   there: string | null,
   rank: (y: string) => string,
-): PartsPlan | Refused {
+): PartsPlan | UnsupportedCall {
   const by = oneZero(y.sql, y.type);
   const own = rankOf(which, rank(by), eventColumn);
   const ranked = there === null ? own : `CASE WHEN ${there} THEN ${own} END`;

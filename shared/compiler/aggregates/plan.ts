@@ -13,7 +13,7 @@ export interface Argument {
 }
 
 /** What is written inside the brackets beside the arguments. */
-export interface Written {
+export interface CallModifiers {
   readonly distinct: boolean;
   readonly order: Order | null;
 }
@@ -66,12 +66,12 @@ export interface ValueRows {
 
 export type Plan = PartsPlan | ValuesPlan;
 
-export interface Refused {
+export interface UnsupportedCall {
   readonly why: string;
   readonly instead: string;
 }
 
-export const refused = (why: string, instead: string): Refused => ({ why, instead });
+export const unsupported = (why: string, instead: string): UnsupportedCall => ({ why, instead });
 
 /**
  * What is kept of events for an aggregate:
@@ -89,7 +89,7 @@ export interface Aggregate {
   /** Numbers of arguments it takes. */
   readonly arity: readonly number[];
   /** The plan for these arguments, or why there is none and what to write instead. */
-  readonly plan: (args: readonly Argument[], written: Written) => Plan | Refused;
+  readonly plan: (args: readonly Argument[], written: CallModifiers) => Plan | UnsupportedCall;
   /** It must be given an ORDER BY of its own argument. */
   readonly sorted?: true;
   /** It may be given an ORDER BY of one expression, which chooses among values. */

@@ -5,7 +5,7 @@
  */
 import { isDecimal, isFloat, isInteger, isList, oneZero } from "../types.ts";
 import { call, mergedPart } from "./part.ts";
-import { type Aggregate, type Refused, refused, type ValuesPlan } from "./plan.ts";
+import { type Aggregate, type UnsupportedCall, unsupported, type ValuesPlan } from "./plan.ts";
 import { discrete, listed, sharesOf, valuesOf } from "./values.ts";
 
 /** HyperLogLog over 2^12 registers: 1.04 / sqrt(2^12). */
@@ -48,10 +48,10 @@ const quantile: Aggregate = {
     says: "within 1 % of quantile_disc",
     exact: ([x, q]) => `quantile_disc(${x!.sql}, ${q!.sql})`,
   },
-  plan: ([x, q]): ValuesPlan | Refused => {
+  plan: ([x, q]): ValuesPlan | UnsupportedCall => {
     const { type } = x!;
     if (!isInteger(type) && !isFloat(type) && !isDecimal(type) && type !== "HUGEINT") {
-      return refused(`a relative error means nothing of ${type}`, "use quantile_disc, which is exact");
+      return unsupported(`a relative error means nothing of ${type}`, "use quantile_disc, which is exact");
     }
     const shares = sharesOf(q!);
     if ("why" in shares) return shares;
@@ -84,7 +84,10 @@ const topK: Aggregate = {
   plan: ([x, k]) => {
     const most = k!.constant?.[0];
     if (most === undefined || !/^[1-9]\d{0,3}$/.test(most) || k!.constant!.length > 1)
-      return refused("the number of values of approx_top_k is not a constant from 1 to 9999", "write it as a number");
+      return unsupported(
+        "the number of values of approx_top_k is not a constant from 1 to 9999",
+        "write it as a number",
+      );
     return valuesOf(x!, ({ value, count, where }) => {
       return `list(${value} ORDER BY ${count} DESC, ${value}) FILTER (WHERE ${where})[1:${most}]`;
     });

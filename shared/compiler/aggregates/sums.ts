@@ -12,7 +12,7 @@ import {
   type Semigroup,
   wholePart,
 } from "./part.ts";
-import { type Aggregate, type Argument, type PartsPlan, type Refused, refused } from "./plan.ts";
+import { type Aggregate, type Argument, type PartsPlan, type UnsupportedCall, unsupported } from "./plan.ts";
 import { isWide, wideParts, wideSum, wideUnits } from "./wide-sums.ts";
 
 /**
@@ -52,17 +52,17 @@ function microsOf({ sql, type }: Argument): { sql: string; back: (micros: string
   }
 }
 
-function extreme(combine: "min" | "max", { sql, type }: Argument): PartsPlan | Refused {
+function extreme(combine: "min" | "max", { sql, type }: Argument): PartsPlan | UnsupportedCall {
   const storage = storageOf(type);
   if (!storage) {
     const instead =
       type === "INTERVAL"
         ? `take it of the seconds: ${combine}(epoch(x))`
         : "cast it to a type such as VARCHAR or BIGINT";
-    return refused(`${combine} of ${type} can't be kept in files without loss`, instead);
+    return unsupported(`${combine} of ${type} can't be kept in files without loss`, instead);
   }
   if (hidesFloat(type)) {
-    return refused(
+    return unsupported(
       `${combine} of ${type}: -0.0 and 0.0 inside it are equal, and which is shown depends on order`,
       "take it of the doubles themselves",
     );
@@ -74,15 +74,15 @@ function extreme(combine: "min" | "max", { sql, type }: Argument): PartsPlan | R
 }
 
 /** The n least or greatest values, as a list. */
-function extremes(combine: "min" | "max", x: Argument, n: Argument): PartsPlan | Refused {
+function extremes(combine: "min" | "max", x: Argument, n: Argument): PartsPlan | UnsupportedCall {
   const one = extreme(combine, x);
   if ("why" in one) return one;
   const most = n.constant?.length === 1 ? n.constant[0]! : "";
   if (!/^[1-9]\d{0,5}$/.test(most))
-    return refused(`how many values ${combine} keeps is not a constant from 1 to 999999`, "write it as a number");
+    return unsupported(`how many values ${combine} keeps is not a constant from 1 to 999999`, "write it as a number");
   const type = `${x.type}[]`;
   if (storageOf(type) !== type)
-    return refused(`a list of ${x.type} can't be kept in files without loss`, "cast the argument");
+    return unsupported(`a list of ${x.type} can't be kept in files without loss`, "cast the argument");
   const sorted = combine === "min" ? "list_sort" : "list_reverse_sort";
   const merge: Semigroup["combine"] = ([part]) =>
     `${sorted}(flatten(list(${part}) FILTER (WHERE ${part} IS NOT NULL)))[1:${most}]`;
@@ -90,7 +90,7 @@ function extremes(combine: "min" | "max", x: Argument, n: Argument): PartsPlan |
   return { parts: [mergedPart(kept, type, type, merge)], finalize: ([part]) => part! };
 }
 
-function average(x: Argument): PartsPlan | Refused {
+function average(x: Argument): PartsPlan | UnsupportedCall {
   const count = countPart(call("count", x.sql));
   const micros = microsOf(x);
   if (micros) {
@@ -107,12 +107,12 @@ function average(x: Argument): PartsPlan | Refused {
       x.type === "INTERVAL"
         ? "take it of the seconds: avg(epoch(x))"
         : "cast the argument to BIGINT, DECIMAL or DOUBLE";
-    return refused(`avg of ${x.type} is not available`, instead);
+    return unsupported(`avg of ${x.type} is not available`, instead);
   }
   if (isFloat(x.type)) return { parts: [...totals, count], finalize: ([s, n]) => `(${s} / nullif(${n}, 0))` };
   const scale = isDecimal(x.type) ? decimalOf(x.type).scale : 0;
   if (scale > 22)
-    return refused(
+    return unsupported(
       `avg of ${x.type}: beyond scale 22 the division is not exact`,
       `cast the argument to DECIMAL(38,${22}) or less`,
     );
@@ -173,7 +173,7 @@ export const sums: readonly Aggregate[] = [
       if (isWide(x!.type)) return { parts: wideParts(x!), finalize: (parts) => wideSum(parts, x!.type) };
       const part = sumPart(x!);
       if (!part)
-        return refused(`sum of ${x!.type} is not available`, "cast the argument to an integer, DECIMAL or DOUBLE");
+        return unsupported(`sum of ${x!.type} is not available`, "cast the argument to an integer, DECIMAL or DOUBLE");
       return { parts: [part], finalize: ([s]) => s! };
     },
   },

@@ -5,24 +5,24 @@ import {
   type Aggregate,
   type Argument,
   type PartsPlan,
-  type Refused,
-  refused,
+  type UnsupportedCall,
+  unsupported,
   type ValueRows,
   type ValuesPlan,
 } from "./plan.ts";
 import { isWide } from "./wide-sums.ts";
 
-export function valuesOf(x: Argument, aggregate: ValuesPlan["aggregate"], tolerance = 0): ValuesPlan | Refused {
+export function valuesOf(x: Argument, aggregate: ValuesPlan["aggregate"], tolerance = 0): ValuesPlan | UnsupportedCall {
   const storage = storageOf(x.type);
   if (!storage) {
     const row = x.type.startsWith("STRUCT(");
-    return refused(
+    return unsupported(
       `single values of ${x.type} can't be kept without loss`,
       row ? "name its fields: {a: …, b: …}" : "cast it, e.g. to VARCHAR",
     );
   }
   if (hidesFloat(x.type)) {
-    return refused(
+    return unsupported(
       `single values of ${x.type}: -0.0 and 0.0 inside it are equal, and which is shown depends on order`,
       "use the doubles themselves",
     );
@@ -71,7 +71,7 @@ const computed = /^(sum|avg|mean|product|geomean|geometric_mean|var|std|sem)/;
 const sizeOf = (value: string) => `abs(${value})`;
 
 /** By its own parts, each value once. */
-function computedOf(entry: Aggregate, x: Argument): ValuesPlan | Refused {
+function computedOf(entry: Aggregate, x: Argument): ValuesPlan | UnsupportedCall {
   const written = { distinct: true, order: null };
   const planned = (value: string) => entry.plan([{ ...x, sql: value }], written);
   const own = planned(x.sql);
@@ -120,7 +120,7 @@ function continuous(share: string, type: string, rows: ValueRows): string {
 }
 
 /** The median and quantiles between values, where the interpolation is exact, so that it equals DuckDB's. */
-function interpolated(x: Argument, shares: readonly string[], many: boolean): ValuesPlan | Refused {
+function interpolated(x: Argument, shares: readonly string[], many: boolean): ValuesPlan | UnsupportedCall {
   const { type } = x;
   const numeric =
     isInteger(type) || isFloat(type) || type === "HUGEINT" || (isDecimal(type) && decimalOf(type).precision <= 18);
@@ -131,7 +131,7 @@ function interpolated(x: Argument, shares: readonly string[], many: boolean): Va
         : type === "TIME"
           ? "use quantile_disc"
           : "use quantile_disc, or cast the argument to DOUBLE";
-    return refused(`there is no exact interpolation of ${type}`, instead);
+    return unsupported(`there is no exact interpolation of ${type}`, instead);
   }
   return valuesOf(
     x,
@@ -169,18 +169,18 @@ function quantile(kind: "continuous" | "discrete"): Aggregate["plan"] {
 }
 
 /** The constant shares of a quantile, each from 0 to 1. */
-export function sharesOf({ constant }: Argument): readonly string[] | Refused {
+export function sharesOf({ constant }: Argument): readonly string[] | UnsupportedCall {
   if (!constant)
-    return refused("the share of a quantile is not a constant", "write a number from 0 to 1, or a list of them");
+    return unsupported("the share of a quantile is not a constant", "write a number from 0 to 1, or a list of them");
   const wrong = constant.find((each) => !share.test(each));
   if (wrong === undefined) return constant;
-  return refused(`a share of ${wrong} is not from 0 to 1`, "write it as a number such as 0.5");
+  return unsupported(`a share of ${wrong} is not from 0 to 1`, "write it as a number such as 0.5");
 }
 
 /** DuckDB counts each NaN as a value of its own there, and loses values beside one. */
-function refusedFloat(name: string, { type }: Argument): Refused | null {
+function refusedFloat(name: string, { type }: Argument): UnsupportedCall | null {
   if (!isFloat(type)) return null;
-  return refused(`${name} of ${type} has no one result beside NaN`, "round it to a DECIMAL or an integer");
+  return unsupported(`${name} of ${type} has no one result beside NaN`, "round it to a DECIMAL or an integer");
 }
 
 function entry(names: readonly string[], arity: readonly number[], plan: Aggregate["plan"]): Aggregate {
@@ -217,7 +217,7 @@ export const values: readonly Aggregate[] = [
   {
     ...entry(["string_agg", "group_concat", "listagg"], [1, 2], ([x, separator], { distinct, order: written }) => {
       if (separator && !separator.fixed)
-        return refused("the separator differs from event to event", "write it as a text");
+        return unsupported("the separator differs from event to event", "write it as a text");
       return valuesOf(x!, ({ value, count, where }) => {
         const order = `ORDER BY ${value}${written?.descending ? " DESC" : ""}`;
         const text = `CAST(${value} AS VARCHAR)`;

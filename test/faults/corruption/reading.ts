@@ -18,7 +18,7 @@ import { keepReference } from "../../../shared/project/references.ts";
 import { plainly } from "../../../shared/proof/plainly.ts";
 import { verify } from "../../../shared/proof/verify.ts";
 import { failureOf } from "../../../shared/store/partials.ts";
-import { pinBest, unpin } from "../../../shared/store/pin.ts";
+import { pinBest, releasePins } from "../../../shared/store/pin.ts";
 import { checkedRows } from "../../../shared/store/snapshot-rows.ts";
 import type { Store } from "../../../shared/store/store.ts";
 import { bestSnapshot, newestVersion } from "../../../shared/store/versions.ts";
@@ -265,7 +265,7 @@ export class Reading {
         }
       });
     } finally {
-      await unpin(store, run);
+      await releasePins(store, run);
     }
   }
 
@@ -279,7 +279,7 @@ export class Reading {
       for (const view of past.snapshot.manifest.definition.views)
         await this.#truth.expect(view, position, rowsOf(view, await past.partials(this.#world.oracle, view)));
     } finally {
-      await unpin(store, run);
+      await releasePins(store, run);
     }
   }
 
@@ -294,7 +294,7 @@ export class Reading {
       for (const view of snapshot.manifest.definition.views)
         await this.#truth.expect(view, snapshot.position, rowsOf(view, await partials(oracle, view)));
     } finally {
-      await unpin(store, run);
+      await releasePins(store, run);
     }
   }
 

@@ -13,7 +13,7 @@ import { verify } from "../../../shared/proof/verify.ts";
 import { verifyFiles } from "../../../shared/proof/verify-files.ts";
 import { FolderStore } from "../../../shared/store/folder.ts";
 import { endOf, logStream } from "../../../shared/store/origin.ts";
-import { pinBest, unpin } from "../../../shared/store/pin.ts";
+import { pinBest, releasePins } from "../../../shared/store/pin.ts";
 import { bestSnapshot } from "../../../shared/store/versions.ts";
 import { Daemon, runVerb } from "../daemon.ts";
 import { Project } from "./project.ts";
@@ -115,7 +115,7 @@ export class World {
       return { wrong: error instanceof TidemarkError ? error.line : messageOf(error) };
     } finally {
       session.close();
-      await unpin(await FolderStore.open(data), run);
+      await releasePins(await FolderStore.open(data), run);
       await log.close();
     }
   }
