@@ -1,7 +1,7 @@
 /** log → archive: every record read becomes a row of a typed Parquet file, and the files tile the log by offset. */
 import { randomUUID } from "node:crypto";
 import type { Archive } from "../shared/archive/archive.ts";
-import { gaveNothing, type Records } from "../shared/archive/records.ts";
+import { noRecords, type Records } from "../shared/archive/records.ts";
 import { clockAt } from "../shared/archive/segment-rows.ts";
 import { archivedType, decoderOf, dedupOf } from "../shared/archive/segments.ts";
 import { Decoder } from "../shared/decode/decode.ts";
@@ -280,7 +280,7 @@ async function readStretch(
       const read = await reader.next(Math.min(bytesPerRead, bytesMax), 10_000);
       const batches = clipBatches(read, target, recordsMax - count);
       const last = batches.at(-1);
-      if (!last) throw gaveNothing(stream, { stream: stream.name, partition, from, upto: target }, at);
+      if (!last) throw noRecords(stream, { stream: stream.name, partition, from, upto: target }, at);
       const decoded = await decoder.decode(batches);
       const suppressed = await duplicates.fold(batches, decoded);
       const places = await placeTable(session, batches, decoded.dead);

@@ -310,10 +310,10 @@ export class DeltaWriter {
     if (!isOfStream(failure)) throw failure;
     const before = this.position;
     await this.stop(stream.name, failure);
-    // what the log has forgotten the archive may hold
+    // the archive may hold what the log has trimmed
     if (!isCode(failure, "LOG_RANGE")) return;
     await this.#openStream(stream);
-    // the same failure again and again, without a step ahead, is none that passes
+    // a failure that repeats without progress does not pass by itself
     if (equals(before, this.position) && this.#isRead(stream.name)) await this.stop(stream.name, failure);
   }
 

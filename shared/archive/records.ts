@@ -98,7 +98,7 @@ export class Records {
       throw new TidemarkError(
         error.code,
         `${file.name} is ${error.code === "STORE_MISSING" ? "missing" : "damaged"}: it is the archive of ${stream} partition ${partition}, offsets ${from} to ${upto}`,
-        "make it again, as long as the log still holds these offsets: tidemark repair; else restore it from a copy",
+        "rebuild it while the log still holds these offsets: tidemark repair; else restore it from a backup",
         { file: file.name, stream, partition, from, upto },
         error,
       );
@@ -121,7 +121,7 @@ export class Records {
       for (let at = range.from; at < range.upto; ) {
         const batches = await reader.next(bytesMax, patienceMs);
         const last = batches.at(-1);
-        if (!last) throw gaveNothing(stream, range, at);
+        if (!last) throw noRecords(stream, range, at);
         at = last.upto;
         await use(clipBatches(batches, range.upto));
       }
@@ -131,12 +131,13 @@ export class Records {
   }
 }
 
-/** The log said that it has offsets, and gives none of them. */
-export function gaveNothing(stream: StreamDefinition, { partition, upto }: Range, at: number): TidemarkError {
+/** The log has these offsets by its own account, and returns none of them. */
+export function noRecords(stream: StreamDefinition, { partition, upto }: Range, at: number): TidemarkError {
   return new TidemarkError(
     "LOG_UNREACHABLE",
-    `${stream.name} partition ${partition}: the log gave nothing from offset ${at} on for ${patienceMs / 1000} s, and has ${upto}`,
-    "is the log up and reachable? What was begun is done again",
+    `stream ${stream.name} partition ${partition}: the log returned nothing from offset ${at} for ` +
+      `${patienceMs / 1000} s, though it ends at ${upto}`,
+    "check that the log is up and reachable; the work is retried",
     { stream: stream.name, partition, offset: at },
   );
 }

@@ -53,7 +53,7 @@ function rowOf(members: readonly Member[], row: number): ArrowRow {
   } catch (error) {
     if (error instanceof UnwritableValue) return { reason: `${field}: ${error.message}` };
     if (error instanceof NoRoom)
-      throw new TidemarkError("USAGE", "the rows say more than is taken at a time", "send fewer");
+      throw new TidemarkError("USAGE", "the rows are larger than one request may be", "send fewer");
     throw error;
   }
 }
@@ -72,7 +72,7 @@ function memberOf(batch: RecordBatch, name: string, at: number, stream: StreamDe
     if (!(error instanceof NoColumn)) throw error;
     throw new TidemarkError(
       "USAGE",
-      `column "${name}" is a ${error.message}, which is not taken`,
+      `column "${name}" is a ${error.message}, which is not supported`,
       "cast it to text, a number, a date or a timestamp",
     );
   }

@@ -111,7 +111,7 @@ function keysNamedIn(node: Node, { view, keys }: Rewriting): number[] {
     throw refuse(
       view.source,
       locationOf(node),
-      "grouping() of what is no group key",
+      "grouping() of an expression that is not a group key",
       "name GROUP BY expressions as they are written there",
     );
   });

@@ -179,12 +179,7 @@ function checkFunction(source: SourceText, node: Node, at: number | null, catalo
     fingerprint(orders[0]!.expression as Node) === fingerprint(nodesOf(node.children)[0]!);
   if (entry.sorted && !byItself) {
     const instead = `order it by its own argument: ${name}(x, ', ' ORDER BY x)`;
-    throw refuse(
-      source,
-      at,
-      `${name}() in any other order than its values' own can't be put together from parts`,
-      instead,
-    );
+    throw refuse(source, at, `${name}() in any other order than its values' own can't be combined from parts`, instead);
   }
   if (orders.length > 1 && entry.orderable)
     throw refuse(

@@ -1,4 +1,4 @@
-/** Decoded records: a table with a row for each, those marked that are no events or do not count. */
+/** Decoded records: a table with a row for each; invalid and suppressed ones are marked. */
 import { eventColumn, eventType } from "../compiler/event-order.ts";
 import type { StreamDefinition } from "../definition.ts";
 import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
@@ -57,7 +57,7 @@ export class DecodedRecords {
     return this.count - this.#dead.length - this.#suppressed;
   }
 
-  /** Records that are no events. What is suppressed is none of them, event or not. */
+  /** Invalid records, without suppressed ones. */
   get dead(): readonly DeadLetter[] {
     const letters: DeadLetter[] = [];
     let first = 0;

@@ -49,7 +49,7 @@ export async function linesFile(lines: readonly Buffer[], among: readonly string
   const bytes = lines.reduce((sum, line) => sum + line.length, 0);
   throw new TidemarkError(
     "SCRATCH_FULL",
-    `no space left on device: ${bytes} bytes of records that are to be decoded fit into none of ${among.join(", ")}`,
+    `no space left on device: ${bytes} bytes of records to decode fit into none of ${among.join(", ")}`,
     "make room in one of them, or name another folder with TMPDIR",
     { bytes, places: among },
     failure,

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { type DuckDBConnection, DuckDBInstance, type DuckDBResultReader, type DuckDBValue } from "@duckdb/node-api";
 import { macros } from "./macros.ts";
-import "./whole-texts.ts";
+import "./raw-strings.ts";
 
 export type { DuckDBValue } from "@duckdb/node-api";
 

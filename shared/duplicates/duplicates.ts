@@ -17,7 +17,7 @@ import type { Spill } from "./spill.ts";
 /** More strange timestamps than these are not noted at a time. */
 const notedMax = 100;
 
-/** A record whose timestamp lies more than a day ahead of those before it, or is none that a clock shows. */
+/** A record whose timestamp lies more than a day ahead of those before it, or is invalid. */
 export interface StrangeStamp {
   readonly partition: number;
   readonly offset: number;

@@ -11,14 +11,14 @@
  */
 
 /**
- * From here on, and up to 0, a timestamp is none: readers of logs that take any number keep to `[0, stampMax]`.
+ * Timestamps from here on, and up to 0, are invalid: readers of logs that take any number clip to `[0, stampMax]`.
  * 9999-12-31T23:59:59.999Z.
  */
 export const stampMax = 253_402_300_799_999;
 const dayMs = 24 * 60 * 60 * 1000;
 const behindMax = 1000;
 
-/** All that has to be known to go on, ms. */
+/** The state of log time at an offset, ms. */
 export interface Clock {
   /** Log time. */
   readonly time: number;
@@ -32,19 +32,19 @@ export interface Clock {
 
 export const noClock: Clock = { time: 0, stamp: 0, jump: 0, behind: 0 };
 
-/** Where log time was the running maximum of timestamps. */
+/** The clock of a log time that was the running maximum of timestamps. */
 export function clockOfLatest(latest: number): Clock {
   return { ...noClock, time: latest, stamp: latest };
 }
 
-/** A timestamp as it is kept: some logs take any number. */
+/** A timestamp, clipped to the valid range: some logs take any number. */
 export function stampWithin(timestamp: number): number {
   return timestamp >= 0 ? Math.min(timestamp, stampMax) : 0;
 }
 
 /**
- * What a log of our own stamps an append with: its clock, never below what was there, unless that lies more
- * than a day ahead.
+ * The timestamp that the embedded log gives an append: its clock, never below the timestamp before, unless that
+ * lies more than a day ahead.
  */
 export function stampOf(now: number, before: number): number {
   return before > now + dayMs ? now : Math.max(now, before);
@@ -60,11 +60,11 @@ export class LogTime implements Clock {
   behind: number;
   /** The time at which the id of the last record is searched. */
   at: number;
-  /** Whether that record's timestamp was none, or is a jump. */
+  /** Whether that record's timestamp was invalid, or is a jump. */
   strange: Strange = null;
-  /** Whether it decided what an unconfirmed jump before it was. */
+  /** Whether it confirmed or refuted an unconfirmed jump before it. */
   settled: "confirmed" | "dropped" | null = null;
-  /** Where in log time that jump lies then. */
+  /** The log time of that jump. */
   settledAt = 0;
   /** Since `restart`, log time was a running maximum of timestamps, and nothing more. */
   steady = false;

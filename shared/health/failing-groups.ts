@@ -180,7 +180,7 @@ export function failingError(view: string, failing: FailingGroups): TidemarkErro
   return new TidemarkError(
     "SERVE_VIEW_FAILED",
     `view "${view}" fails on valid events: ${failingLine(failing)}`,
-    "correct its SQL and run a batch; its other groups, and the other views, go on",
+    "correct its SQL and run a batch; its other groups and the other views are not affected",
     { view },
   );
 }

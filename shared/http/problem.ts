@@ -95,7 +95,7 @@ export function problemOf(error: unknown): Problem {
   }
   if (error instanceof Refusal) return error.problem;
   if ((error as { code?: unknown } | null)?.code === "FST_ERR_CTP_INVALID_MEDIA_TYPE")
-    return problem(415, "MEDIA_TYPE", "this form of body is not taken here; see /openapi.json");
+    return problem(415, "MEDIA_TYPE", "this content type is not accepted here; see /openapi.json");
   const status = (error as { statusCode?: unknown } | null)?.statusCode;
   if (typeof status === "number" && status >= 400 && status < 500) return problem(status, "USAGE", messageOf(error));
   return problem(500, "INTERNAL", "an unexpected failure; the server's log has more");

@@ -24,7 +24,7 @@ const flagLines = 4;
 const flagValuesMissing = 8;
 const flagExtras = 16;
 
-/** What few records have. */
+/** Rarely present fields of records. */
 interface Extras {
   readonly headers?: readonly (Readonly<Record<string, string>> | null)[];
   readonly requests?: readonly RequestRun[];

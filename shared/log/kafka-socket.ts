@@ -45,7 +45,7 @@ export function wholeMessages(
       held = [all];
       const size = all.readInt32BE(0);
       if (size < 0) {
-        refuse(new Error("what comes is not Kafka's protocol"));
+        refuse(new Error("the answer is not Kafka's protocol"));
         return;
       }
       needed = sizeBytes + size;

@@ -273,7 +273,7 @@ export class KafkaLog implements Log {
     const missing = partitions.filter((partition) => !bases.has(partition));
     if (missing.length > 0) await this.#sendMissing(stream, chunk, missing, again);
     for (const [partition, base] of bases) {
-      if (base < 0) throw notAppended(stream, `no offset for what was sent to partition ${partition}`);
+      if (base < 0) throw notAppended(stream, `the acknowledgement of partition ${partition} has no offset`);
       byPartition.get(partition)?.forEach(({ pending }, i) => {
         pending.ends.set(partition, base + i + 1);
       });

@@ -131,7 +131,7 @@ function readOrigins(serve: Section): readonly string[] {
   const origins = serve.texts("cors") ?? [];
   const bad = origins.find((origin) => !/^https?:\/\/[^\s/?#*]+$/.test(origin));
   if (bad !== undefined)
-    invalid(serve.where("cors"), `${JSON.stringify(bad)} is no origin`, 'write "https://example.org"');
+    invalid(serve.where("cors"), `${JSON.stringify(bad)} is not an origin`, 'write "https://example.org"');
   return origins;
 }
 

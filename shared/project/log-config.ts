@@ -55,7 +55,7 @@ function readSsl(log: Section, sources: SecretSources): (() => NonNullable<Kafka
   const pem = (name: "ca" | "cert", text: string) => {
     const found = readText(ssl.where(name), text, sources);
     if (!found.includes("-----BEGIN "))
-      invalid(ssl.where(name), "is no certificate in PEM", 'write "file:PATH" of one');
+      invalid(ssl.where(name), "is not a PEM certificate", 'write "file:PATH" of one');
     return found;
   };
   return () => ({
@@ -74,7 +74,7 @@ function readSasl(log: Section, sources: SecretSources): (() => Sasl) | null {
   if (mechanism === undefined) invalid(sasl.where("mechanism"), "is missing", `one of: ${mechanisms.join(", ")}`);
   const only = (...keys: readonly string[]) => {
     const other = sasl.keys().find((key) => key !== "mechanism" && !keys.includes(key));
-    if (other) invalid(sasl.where(other), `has no place beside mechanism ${mechanism}`, `there: ${keys.join(", ")}`);
+    if (other) invalid(sasl.where(other), `does not go with mechanism ${mechanism}`, `it takes: ${keys.join(", ")}`);
   };
   const needed = (key: string) => sasl.text(key) ?? invalid(sasl.where(key), "is missing");
   const secret = (key: string) => {
@@ -100,7 +100,7 @@ function readSasl(log: Section, sources: SecretSources): (() => Sasl) | null {
   if (url === undefined)
     invalid(sasl.where("token"), "is missing", "name token, or tokenUrl, clientId and clientSecret");
   if (!/^https?:\/\/\S+$/.test(url))
-    invalid(sasl.where("tokenUrl"), `${JSON.stringify(url)} is no address`, 'write "https://…"');
+    invalid(sasl.where("tokenUrl"), `${JSON.stringify(url)} is not an address`, 'write "https://…"');
   const [clientId, clientSecret, scope] = [needed("clientId"), secret("clientSecret"), sasl.text("scope") ?? null];
   return () => {
     const id = readText(sasl.where("clientId"), clientId, sources);

@@ -40,8 +40,8 @@ export async function readReferences(dir: string, streams: readonly { name: stri
     if (!isName(name)) invalid(source, `${JSON.stringify(name)} is not a name for a table`, nameRule);
     const same = (each: { name: string }) => sameName(each.name, name);
     const twin = found.find(same);
-    if (twin) invalid(source, `is called as ${twin.source} is`, "choose another name");
-    if (streams.some(same)) invalid(source, `is called as the stream ${name} is`, "choose another name");
+    if (twin) invalid(source, `has the same name as ${twin.source}`, "choose another name");
+    if (streams.some(same)) invalid(source, `has the same name as the stream ${name}`, "choose another name");
     found.push({ name, source });
   }
   return found;

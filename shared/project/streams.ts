@@ -101,7 +101,11 @@ function readDedup(stream: Section, fields: readonly FieldDefinition[]): number 
   const id = fieldNamed(stream, "id", fields);
   if (!id) invalid(stream.where("dedup"), "a duplicate window needs an id", "name the field with the event's id: id");
   if (!idTypes.test(id.type))
-    invalid(stream.where("id"), `${id.name} is a ${id.type}, which has no one text`, "take a VARCHAR, UUID or BIGINT");
+    invalid(
+      stream.where("id"),
+      `${id.name} is a ${id.type}, whose text is not unique`,
+      "use a VARCHAR, UUID or BIGINT",
+    );
   return ms;
 }
 
@@ -133,7 +137,7 @@ function refuseTwin(all: Section, stream: StreamDefinition, earlier: readonly St
   if (twin) {
     invalid(
       all.where(stream.name),
-      `its topic ${stream.topic} is the stream ${twin.name}'s already`,
+      `its topic ${stream.topic} is already that of stream ${twin.name}`,
       "give each stream a topic of its own",
     );
   }

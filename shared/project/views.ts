@@ -25,7 +25,7 @@ export async function readViews(dir: string, taken: readonly TakenName[]): Promi
     const twin = views.find((view) => sameName(view.name, name));
     if (twin) invalid(file, `differs from ${twin.file} only in case`, "choose another name");
     const other = taken.find((each) => sameName(each.name, name));
-    if (other) invalid(file, `is called as the ${other.what} ${other.name} is`, "choose another name");
+    if (other) invalid(file, `has the same name as the ${other.what} ${other.name}`, "choose another name");
     const sql = (await readFile(join(dir, file), "utf8")).replace(/^\uFEFF/, "");
     views.push({ name, file, sql, description: leadingComment(sql) });
   }

@@ -74,7 +74,7 @@ function precisionOf({ tolerance }: Pick<ViewDefinition, "tolerance">, { precisi
   return precision ?? (tolerance > 0 ? "around" : "exact");
 }
 
-/** Rounding changes a number a little: it makes none of what is none, and leaves what is NULL. */
+/** Rounding turns a number into another number, and never makes or removes a NULL. */
 function explained({ precision }: ViewColumn, served: Json | undefined, plain: Json | undefined): boolean {
   if (precision !== "rounded" || served === plain) return true;
   return typeof served === "number" && typeof plain === "number";

@@ -16,7 +16,7 @@ import { type ComparedRows, compareServed } from "./answers.ts";
 import { largestScale } from "./compare.ts";
 import { compareDerivations, notCompared, type Verdict, whyIncomparable } from "./derivations.ts";
 import { estimatesOff } from "./estimates.ts";
-import { plainly } from "./plainly.ts";
+import { withPlainSql } from "./plain-sql.ts";
 
 /** `left` is what is served, `right` the recomputed row. */
 export interface ViewVerdict extends Verdict {
@@ -110,7 +110,7 @@ async function rowsCompared(
   const overflow = async () => (await largestScale(session, view, combineOf(view, served))) >= overflowFrom;
   const table = freshName("plain");
   try {
-    const raised = await plainly(session, view, inputs, (plain) =>
+    const raised = await withPlainSql(session, view, inputs, (plain) =>
       session.run(`CREATE TEMP TABLE ${table} AS ${plain}`).then(
         () => null,
         (error: unknown) => {

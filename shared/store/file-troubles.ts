@@ -38,8 +38,8 @@ export class FileWatch {
 }
 
 /**
- * Every damaged one and every lost version, by file. A copy that is only missing is none: data of an earlier
- * release has none.
+ * Every damaged file and every lost version, by file. A copy that is only missing is not reported: an earlier
+ * release made none.
  */
 export async function fileTroubles(
   store: Store,

@@ -141,7 +141,7 @@ function contentOf<T>(bytes: Buffer, file: string, name: string): T {
   const test = belongs.find(([pattern]) => pattern.test(name))?.[1] as
     | ((value: T, name: string) => boolean)
     | undefined;
-  if (!test) throw corruptFile(file, "is of no kind that is kept twice");
+  if (!test) throw corruptFile(file, "is not of a kind that is kept twice");
   return unseal<T>(bytes.toString(), file, (value) => isOf(test, value, name));
 }
 

@@ -21,7 +21,7 @@ const [days, midnights, instants, clocks] = [
 ];
 const [offsets, bare, leap] = [new RegExp(`${offsetAtEnd}$`), new RegExp(withoutSeconds), new RegExp(leapSecond)];
 
-/** Null: it is none. What has a day that its month has not is for DuckDB to refuse. */
+/** Null where the text is no day. Days that their month does not have are refused by DuckDB. */
 export function readDay(text: string): string | null {
   const day = instants.test(text) ? text.replace(midnights, "") : text;
   return days.test(day) ? day : null;

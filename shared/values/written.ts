@@ -220,7 +220,7 @@ function nestedText(type: DuckDBType, offsetAt: OffsetAt): Write {
 function unwritable(type: DuckDBType): TidemarkError {
   return new TidemarkError(
     "QUERY_FAILED",
-    `a ${String(type).slice(0, 200)} has no text that keeps it whole`,
+    `a ${String(type).slice(0, 200)} can't be written as text without loss`,
     "cast it, e.g. to VARCHAR, or give its fields names of their own",
   );
 }

@@ -15,7 +15,7 @@ import type { ViewDefinition } from "../../shared/definition.ts";
 import { Duck, freshName, quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
-import { plainly } from "../../shared/proof/plainly.ts";
+import { withPlainSql } from "../../shared/proof/plain-sql.ts";
 import { differenceOf } from "./difference.ts";
 import type { Records } from "./events.ts";
 import type { Offsets, Step } from "./history.ts";
@@ -42,7 +42,7 @@ export type Outcome =
 
 /** Refusals that are the view's own fault; any other means that the compiler could not do its work. */
 const rightly =
-  /can't be kept|whichever came first|depends on order|beyond scale|two columns are called|VIEW_SYNTAX|is not available|no exact interpolation|shown in some groups only|is written twice|has no one result/;
+  /can't be kept|whichever came first|depends on order|beyond scale|two columns are called|VIEW_SYNTAX|is not available|no exact interpolation|shown in some groups only|is written twice|has no unique result/;
 
 /** A table of one row: the entry that is made next, and the offsets that its events lie between. */
 const span = "span_of_the_fold";
@@ -278,7 +278,7 @@ class Telling {
   /** Rows of the view's own SQL, with scales. */
   #plain(upto: Offsets): Promise<Json[][]> {
     const view = { ...this.#view, sql: this.#case.scaled };
-    return plainly(this.#session, view, this.#below(upto), (plain) => this.#rowsIn(plain));
+    return withPlainSql(this.#session, view, this.#below(upto), (plain) => this.#rowsIn(plain));
   }
 
   /** Merged partials, but for doubles that depend on how they were added up. */

@@ -35,5 +35,5 @@ it("refuses what can't be a message", () => {
     () => expect.fail("that is none"),
     (error) => refused.push(error.message),
   )(Buffer.from("ffffffff00", "hex"));
-  expect(refused).toEqual(["what comes is not Kafka's protocol"]);
+  expect(refused).toEqual(["the answer is not Kafka's protocol"]);
 });

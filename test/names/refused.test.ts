@@ -45,12 +45,12 @@ describe("streams and views", () => {
     [
       "a view as a stream",
       { "views/Flights.sql": "SELECT 1" },
-      "views/Flights.sql: is called as the stream flights is; choose another name",
+      "views/Flights.sql: has the same name as the stream flights; choose another name",
     ],
     [
       "a view as a reference table",
       { "views/codes.sql": "SELECT 1", "reference/Codes.csv": "a\n1\n" },
-      "views/codes.sql: is called as the reference table Codes is; choose another name",
+      "views/codes.sql: has the same name as the reference table Codes; choose another name",
     ],
     [
       "two views but for case",

@@ -118,7 +118,7 @@ describe("what is made of events", () => {
       await next.close();
       await expect(linesFile(lines, [small])).rejects.toMatchObject({
         code: "SCRATCH_FULL",
-        message: `no space left on device: 100004 bytes of records that are to be decoded fit into none of ${small}`,
+        message: `no space left on device: 100004 bytes of records to decode fit into none of ${small}`,
       });
       expect(readdirSync(small)).toEqual([]);
     } finally {

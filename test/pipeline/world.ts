@@ -23,7 +23,7 @@ import { MemoryLog } from "../../shared/log/memory.ts";
 import { covers, formatPosition, ofShard, type Position, places } from "../../shared/position.ts";
 import { keepReference, type ReferenceSource } from "../../shared/project/references.ts";
 import { compareRows, doublesOf } from "../../shared/proof/compare.ts";
-import { plainly } from "../../shared/proof/plainly.ts";
+import { withPlainSql } from "../../shared/proof/plain-sql.ts";
 import { sumCounts } from "../../shared/store/counts.ts";
 import { FolderStore } from "../../shared/store/folder.ts";
 import { Incidents } from "../../shared/store/incidents.ts";
@@ -318,7 +318,7 @@ export class World {
    * fails there.
    */
   async expectRows(view: ViewDefinition, position: Position, served: string): Promise<boolean> {
-    const works = await plainly(this.#oracle, view, this.inputs(view, position), (plain) =>
+    const works = await withPlainSql(this.#oracle, view, this.inputs(view, position), (plain) =>
       this.#oracle.run(`CREATE OR REPLACE TEMP TABLE truth AS ${plain}`).then(
         () => true,
         () => false,

@@ -105,7 +105,7 @@ const configs: [string, unknown, string][] = [
   [
     "one topic twice",
     { streams: { a: { fields: { x: "DATE" } }, b: { fields: { x: "DATE" }, topic: "a" } } },
-    "streams.b: its topic a is the stream a's already; give each stream a topic of its own",
+    "streams.b: its topic a is already that of stream a; give each stream a topic of its own",
   ],
   [
     "two streams but for case",
@@ -165,7 +165,7 @@ const configs: [string, unknown, string][] = [
     "no user": [{ sasl: { mechanism: "plain", password: "env:P" } }, "sasl.username: is missing"],
     "a token beside a password": [
       { sasl: { mechanism: "plain", username: "u", password: "env:P", token: "file:t" } },
-      "sasl.token: has no place beside mechanism plain; there: username, password",
+      "sasl.token: does not go with mechanism plain; it takes: username, password",
     ],
     "no token": [
       { sasl: { mechanism: "oauthbearer" } },
@@ -173,7 +173,7 @@ const configs: [string, unknown, string][] = [
     ],
     "a token's address that is none": [
       { sasl: { mechanism: "oauthbearer", tokenUrl: "idp", clientId: "c", clientSecret: "env:S" } },
-      'sasl.tokenUrl: "idp" is no address; write "https://…"',
+      'sasl.tokenUrl: "idp" is not an address; write "https://…"',
     ],
     "a client secret that is written out": [
       { sasl: { mechanism: "oauthbearer", tokenUrl: "https://idp/t", clientId: "c", clientSecret: "s" } },
@@ -322,7 +322,7 @@ describe("a project is refused", () => {
       "by hour.csv",
       '"by hour" is not a name for a table; use letters, digits, _ and -, at most 128; start with a letter or one _',
     ],
-    ["Flights.csv", "is called as the stream Flights is; choose another name"],
+    ["Flights.csv", "has the same name as the stream Flights; choose another name"],
   ])("with a reference table %s", async (name, line) => {
     const dir = folder({ [file]: configText(withStream()), [`reference/${name}`]: "code,name\n" });
     expect(await refusal(dir)).toBe(`reference/${name}: ${line} [CONFIG_INVALID]`);
@@ -331,7 +331,7 @@ describe("a project is refused", () => {
   test("with two reference tables of one name", async () => {
     const tables = { "reference/a.csv": "x\n1\n", "reference/A.tsv": "x\n1\n" };
     expect(await refusal(folder({ [file]: configText(withStream()), ...tables }))).toMatch(
-      /^reference\/a\.csv: is called as reference\/A\.tsv is; choose another name/,
+      /^reference\/a\.csv: has the same name as reference\/A\.tsv; choose another name/,
     );
   });
 });
@@ -384,7 +384,7 @@ describe("a secret that is not where the configuration says is refused, once it 
     [
       "as a certificate",
       { ssl: { ca: "file:text" } },
-      'log.ssl.ca: is no certificate in PEM; write "file:PATH" of one',
+      'log.ssl.ca: is not a PEM certificate; write "file:PATH" of one',
     ],
   ];
   for (const [what, log, line] of cases) {

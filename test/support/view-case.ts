@@ -12,7 +12,7 @@ import { Duck, freshName, quoteName, quoteText, type Session } from "../../share
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import { comparePartials, compareRows, doublesOf } from "../../shared/proof/compare.ts";
 import { estimatesOff } from "../../shared/proof/estimates.ts";
-import { plainly } from "../../shared/proof/plainly.ts";
+import { withPlainSql } from "../../shared/proof/plain-sql.ts";
 
 export interface CaseFile {
   readonly name: string;
@@ -170,7 +170,7 @@ export class ViewBench {
   /** A table of the user's own SQL over all events. */
   async plain(view: ViewDefinition): Promise<string> {
     const table = freshName("plain");
-    await plainly(this.session, view, this.inputs(view, 0, this.count), (plain) =>
+    await withPlainSql(this.session, view, this.inputs(view, 0, this.count), (plain) =>
       this.session.run(`CREATE TEMP TABLE ${table} AS ${plain}`),
     );
     return `FROM ${table}`;
@@ -179,7 +179,7 @@ export class ViewBench {
   /** The same over none of them. */
   async plainOfNothing(view: ViewDefinition): Promise<string> {
     const table = freshName("plain");
-    await plainly(this.session, view, this.inputs(view, 0, 0), (plain) =>
+    await withPlainSql(this.session, view, this.inputs(view, 0, 0), (plain) =>
       this.session.run(`CREATE TEMP TABLE ${table} AS ${plain}`),
     );
     return `FROM ${table}`;

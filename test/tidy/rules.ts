@@ -72,7 +72,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   "@bokuweb/zstd-wasm": ["shared/log/kafka-codecs.ts"],
   "@duckdb/node-api": [
     "shared/duckdb/duck.ts",
-    "shared/duckdb/whole-texts.ts",
+    "shared/duckdb/raw-strings.ts",
     "shared/decode/place-tables.ts",
     "shared/values/written.ts",
   ],
@@ -126,7 +126,7 @@ export const longLines: Readonly<Record<string, number>> = {
   demo: 12,
   ingest: 3,
   serving: 99,
-  shared: 66,
+  shared: 65,
   test: 236,
 };
 

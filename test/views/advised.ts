@@ -380,7 +380,7 @@ export const lines: readonly Line[] = [
 
 /** Refusals that nothing is known to lead to: DuckDB complains first, or only a fault of the compiler's would. */
 export const nets = [
-  /grouping\(\) of what is no group key/,
+  /grouping\(\) of an expression that is not a group key/,
   /can't derive .* from the group keys/,
   /an aggregate can't be a group key/,
   /a view is one plain SELECT/,

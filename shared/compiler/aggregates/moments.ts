@@ -44,8 +44,11 @@ const within = (value: string) => `CASE WHEN abs(${value}) < ${most} THEN ${valu
 /** How many events have a value beyond that; only doubles can. */
 const beyondPart = (condition: string): Part => wholePart(call("count_if", condition));
 
-/** A sum about the mean where `beyond` events are left out of it: of one event alone it is 0 whatever its value. */
-const spoilt = (n: string, beyond: string, sum: string) =>
+/**
+ * A sum about the mean that is NaN where it leaves out `beyond` events; of a single event it is 0 whatever its
+ * value.
+ */
+const guardedSum = (n: string, beyond: string, sum: string) =>
   `(CASE WHEN coalesce(${beyond}, 0) = 0 THEN ${sum} WHEN ${n} + ${beyond} = 1 THEN 0.0::DOUBLE ELSE ${nan} END)`;
 
 /** The mean of all from the parts' numbers and means. */
@@ -95,7 +98,7 @@ function spreadOf(whole: string, float: boolean, finalize: (n: string, s: string
   if (!float) return { parts, finalize: ([n, , s]) => finalize(n!, s!) };
   return {
     parts: [...parts, beyondPart(`NOT abs(${whole}) < ${most}`)],
-    finalize: ([n, , s, beyond]) => finalize(`(${n} + coalesce(${beyond}, 0))`, spoilt(n!, beyond!, s!)),
+    finalize: ([n, , s, beyond]) => finalize(`(${n} + coalesce(${beyond}, 0))`, guardedSum(n!, beyond!, s!)),
   };
 }
 
@@ -160,9 +163,9 @@ function pairs(finalize: (pair: Pair) => string): Aggregate["plan"] {
       finalize: (all) => {
         const { n, x, y, xx, yy, xy } = pairOf(all);
         const over = all[6]!;
-        const [sx, sy] = [xx, yy].map((sum) => spoilt(n, over, sum)) as [string, string];
+        const [sx, sy] = [xx, yy].map((sum) => guardedSum(n, over, sum)) as [string, string];
         // the product of a difference that is 0 with what is not finite
-        const sxy = `(CASE WHEN coalesce(${all[7]}, 0) > 0 THEN ${nan} ELSE ${spoilt(n, over, xy)} END)`;
+        const sxy = `(CASE WHEN coalesce(${all[7]}, 0) > 0 THEN ${nan} ELSE ${guardedSum(n, over, xy)} END)`;
         return finalize({ n: `(${n} + coalesce(${over}, 0))`, x, y, xx: sx, yy: sy, xy: sxy });
       },
     };

@@ -51,7 +51,7 @@ const quantile: Aggregate = {
   plan: ([x, q]): ValuesPlan | UnsupportedCall => {
     const { type } = x!;
     if (!isInteger(type) && !isFloat(type) && !isDecimal(type) && type !== "HUGEINT") {
-      return unsupported(`a relative error means nothing of ${type}`, "use quantile_disc, which is exact");
+      return unsupported(`a relative error is meaningless for ${type}`, "use quantile_disc, which is exact");
     }
     const shares = sharesOf(q!);
     if ("why" in shares) return shares;

@@ -33,7 +33,7 @@ const byName = new Map(table.flatMap((entry) => entry.names.map((name) => [name,
 export function aggregateNamed(name: string, distinct: boolean): Aggregate | undefined {
   const entry = byName.get(name);
   if (!entry || !distinct || entry.sorted) return entry;
-  // of a list of the greatest it would make one
+  // only with one argument: of a list of the n greatest, DISTINCT would make another list
   if (entry.idempotent) return { ...entry, arity: [1] };
   // refused: DuckDB takes such values in the order of a hash table
   if (entry.ordered) return entry;

@@ -180,7 +180,7 @@ export function sharesOf({ constant }: Argument): readonly string[] | Unsupporte
 /** DuckDB counts each NaN as a value of its own there, and loses values beside one. */
 function refusedFloat(name: string, { type }: Argument): UnsupportedCall | null {
   if (!isFloat(type)) return null;
-  return unsupported(`${name} of ${type} has no one result beside NaN`, "round it to a DECIMAL or an integer");
+  return unsupported(`${name} of ${type} has no unique result with NaN`, "round it to a DECIMAL or an integer");
 }
 
 function entry(names: readonly string[], arity: readonly number[], plan: Aggregate["plan"]): Aggregate {

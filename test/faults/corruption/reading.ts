@@ -15,7 +15,7 @@ import { messageOf, TidemarkError } from "../../../shared/errors.ts";
 import { History } from "../../../shared/history/history.ts";
 import { covers, equals, formatPosition, type Position, rangesBetween } from "../../../shared/position.ts";
 import { keepReference } from "../../../shared/project/references.ts";
-import { plainly } from "../../../shared/proof/plainly.ts";
+import { withPlainSql } from "../../../shared/proof/plain-sql.ts";
 import { verify } from "../../../shared/proof/verify.ts";
 import { failureOf } from "../../../shared/store/partials.ts";
 import { pinBest, releasePins } from "../../../shared/store/pin.ts";
@@ -52,7 +52,9 @@ export class Truth {
     const at = `${view.identity} ${formatPosition(position)}`;
     const known = this.#known.get(at);
     if (known !== undefined) return known;
-    const truth = await plainly(oracle, view, this.#world.inputs(view, position), (plain) => textOf(oracle, plain));
+    const truth = await withPlainSql(oracle, view, this.#world.inputs(view, position), (plain) =>
+      textOf(oracle, plain),
+    );
     this.#known.set(at, truth);
     return truth;
   }

@@ -1,6 +1,6 @@
 /**
- * Texts as they are. The driver (1.5.6) decodes them with a decoder that takes a leading U+FEFF for a mark of
- * the encoding and drops it: two keys that differ in it would be one.
+ * Keeps leading byte order marks in strings. The driver (1.5.6) decodes strings with a decoder that drops a leading
+ * U+FEFF, so that two keys that differ only in it would become one.
  */
 import { createRequire } from "node:module";
 

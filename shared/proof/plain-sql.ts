@@ -8,7 +8,7 @@ import { freshName, type Session } from "../duckdb/duck.ts";
  * Uses the SELECT of a view's own SQL over these inputs. What depends on the order of events is fed them in the log's
  * order, and read by one thread; so no other session of the instance should be at work meanwhile.
  */
-export async function plainly<T>(
+export async function withPlainSql<T>(
   session: Session,
   view: Pick<ViewDefinition, "streams" | "references" | "sql" | "ordered">,
   inputs: Inputs,
