@@ -1,4 +1,4 @@
-/** All streams that can be read, each for itself: what is wrong with one leaves the others' archives growing. */
+/** Archives every stream that can be read; a stream that can't be read doesn't stop the others' archives. */
 import { Archive } from "../shared/archive/archive.ts";
 import { Records } from "../shared/archive/records.ts";
 import { decoderOf } from "../shared/archive/segments.ts";
@@ -10,12 +10,12 @@ import { ofStreams, type Position, places, positionOf, withAdded } from "../shar
 import { checkWithinLog, endsOf, ensureVersion, isOfStream, originsOf } from "../shared/store/origin.ts";
 import type { Store } from "../shared/store/store.ts";
 import { newestVersion } from "../shared/store/versions.ts";
-import { type Archiver, type Archiving, archive } from "./archive.ts";
+import { type ArchiveResult, type Archiver, archive } from "./archive.ts";
 import type { Batch } from "./batch.ts";
 
-/** What of a log can be read. */
-export interface Readable {
-  /** Of every partition of every stream, also of those that are not read. */
+/** The streams of a log that can be read, and why the others can't. */
+export interface ReadableStreams {
+  /** The first offset of every partition of every stream, including streams that are not read. */
   readonly origin: Position;
   readonly streams: readonly StreamDefinition[];
   /** Where these streams end. */
@@ -26,14 +26,14 @@ export interface Readable {
 
 /**
  * @param known a position of the store: the log must reach it
- * @throws the first one's trouble where no stream can be read
+ * @throws the first stream's error when no stream can be read
  */
-export async function readable(
+export async function readableStreams(
   store: Store,
   log: Log,
   streams: readonly StreamDefinition[],
   known: Position,
-): Promise<Readable> {
+): Promise<ReadableStreams> {
   const { origin, stopped: noOrigin } = await originsOf(store, log, streams);
   const stopped = new Map(noOrigin);
   const { end, stopped: noEnd } = await endsOf(
@@ -63,23 +63,23 @@ export async function readable(
   };
 }
 
-/** What archiving streams has come to, and why others, or some of them from here on, can't be read. */
-export interface StreamsArchived extends Archiving {
+/** The archive after a run over all streams, and why some streams could not be read, or not to the end. */
+export interface StreamsArchiveResult extends ArchiveResult {
   readonly stopped: ReadonlyMap<string, TidemarkError>;
 }
 
 /**
  * Archives the streams that can be read.
  * @param before what was archived when it was read
- * @throws the first one's trouble where none can be read
+ * @throws the last stream's error when none could be archived
  */
 export async function archiveStreams(
   archiver: Archiver,
   before: Archive,
-  { streams, stopped: unread }: Readable,
+  { streams, stopped: unread }: ReadableStreams,
   upto: Position,
   onProgress?: (records: number) => void,
-): Promise<StreamsArchived> {
+): Promise<StreamsArchiveResult> {
   const stopped = new Map(unread);
   let [done, failed] = [{ archive: before, records: 0 }, 0];
   for (const stream of streams) {
@@ -90,7 +90,7 @@ export async function archiveStreams(
       if (!isOfStream(error)) throw error;
       stopped.set(stream.name, error);
       failed++;
-      // how far it came is in its manifests only
+      // only the manifests record how far the failed stream got
       for (const { partition } of places(ofStreams(upto, [stream.name])))
         done = { ...done, archive: await done.archive.again(archiver.store, stream.name, partition) };
     }
@@ -112,7 +112,7 @@ export async function runArchive(batch: Batch): Promise<number> {
   using session = await duck.session();
   const known = withAdded(newest.origin, newest.cut);
   const before = await Archive.read(store, known);
-  const from = await readable(store, log, streams, before.uptoIn(known));
+  const from = await readableStreams(store, log, streams, before.uptoIn(known));
   const current = async (stream: StreamDefinition) => {
     const now = (await newestVersion(store))!.definition.streams.find(({ name }) => name === stream.name);
     return now !== undefined && decoderOf(now) === decoderOf(stream);

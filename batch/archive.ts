@@ -30,26 +30,30 @@ export interface Archiver {
   readonly log: Log;
   readonly records: Records;
   readonly session: Session;
-  /** False once these fields are not the stream's any more: whoever publishes new ones counts on the archive below its cut. */
+  /**
+   * False once a version with other fields of the stream is published: that version relies on everything from its cut
+   * on being archived with its own fields.
+   */
   readonly current?: (stream: StreamDefinition) => Promise<boolean>;
-  /** A file closes at so many records or bytes, or where the range ends; never by the clock. Default one million, 128 MB. */
+  /** A file closes at this many records (one million by default), or where the range ends; never by the clock. */
   readonly recordsPerFile?: number;
+  /** A file closes at this many bytes of records; 128 MiB by default. */
   readonly bytesPerFile?: number;
 }
 
-/** What an archiving has come to. */
-export interface Archiving {
+/** The archive after a run, and how many records the run added. */
+export interface ArchiveResult {
   readonly archive: Archive;
   readonly records: number;
 }
 
 /**
- * Archives the log up to `upto` (what is archived already stays).
- * Several runs at once are safe: each stretch belongs to whoever created its manifest first.
+ * Archives the log up to `upto`; what is archived already stays.
+ * Concurrent runs are safe: a stretch belongs to the run that creates its manifest first.
  *
- * @param before what was archived when it was read
+ * @param before the archive as it was last read
  * @param onProgress called with the number of records archived since the last call
- * @returns what is archived then
+ * @returns the archive afterwards
  * @throws LOG_RANGE when the log no longer holds an offset that was never archived: events are lost, loudly
  */
 export async function archive(
@@ -58,8 +62,8 @@ export async function archive(
   streams: readonly StreamDefinition[],
   upto: Position,
   onProgress: (records: number) => void = () => undefined,
-): Promise<Archiving> {
-  let done: Archiving = { archive: await before.withAdded(archiver.store, upto), records: 0 };
+): Promise<ArchiveResult> {
+  let done: ArchiveResult = { archive: await before.withAdded(archiver.store, upto), records: 0 };
   for (const stream of streams) {
     for (const { partition, offset } of places(ofStreams(upto, [stream.name])))
       done = await archivePartition(archiver, done, stream, { partition, offset }, onProgress);
@@ -69,11 +73,11 @@ export async function archive(
 
 async function archivePartition(
   archiver: Archiver,
-  done: Archiving,
+  done: ArchiveResult,
   stream: StreamDefinition,
   { partition, offset: target }: { readonly partition: number; readonly offset: number },
   onProgress: (records: number) => void,
-): Promise<Archiving> {
+): Promise<ArchiveResult> {
   const { store, session } = archiver;
   let { archive, records } = done;
   let duplicates: Suppression | null = null;
@@ -120,15 +124,15 @@ interface Stretch {
   readonly partition: number;
   readonly from: number;
   readonly target: number;
-  /** As the records below `from` have left it. */
+  /** The state after the records below `from`. */
   readonly duplicates: Suppression;
-  /** What is archived there now; all of the stretch goes into one file then. */
+  /** The damaged segment to replace, by a single file over the same offsets; null: the stretch is new. */
   readonly replaces: Segment | null;
 }
 
 /**
- * A segment whose file is damaged, told once more by the log: the same offsets, by the same rules.
- * @throws LOG_RANGE where the log does not hold them any more; CONFIG_STREAM where it was archived by other rules
+ * Rewrites a segment whose file is damaged from the log: the same offsets, decoded by the same rules.
+ * @throws LOG_RANGE when the log no longer holds them; CONFIG_STREAM when the segment was decoded by other rules
  */
 export async function archiveAgain(archiver: Archiver, stream: StreamDefinition, damaged: Segment): Promise<Segment> {
   const { partition, from, upto } = damaged;
@@ -136,7 +140,7 @@ export async function archiveAgain(archiver: Archiver, stream: StreamDefinition,
     throw new TidemarkError(
       "CONFIG_STREAM",
       `${damaged.file.name} was archived with other fields of stream "${stream.name}"`,
-      "restore it from a copy",
+      "restore the file from a backup",
     );
   }
   const { records, session } = archiver;
@@ -149,7 +153,10 @@ export async function archiveAgain(archiver: Archiver, stream: StreamDefinition,
   }
 }
 
-/** From here on the archive says that these offsets, from its end on, are lost: a stretch without a row. False: another run was first. */
+/**
+ * Records the offsets from the archive's end up to `upto` as lost: a segment without rows. False: another run
+ * was first.
+ */
 export async function archiveLoss(
   archiver: Archiver,
   stream: StreamDefinition,
@@ -178,7 +185,7 @@ export async function archiveLoss(
   return createTwice(archiver.store, layout.segment(stream.name, partition, from), seal(segment));
 }
 
-/** The file of a lost stretch once more: what is in it is known. */
+/** Rewrites the file of a lost stretch, which is known to hold no rows. */
 export async function archiveLossAgain(archiver: Archiver, stream: StreamDefinition, damaged: Segment): Promise<void> {
   const { partition, from, upto } = damaged;
   const file = await emptyFile(archiver, stream, partition, from, upto);
@@ -220,7 +227,7 @@ async function createRows(session: Session, stream: StreamDefinition, partition:
   return rows;
 }
 
-/** One file's worth from `from` on; null where another run was first. */
+/** Archives one file's worth of records from `from` on; null when another run was first. */
 async function archiveStretch(
   archiver: Archiver,
   stretch: Stretch,
@@ -254,8 +261,8 @@ async function archiveStretch(
   }
 }
 
-/** What was read of a stretch, beside its rows. */
-interface Read {
+/** What reading a stretch yields besides its rows. */
+interface StretchSummary {
   readonly upto: number;
   readonly count: number;
   readonly latest: number;
@@ -268,7 +275,7 @@ async function readStretch(
   { stream, partition, from, target, duplicates, replaces }: Stretch,
   rows: string,
   onProgress: (records: number) => void,
-): Promise<Read> {
+): Promise<StretchSummary> {
   const { log, session, recordsPerFile = defaultRecordsPerFile, bytesPerFile = defaultBytesPerFile } = archiver;
   const [recordsMax, bytesMax] = replaces ? [Infinity, Infinity] : [recordsPerFile, bytesPerFile];
   const reader = await log.read(logStream(stream), new Map([[partition, from]]));
@@ -306,7 +313,10 @@ async function readStretch(
   return { upto: at, count, latest, counts };
 }
 
-/** Names the segment's file; null where another run was first. @throws BATCH_STALE when the stream has other fields */
+/**
+ * Publishes the segment's manifest; null when another run was first. @throws BATCH_STALE when the stream has
+ * other fields
+ */
 async function publishSegment(
   { store, current }: Archiver,
   { stream, replaces }: Stretch,
@@ -318,7 +328,7 @@ async function publishSegment(
     throw new TidemarkError(
       "BATCH_STALE",
       `a version with other fields of stream "${stream.name}" was published meanwhile`,
-      "nothing is lost: the next run archives with those",
+      "nothing is lost: the next run archives with the new fields",
     );
   }
   const manifest = layout.segment(stream.name, partition, from);
@@ -350,8 +360,8 @@ async function writeSegment(
     await store.remove(name);
     throw new TidemarkError(
       "STORE_CORRUPT",
-      `${name}: what was read back differs from the ${count} records written`,
-      "check the disk; nothing was published, the log keeps these events",
+      `${name}: the file read back differs from the ${count} records written`,
+      "check the disk; nothing was published, and the log keeps these events",
     );
   }
   return file;

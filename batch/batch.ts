@@ -1,4 +1,4 @@
-/** What the batch layer is given, and what a run of it gives. */
+/** What the batch layer needs, and the result of one of its runs. */
 import type { Definition } from "../shared/definition.ts";
 import type { TidemarkError } from "../shared/errors.ts";
 import type { Log } from "../shared/log/log.ts";
@@ -18,9 +18,9 @@ export interface Batch {
   readonly now: () => number;
   readonly say: (line: string) => void;
   readonly onArchived?: (records: number) => void;
-  /** Called after each archiving with the streams that can't be read on, and why; the others are. */
+  /** Called after each archive step with the streams that could not be archived to the end, and why. */
   readonly onStopped?: (stopped: ReadonlyMap<string, TidemarkError>) => void;
-  /** Where views that are not well are reported. */
+  /** Where failing and unproved views are reported. */
   readonly incidents: Incidents;
 }
 
@@ -31,6 +31,6 @@ export interface BatchResult {
   readonly manifest: VersionManifest;
   readonly timings: Timings;
   readonly archived: number;
-  /** What comparing the views came to; `left` is served, `right` is of this run. */
+  /** How the views compare; `left` is what is served, `right` is this run's result. */
   readonly views: readonly Verdict[];
 }

@@ -1,4 +1,4 @@
-/** A proof has failed: both sides are derived again, to find which one is wrong and where it begins. */
+/** After a failed proof both sides are derived again, to find which one is wrong and where the error begins. */
 import { partialOf } from "../shared/compiler/texts.ts";
 import type { Definition, ViewDefinition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
@@ -20,20 +20,23 @@ export interface ProofContext {
   readonly pinned: Snapshot;
 }
 
-/** What is wrong: an entry of the delta, the older version's own partials, the recompute (it gives another result each time), or nothing any more. */
+/**
+ * What is wrong: an entry of the delta, the older version's own partials, the recompute (two of them differ),
+ * or nothing any longer.
+ */
 export type Blame =
   | { readonly wrong: "entry"; readonly says: string; readonly rejection: Omit<Rejection, "why" | "generation"> }
   | { readonly wrong: "version" | "recompute" | "nothing"; readonly says: string };
 
 /**
  * @param fresh the recompute's file of the view
- * @throws STORE_CORRUPT, LOG_RANGE where what is needed to derive again is gone
+ * @throws STORE_CORRUPT, LOG_RANGE when the events needed to derive it again are gone
  */
 export async function blame(context: ProofContext, view: ViewDefinition, fresh: ViewFile): Promise<Blame> {
   const { pinned } = context;
   const { manifest, position } = pinned;
   if (await differs(context, view, fresh.file ? [fresh.file] : [], manifest.origin, position))
-    return { wrong: "recompute", says: "two recomputes of the same events differ: this machine can't be trusted" };
+    return { wrong: "recompute", says: "two recomputes of the same events differ, so this machine can't be trusted" };
   if (await differs(context, view, versionFiles(manifest, view.name), manifest.origin, manifest.cut))
     return { wrong: "version", says: `version ${manifest.number}'s own partials are wrong` };
   for (const head of pinned.heads) {
@@ -48,10 +51,10 @@ export async function blame(context: ProofContext, view: ViewDefinition, fresh: 
       };
     }
   }
-  return { wrong: "nothing", says: "told again, both sides agree with the events: a file was read wrongly once" };
+  return { wrong: "nothing", says: "derived again, both sides agree with the events: a file was misread once" };
 }
 
-/** True where these files are not the partials of the events between two positions. */
+/** True when these files are not the partials of the events between the two positions. */
 async function differs(
   { store, history, session, definition }: ProofContext,
   view: ViewDefinition,

@@ -1,4 +1,4 @@
-/** The project's files have changed: the version that they ask for. */
+/** When the project's files have changed, makes the version that they define. */
 import { decoderOf } from "../shared/archive/segments.ts";
 import { differencesOf } from "../shared/project/differences.ts";
 import { lostVersions, newestVersion } from "../shared/store/versions.ts";
@@ -12,13 +12,12 @@ export async function isChanged({ store, makeDefinition }: Batch): Promise<boole
 }
 
 /**
- * The new version that changed files ask for, at the newest version's cut: what has not changed is linked, the rest
- * computed from the archive. Null where nothing changed, or where it takes a full run (changed fields count from its
- * own cut on).
+ * Publishes the changed files' definition at the newest version's cut: unchanged views are linked, the others computed
+ * from the archive. Null when nothing changed, or when a full run is needed (changed fields take effect at a new cut).
  */
 export async function runDefinition(batch: Batch): Promise<BatchResult | null> {
   const newest = await newestVersion(batch.store);
-  // in place of one that can't be read, a run makes one up to the log's end
+  // a version that can't be read is replaced by a run up to the log's end
   if (!newest || newest.cause === "origin" || (await lostVersions(batch.store)).length > 0) return null;
   const definition = await batch.makeDefinition();
   if (differencesOf(definition, newest.definition).length === 0) return null;

@@ -1,4 +1,4 @@
-/** Changed fields of a stream: what a run looks at before it begins, and before it publishes. */
+/** Changed fields of a stream: what a run checks before it begins, and again before it publishes. */
 import { Archive } from "../shared/archive/archive.ts";
 import { checkEvolution } from "../shared/archive/evolution.ts";
 import { decoderOf } from "../shared/archive/segments.ts";
@@ -8,7 +8,7 @@ import { covers, ofStreams, type Position } from "../shared/position.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 import type { Store } from "../shared/store/store.ts";
 
-/** @throws CONFIG_STREAM with a plan when events so far can't be read with the fields as they are now */
+/** @throws CONFIG_STREAM, saying what to do, when earlier events can't be read with the fields as they are now */
 export function checkFields({ streams }: Definition, before: VersionManifest): void {
   for (const stream of streams) {
     const old = before.definition.streams.find((each) => each.name === stream.name);
@@ -17,7 +17,7 @@ export function checkFields({ streams }: Definition, before: VersionManifest): v
 }
 
 /**
- * New fields count from the new version's cut on, so nothing beyond it may be archived with the old ones.
+ * New fields take effect at the new version's cut, so nothing beyond it may be archived with the old ones.
  * @throws BATCH_STALE
  */
 export async function checkArchivedAlike(
@@ -36,8 +36,8 @@ export async function checkArchivedAlike(
     if (covers(own, now.uptoIn(own))) continue;
     throw new TidemarkError(
       "BATCH_STALE",
-      `stream "${stream.name}" was archived with its old fields beyond the new version's cut meanwhile`,
-      "nothing is lost: run it again",
+      `stream "${stream.name}" was meanwhile archived with its old fields beyond the new version's cut`,
+      "nothing is lost: run the batch again",
     );
   }
 }

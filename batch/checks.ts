@@ -1,16 +1,16 @@
-/** What must be so before a version is published: nothing that answers have counted is left out of it. */
+/** Checks before a version is published: it must not leave out anything that served answers count. */
 import type { Archive } from "../shared/archive/archive.ts";
 import { countsBelow } from "../shared/archive/stretch.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import { covers, offsetAt, ofStreams, type Position, places } from "../shared/position.ts";
 import { type Counts, sumCounts } from "../shared/store/counts.ts";
 import type { Snapshot } from "../shared/store/versions.ts";
-import type { Folding } from "./fold.ts";
+import type { FoldContext } from "./fold.ts";
 import type { RunPlan } from "./plan.ts";
 
 /**
- * A stream that can't be read is in a version where it is in the answers, and the archive must have it up to there.
- * @throws the trouble of one of which it has not: without its events a version would take its answers back
+ * Answers count a stream even when it can't be read now, so the archive must hold it up to the served position.
+ * @throws the error of a stream whose archive ends before: a version without those events would take answers back
  */
 export function checkReached(archive: Archive, stopped: ReadonlyMap<string, TidemarkError>, cut: Position): void {
   for (const [stream, error] of stopped) {
@@ -18,7 +18,7 @@ export function checkReached(archive: Archive, stopped: ReadonlyMap<string, Tide
     if (covers(archive.uptoIn(own), own)) continue;
     throw new TidemarkError(
       error.code,
-      `no version can be made: stream ${stream} can't be read on, and the archive ends below its answers, which stay as they are: ${error.message}`,
+      `no version can be published: stream ${stream} can't be read, and its archive ends before the served position; answers stay as they are: ${error.message}`,
       error.todo,
       { ...error.facts, stream },
       error,
@@ -28,18 +28,21 @@ export function checkReached(archive: Archive, stopped: ReadonlyMap<string, Tide
 
 /**
  * Counts of all records below the cut.
- * @throws LOG_RANGE where they are fewer than what is served at the cut has counted, unless a replay is to count anew
+ * @throws LOG_RANGE when the served answers count more at the cut, unless a rebuild is to recount them
  */
-export async function countedBelow({ history, session, archive }: Folding, { upto, prove }: RunPlan): Promise<Counts> {
+export async function countedBelow(
+  { history, session, archive }: FoldContext,
+  { upto, prove }: RunPlan,
+): Promise<Counts> {
   const counted = await countsBelow(history.records, session, upto);
   if (prove.by && prove.failing === "heal") checkNothingGone(archive, prove.by, counted);
   return counted;
 }
 
 /**
- * A log keeps what it has, or drops it from the front. What the delta had counted and the log does not hold any more
- * in between is no fault of the delta: recomputed, the same position would silently have another answer. A loss that
- * was accepted is none.
+ * A log drops records from its front only. When records that the delta counts are gone from the middle, the delta is
+ * right, and a recompute would silently change the answer at the same position; so nothing is published. Losses that
+ * were accepted are excepted.
  * @throws LOG_RANGE
  */
 function checkNothingGone(archive: Archive, { manifest, heads, position }: Snapshot, archived: Counts): void {
@@ -53,7 +56,7 @@ function checkNothingGone(archive: Archive, { manifest, heads, position }: Snaps
   }
   throw new TidemarkError(
     "LOG_RANGE",
-    `the log does not hold ${gone} records any more that answers of version ${manifest.number} have counted: a topic was compacted, or its records were removed from its middle; nothing was published`,
-    "answers stay as they are; what is left is counted anew by: tidemark rebuild",
+    `the log no longer holds ${gone} records that the answers of version ${manifest.number} count: a topic was compacted, or records were deleted from its middle; nothing was published`,
+    "answers stay as they are; to recount what is left, run: tidemark rebuild",
   );
 }

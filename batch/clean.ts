@@ -1,4 +1,4 @@
-/** Removes what no kept version, newest generation or living pin names. */
+/** Removes files that no kept version, newest generation or live pin names. */
 import { isCode } from "../shared/errors.ts";
 import { cleanGenerations, graceMs } from "../shared/store/generations.ts";
 import { layout, type VersionManifest } from "../shared/store/layout.ts";
@@ -8,12 +8,13 @@ import { readVersion, removeVersion, versionNumbers } from "../shared/store/vers
 import { isFolding } from "./fold-progress.ts";
 
 /**
- * What a living process makes stays. After its end a rebuild may be resumed, and the files of a version that it did not
- * publish stay, for so long; a process that can't be asked whether it lives counts as dead after so long.
+ * How long the work of a process outlives it: an unfinished rebuild can be resumed, and the files of an unpublished
+ * version stay, for this long after the process has ended. A process whose life can't be checked (it runs on another
+ * machine) counts as dead after this long.
  */
 const abandonedMs = 24 * 60 * 60 * 1000;
 
-/** Keeps the last `keep` versions with their deltas, two at least: the older one is served until the newer has caught up. */
+/** Keeps the last `keep` versions and their deltas, at least two: the older is served until the newer has caught up. */
 export async function clean(store: Store, keep: number): Promise<{ removed: string[] }> {
   const removed: string[] = [];
   const remove = async (name: string) => {
@@ -26,7 +27,7 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
     const manifest = await readVersion(store, number).catch(unlessUnreadable);
     if (manifest) manifests.set(number, manifest);
   }
-  // what can't be read any more is of no use below two that can
+  // an unreadable version is useless once two readable ones are newer
   const readable = [...manifests.keys()];
   const useless = (number: number) => !manifests.has(number) && number < (readable.at(-2) ?? -1);
   const kept = numbers.slice(-Math.max(keep, 2)).filter((number) => !useless(number));
@@ -37,7 +38,7 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
     await remove(layout.damagesOf(number));
   }
   for (const name of await store.list(layout.deltas)) {
-    // what a writer that slept through its version's end has left
+    // left by a writer that was suspended while its version was removed
     if (!kept.includes(Number(name)) && (await store.ageMs(`${layout.deltas}/${name}`)) > graceMs) {
       await remove(`${layout.deltas}/${name}`);
     }
@@ -50,7 +51,7 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
   }
   for (const run of await store.list(layout.versionFiles)) {
     const folder = `${layout.versionFiles}/${run}`;
-    // a run that has ended meanwhile has published it, and what is named was looked at before
+    // a run that has ended since may have published these files after the names were collected
     if (!named.has(run) && !(await store.isRunning(run)) && (await store.ageMs(folder)) > abandonedMs)
       await remove(folder);
   }
@@ -60,14 +61,14 @@ export async function clean(store: Store, keep: number): Promise<{ removed: stri
     if (running === false || (running === null && (await store.ageMs(folder)) > abandonedMs)) await remove(folder);
   }
   for (const id of await store.list(layout.rebuilds)) {
-    // one that was killed is gone on with: by whoever comes within a day
+    // a killed rebuild may be resumed within a day
     if (!(await isFolding(store, id)) && (await store.ageMs(layout.rebuild(id))) > abandonedMs)
       await remove(layout.rebuild(id));
   }
   return { removed: removed.concat(await store.sweep(), await cleanPositionTexts(store)) };
 }
 
-/** What a damaged manifest names is not known, and read by nobody; one that is missing went by another run's cleaning. */
+/** A damaged manifest names nothing, and no process reads it; a missing one was removed by another run's cleaning. */
 function unlessUnreadable(error: unknown): null {
   if (isCode(error, "STORE_MISSING", "STORE_CORRUPT")) return null;
   throw error;

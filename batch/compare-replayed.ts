@@ -1,4 +1,4 @@
-/** What was replayed against what is served: it is published in any case, with what was found. */
+/** Compares replayed views with what is served; they are published in any case, with the result. */
 import { rowsOf } from "../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../shared/definition.ts";
 import { isOfValues } from "../shared/health/failing-groups.ts";
@@ -8,14 +8,14 @@ import type { Proof, ViewFile } from "../shared/store/layout.ts";
 import { failureOf, partialsIn } from "../shared/store/partials.ts";
 import { checkedPartials } from "../shared/store/snapshot-rows.ts";
 import type { ProofContext } from "./blame.ts";
-import type { Settled } from "./settle.ts";
+import type { ProofOutcome } from "./settle.ts";
 
-/** @param views those that were replayed */
+/** @param views the replayed views */
 export async function compareReplayed(
   context: ProofContext,
   files: Readonly<Record<string, ViewFile>>,
   views: readonly ViewDefinition[],
-): Promise<Settled> {
+): Promise<ProofOutcome> {
   const verdicts: Verdict[] = [];
   for (const view of views) verdicts.push(await compare(context, view, files[view.name]!));
   return { files: { ...files }, proof: proofOf(verdicts, context.pinned.manifest.number), verdicts };
@@ -27,10 +27,10 @@ function proofOf(verdicts: readonly Verdict[], number: number): Proof {
   if (unequal.length > 0) return { state: "unproved", by: `other rows than served: ${unequal.join(", ")}`, views: 0 };
   return equal.length > 0
     ? { state: "proved", by: `version ${number} and its delta`, views: equal.length }
-    : { state: "unproved", by: "nothing alike is served", views: 0 };
+    : { state: "unproved", by: "nothing comparable is served", views: 0 };
 }
 
-/** As rows; as partials where there are none, or roundings lie between. */
+/** Compares as rows; as partials where there are no rows, or where roundings may differ. */
 async function compare(
   { store, session, definition, pinned }: ProofContext,
   view: ViewDefinition,
@@ -45,7 +45,7 @@ async function compare(
   const fresh = await partialsIn(store, view, file ? [file] : []);
   const sides = [rowsOf(before!, old), rowsOf(view, fresh)] as const;
   const rows = await compareServed(session, view, sides, view.columns, async () => false).catch((error: unknown) => {
-    // groups without a value have no rows to compare
+    // groups whose value can't be computed have no rows to compare
     if (!isOfValues(error)) throw error;
     return null;
   });

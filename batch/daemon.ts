@@ -1,4 +1,4 @@
-/** The batch daemon: recompute and archive at their times, never two at once, and a run that was missed is caught up. */
+/** The batch daemon: recomputes and archives on schedule, one run at a time; a missed run is made up for. */
 import cron from "node-cron";
 import type { TidemarkError } from "../shared/errors.ts";
 import { type Incidents, troubleOf } from "../shared/store/incidents.ts";
@@ -22,16 +22,16 @@ export interface BatchDaemonOptions {
   readonly onPublished?: (result: BatchResult) => void;
 }
 
-/** How long a stop waits for a run that is under way; what it leaves behind is nobody's, and cleaned later. */
+/** How long a stop waits for the current run; the files of an unfinished run are cleaned up later. */
 const patienceMs = 3000;
-/** Every minute it looks whether a run is due: a machine that slept, or a clock that was changed or set, is noticed by then. */
+/** How often the timetable is checked, so that a machine's sleep or a changed clock is noticed within a minute. */
 const everyMinute = "* * * * *";
-/** A run that comes so much later than its time was missed. */
+/** A run that starts this much later than scheduled is reported as missed. */
 const lateMs = 5 * 60_000;
-/** How often it looks for files that are damaged. */
+/** How often files are checked for reported damage. */
 const repairMs = 2000;
 
-/** Runs until the signal. A run that fails is said, and the next one comes at its time: nothing wrong is ever published. */
+/** Runs until the signal. A failed run is reported and publishes nothing; the next one runs on schedule. */
 export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void> {
   const { signal } = options;
   const { incidents } = options.batch;
@@ -42,10 +42,10 @@ export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void>
     batch.say(`${why}${describeRun(result)}`);
     options.onPublished?.(result);
   };
-  const whole = async () => published(await runBatch(batch));
-  const recompute = () => turns.take("batch", whole);
+  const fullRun = async () => published(await runBatch(batch));
+  const recompute = () => turns.take("batch", fullRun);
   const files = new FileCare(batch, turns, recompute, published);
-  // a recompute archives too
+  // skipped during a recompute, which archives too
   const archive = async () => {
     if (!turns.areTaken) await turns.take("archive", async () => void (await runArchive(batch)));
   };
@@ -55,7 +55,7 @@ export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void>
   void turns.take("batch", async () => {
     const result = await runDefinition(batch);
     if (result) published(result, "the project's files have changed: ");
-    else if (!why && (await isChanged(batch))) await whole();
+    else if (!why && (await isChanged(batch))) await fullRun();
   });
   if (why) {
     batch.say(`batch: ${why}; running now`);
@@ -72,14 +72,14 @@ export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void>
   await turns.end(patienceMs);
 }
 
-/** Runs at a schedule's times. Timers only wake it; the timetable says what is due, whatever is done to clocks. */
+/** Runs on a schedule. Timers only wake it; the timetable decides what is due, even when clocks are changed. */
 function keepTime({ batch, timezone, signal }: BatchDaemonOptions, schedule: string, run: () => Promise<void>) {
   const timetable = new Timetable(schedule, timezone, batch.now());
   let busy = false;
   const runDue = async () => {
     if (busy) return;
     busy = true;
-    // what becomes due during a run is due once, afterwards
+    // runs that become due during a run are made up for by one, afterwards
     for (let due = timetable.take(batch.now()); due !== null && !signal.aborted; due = timetable.take(batch.now())) {
       if (batch.now() - due > lateMs)
         batch.say(`batch: the run of ${new Date(due).toISOString()} was missed; running now`);
@@ -92,7 +92,7 @@ function keepTime({ batch, timezone, signal }: BatchDaemonOptions, schedule: str
   );
 }
 
-/** Why a run is due now although its time has passed: the newest version is older than the schedule's last time. Null: none is. */
+/** Why a run is overdue (the newest version is older than the schedule's last time), or null. */
 export async function missedRun(
   store: Store,
   { schedule, timezone }: Pick<BatchDaemonOptions, "schedule" | "timezone">,
@@ -109,7 +109,7 @@ function reportStopped(incidents: Incidents, stopped: ReadonlyMap<string, Tidema
   return incidents.settle("stream-stopped", new Map(troubles));
 }
 
-/** One line for a person. */
+/** A run's result in one line. */
 export function describeRun({ manifest, timings, archived }: BatchResult): string {
   const { number, events, dead, proof } = manifest;
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
@@ -120,5 +120,5 @@ export function describeRun({ manifest, timings, archived }: BatchResult): strin
   );
 }
 
-/** node-cron would write to the console; what is worth saying is said here. */
+/** node-cron would write to the console; the daemon reports what matters itself. */
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined, debug: () => undefined };

@@ -1,4 +1,4 @@
-/** Damage, dealt with while nothing else runs: what is kept twice is mended, views and lost versions are made again. */
+/** Repairs damage while no run is under way: restores files kept twice, recomputes damaged views and lost versions. */
 import { damagesOf } from "../shared/store/damage.ts";
 import { FileWatch, fileTroubles } from "../shared/store/file-troubles.ts";
 import { troubleOf } from "../shared/store/incidents.ts";
@@ -8,7 +8,7 @@ import { mendFlaws } from "./mending.ts";
 import { runRepair } from "./repair.ts";
 import type { Turns } from "./turns.ts";
 
-/** A run in place of a version that can't be read is tried again after so long. */
+/** How long to wait before retrying a run that replaces an unreadable version. */
 const lostAgainMs = 60_000;
 
 export class FileCare {
@@ -21,8 +21,8 @@ export class FileCare {
   #isMending = false;
 
   /**
-   * @param recompute makes a version in place of one that can't be read
-   * @param published called with the version whose damaged views were made again
+   * @param recompute makes a version to replace an unreadable one
+   * @param published called with the version in which damaged views were recomputed
    */
   constructor(
     batch: Batch,
@@ -37,7 +37,7 @@ export class FileCare {
     this.#watch = new FileWatch(batch.store);
   }
 
-  /** Mends what is kept twice, reports what is damaged, and has a lost version made again. */
+  /** Restores files kept twice, reports damaged files, and starts a run to replace a lost version. */
   async mend(): Promise<void> {
     const { store, say } = this.#batch;
     const flaws = await this.#report();
@@ -46,11 +46,11 @@ export class FileCare {
     const [lost] = await lostVersions(store);
     if (!lost || performance.now() - this.#lostAt < lostAgainMs) return;
     this.#lostAt = performance.now();
-    say(`version ${lost.number} can't be read: ${lost.why}; a new one is made now`);
+    say(`version ${lost.number} can't be read: ${lost.why}; a new one is being computed`);
     void this.#recompute();
   }
 
-  /** The same; and makes damaged views of the newest version again. */
+  /** Like `mend`, and recomputes damaged views of the newest version. */
   async repair(): Promise<void> {
     if (this.#turns.areTaken || this.#isMending) return;
     this.#isMending = true;
@@ -62,7 +62,7 @@ export class FileCare {
     if (this.#turns.areTaken || !newest || (await damagesOf(store, newest.number)).length === 0) return;
     await this.#turns.take("repair", async () => {
       const result = await runRepair(this.#batch);
-      if (result) this.#published(result, "damaged views are made again: ");
+      if (result) this.#published(result, "damaged views were recomputed: ");
     });
   }
 

@@ -1,4 +1,4 @@
-/** How far a fold has come: stretches of partials, each adjacent to the one before, in a folder that outlives a process. */
+/** A fold's progress: adjacent stretches of partials, in a folder that outlives the process. */
 import { createHash } from "node:crypto";
 import type { Definition } from "../shared/definition.ts";
 import { isCode, TidemarkError } from "../shared/errors.ts";
@@ -14,17 +14,17 @@ export interface Stretch {
   readonly from: Position;
   readonly upto: Position;
   readonly views: Readonly<Record<string, ViewFile>>;
-  /** 0: of events; each combining of neighbours is one higher. Undefined: 0, of an earlier release. */
+  /** 0: folded from events; combining neighbours gives one level more. Undefined (an earlier release): 0. */
   readonly level?: number;
 }
 
 interface Progress {
   readonly stretches: readonly Stretch[];
-  /** The process that came last; only earlier releases say it here. */
+  /** The last process that worked on it; only earlier releases write it here. */
   readonly run?: string;
 }
 
-/** A fold's names are made of what it folds, so that another definition starts over and the same one goes on. */
+/** A fold's id derives from what it folds: the same definition resumes it, another one starts over. */
 export function foldId({ streams }: Definition, { from, views }: Fold): string {
   const what = [views.map(({ view }) => [view.name, view.identity]), streams, from];
   return createHash("sha256").update(JSON.stringify(what)).digest("hex").slice(0, 12);
@@ -45,13 +45,13 @@ export class FoldProgress {
     this.#own = own;
   }
 
-  /** Takes over what is good of an earlier process's, and fences it. */
+  /** Takes over an earlier process's intact stretches, and fences that process. */
   static async open(store: Store, id: string, from: Position, say: (line: string) => void): Promise<FoldProgress> {
     const own = await Membership.claim(
       store,
       layout.rebuild(id),
       { owner: store.newRun(), at: 0 },
-      () => new TidemarkError("BATCH_STALE", "another run of the same has taken over", "let that one finish"),
+      () => new TidemarkError("BATCH_STALE", "another process has taken over this computation", "let it finish"),
     );
     const progress = new FoldProgress(store, id, from, own);
     progress.#stretches = await progress.#good(say);
@@ -67,12 +67,12 @@ export class FoldProgress {
     return this.#stretches;
   }
 
-  /** A name for a file of this fold, never used before. */
+  /** A new name for a file of this fold. */
   nextName(view: string): string {
     return `${this.#own.folder}/${this.#names++}-${view}.parquet`;
   }
 
-  /** Commits stretches in place of those there were. @throws BATCH_STALE when a later process has taken over */
+  /** Commits stretches in place of the previous ones. @throws BATCH_STALE when a later process has taken over */
   async commit(stretches: readonly Stretch[]): Promise<void> {
     const before = this.#stretches;
     this.#stretches = stretches;
@@ -82,7 +82,7 @@ export class FoldProgress {
       for (const { file } of Object.values(views)) if (file) await this.#store.remove(file.name);
   }
 
-  /** It is published, or can't be trusted. */
+  /** For a fold whose result is published, or can't be trusted. */
   async remove(): Promise<void> {
     await this.#store.remove(layout.rebuild(this.#id));
   }
@@ -96,7 +96,7 @@ export class FoldProgress {
         for (const { file } of Object.values(stretch.views)) if (file) await this.#store.check(file);
       } catch (error) {
         if (!isCode(error, "STORE_MISSING", "STORE_CORRUPT")) throw error;
-        say(`${error.message}; it is folded again from there`);
+        say(`${error.message}; refolding from there`);
         break;
       }
       good.push(stretch);
@@ -112,10 +112,10 @@ export class FoldProgress {
 }
 
 /**
- * Removes the unfinished folds that none will go on with, all but `keep`.
- * @param whose own: what earlier runs of this process have left; ended: also what processes have that have ended
+ * Removes unfinished folds that will not be resumed: all but `keep`.
+ * @param whose own: those left by earlier runs of this process; ended: also those left by processes that have ended
  */
-export async function giveUpFolds(
+export async function discardFolds(
   store: Store,
   keep: readonly string[],
   whose: "own" | "ended",
@@ -126,18 +126,18 @@ export async function giveUpFolds(
     const run = await newestRun(store, id);
     const isOwn = run?.startsWith(`${store.owner}-`) ?? false;
     if (!isOwn && (whose === "own" || (run !== null && (await store.isRunning(run))))) continue;
-    say(`an unfinished rebuild of another definition is given up (${id})`);
+    say(`discarding an unfinished rebuild of another definition (${id})`);
     await store.remove(layout.rebuild(id));
   }
 }
 
-/** True while the process lives that goes on with it. */
+/** True while the process that works on it is alive. */
 export async function isFolding(store: Store, id: string): Promise<boolean> {
   const run = await newestRun(store, id);
   return run !== null && (await store.isRunning(run)) === true;
 }
 
-/** The process that came last; null where there is none. */
+/** The last process that worked on it, or null. */
 async function newestRun(store: Store, id: string): Promise<string | null> {
   for (const number of (await membersIn(store, layout.rebuild(id))).reverse()) {
     const owner = await ownerOfMember(store, layout.rebuild(id), number);
@@ -146,7 +146,7 @@ async function newestRun(store: Store, id: string): Promise<string | null> {
   return (await readProgress(store, layout.rebuildProgressBefore(id)))?.run ?? null;
 }
 
-/** What the newest process before this one has committed. */
+/** The stretches that the last process before this one committed. */
 async function stretchesBefore(store: Store, id: string, number: number): Promise<readonly Stretch[]> {
   for (const before of (await membersIn(store, layout.rebuild(id))).reverse()) {
     const progress = before < number ? await readProgress(store, layout.rebuildProgress(id, before)) : null;
@@ -161,7 +161,7 @@ async function readProgress(store: Store, name: string): Promise<Progress | null
   try {
     return unseal<Progress>(text.toString(), name);
   } catch (error) {
-    // torn by a crash: nothing of it counts
+    // torn by a crash: ignored whole
     if (isCode(error, "STORE_CORRUPT")) return null;
     throw error;
   }

@@ -15,31 +15,31 @@ import { covers, equals, type Position, rangesBetween } from "../shared/position
 import { layout, type ViewFile } from "../shared/store/layout.ts";
 import { failedView, partialsIn, writePartials } from "../shared/store/partials.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
-import { FoldProgress, foldId, giveUpFolds, type Stretch } from "./fold-progress.ts";
+import { discardFolds, FoldProgress, foldId, type Stretch } from "./fold-progress.ts";
 import type { Run } from "./opened-run.ts";
-import type { Fold, Folded, Link } from "./plan.ts";
+import type { Fold, FoldedView, Link } from "./plan.ts";
 import { distance, nextStretch, type StretchLimits } from "./stretches.ts";
 
-/** How a fold goes forward. */
+/** The size of a fold's steps, and what happens between them. */
 export interface Pace {
   readonly limits: StretchLimits;
   /** Called between stretches with how long the last one took, ms. */
   readonly rest: (ms: number) => Promise<void>;
-  /** Offsets done, and to do, since the beginning of the fold. */
+  /** Called with the offsets done and the total, since the fold began. */
   readonly onStretch: (done: number, all: number) => void;
 }
 
-export interface Folding {
+export interface FoldContext {
   readonly store: Store;
   readonly session: Session;
   readonly definition: Definition;
   readonly history: History;
   readonly archive: Archive;
   readonly pace: Pace;
-  /** ms, of whatever beginning. */
+  /** A monotonic clock, ms. */
   readonly clock: () => number;
   readonly say: (line: string) => void;
-  /** Those that have stretches behind them, by id: whoever publishes removes them. */
+  /** Folds with committed stretches, by id; they are removed once the version is published. */
   readonly begun: Map<string, FoldProgress>;
 }
 
@@ -48,23 +48,26 @@ export function foldingOf(
   archive: Archive,
   pace: Pace,
   begun: Map<string, FoldProgress>,
-): Folding {
+): FoldContext {
   return { store, session, definition, history: history.over(archive), archive, pace, clock, say, begun };
 }
 
-/** Without rests. A stretch is a minute's work or more, and what a crash may lose. */
+/** Without rests. A stretch is a minute's work or more; a crash loses at most one. */
 export const fullPace: Pace = {
   limits: { bytes: 2 * 2 ** 30, offsets: Number.POSITIVE_INFINITY },
   rest: async () => undefined,
   onStretch: () => undefined,
 };
 
-/** Stretches of one level that are combined into one of the next: a tree, so that each is written a few times only. */
+/**
+ * This many stretches of a level are combined into one of the next; the tree rewrites each partial only a few
+ * times.
+ */
 const fanIn = 16;
 
-/** Every view of a fold over all events below a cut, in a durable file of its own under `run`, or failed by its SQL. */
+/** Folds every view over all events below the cut, each into a durable file under `run`, unless its SQL fails. */
 export async function foldInto(
-  on: Folding,
+  on: FoldContext,
   fold: Fold,
   upto: Position,
   run: string,
@@ -85,43 +88,51 @@ export async function foldInto(
   return files;
 }
 
-/** A linked view's file; and for which groups its partials have no value, where nobody has tried that yet. */
-export async function linked({ store, session, clock, say }: Folding, link: Link): Promise<ViewFile> {
+/**
+ * A linked view's file, with the groups whose value can't be computed, which are found now if they are not
+ * known yet.
+ */
+export async function linkFile({ store, session, clock, say }: FoldContext, link: Link): Promise<ViewFile> {
   const started = clock();
-  const file = link.isTried ? link.file : await tried(store, session, link.view, link.file);
+  const file = link.isTried ? link.file : await withFailingGroups(store, session, link.view, link.file);
   say(`view ${link.view.name}: ${link.note} (${Math.round(clock() - started)} ms)`);
   return file;
 }
 
-/** Folds up to a position, as stretches that outlive the process. */
-export async function foldAhead(on: Folding, fold: Fold, progress: FoldProgress, target: Position): Promise<void> {
+/** Folds up to a position, in stretches that outlive the process. */
+export async function foldAhead(on: FoldContext, fold: Fold, progress: FoldProgress, target: Position): Promise<void> {
   while (!equals(progress.position, target)) await foldNext(on, fold, progress, target);
 }
 
-/** The file, and for which groups its partials have no value. */
-export async function tried(store: Store, session: Session, view: ViewDefinition, found: ViewFile): Promise<ViewFile> {
+/** The file, with the groups whose value can't be computed. */
+export async function withFailingGroups(
+  store: Store,
+  session: Session,
+  view: ViewDefinition,
+  found: ViewFile,
+): Promise<ViewFile> {
   const partials = await partialsIn(store, view, found.file ? [found.file] : []);
   return { ...found, failing: await failingGroups(session, view, partials) };
 }
 
-/** What has to be folded before the last stretch: nothing, where all of the past is one. */
-async function stretchesBefore(on: Folding, fold: Fold, upto: Position): Promise<readonly Stretch[]> {
+/** The stretches to fold before the last one: none when a single stretch covers the whole past. */
+async function stretchesBefore(on: FoldContext, fold: Fold, upto: Position): Promise<readonly Stretch[]> {
   const { store, definition, archive, pace, say, begun } = on;
   const isLast = (from: Position) => equals(nextStretch(archive, from, upto, pace.limits), upto);
   const id = foldId(definition, fold);
   if (!begun.has(id) && isLast(fold.from)) return [];
   const progress = begun.get(id) ?? (await FoldProgress.open(store, id, fold.from, say));
   begun.set(id, progress);
-  await giveUpFolds(store, [...begun.keys()], "own", say);
-  // an earlier run may have had a cut further on
+  await discardFolds(store, [...begun.keys()], "own", say);
+  // an earlier run may have had a later cut
   const below = progress.stretches.filter((stretch) => covers(upto, stretch.upto));
   if (below.length < progress.stretches.length) await progress.commit(below);
   while (!isLast(progress.position)) await foldNext(on, fold, progress, upto);
   return progress.stretches;
 }
 
-/** One stretch further. */
-async function foldNext(on: Folding, fold: Fold, progress: FoldProgress, target: Position): Promise<void> {
+/** Folds one stretch more. */
+async function foldNext(on: FoldContext, fold: Fold, progress: FoldProgress, target: Position): Promise<void> {
   const { archive, pace, clock } = on;
   const started = clock();
   const upto = nextStretch(archive, progress.position, target, pace.limits);
@@ -136,7 +147,12 @@ async function foldNext(on: Folding, fold: Fold, progress: FoldProgress, target:
 }
 
 /** The partials of one stretch's events. */
-async function folded(on: Folding, views: readonly Folded[], progress: FoldProgress, upto: Position): Promise<Stretch> {
+async function folded(
+  on: FoldContext,
+  views: readonly FoldedView[],
+  progress: FoldProgress,
+  upto: Position,
+): Promise<Stretch> {
   const from = progress.position;
   const inputsOf = on.history.inputs(on.session, on.definition, rangesBetween(from, upto));
   const files = await filesOf(on, views, progress, progress.stretches, async (view) =>
@@ -145,10 +161,10 @@ async function folded(on: Folding, views: readonly Folded[], progress: FoldProgr
   return { from, upto, views: files, level: 0 };
 }
 
-/** The partials of neighbouring stretches as one. */
+/** The partials of adjacent stretches, combined. */
 async function combined(
-  on: Folding,
-  views: readonly Folded[],
+  on: FoldContext,
+  views: readonly FoldedView[],
   progress: FoldProgress,
   stretches: readonly Stretch[],
 ): Promise<Stretch> {
@@ -160,10 +176,10 @@ async function combined(
   return { from: stretches[0]!.from, upto: stretches.at(-1)!.upto, views: files, level };
 }
 
-/** A file for each view that has not failed before. */
+/** Writes a file for each view that has not failed. */
 async function filesOf(
-  { store, session, say }: Folding,
-  views: readonly Folded[],
+  { store, session, say }: FoldContext,
+  views: readonly FoldedView[],
   progress: FoldProgress,
   before: readonly Stretch[],
   partials: (view: ViewDefinition) => Promise<string>,
@@ -184,9 +200,9 @@ async function filesOf(
   return files;
 }
 
-/** Partials that are kept already, and those of the events that are left, as one durable file. */
+/** Combines the kept partials with those of the remaining events into one durable file. */
 async function foldedFile(
-  { store, session }: Folding,
+  { store, session }: FoldContext,
   view: ViewDefinition,
   kept: readonly FileRef[],
   fresh: string | null,
@@ -196,7 +212,7 @@ async function foldedFile(
   const all = fresh === null ? old : `${old} UNION ALL (${fresh})`;
   const partials = kept.length === 0 && fresh !== null ? fresh : combineOf(view, all);
   return writePartials(session, store, view, partials, name, { durable: true }).then(
-    (file) => tried(store, session, view, file),
+    (file) => withFailingGroups(store, session, view, file),
     (error: unknown) => failedView(error, null),
   );
 }
@@ -205,7 +221,7 @@ function failures(stretches: readonly Stretch[]): Record<string, ViewFile> {
   return Object.fromEntries(stretches.flatMap(({ views }) => Object.entries(views).filter(([, file]) => file.failed)));
 }
 
-/** The last stretches that are all of the level of the last one. */
+/** The trailing stretches that share the last one's level. */
 function lastOfOneLevel(stretches: readonly Stretch[]): readonly Stretch[] {
   const level = stretches.at(-1)?.level ?? 0;
   return stretches.slice(stretches.findLastIndex((each) => (each.level ?? 0) !== level) + 1);

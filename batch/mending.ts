@@ -1,8 +1,8 @@
-/** Of a file that is kept twice, batch makes the one again from the other. */
+/** Restores a damaged copy of a file that is kept twice from its other copy. */
 import type { Store } from "../shared/store/store.ts";
 import { type Flaw, flawsOf, mend, namesTwice } from "../shared/store/twice.ts";
 
-/** @returns the damaged files that are whole again; copies that were only missing are made without a word */
+/** @returns the damaged files that were restored; copies that were only missing are written without a report */
 export async function mendAll(store: Store, say: (line: string) => void): Promise<string[]> {
   const mended: string[] = [];
   for (const name of await namesTwice(store, "all"))
@@ -10,7 +10,7 @@ export async function mendAll(store: Store, say: (line: string) => void): Promis
   return mended;
 }
 
-/** The same of one file, whose flaws are known. */
+/** Restores one file whose flaws are known. */
 export async function mendFlaws(
   store: Store,
   name: string,
@@ -20,6 +20,6 @@ export async function mendFlaws(
   if (!flaws.some(({ mendable }) => mendable)) return [];
   const made = await mend(store, name);
   const mended = flaws.filter(({ file, damage }) => damage && made.includes(file));
-  for (const { file, why } of mended) say(`${file} ${why}: it is made again from the other one of the two`);
+  for (const { file, why } of mended) say(`${file} ${why}: restored from its other copy`);
   return mended.map(({ file }) => file);
 }

@@ -1,4 +1,4 @@
-/** What one run works with, from its beginning to its end: whatever comes of it, nothing of it is left behind. */
+/** The resources of one run, all released when it ends, however it ends. */
 import { Archive } from "../shared/archive/archive.ts";
 import type { Definition } from "../shared/definition.ts";
 import { Duck, type Session } from "../shared/duckdb/duck.ts";
@@ -10,31 +10,31 @@ import { ensureVersion } from "../shared/store/origin.ts";
 import { releasePins } from "../shared/store/pin.ts";
 import type { Store } from "../shared/store/store.ts";
 import { readVersion, versionNumbers } from "../shared/store/versions.ts";
-import { type Readable, readable } from "./archive-streams.ts";
+import { type ReadableStreams, readableStreams } from "./archive-streams.ts";
 import type { Batch } from "./batch.ts";
 import { checkFields } from "./changed-fields.ts";
 import { mendAll } from "./mending.ts";
 
 export interface Run {
   readonly batch: Batch;
-  /** The name of what it pins and writes. */
+  /** The name under which it pins and writes files. */
   readonly id: string;
   readonly definition: Definition;
-  /** The version that it goes on from. */
+  /** The version that it continues. */
   readonly newest: VersionManifest;
-  /** What of the log can be read. */
-  readonly from: Readable;
-  /** What is archived. */
+  /** The streams of the log that can be read. */
+  readonly from: ReadableStreams;
+  /** The archive when the run began. */
   readonly archive: Archive;
   readonly session: Session;
-  /** The past, by what is archived when it is asked for. */
+  /** The past, read from the archive as it was when the run began. */
   readonly history: History;
-  /** ms since whatever, to say how long something took. */
+  /** A monotonic clock, ms, to time steps with. */
   readonly clock: () => number;
 }
 
 /**
- * @param threads fewer than the machine has, where it gives way to others
+ * @param threads fewer than the machine has when the run should leave room for other work
  * @throws CONFIG_STREAM when changed fields can't be read from older events
  */
 export async function openRun(batch: Batch, threads?: number): Promise<Run & AsyncDisposable> {
@@ -44,7 +44,12 @@ export async function openRun(batch: Batch, threads?: number): Promise<Run & Asy
   const newest = await ensureVersion(store, log, async () => definition);
   checkFields(definition, newest);
   const names = definition.streams.map(({ name }) => name);
-  const from = await readable(store, log, definition.streams, ofStreams(furthest(newest.cut, newest.origin), names));
+  const from = await readableStreams(
+    store,
+    log,
+    definition.streams,
+    ofStreams(furthest(newest.cut, newest.origin), names),
+  );
   const archive = await Archive.read(store, from.origin);
   const id = store.newRun();
   const { timezone } = definition;
@@ -62,10 +67,10 @@ export async function openRun(batch: Batch, threads?: number): Promise<Run & Asy
   return { batch, id, definition, newest, from, archive, session, history, clock, [Symbol.asyncDispose]: close };
 }
 
-/** True where a version that is kept names files of the run: what was published may be overtaken, and then linked. */
+/** True when a kept version names files of the run: its own, or a later one that links them. */
 async function isNamed(store: Store, run: string): Promise<boolean> {
   const folder = `${layout.versionFolder(run)}/`;
-  // the newest first, which mostly is this run's
+  // newest first: usually it is this run's own
   for (const number of (await versionNumbers(store)).reverse()) {
     const manifest = await readVersion(store, number).catch(unlessUnreadable);
     if (Object.values(manifest?.views ?? {}).some(({ file }) => file?.name.startsWith(folder))) return true;
@@ -73,7 +78,7 @@ async function isNamed(store: Store, run: string): Promise<boolean> {
   return false;
 }
 
-/** A damaged one names nothing that is known, and one that is missing went by another run's cleaning. */
+/** A damaged manifest names nothing; a missing one was removed by another run's cleaning. */
 function unlessUnreadable(error: unknown): null {
   if (isCode(error, "STORE_MISSING", "STORE_CORRUPT")) return null;
   throw error;

@@ -1,6 +1,6 @@
 /**
- * What a run does, decided before it does anything: a plan is a function of what was found, of no clock and no store.
- * Carrying it out decides nothing more.
+ * What a run does is decided before it does anything: a plan is a pure function of the situation, without clock or
+ * store, and carrying it out makes no further decisions.
  */
 import type { Definition, ViewDefinition } from "../shared/definition.ts";
 import {
@@ -26,69 +26,69 @@ import { distance } from "./stretches.ts";
  */
 export type Mode = "full" | "incremental" | "definition" | "repair" | "rebuild";
 
-/** Of a run that makes its version in one go. */
+/** The causes of a run that makes its version in one go. */
 export type RunMode = Exclude<Mode, "rebuild">;
 
-/** All that a plan depends on. */
+/** Everything a plan depends on. */
 export interface Situation {
   readonly mode: Mode;
   readonly definition: Definition;
   /** The newest version that can be read. */
   readonly newest: VersionManifest;
-  /** Of its views, those whose files are damaged. */
+  /** The views of the newest version whose files are damaged. */
   readonly damaged: ReadonlySet<string>;
-  /** A newer version that can't be read: it may have covered more than any other does. */
+  /** A newer version that can't be read; it may have covered more than every other one. */
   readonly lost: number | null;
-  /** What the newest version and its delta answer, pinned; null where that was not read. */
+  /** The newest version and its delta, pinned; null when they could not be read. */
   readonly served: Snapshot | null;
-  /** Why it could not be read. */
+  /** Why they could not be read. */
   readonly unreadable: string | null;
-  /** A writer of its delta is silent: that won't go on by itself. */
+  /** A writer of the delta sends no heartbeats, so the delta will not grow. */
   readonly silent: boolean;
-  /** Of every partition of every stream. */
+  /** The first offset of every partition of every stream. */
   readonly origin: Position;
-  /** Where the log ends; of a stream that can't be read, where it is known to. */
+  /** The log's end; for a stream that can't be read, the last known end. */
   readonly end: Position;
   /** Streams that can't be read. */
   readonly stopped: readonly string[];
-  /** Of a rebuild: what it replays, and how far it has come. */
+  /** For a rebuild: the views it replays, and how far it has come. */
   readonly replay: { readonly views: readonly ViewDefinition[]; readonly upto: Position } | null;
-  /** Log time below this is older than the log keeps what is archived, ms. */
+  /** Archived records with a log time below this are past the log's retention, ms. */
   readonly keptFrom: number;
 }
 
-/** A view whose file of an older version is named as it is. */
+/** A view whose file is taken over unchanged from an older version. */
 export interface Link {
   readonly view: ViewDefinition;
   readonly file: ViewFile;
-  /** False where nobody has tried yet for which groups its partials have no value. */
+  /** False when it is not known yet for which groups the view's value can't be computed. */
   readonly isTried: boolean;
   readonly note: string;
 }
 
-/** A view whose kept partials, and those of the events, become one file. */
-export interface Folded {
+/** A view whose kept partials are combined with the partials of events, into one file. */
+export interface FoldedView {
   readonly view: ViewDefinition;
-  /** Partials of all events below `from` of its fold, where that is not the origin. */
+  /** The partials of all events below its fold's `from`; none when that is the origin. */
   readonly kept: readonly FileRef[];
-  /** What is said of it once it is there; null: nothing. */
+  /** The line to log once the file is written, or null. */
   readonly note: string | null;
 }
 
-/** Views that are folded together over the events from a position on, up to the cut. */
+/** Views that are folded together over the events from a position up to the cut. */
 export interface Fold {
   readonly from: Position;
-  readonly views: readonly Folded[];
+  readonly views: readonly FoldedView[];
 }
 
-/** What the views are compared with at the very cut, or why with nothing. */
-export type Proving = {
-  /** Those that are compared. */
+/** What the views are compared with at the cut, or why they can't be compared. */
+export type ProofPlan = {
+  /** The views to compare. */
   readonly views: readonly ViewDefinition[];
 } & (
   | {
       readonly by: Snapshot;
-      /** heal: the one that is wrong is found and replaced. report: what was replayed counts. */
+      /** heal: find which side is wrong and replace it. report: publish the replayed views, and report differences. */
       readonly failing: "heal" | "report";
     }
   | { readonly by: null; readonly why: string }
@@ -100,16 +100,19 @@ export interface RunPlan {
   readonly origin: Position;
   /** The cut. */
   readonly upto: Position;
-  /** The version whose partials are taken where they mean the same; null: none's. */
+  /** The version whose partials are reused for views that mean the same, or null. */
   readonly base: number | null;
   readonly link: readonly Link[];
   readonly compute: readonly Fold[];
-  readonly prove: Proving;
-  /** What the log may forget then: what lies below both, by offset and by log time. Null: nothing. */
+  readonly prove: ProofPlan;
+  /** The log may drop records that lie below both, by offset and by log time. Null: none. */
   readonly trim: { readonly upto: Position; readonly before: number } | null;
 }
 
-/** A delta this close to the log's end (records, over all partitions) gives the cut; one farther away would delay it. */
+/**
+ * A delta within this many records of the log's end (over all partitions) sets the cut; one further behind
+ * would delay it.
+ */
 const nearEnd = 500_000;
 
 export function planRun(found: Situation): RunPlan {
@@ -130,7 +133,7 @@ export function planRun(found: Situation): RunPlan {
   };
 }
 
-/** A view that is not named is taken as it is served, unless it means something else now or has failed. */
+/** A view that is not named is taken as it is served, unless its meaning has changed or it has failed. */
 export function isReplayed(view: ViewDefinition, named: readonly string[], newest: VersionManifest): boolean {
   const before = newest.definition.views.find((each) => each.name === view.name);
   return (
@@ -161,7 +164,7 @@ function unproved({ replay }: Situation, upto: Position, why: string): Cut {
   return { upto, prove: { by: null, why, views: replay?.views ?? [] } };
 }
 
-/** What is served, where it has come at least as far as the replay; else the log's end. */
+/** The cut is what is served, once that is at least as far as the replay; else the log's end. */
 function replayedTo(found: Situation, served: Snapshot): Cut {
   const { replay, origin, end } = found;
   const isAlike = sameStreams(served.position, end) && covers(served.position, replay?.upto ?? origin);
@@ -170,7 +173,7 @@ function replayedTo(found: Situation, served: Snapshot): Cut {
   return { upto, prove: { by: served, failing: "report", views: replay?.views ?? [] } };
 }
 
-/** Why a snapshot's position can't be the cut; null: it can. */
+/** Why a snapshot's position can't be the cut, or null. */
 function whyFar({ newest, end, silent }: Situation, { heads, position }: Snapshot): string | null {
   if (Object.keys(end).length !== Object.keys(position).length || !covers(end, position))
     return "the streams differ from the version before";
@@ -181,31 +184,31 @@ function whyFar({ newest, end, silent }: Situation, { heads, position }: Snapsho
   return missing > 0 && silent ? `${behind}, and speed does not run` : null;
 }
 
-/** Every view of the definition: as the base has it, from its partials on, or from the beginning. */
+/** Every view of the definition: linked from the base, folded on from its partials, or folded from the origin. */
 function fromBase(
   { definition, origin, damaged }: Situation,
   base: VersionManifest | null,
   upto: Position,
 ): Pick<RunPlan, "link" | "compute"> {
   const link: Link[] = [];
-  const [since, anew]: [Folded[], Folded[]] = [[], []];
+  const [since, recomputed]: [FoldedView[], FoldedView[]] = [[], []];
   for (const view of definition.views) {
     const old = base?.definition.views.find((each) => each.name === view.name);
     const file = base && !damaged.has(view.name) ? base.views[view.name] : undefined;
     if (!base || !old || !file || !meansTheSame(base, view.name, view.identity)) {
-      anew.push({ view, kept: [], note: `recomputed${whyAnew(base, view, file)}` });
+      recomputed.push({ view, kept: [], note: `recomputed${whyRecomputed(base, view, file)}` });
     } else if (equals(ofStreams(base.cut, view.streams), ofStreams(upto, view.streams))) {
       const isTried = file.failing !== undefined && old.finalize === view.finalize;
       const note = `linked from version ${base.number}: neither it nor its events have changed`;
       link.push({ view, file, isTried, note });
     } else if (covers(upto, base.cut) && Object.keys(upto).length === Object.keys(base.cut).length) {
-      const note = `folded the events since version ${base.number} in`;
+      const note = `folded in the events since version ${base.number}`;
       since.push({ view, kept: versionFiles(base, view.name), note });
-    } else anew.push({ view, kept: [], note: "recomputed" });
+    } else recomputed.push({ view, kept: [], note: "recomputed" });
   }
   const compute = [
     { from: base?.cut ?? origin, views: since },
-    { from: origin, views: anew },
+    { from: origin, views: recomputed },
   ];
   return { link, compute: compute.filter(({ views }) => views.length > 0) };
 }
@@ -215,34 +218,34 @@ function meansTheSame({ cause, definition, views }: VersionManifest, name: strin
   return cause !== "origin" && old?.identity === identity && !views[name]?.failed;
 }
 
-function whyAnew(base: VersionManifest | null, view: ViewDefinition, file: ViewFile | undefined): string {
+function whyRecomputed(base: VersionManifest | null, view: ViewDefinition, file: ViewFile | undefined): string {
   const old = base?.definition.views.find((each) => each.name === view.name);
   if (!base || (old && !file)) return "";
   if (!old) return ": it is new";
   return old.identity === view.identity ? "" : ": it has changed";
 }
 
-/** What was replayed from the beginning; the others as they are served at the cut, anew where that is not well. */
+/** Replayed views from the beginning; the others as served at the cut, or recomputed when they have failed there. */
 function asReplayed(
   { definition, origin, replay }: Situation,
-  { by: served }: Proving,
+  { by: served }: ProofPlan,
 ): Pick<RunPlan, "link" | "compute"> {
   const folds = [
-    { from: origin, views: [] as Folded[] },
-    { from: served?.position ?? origin, views: [] as Folded[] },
-    { from: origin, views: [] as Folded[] },
+    { from: origin, views: [] as FoldedView[] },
+    { from: served?.position ?? origin, views: [] as FoldedView[] },
+    { from: origin, views: [] as FoldedView[] },
   ] as const;
-  const [replayed, asServed, anew] = folds;
+  const [replayed, asServed, recomputed] = folds;
   for (const view of definition.views) {
     const isServed = served && !failureOf(served, view.name);
     if (replay?.views.includes(view)) replayed.views.push({ view, kept: [], note: null });
     else if (isServed) asServed.views.push({ view, kept: snapshotFiles(served, view.name), note: null });
-    else anew.views.push({ view, kept: [], note: null });
+    else recomputed.views.push({ view, kept: [], note: null });
   }
   return { link: [], compute: folds.filter(({ views }) => views.length > 0) };
 }
 
-/** A version's cut as a position of these streams: a new one is at its origin. */
+/** A version's cut as a position of these streams; a new stream is at its origin. */
 function cutIn({ cut }: VersionManifest, origin: Position): Position {
   return positionOf(
     places(origin).map((place) => ({

@@ -1,4 +1,4 @@
-/** prove: version n ⊕ its delta at the new cut must equal version n+1, key by key. A free self-test of both layers every night. */
+/** prove: version n ⊕ its delta at the new cut must equal version n+1, key by key; every run tests both layers. */
 import type { ViewDefinition } from "../shared/definition.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import { isOfValues } from "../shared/health/failing-groups.ts";
@@ -10,17 +10,19 @@ import { failureOf, partialsIn, pinnedPartials } from "../shared/store/partials.
 import type { Snapshot } from "../shared/store/versions.ts";
 import type { ProofContext } from "./blame.ts";
 
-type Proving = Pick<ProofContext, "store" | "session" | "pinned" | "definition">;
+type ProofPlan = Pick<ProofContext, "store" | "session" | "pinned" | "definition">;
 
 /**
- * Compares the new partials with what the snapshot at the same position serves: `left` is the version and its delta, `right` the recompute.
+ * Compares the new partials with the snapshot at the same position: `left` is the version and its delta, `right` the
+ * recompute.
  *
  * @param say called with a line for each view that is not compared
- * @param pinned the older version and its delta, whose files the caller has checked and keeps from being removed; its position is the new cut
+ * @param pinned the older version and its delta; the caller has checked and pinned their files; their position is the
+ *   new cut
  * @returns a verdict for each view of the definition
  */
 export async function prove(
-  proving: Proving,
+  proving: ProofPlan,
   files: Readonly<Record<string, ViewFile>>,
   say: (line: string) => void,
 ): Promise<Verdict[]> {
@@ -34,7 +36,7 @@ export async function prove(
 }
 
 async function proveView(
-  { store, session, pinned, definition }: Proving,
+  { store, session, pinned, definition }: ProofPlan,
   view: ViewDefinition,
   fresh: ViewFile,
 ): Promise<Verdict> {
@@ -53,7 +55,7 @@ async function proveView(
   }
 }
 
-/** The error that says so. */
+/** The error for a view whose proof failed. */
 export function disprovedError(
   pinned: Snapshot,
   view: ViewDefinition,

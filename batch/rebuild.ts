@@ -1,6 +1,7 @@
 /**
- * rebuild (Kappa): all events from the beginning, archive below and log above, are replayed at its own pace until what is
- * served is near; a run then makes a version of that, compares it with what is served at the same position, and switches.
+ * rebuild (Kappa): replays all events from the beginning, archive below and log above, at its own pace, until
+ * it is near the served position; a run then publishes the result as a version, compared with what is served at
+ * the same position.
  */
 import type { Archive } from "../shared/archive/archive.ts";
 import { decoderOf } from "../shared/archive/segments.ts";
@@ -10,7 +11,7 @@ import { releasePins } from "../shared/store/pin.ts";
 import { archiveStreams } from "./archive-streams.ts";
 import type { Batch, BatchResult } from "./batch.ts";
 import { foldAhead, foldingOf } from "./fold.ts";
-import { FoldProgress, foldId, giveUpFolds } from "./fold-progress.ts";
+import { discardFolds, FoldProgress, foldId } from "./fold-progress.ts";
 import { openRun, type Run } from "./opened-run.ts";
 import { isReplayed, planRun } from "./plan.ts";
 import { carryOut } from "./run.ts";
@@ -19,23 +20,22 @@ import { distance } from "./stretches.ts";
 
 export interface RebuildOptions {
   readonly batch: Batch;
-  /** Which views to replay; none: all. The others are taken as they are served, where they mean the same. */
+  /** The views to replay; empty: all. The others are taken as served, unless their meaning has changed. */
   readonly views: readonly string[];
-  /** Without it, it rests after each step for as long as the step took, on one thread. */
+  /** Without it the rebuild uses one thread, and rests after each step for as long as the step took. */
   readonly fullSpeed: boolean;
-  /** Offsets a step. */
+  /** Offsets per step. */
   readonly perStep: number;
   readonly sleep: (ms: number) => Promise<void>;
-  /** Offsets done, and to do, since the beginning. */
+  /** Called with the offsets done and the total, since the beginning. */
   readonly onStep: (done: number, all: number) => void;
 }
 
-/** A target that has moved on this often is near enough. */
+/** After this many moves of the target, the rest is left to the final run. */
 const targetsMax = 10;
 
 /**
- * @throws CONFIG_STREAM, LOG_RANGE, BATCH_STALE; nothing is published then, and the next rebuild goes on where this one
- *   was
+ * @throws CONFIG_STREAM, LOG_RANGE, BATCH_STALE; nothing is published then, and the next rebuild resumes this one
  */
 export async function rebuild(options: RebuildOptions): Promise<BatchResult> {
   const { batch, fullSpeed, perStep, sleep, onStep } = options;
@@ -45,7 +45,7 @@ export async function rebuild(options: RebuildOptions): Promise<BatchResult> {
   const views = definition.views.filter((view) => isReplayed(view, options.views, newest));
   const replay = { from: from.origin, views: views.map((view) => ({ view, kept: [], note: null })) };
   const id = foldId(definition, replay);
-  await giveUpFolds(store, [id], "ended", say);
+  await discardFolds(store, [id], "ended", say);
   const progress = await FoldProgress.open(store, id, from.origin, say);
   const begun = new Map([[id, progress]]);
   const pace = {
@@ -66,8 +66,8 @@ export async function rebuild(options: RebuildOptions): Promise<BatchResult> {
 }
 
 /**
- * Read from the archive, no stretch has to go through all of the log before it for duplicates. Changed fields count
- * from the cut on only: until that is known, nothing is archived by them.
+ * Archives first: deduplication then need not read all of the log before each stretch. Changed fields take effect at a
+ * cut that is not known yet, so nothing is archived when fields have changed.
  */
 async function archivedAhead(run: Run, archive: Archive, upto: Position): Promise<Archive> {
   const { batch, definition, newest, from, session, history } = run;

@@ -1,4 +1,7 @@
-/** What is wrong with the archive, and what of it can be put right: damaged files from the log, lost offsets only by accepting the loss. */
+/**
+ * Finds damage in the archive and repairs it: damaged files are rewritten from the log; offsets that neither has are
+ * lost, and have to be accepted as lost.
+ */
 import { Archive } from "../shared/archive/archive.ts";
 import { Records } from "../shared/archive/records.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
@@ -10,47 +13,47 @@ import { layout, type Segment } from "../shared/store/layout.ts";
 import { checkWithinLog, logStream } from "../shared/store/origin.ts";
 import { bestSnapshot, lostVersions, newestVersion, unlessCorrupt } from "../shared/store/versions.ts";
 import { type Archiver, archiveAgain, archiveLoss, archiveLossAgain } from "./archive.ts";
-import { readable } from "./archive-streams.ts";
+import { readableStreams } from "./archive-streams.ts";
 import type { Batch, BatchResult } from "./batch.ts";
 import { mendAll } from "./mending.ts";
 import { runBatch } from "./run.ts";
 import { damagedViews } from "./situation.ts";
 
-export interface Repaired {
-  /** Files that are kept twice, made again from the other one of the two. */
+export interface RepairResult {
+  /** Damaged files that were restored from their other copy. */
   readonly mended: readonly string[];
-  /** Archive files that the log has told again. */
+  /** Archive files that were rewritten from the log. */
   readonly remade: readonly Range[];
-  /** Archive files that are damaged, and why they stay so. */
+  /** Archive files that stay damaged, and why. */
   readonly damaged: readonly (Range & { readonly why: string })[];
-  /** Offsets that neither archive nor log have: nothing goes on beyond them. */
+  /** Offsets that neither archive nor log has; archiving stops before them. */
   readonly missing: readonly Range[];
-  /** Offsets that somebody has accepted as lost, now or before. */
+  /** Offsets that an operator accepted as lost, now or before. */
   readonly lost: readonly Range[];
-  /** Of those accepted now: their events, some at least, are in the answers, for speed had seen them. */
+  /** Offsets accepted as lost now, of which the answers count at least some events, since speed had read them. */
   readonly answered: readonly Range[];
-  /** The version with views that were damaged, made again, or in place of one that can't be read; null where there was no need. */
+  /** The version that replaces damaged views or an unreadable version; null: none was needed. */
   readonly views: BatchResult | null;
 }
 
 /**
- * @param acceptLoss offsets that are missing are lost from here on; an archive run that is under way may still hold them, so let none be
- * @throws LOG_PARTITIONS, LOG_STREAM_MISSING, STORE_BEYOND_LOG where the log is not the one of this store; STORE_GAP
+ * @param acceptLoss record missing offsets as lost; no archive run may be under way, since it may still hold them
+ * @throws LOG_PARTITIONS, LOG_STREAM_MISSING, STORE_BEYOND_LOG when the log does not belong to this store; STORE_GAP
  */
-export async function repair(batch: Batch, acceptLoss: boolean): Promise<Repaired | null> {
+export async function repair(batch: Batch, acceptLoss: boolean): Promise<RepairResult | null> {
   const { store, log } = batch;
   const mended = await mendAll(store, () => undefined);
   const lost = (await lostVersions(store)).length > 0;
   const newest = await newestVersion(store).catch(unlessCorrupt);
   if (!newest && !lost) return null;
   if (!newest) {
-    // by the project's files, as at first contact
+    // no version says how to decode, so the project's files do, as at first contact
     const views = await runBatch(batch);
-    return { ...((await repair(batch, acceptLoss)) as Repaired), mended, views };
+    return { ...((await repair(batch, acceptLoss)) as RepairResult), mended, views };
   }
   const { definition } = newest;
   const known = furthest(newest.cut, newest.origin);
-  const { origin, streams, end } = await readable(store, log, definition.streams, known);
+  const { origin, streams, end } = await readableStreams(store, log, definition.streams, known);
   const answered = (await bestSnapshot(store).catch(() => null))?.position ?? newest.cut;
   const found: Found = { mended, remade: [], damaged: [], missing: [], lost: [], answered: [] };
   const duck = await Duck.open({
@@ -79,12 +82,12 @@ export async function repair(batch: Batch, acceptLoss: boolean): Promise<Repaire
     session.close();
     duck.close();
   }
-  // what an unfinished rebuild has read from the log may be of what is lost now
+  // an unfinished rebuild may have read events from the log that are lost now
   if (acceptLoss && found.lost.length > 0) await store.remove(layout.rebuilds);
   return { ...found, views: lost && !isBroken(found) ? await runBatch(batch) : await runRepair(batch) };
 }
 
-type Found = { [key in Exclude<keyof Repaired, "views">]: Repaired[key][number][] };
+type Found = { [key in Exclude<keyof RepairResult, "views">]: RepairResult[key][number][] };
 
 async function repairSegment(
   archiver: Archiver,
@@ -104,7 +107,7 @@ async function repairSegment(
   }
 }
 
-/** @param answered what answers cover before */
+/** @param answered the position that answers cover */
 async function acceptMissing(
   archiver: Archiver,
   stream: StreamDefinition,
@@ -113,14 +116,14 @@ async function acceptMissing(
 ): Promise<void> {
   for (const missing of found.missing.splice(0)) {
     const { partition, from, upto } = missing;
-    // where it is not accepted here, another run was first: with its events, or as lost
+    // false: another run was first, either with the events or recording the loss
     if (!(await archiveLoss(archiver, stream, partition, from, upto))) continue;
     found.lost.push(missing);
     if ((offsetAt(answered, stream.name, partition) ?? 0) > from) found.answered.push(missing);
   }
 }
 
-/** No version can be made then. */
+/** True when no version can be computed from the archive. */
 function isBroken({ damaged, missing }: Found): boolean {
   return damaged.length + missing.length > 0;
 }
@@ -130,22 +133,22 @@ function rangeOf({ stream, partition, from, upto }: Segment): Range {
 }
 
 function whyNot(error: unknown): string {
-  // also where what came before is damaged: what counted there is not known then
+  // also when earlier segments are damaged: the duplicates below are unknown then
   if (isCode(error, "LOG_RANGE", "CONFIG_STREAM", "STORE_CORRUPT", "STORE_MISSING"))
     return (error as TidemarkError).line;
   throw error;
 }
 
 /**
- * Makes the views of the newest version again whose files readers found damaged, at its own cut and by its own definition. Null where
- * there are none.
+ * Recomputes the views of the newest version whose files readers have reported as damaged, at the version's own cut and
+ * by its own definition. Null when there are none.
  */
 export async function runRepair(batch: Batch): Promise<BatchResult | null> {
   const { store } = batch;
   const newest = await newestVersion(store);
   if (!newest || (await damagesOf(store, newest.number)).length === 0) return null;
   if ((await damagedViews(store, newest, batch.say)).size === 0) {
-    // the reader that reported it has read it wrongly
+    // the files are intact: the reader that reported damage misread them
     await store.remove(layout.damagesOf(newest.number));
     return null;
   }

@@ -1,4 +1,4 @@
-/** One batch run: what it finds makes a plan, and the plan is carried out: archive → compute → prove → publish → trim. */
+/** One batch run: situation → plan → archive → compute → prove → publish → trim. */
 import type { ViewDefinition } from "../shared/definition.ts";
 import { isCode } from "../shared/errors.ts";
 import { places } from "../shared/position.ts";
@@ -12,19 +12,19 @@ import type { Batch, BatchResult, Timings } from "./batch.ts";
 import { checkArchivedAlike } from "./changed-fields.ts";
 import { checkReached, countedBelow } from "./checks.ts";
 import { compareReplayed } from "./compare-replayed.ts";
-import { type Folding, foldInto, foldingOf, fullPace, linked, type Pace } from "./fold.ts";
+import { type FoldContext, foldInto, foldingOf, fullPace, linkFile, type Pace } from "./fold.ts";
 import type { FoldProgress } from "./fold-progress.ts";
 import { openRun, type Run } from "./opened-run.ts";
 import { planRun, type RunMode, type RunPlan } from "./plan.ts";
 import { publish } from "./publish.ts";
-import { type Settled, settleProof } from "./settle.ts";
+import { type ProofOutcome, settleProof } from "./settle.ts";
 import { survey } from "./situation.ts";
 import { trim } from "./trim.ts";
 
 /**
  * Archives, computes all views at one cut, and publishes a new version.
  * @throws CONFIG_STREAM when changed fields can't be read from older events; BATCH_UNPROVED when both layers disagree,
- *   BATCH_STALE when another run published further; nothing is published then
+ *   BATCH_STALE when another run published a later cut; nothing is published then
  */
 export async function runBatch(batch: Batch, mode: RunMode = "full"): Promise<BatchResult> {
   await using run = await openRun(batch);
@@ -34,8 +34,8 @@ export async function runBatch(batch: Batch, mode: RunMode = "full"): Promise<Ba
 }
 
 /**
- * Does what the plan says, one after the other.
- * @param begun folds that have stretches behind them
+ * Carries out a plan, step by step.
+ * @param begun folds with committed stretches
  */
 export async function carryOut(
   run: Run,
@@ -68,7 +68,7 @@ export async function carryOut(
   const made = await timed("recompute", () => compute(folding, plan, run.id));
   const counted = await countedBelow(folding, plan);
   const settled = await timed("prove", () => settle(folding, plan, made, run.id)).catch(async (error: unknown) => {
-    // no run may go on from what is not proved
+    // no later run may resume from partials that failed the proof
     if (isCode(error, "BATCH_UNPROVED")) await removeAll(begun);
     throw error;
   });
@@ -81,10 +81,10 @@ export async function carryOut(
   return { manifest, timings, archived: records, views: settled.verdicts };
 }
 
-/** Every view's file, in the order of the definition; of those that fail, it says so. */
-async function compute(folding: Folding, plan: RunPlan, run: string): Promise<Record<string, ViewFile>> {
+/** Every view's file, in the order of the definition; failed views are reported. */
+async function compute(folding: FoldContext, plan: RunPlan, run: string): Promise<Record<string, ViewFile>> {
   const found: Record<string, ViewFile> = {};
-  for (const link of plan.link) found[link.view.name] = await linked(folding, link);
+  for (const link of plan.link) found[link.view.name] = await linkFile(folding, link);
   for (const fold of plan.compute) Object.assign(found, await foldInto(folding, fold, plan.upto, run));
   const files: Record<string, ViewFile> = {};
   for (const view of plan.definition.views) {
@@ -96,11 +96,11 @@ async function compute(folding: Folding, plan: RunPlan, run: string): Promise<Re
 }
 
 async function settle(
-  { store, session, history, definition, say }: Folding,
+  { store, session, history, definition, say }: FoldContext,
   { prove }: RunPlan,
   made: Readonly<Record<string, ViewFile>>,
   run: string,
-): Promise<Settled> {
+): Promise<ProofOutcome> {
   if (!prove.by) {
     const verdicts = prove.views.map(({ name }) => notCompared(name, prove.why));
     return { files: { ...made }, proof: { state: "unproved", by: prove.why, views: 0 }, verdicts };
@@ -110,7 +110,10 @@ async function settle(
   return settleProof(context, made, run, say);
 }
 
-/** Recomputing finds only that a view fails; where its delta failed on the same SQL, the first event it fails on is known. */
+/**
+ * A recompute only finds that a view fails; if its delta failed on the same SQL, that knows the first failing
+ * event.
+ */
 function placed(file: ViewFile, view: ViewDefinition, served: Snapshot | null): ViewFile {
   if (!file.failed || !served) return file;
   const before = served.manifest.definition.views.find((each) => each.name === view.name);
@@ -121,7 +124,7 @@ function placed(file: ViewFile, view: ViewDefinition, served: Snapshot | null): 
 function draft(
   { now }: Batch,
   { cause, definition, origin, upto }: RunPlan,
-  { files, proof }: Settled,
+  { files, proof }: ProofOutcome,
   counted: Counts,
 ): Omit<VersionManifest, "number"> {
   const createdAt = new Date(now()).toISOString();

@@ -1,6 +1,6 @@
 /**
- * What becomes of each view once it is proved, or is not: one that the layers derive differently is derived again to find out which is wrong, and holds no
- * other view back.
+ * Decides what is published for each view after the proof. A view that the layers derive differently is derived
+ * again to find which side is wrong, and does not hold other views back.
  */
 import { combineOf, partialOf } from "../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../shared/definition.ts";
@@ -10,28 +10,29 @@ import { layout, type Proof, type ViewFile } from "../shared/store/layout.ts";
 import { failedView, partialsIn, pinnedPartials, writePartials } from "../shared/store/partials.ts";
 import { reject } from "../shared/store/rejections.ts";
 import { blame, type ProofContext } from "./blame.ts";
-import { tried } from "./fold.ts";
+import { withFailingGroups } from "./fold.ts";
 import { disprovedError, prove } from "./prove.ts";
 
-export interface Settled {
+export interface ProofOutcome {
   readonly files: Record<string, ViewFile>;
   readonly proof: Proof;
   readonly verdicts: readonly Verdict[];
 }
 
 /**
- * The proof, and each view's file. A wrong entry of the delta is rejected, so that speed tells it again; here the view is as the archive has it, which
- * two recomputes agree on. So it is where the older version itself is wrong. Where two recomputes differ the view stays as it is served.
+ * Returns the proof and each view's file. When an entry of the delta is wrong, it is rejected, so that speed
+ * rewrites it, and the view is published as recomputed from the archive, on which two recomputes agree;
+ * likewise when the older version is wrong. When two recomputes differ, the view stays as it is served.
  *
  * @param run names the files that are written
- * @throws BATCH_UNPROVED where no view at all is proved, though some were compared: that is no view's fault
+ * @throws BATCH_UNPROVED when views were compared and none is proved: the fault then lies with no single view
  */
 export async function settleProof(
   context: ProofContext,
   files: Readonly<Record<string, ViewFile>>,
   run: string,
   say: (line: string) => void,
-): Promise<Settled> {
+): Promise<ProofOutcome> {
   const { store, pinned, definition } = context;
   const verdicts = await prove(context, files, say);
   const compared = verdicts.filter(({ incomparable }) => incomparable === null);
@@ -47,7 +48,7 @@ export async function settleProof(
     failure ??= disprovedError(pinned, view, differences, found.says, todoOf[found.wrong]);
     say(`view ${name} is NOT proved: ${found.says}`);
     if (found.wrong === "nothing") {
-      const again = await madeAgain(context, view, run);
+      const again = await recomputeIfEqual(context, view, run);
       if (again) {
         settled[name] = again;
         right++;
@@ -62,7 +63,7 @@ export async function settleProof(
     settled[name] = await asServed(context, view, run);
     doubts.set(name, `${found.says}; it stays as it was served`);
   }
-  // all of them wrong is nobody's own trouble: nothing is published that nothing speaks for
+  // every compared view failed, so the fault is not a single view's: nothing is published without any proof
   if (failure && right + replaced === 0) throw failure;
   const by = `version ${pinned.manifest.number} and its delta`;
   const says = [...doubts].map(([view, why]) => `${why} (view ${view})`).join("; ");
@@ -74,14 +75,14 @@ export async function settleProof(
 }
 
 const todoOf = {
-  entry: "speed tells its delta again from there; the next run then proves it",
+  entry: "speed rewrites its delta from there; the next run then proves it",
   version: "the next run replaces it",
   recompute: "run it again, and check the machine's memory and disks",
   nothing: "run it again, and check the machine's memory and disks",
 } as const;
 
-/** The recompute once more, where it equals what is served; null: it does not. */
-async function madeAgain(context: ProofContext, view: ViewDefinition, run: string): Promise<ViewFile | null> {
+/** Recomputes the view; null when the result still differs from what is served. */
+async function recomputeIfEqual(context: ProofContext, view: ViewDefinition, run: string): Promise<ViewFile | null> {
   const { store, session, history, definition, pinned } = context;
   const ranges = rangesBetween(pinned.manifest.origin, pinned.position);
   const inputs = await history.inputs(session, definition, ranges)(view);
@@ -90,10 +91,10 @@ async function madeAgain(context: ProofContext, view: ViewDefinition, run: strin
   const served = await pinnedPartials(store, view, pinned);
   const fresh = await partialsIn(store, view, file.file ? [file.file] : []);
   const { differences } = await compareDerivations(session, definition, view, served, fresh);
-  return differences.length > 0 ? null : tried(store, session, view, file);
+  return differences.length > 0 ? null : withFailingGroups(store, session, view, file);
 }
 
-/** A view's partials as the pinned snapshot has them, in one file; failed where they can't be merged. */
+/** A view's partials as the pinned snapshot has them, in one file; failed when they can't be merged. */
 async function asServed(
   { store, session, pinned }: Pick<ProofContext, "store" | "session" | "pinned">,
   view: ViewDefinition,
@@ -102,7 +103,7 @@ async function asServed(
   const served = combineOf(view, await pinnedPartials(store, view, pinned));
   const name = `${layout.versionFolder(run)}/served-${view.name}.parquet`;
   return writePartials(session, store, view, served, name, { durable: true }).then(
-    (file) => tried(store, session, view, file),
+    (file) => withFailingGroups(store, session, view, file),
     (error: unknown) => failedView(error, null),
   );
 }

@@ -1,4 +1,4 @@
-/** What a run finds before it plans: what is served, where the log ends, what of the store is damaged. */
+/** What a run finds before it plans: the served snapshot, the log's end, damage in the store. */
 import { isCode, messageOf } from "../shared/errors.ts";
 import type { Log } from "../shared/log/log.ts";
 import { furthest, ofStreams, type Position } from "../shared/position.ts";
@@ -8,15 +8,15 @@ import { filesOf } from "../shared/store/partials.ts";
 import { pinAgain } from "../shared/store/pin.ts";
 import type { FileRef, Store } from "../shared/store/store.ts";
 import { lostVersions, type Snapshot, snapshotOf } from "../shared/store/versions.ts";
-import type { Readable } from "./archive-streams.ts";
+import type { ReadableStreams } from "./archive-streams.ts";
 import type { Run } from "./opened-run.ts";
 import type { Mode, Situation } from "./plan.ts";
 
-/** A writer reports every second that it is alive; one that has not for this long does not run. */
+/** A writer sends a heartbeat every second; without one for this long it counts as stopped. */
 const silentMs = 30_000;
 
 /**
- * @param replay what a rebuild replays, and how far it has come
+ * @param replay the views that a rebuild replays, and how far it has come
  * @throws STORE_BEYOND_LOG
  */
 export async function survey(run: Run, mode: Mode, replay: Situation["replay"] = null): Promise<Situation> {
@@ -26,7 +26,7 @@ export async function survey(run: Run, mode: Mode, replay: Situation["replay"] =
   const archived = archive.uptoIn(from.origin);
   const isAtCutOfNewest = mode === "definition" || mode === "repair";
   const { served, unreadable } = lost || isAtCutOfNewest ? nothingServed : await pinServed(run);
-  // the end is read after what is compared with it, since a live writer goes on
+  // the log's end is read last: a live writer moves on, and the snapshot must not be beyond it
   const end = await knownEnd(log, from, served?.position ?? archived);
   if (served) checkWithinLog(served.position, end);
   checkWithinLog(archived, end);
@@ -67,8 +67,8 @@ function pinnedFiles({ manifest, heads }: Snapshot): FileRef[] {
   return [...inVersion, ...heads.flatMap((head) => head.entries.flatMap(filesOf))];
 }
 
-/** Where the log ends; a stream that can't be read, where it is known to. */
-async function knownEnd(log: Log, { streams, stopped }: Readable, known: Position): Promise<Position> {
+/** The log's end; for a stream that can't be read, the last known end. */
+async function knownEnd(log: Log, { streams, stopped }: ReadableStreams, known: Position): Promise<Position> {
   return furthest(await endOf(log, streams), ofStreams(known, [...stopped.keys()]));
 }
 
@@ -92,7 +92,7 @@ export async function damagedViews(
       if (view.file) await store.check(view.file);
     } catch (error) {
       if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
-      say(`view ${name}: ${error.message}; it is made again from the archive`);
+      say(`view ${name}: ${error.message}; it will be recomputed from the archive`);
       damaged.add(name);
     }
   }

@@ -1,15 +1,15 @@
-/** How the past is cut into stretches, each folded by itself, so that a fold can go on where another one ended. */
+/** Cuts the past into stretches that are folded one by one, so that an interrupted fold can be resumed. */
 import type { Archive } from "../shared/archive/archive.ts";
 import { offsetAt, type Position, places, positionOf, type Range, rangesBetween } from "../shared/position.ts";
 
-/** How much a stretch holds, over all partitions: the file that reaches the limit is the last one of its partition. */
+/** The size of a stretch, over all partitions; the file that reaches the limit is still included. */
 export interface StretchLimits {
-  /** Of archive files. */
+  /** Bytes of archive files. */
   readonly bytes: number;
   readonly offsets: number;
 }
 
-/** Where the stretch that begins at `from` ends: at `target`, or before it where that is more than a stretch. */
+/** Where the stretch that begins at `from` ends: at `target`, or earlier when that exceeds the limits. */
 export function nextStretch(archive: Archive, from: Position, target: Position, limits: StretchLimits): Position {
   const behind = rangesBetween(from, target);
   const isWithin = behind.reduce((sum, range) => sum + bytesIn(archive, range), 0) <= limits.bytes;
@@ -25,20 +25,20 @@ export function nextStretch(archive: Archive, from: Position, target: Position, 
   return positionOf([...places(from), ...reached]);
 }
 
-/** About how many records lie between: offsets have gaps. A partition that was added begins at 0. */
+/** About how many records lie between (offsets have gaps). An added partition begins at 0. */
 export function distance(from: Position, upto: Position): number {
   return places(upto).reduce((sum, { stream, partition, offset }) => {
     return sum + Math.max(0, offset - (offsetAt(from, stream, partition) ?? 0));
   }, 0);
 }
 
-/** Of files that hold something of a range. */
+/** The bytes of files that overlap the range. */
 function bytesIn(archive: Archive, { stream, partition, from, upto }: Range): number {
   const inside = archive.of(stream, partition).filter((segment) => segment.upto > from && segment.from < upto);
   return inside.reduce((sum, { file }) => sum + file.bytes, 0);
 }
 
-/** Where so many bytes of a partition's archive end; whole files, for a divided one is read twice. */
+/** Where `bytesMax` bytes of the range's archive end, in whole files, since a divided file would be read twice. */
 function filled(archive: Archive, { stream, partition, from, upto }: Range, bytesMax: number): number {
   let bytes = 0;
   for (const segment of archive.of(stream, partition)) {

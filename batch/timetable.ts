@@ -1,29 +1,29 @@
 /**
- * When a schedule's run is due. A schedule is of times on the clock of a place, whose clocks are changed: a time that such a change leaves out
- * is due when the clock goes on, and one that comes twice is due the first time. What runs every hour follows time itself: it neither pauses
- * while the clock shows an hour again, nor catches up what there was no time for. Whatever was due while nobody looked (a machine that slept,
- * a run that took long) is due once.
+ * When a schedule's run is due. A schedule gives local times, and local clocks change: a time that a change
+ * skips is due right after the change, and a time that comes twice is due the first time. An hourly schedule
+ * follows elapsed time instead: it neither pauses while the clock repeats an hour nor catches up on a skipped
+ * one. Runs that were missed (the machine slept, a run took long) are due once.
  */
 import { WallTimes } from "../shared/project/schedule.ts";
 
 const quarterMs = 15 * 60_000;
 const hourMs = 4 * quarterMs;
-/** No change of clocks is larger: days were left out where a place moved over the date line. */
+/** No clock change is larger; places that crossed the date line skipped a whole day. */
 const changeMsMax = 26 * hourMs;
-/** So far back a clock may be set, and nothing that has run runs again. */
+/** A clock may be set back by this much without repeating a run. */
 const setBackMsMax = 25 * hourMs;
 
 export class Timetable {
   readonly #times: WallTimes;
   readonly #clock: WallClock;
   readonly #everyHour: boolean;
-  /** Up to when all that was due has run. */
+  /** Everything due up to this time has run. */
   #since: number;
-  /** Before it nothing is due, as long as the clock only goes on. */
+  /** Nothing is due before this time, unless the clock is set back. */
   #nextAt = Number.NEGATIVE_INFINITY;
   #lookedAt = Number.NEGATIVE_INFINITY;
 
-  /** @param since what was due up to then has run, ms since the epoch */
+  /** @param since everything due up to this time has run, ms since the epoch */
   constructor(schedule: string, timezone: string, since: number) {
     this.#times = new WallTimes(schedule);
     this.#clock = new WallClock(timezone);
@@ -31,7 +31,7 @@ export class Timetable {
     this.#since = since;
   }
 
-  /** When the run was due that has not been taken yet; null: none is due. Taken once, however many were. */
+  /** Takes the run that is due: when it was due, or null. Several missed runs are taken as one. */
   take(now: number): number | null {
     const due = this.due(now);
     if (due !== null) this.#since = now;
@@ -48,26 +48,29 @@ export class Timetable {
     return this.#everyHour ? this.#lastOfTime(now) : this.#lastOfClock(now);
   }
 
-  /** How long nothing becomes due, up to the next quarter of an hour at most: the clock may be changed then. */
+  /** How long nothing becomes due, at most until the next quarter of an hour, when the clock may be changed. */
   waitMs(now: number): number {
     if (now >= this.#lookedAt && now < this.#nextAt) return this.#nextAt - now;
     const wall = this.#clock.at(now);
     return Math.min(Math.max(1, this.#times.next(wall) - wall), quarterMs - (now % quarterMs));
   }
 
-  /** By what the clock shows at most up to a moment: it shows an hour again without coming to anything new. */
+  /**
+   * The last due time by the highest local time shown so far: an hour that the clock repeats makes nothing due
+   * again.
+   */
   #lastOfClock(now: number): number | null {
     const wall = this.#times.last(this.#clock.highest(now));
     if (wall <= this.#clock.highest(this.#since)) return null;
     return Math.min(now, Math.max(this.#since + 1, this.#clock.when(wall, now)));
   }
 
-  /** By every stretch of time in which the clock is not changed. */
+  /** The last due time by elapsed time, over each span in which the clock is not changed. */
   #lastOfTime(now: number): number | null {
     let end = now;
     for (const change of [...this.#clock.changes(this.#since, now).reverse(), null]) {
       const offset = this.#clock.at(end) - end;
-      // a change is the first moment of the stretch after it
+      // a change is the first moment of the span after it
       const start = change ?? this.#since + 1;
       const wall = this.#times.last(end + offset);
       if (wall >= start + offset) return wall - offset;
@@ -77,10 +80,10 @@ export class Timetable {
   }
 }
 
-/** What clocks show in a time zone, as ms since the epoch would be in UTC. */
+/** The local time of a time zone, as the ms since the epoch that UTC would have. */
 class WallClock {
   readonly #format: Intl.DateTimeFormat;
-  /** By whole hours, which are asked for again and again. */
+  /** Offsets at whole hours, which are requested often. */
   readonly #offsets = new Map<number, number>();
 
   constructor(timeZone: string) {
@@ -102,14 +105,14 @@ class WallClock {
     return time + this.#offset(time);
   }
 
-  /** The most that it has shown up to then, but for what it showed before its last day. */
+  /** The highest local time shown within about a day before. */
   highest(time: number): number {
     let most = this.at(time);
     for (const change of this.changes(time - changeMsMax, time)) most = Math.max(most, this.at(change - 1));
     return most;
   }
 
-  /** When it shows this, about `now`; where it never does, when it goes on after that. */
+  /** When the clock shows `wall`, near `now`; if the time is skipped, when the clock goes on after it. */
   when(wall: number, now: number): number {
     const guess = wall - this.#offset(now);
     const found = [guess, wall - this.#offset(guess - changeMsMax)].filter((time) => this.at(time) === wall);
@@ -120,7 +123,7 @@ class WallClock {
   /** The first moments with another offset, ascending, in `(from, upto]`. */
   changes(from: number, upto: number): number[] {
     const found: number[] = [];
-    // nowhere are clocks changed twice within half a day; whole hours where that may be, for they are known
+    // no zone changes its clocks twice within half a day; short ranges go by whole hours, which are cached
     const step = upto - from > 3 * changeMsMax ? 12 * hourMs : hourMs;
     for (let start = from; start < upto; ) {
       const end = Math.min(upto, Math.floor(start / hourMs) * hourMs + step);

@@ -1,4 +1,4 @@
-/** What is not needed once a version is there: old versions, and what of the log is archived and past its retention. */
+/** Removes what a new version makes unnecessary: old versions, and archived records past the log's retention. */
 import type { Archive } from "../shared/archive/archive.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
 import { messageOf } from "../shared/errors.ts";
@@ -9,7 +9,7 @@ import type { Batch } from "./batch.ts";
 import { clean } from "./clean.ts";
 import type { RunPlan } from "./plan.ts";
 
-/** What is published stays published: what goes wrong here is said, and done again by the next run. */
+/** The version stays published when this fails: the failure is reported, and the next run tries again. */
 export async function trim(
   batch: Batch,
   archive: Archive,

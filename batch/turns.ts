@@ -1,4 +1,4 @@
-/** Runs take turns: never two at once. What one fails by is an incident until a run of its kind goes well again. */
+/** Serializes runs. A failed run is an incident until a run of the same kind succeeds. */
 import { isCode, messageOf, TidemarkError } from "../shared/errors.ts";
 import type { Batch } from "./batch.ts";
 
@@ -17,12 +17,12 @@ export class Turns {
     return this.#running !== null;
   }
 
-  /** Damaged files that runs have failed by. */
+  /** The damaged files that made runs fail. */
   get damaged(): Iterable<TidemarkError> {
     return this.#damaged.values();
   }
 
-  /** Runs after those that were asked for before. */
+  /** Runs `work` after the runs queued before it. */
   take(what: string, work: () => Promise<void>): Promise<void> {
     const { incidents } = this.#batch;
     const turn = (this.#running ?? Promise.resolve())
@@ -39,7 +39,7 @@ export class Turns {
     return turn;
   }
 
-  /** Waits for the run that is under way, so long at most: what it leaves behind is cleaned later. */
+  /** Waits for the current run, at most `patienceMs`; the files of an unfinished run are cleaned up later. */
   async end(patienceMs: number): Promise<void> {
     await Promise.race([this.#running, new Promise((resolve) => setTimeout(resolve, patienceMs).unref())]);
   }

@@ -1,27 +1,27 @@
-/** What is wrong with the views of a version, for whoever looks. */
+/** The troubles of a version's views, for its incidents and its status. */
 import { failingLine } from "../shared/health/failing-groups.ts";
 import type { Trouble } from "../shared/store/incidents.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 
-/** Views that only are new, or have changed, have nothing to be proved by: that is no trouble. */
+/** A new or changed view has nothing to be compared with, which is no trouble. */
 const expected = /^(it (is new|has changed|has failed)|what is served has failed)/;
 
-/** By view. */
+/** The trouble of each failing or unproved view, by name. */
 export function viewTroubles({ number, views, proof }: VersionManifest): Map<string, Trouble> {
   const found = new Map<string, Trouble>();
   for (const [view, { failed, failing }] of Object.entries(views)) {
     const line = failing && failingLine(failing);
     const doubt = proof.unproved?.[view];
-    const tell = (code: string, says: string, todo: string) =>
+    const report = (code: string, says: string, todo: string) =>
       found.set(view, { code, message: `view "${view}" of version ${number} ${says}; ${todo}`, views: [view] });
     if (failed)
-      tell("SERVE_VIEW_FAILED", `fails on valid events: ${failed.message}`, "correct its SQL and run a batch");
-    else if (line) tell("SERVE_VIEW_FAILED", `fails on valid events: ${line}`, "correct its SQL and run a batch");
+      report("SERVE_VIEW_FAILED", `fails on valid events: ${failed.message}`, "correct its SQL and run a batch");
+    else if (line) report("SERVE_VIEW_FAILED", `fails on valid events: ${line}`, "correct its SQL and run a batch");
     else if (doubt !== undefined && !expected.test(doubt))
-      tell(
+      report(
         "BATCH_UNPROVED",
         `is not proved: ${doubt}`,
-        "the next run proves it again; the other views are not touched",
+        "the next run tries again to prove it; other views are not affected",
       );
   }
   return found;

@@ -11,7 +11,7 @@ import { eventRows, partitions } from "./project.ts";
 
 const rowsPerFile = 1_000_000;
 
-export interface Archived {
+export interface BenchArchive {
   readonly origin: Position;
   readonly cut: Position;
   readonly files: readonly string[];
@@ -23,7 +23,7 @@ export async function makeArchive(
   stream: StreamDefinition,
   count: number,
   signal: AbortSignal,
-): Promise<Archived> {
+): Promise<BenchArchive> {
   const perPartition = Math.ceil(count / partitions);
   const files: string[] = [];
   for (let partition = 0; partition < partitions; partition++) {

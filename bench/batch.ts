@@ -11,10 +11,10 @@ import { rangesBetween } from "../shared/position.ts";
 import { FolderStore } from "../shared/store/folder.ts";
 import { Incidents } from "../shared/store/incidents.ts";
 import type { Store } from "../shared/store/store.ts";
-import { type Archived, makeArchive } from "./archive-files.ts";
+import { type BenchArchive, makeArchive } from "./archive-files.ts";
 import { alternate, figure, figures, timed } from "./measure.ts";
 import type { Bench, Figure, Part } from "./part.ts";
-import { fill, type Made, make, spillingView } from "./project.ts";
+import { type BenchProject, fill, make, spillingView } from "./project.ts";
 import { recompute } from "./recompute.ts";
 import { runToEnd } from "./speed.ts";
 
@@ -36,7 +36,7 @@ export const batch: Part = {
   },
 };
 
-async function makeFiles(bench: Bench, store: Store, { stream }: Made): Promise<Archived> {
+async function makeFiles(bench: Bench, store: Store, { stream }: BenchProject): Promise<BenchArchive> {
   const count = Math.round(20_000_000 * bench.scale);
   const started = performance.now();
   const archived = await withDuck(store, memoryLimit, (session) =>
@@ -47,7 +47,7 @@ async function makeFiles(bench: Bench, store: Store, { stream }: Made): Promise<
   return archived;
 }
 
-async function recomputing(bench: Bench, store: Store, made: Made, archived: Archived): Promise<Figure[]> {
+async function recomputing(bench: Bench, store: Store, made: BenchProject, archived: BenchArchive): Promise<Figure[]> {
   const { definition, stream } = made;
   const { origin, cut } = archived;
   const history = new History(store, new MemoryLog(), origin);
@@ -85,8 +85,8 @@ async function byHand(session: Session, views: readonly ViewDefinition[], files:
 async function spilling(
   bench: Bench,
   store: Store,
-  { definition, stream }: Made,
-  archived: Archived,
+  { definition, stream }: BenchProject,
+  archived: BenchArchive,
 ): Promise<Figure[]> {
   const view = await withDuck(store, memoryLimit, async (session) =>
     (await Compiler.open(session, [stream])).compile({
@@ -123,7 +123,7 @@ async function spilling(
 }
 
 /** Whole runs on a real log whose delta the speed layer has told: archiving and proving show here. */
-async function wholeRuns(bench: Bench, { project, definition, stream }: Made): Promise<Figure[]> {
+async function wholeRuns(bench: Bench, { project, definition, stream }: BenchProject): Promise<Figure[]> {
   const count = Math.round(1_000_000 * bench.scale);
   const log = openLog({ data: project.dataDir });
   const rates: number[] = [];

@@ -1,4 +1,7 @@
-/** A process that asks a server as fast as it answers, and prints each answer's time: the load generator has a process of its own, and is warm. */
+/**
+ * A process that asks a server as fast as it answers, and prints each answer's time: the load generator has a
+ * process of its own, and is warm.
+ */
 import { readFileSync } from "node:fs";
 import autocannon from "autocannon";
 
@@ -13,7 +16,7 @@ export interface Load {
   readonly bodies: readonly string[];
 }
 
-export interface Loaded {
+export interface LoadResult {
   /** Milliseconds of each answer, and when it came, ms since the epoch. */
   readonly times: readonly number[];
   readonly at: readonly number[];
@@ -54,10 +57,10 @@ const result = await new Promise<autocannon.Result>((resolve, reject) => {
     at.push(now);
   });
 });
-const told: Loaded = {
+const loadResult: LoadResult = {
   times,
   at,
   errors: result.errors + result.timeouts + result.non2xx,
   perSecond: result.requests.average,
 };
-process.stdout.write(JSON.stringify(told));
+process.stdout.write(JSON.stringify(loadResult));

@@ -18,7 +18,7 @@ import { FolderStore } from "../shared/store/folder.ts";
 import { logStream } from "../shared/store/origin.ts";
 import type { Store } from "../shared/store/store.ts";
 import { type BigView, compileBigView, publishBase, publishDelta, writeBase } from "./big-view.ts";
-import type { Load, Loaded } from "./http-load.ts";
+import type { Load, LoadResult } from "./http-load.ts";
 import { figure, median, quantile, timed } from "./measure.ts";
 import type { Bench, Figure, Part } from "./part.ts";
 import { Events, make } from "./project.ts";
@@ -261,7 +261,8 @@ async function ingest({ rounds }: Bench, url: string): Promise<Figure[]> {
 /** A new version comes while 8 connections ask. */
 async function swap({ signal }: Bench, url: string, big: BigView): Promise<Figure[]> {
   const seconds = 25;
-  // a batch run makes its files in a process of its own, often on another machine: here only their appearance is measured
+  // a batch run makes its files in a process of its own, often on another machine: here only their appearance
+  // is measured
   const next = await writeBase(big, "second");
   const load = run({ url, connections: 8, seconds, keys: big.baseRows, bodies: [] });
   await pause(5000, signal);
@@ -297,11 +298,11 @@ function script(name: string): string[] {
   return [join(dirname(jiti), "lib/jiti-cli.mjs"), join(here, `${name}.ts`)];
 }
 
-function run(load: Load): Promise<Loaded> {
+function run(load: Load): Promise<LoadResult> {
   return new Promise((resolve, reject) => {
     const child = execFile(process.execPath, script("http-load"), { maxBuffer: 1 << 30 }, (error, out) => {
       if (error) reject(error);
-      else resolve(JSON.parse(out) as Loaded);
+      else resolve(JSON.parse(out) as LoadResult);
     });
     child.stdin!.end(JSON.stringify(load));
   });

@@ -16,8 +16,8 @@ const groupsPerMark = 20;
 const warmUpMs = 3000;
 
 /**
- * From the start of an event's append to an answer that shows it, while events come at a steady pace. Speed, serving and
- * batch are processes of their own; the events come from this one.
+ * From the start of an event's append to an answer that shows it, while events come at a steady pace. Speed,
+ * serving and batch are processes of their own; the events come from this one.
  */
 export const latency: Part = {
   name: "latency",

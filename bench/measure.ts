@@ -1,4 +1,7 @@
-/** Medians over rounds. This machine is shared: what is compared alternates within a round, so that both see the same noise. */
+/**
+ * Medians over rounds. This machine is shared: what is compared alternates within a round, so that both see the
+ * same noise.
+ */
 import type { Figure, Goal } from "./part.ts";
 
 export interface Contest {
@@ -6,7 +9,10 @@ export interface Contest {
   readonly theirs: readonly number[];
 }
 
-/** Runs both in turns, `rounds` times, the first one by turns too; each answers with its own measure (ms, or events a second). */
+/**
+ * Runs both in turns, `rounds` times, the first one by turns too; each answers with its own measure (ms, or
+ * events a second).
+ */
 export async function alternate(
   rounds: number,
   signal: AbortSignal,

@@ -103,13 +103,13 @@ async function makeProject(folder: string, brokers: readonly string[] = []): Pro
   return loadProject({ dir: folder, env: {}, ...(brokers.length > 0 ? { flags: { brokers } } : {}) });
 }
 
-export interface Made {
+export interface BenchProject {
   readonly project: Project;
   readonly definition: Definition;
   readonly stream: StreamDefinition;
 }
 
-export async function make(folder: string, brokers: readonly string[] = []): Promise<Made> {
+export async function make(folder: string, brokers: readonly string[] = []): Promise<BenchProject> {
   const project = await makeProject(folder, brokers);
   const definition = await makeDefinition(project, null);
   return { project, definition, stream: definition.streams[0]! };

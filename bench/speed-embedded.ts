@@ -3,7 +3,7 @@ import { openLog } from "../shared/log/open.ts";
 import { logStream } from "../shared/store/origin.ts";
 import { alternate, figures, timed } from "./measure.ts";
 import type { Part } from "./part.ts";
-import { fill, type Made, make, partitions } from "./project.ts";
+import { type BenchProject, fill, make, partitions } from "./project.ts";
 import { speedRate } from "./speed.ts";
 
 /** Speed on the embedded log, against a plain loop over the same records: JSON.parse, and three Maps in memory. */
@@ -44,7 +44,7 @@ interface Event {
   readonly ok: boolean;
 }
 
-async function plainLoop(log: Log, { stream }: Made, count: number): Promise<number> {
+async function plainLoop(log: Log, { stream }: BenchProject, count: number): Promise<number> {
   const kinds = new Map<string, Sum>();
   const devices = new Map<string, Sum>();
   const quality = new Map<string, Sum>();

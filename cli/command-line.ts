@@ -8,13 +8,13 @@ import type { Invocation, QueryFormat, VerbArgs, VerbName } from "./verb.ts";
 import { packageVersion } from "./version.ts";
 
 /** What to do: run a verb, or (help and version are printed already) end with an exit code. */
-export type Understood = { readonly invocation: Invocation } | { readonly exitCode: number };
+export type ParsedCommand = { readonly invocation: Invocation } | { readonly exitCode: number };
 
 /**
  * @param argv what follows the program's name
  * @throws TidemarkError USAGE
  */
-export function understand(argv: readonly string[]): Understood {
+export function parseCommand(argv: readonly string[]): ParsedCommand {
   // not commander's own option, which would take `query --version N` for itself
   if (argv.length === 1 && /^(--version|-V)$/.test(argv[0]!)) {
     process.stdout.write(`${packageVersion()}\n`);

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { runToExit } from "./boundary.ts";
-import { understand } from "./command-line.ts";
+import { parseCommand } from "./command-line.ts";
 import { listenForStop } from "./stop.ts";
 import type { Invocation, Run, VerbName } from "./verb.ts";
 
@@ -12,7 +12,7 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<ne
   const options = { json: argv.includes("--json"), debug: /^(debug|trace)$/i.test(env.LOG_LEVEL ?? "") };
   return runToExit(
     async () => {
-      const understood = understand(argv);
+      const understood = parseCommand(argv);
       return "exitCode" in understood ? understood.exitCode : start(understood.invocation, env, signal);
     },
     signal,

@@ -10,14 +10,14 @@ import type { Store } from "../shared/store/store.ts";
 import type { Context } from "./context.ts";
 
 /** A project with its store and its log, both open. */
-export interface Opened {
+export interface OpenProject {
   readonly project: Project;
   readonly store: Store;
   readonly log: Log;
 }
 
 /** Opens what nearly every verb works on, and closes it when the work is over. */
-export async function withProject<T>(context: Context, work: (opened: Opened) => Promise<T>): Promise<T> {
+export async function withProject<T>(context: Context, work: (opened: OpenProject) => Promise<T>): Promise<T> {
   const project = await context.project();
   const store = await openStore(project.dataDir);
   const log = openLog({
@@ -58,7 +58,7 @@ async function openStore(folder: string): Promise<Store> {
 }
 
 /** A batch over an opened project. */
-export function batchOf({ project, store, log }: Opened, say: (line: string) => void): Batch {
+export function batchOf({ project, store, log }: OpenProject, say: (line: string) => void): Batch {
   return {
     store,
     log,

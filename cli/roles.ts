@@ -10,18 +10,18 @@ import type { VersionManifest } from "../shared/store/layout.ts";
 import { ensureVersion } from "../shared/store/origin.ts";
 import { runSpeed } from "../speed/daemon.ts";
 import type { Context } from "./context.ts";
-import type { Opened } from "./opened.ts";
+import type { OpenProject } from "./opened.ts";
 
 /** DuckDB's share of a daemon's memory; the rest is records under way. */
 const daemonMemory = "1GB";
 
 /** The newest version; where there is none, version 0 is made from the project's files. */
-export function firstVersion({ project, store, log }: Opened): Promise<VersionManifest> {
+export function firstVersion({ project, store, log }: OpenProject): Promise<VersionManifest> {
   return ensureVersion(store, log, () => makeDefinition(project, store));
 }
 
 /** What differs between the project's files and the version that is followed, in words. Files that don't compile differ too. */
-export async function driftOf({ project, store }: Opened, manifest: VersionManifest): Promise<string[]> {
+export async function driftOf({ project, store }: OpenProject, manifest: VersionManifest): Promise<string[]> {
   try {
     return differencesOf(await makeDefinition(project, store), manifest.definition);
   } catch (error) {
@@ -29,7 +29,7 @@ export async function driftOf({ project, store }: Opened, manifest: VersionManif
   }
 }
 
-export async function sayDrift(context: Context, opened: Opened, manifest: VersionManifest): Promise<void> {
+export async function sayDrift(context: Context, opened: OpenProject, manifest: VersionManifest): Promise<void> {
   const drift = await driftOf(opened, manifest);
   if (drift.length === 0) return;
   context.log.warn(
@@ -39,7 +39,7 @@ export async function sayDrift(context: Context, opened: Opened, manifest: Versi
 
 export function startSpeed(
   context: Context,
-  { project, store, log }: Opened,
+  { project, store, log }: OpenProject,
   manifest: VersionManifest,
   shard: number | null,
   signal: AbortSignal,
@@ -59,7 +59,7 @@ export function startSpeed(
 
 export function startServe(
   context: Context,
-  { project, store, log }: Opened,
+  { project, store, log }: OpenProject,
   signal: AbortSignal,
   onListening: (url: string) => void,
 ): Promise<void> {

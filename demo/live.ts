@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BatchResult } from "../batch/batch.ts";
 import { runBatch } from "../batch/run.ts";
-import { batchOf, type Opened } from "../cli/opened.ts";
+import { batchOf, type OpenProject } from "../cli/opened.ts";
 import { ingestMount } from "../ingest/http/mount.ts";
 import type { Producer } from "../ingest/producer.ts";
 import { runServe } from "../serving/daemon.ts";
@@ -18,7 +18,7 @@ import { Watch } from "./watch.ts";
 
 export interface Live {
   readonly screen: Screen;
-  readonly opened: Opened;
+  readonly opened: OpenProject;
   readonly flights: Flights;
   readonly producer: Producer;
   /** How many events are streamed, and in how many seconds. */

@@ -1,9 +1,12 @@
-/** load → batch → stream, with a second batch under it → verify. The parts are the product's own; only the telling is the demo's. */
+/**
+ * load → batch → stream, with a second batch under it → verify. The parts are the product's own; only the
+ * telling is the demo's.
+ */
 import { rm } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import { runBatch } from "../batch/run.ts";
-import { batchOf, type Opened } from "../cli/opened.ts";
+import { batchOf, type OpenProject } from "../cli/opened.ts";
 import { withSnapshot } from "../cli/snapshot.ts";
 import { verdictText } from "../cli/verbs/verify.ts";
 import { Producer } from "../ingest/producer.ts";
@@ -61,7 +64,7 @@ async function startKafka(screen: Screen): Promise<Broker> {
 }
 
 /** The demo begins with an empty data folder, unless somebody is at work on it. */
-async function openFresh({ data, log: kind }: Telling, broker: Broker | null): Promise<Opened> {
+async function openFresh({ data, log: kind }: Telling, broker: Broker | null): Promise<OpenProject> {
   const folder = data ?? join(flightsProject, kind === "kafka" ? ".tidemark/kafka" : ".tidemark");
   const project = await loadProject({
     dir: flightsProject,
@@ -81,7 +84,7 @@ async function openFresh({ data, log: kind }: Telling, broker: Broker | null): P
   return { project, store, log: openLog({ data: folder, ...(broker ? { brokers: [broker.brokers] } : {}) }) };
 }
 
-async function run(telling: Telling, screen: Screen, opened: Opened): Promise<number> {
+async function run(telling: Telling, screen: Screen, opened: OpenProject): Promise<number> {
   const { project, log } = opened;
   const stream = project.streams[0]!;
   const flights = await Flights.open(stream);
@@ -122,7 +125,7 @@ async function load(screen: Screen, flights: Flights, producer: Producer, count:
   );
 }
 
-async function firstBatch(screen: Screen, opened: Opened, count: number): Promise<void> {
+async function firstBatch(screen: Screen, opened: OpenProject, count: number): Promise<void> {
   const progress = screen.progress("archiving", count);
   const batch = { ...batchOf(opened, () => undefined), onArchived: (records: number) => progress.add(records) };
   const result = await runBatch(batch).finally(() => progress.stop());
@@ -130,7 +133,7 @@ async function firstBatch(screen: Screen, opened: Opened, count: number): Promis
 }
 
 /** The product's own verify, and, since the demo has the file, each view's SQL straight over it. */
-async function verifyAll(screen: Screen, { store, log }: Opened, total: number): Promise<boolean> {
+async function verifyAll(screen: Screen, { store, log }: OpenProject, total: number): Promise<boolean> {
   return withSnapshot(store, async (snapshot) => {
     const { definition } = snapshot.manifest;
     const duck = await Duck.open({ timezone: definition.timezone });
@@ -159,7 +162,7 @@ async function verifyAll(screen: Screen, { store, log }: Opened, total: number):
   });
 }
 
-function sayHowToGoOn({ log, data }: Telling, screen: Screen, { project }: Opened): void {
+function sayHowToGoOn({ log, data }: Telling, screen: Screen, { project }: OpenProject): void {
   const url = `http://${project.serve.host}:${project.serve.port}`;
   screen.line("");
   if (log === "kafka" || data !== null) {

@@ -41,7 +41,10 @@ export class Watch {
     this.#show(await this.#ask({}));
   }
 
-  /** The answer that covers everything that was sent, from this version: it is served once its read models are there. */
+  /**
+   * The answer that covers everything that was sent, from this version: it is served once its read models are
+   * there.
+   */
   async settle(position: string, version: number): Promise<void> {
     let answer = await this.#ask({ "tidemark-wait-for": position });
     for (const until = performance.now() + settleMsMax; answer.meta.version < version; ) {

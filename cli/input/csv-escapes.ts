@@ -11,7 +11,7 @@ const letters: Readonly<Record<string, string>> = {
 };
 
 /** Without its escapes: `\t` is a tab, and any other character behind one stands for itself. `\N` alone stays, since it is no text there. */
-export function unescaped(cell: string, mark: string): string {
+export function withoutEscapes(cell: string, mark: string): string {
   if (cell === `${mark}N`) return cell;
   let text = "";
   let from = 0;

@@ -1,5 +1,5 @@
 import { TidemarkError } from "../../shared/errors.ts";
-import { unescaped } from "./csv-escapes.ts";
+import { withoutEscapes } from "./csv-escapes.ts";
 import { rowBytesMax } from "./row.ts";
 
 /** How a text is cut into cells. */
@@ -137,7 +137,8 @@ class Cutter {
         const isLast = lineEnd === newline && text.charCodeAt(at) !== this.#delimiter;
         const cut = isLast && at > from && text.charCodeAt(at - 1) === carriageReturn;
         const raw = text.slice(from, cut ? at - 1 : at);
-        const cell = this.#bareEscape !== "" && raw.includes(this.#bareEscape) ? unescaped(raw, this.#bareEscape) : raw;
+        const cell =
+          this.#bareEscape !== "" && raw.includes(this.#bareEscape) ? withoutEscapes(raw, this.#bareEscape) : raw;
         if (cell !== raw) {
           quoted ??= cells.map(() => false);
           lines += countOf(text, lineEnd, from, at);

@@ -6,11 +6,11 @@ import type { Input, Row } from "../input/row.ts";
 import { nameOf } from "../input/source.ts";
 
 /** Rows that are told one by one. */
-const toldMax = 10;
+const reportedMax = 10;
 const waitingBytesMax = 1 << 16;
 
 /** A row that is no event, and why. */
-export interface Rejected {
+export interface RejectedRow {
   readonly file: string;
   readonly unit: Input["unit"];
   readonly row: Row;
@@ -56,9 +56,9 @@ export class Rejects {
     return this.#count;
   }
 
-  async add({ file, unit, row, reason }: Rejected): Promise<void> {
+  async add({ file, unit, row, reason }: RejectedRow): Promise<void> {
     const name = nameOf(file);
-    if (this.#count++ < toldMax)
+    if (this.#count++ < reportedMax)
       this.#say(unit === "line" ? `${name}:${row.place}: ${reason}` : `${name}, row ${row.place}: ${reason}`);
     if (!this.#file) return;
     const value = this.#values ? { value: row.value.toString() } : {};
@@ -72,7 +72,7 @@ export class Rejects {
     } finally {
       await this.#file?.close();
     }
-    const more = this.#count - toldMax;
+    const more = this.#count - reportedMax;
     if (more > 0)
       this.#say(`and ${more} more${this.#file ? ` in ${this.#name}` : "; --rejects FILE writes all of them"}`);
   }

@@ -9,10 +9,10 @@ import type { StreamDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import type { Context } from "../context.ts";
-import type { Opened } from "../opened.ts";
+import type { OpenProject } from "../opened.ts";
 import type { VerbArgs } from "../verb.ts";
 
-interface Target extends Opened {
+interface Target extends OpenProject {
   readonly stream: StreamDefinition;
 }
 
@@ -21,7 +21,7 @@ interface Target extends Opened {
  * @param partitions what a new one is placed in
  * @throws USAGE where other files were loaded under the id; LOG_APPEND, LOG_UNREACHABLE
  */
-export async function resumed(
+export async function resumeLoad(
   { signal }: Context,
   { files, input }: VerbArgs["load"],
   request: string,

@@ -3,7 +3,7 @@ import { describeRun, runBatchDaemon } from "../../batch/daemon.ts";
 import type { RunMode } from "../../batch/plan.ts";
 import { runBatch } from "../../batch/run.ts";
 import type { Context } from "../context.ts";
-import { batchOf, type Opened, withProject } from "../opened.ts";
+import { batchOf, type OpenProject, withProject } from "../opened.ts";
 import { openProgress } from "../progress.ts";
 import { orStopped } from "../stop.ts";
 import type { VerbArgs } from "../verb.ts";
@@ -14,7 +14,7 @@ export async function run(context: Context, { once, incremental }: VerbArgs["bat
   return withProject(context, (opened) => (once ? runOnce(context, opened, mode) : runDaemon(context, opened)));
 }
 
-async function runOnce(context: Context, opened: Opened, mode: RunMode): Promise<number> {
+async function runOnce(context: Context, opened: OpenProject, mode: RunMode): Promise<number> {
   const progress = openProgress(context.progress, "archiving", "events", null);
   const batch = {
     ...batchOf(opened, (line) => (mode === "full" ? context.log.debug(line) : context.say(line))),
@@ -34,7 +34,7 @@ async function runOnce(context: Context, opened: Opened, mode: RunMode): Promise
   return 0;
 }
 
-async function runDaemon(context: Context, opened: Opened): Promise<number> {
+async function runDaemon(context: Context, opened: OpenProject): Promise<number> {
   // what is live goes first; threads that are made from here on inherit it
   setPriority(constants.priority.PRIORITY_LOW);
   const { schedule, archive, timezone } = opened.project.batch;

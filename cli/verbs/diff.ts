@@ -11,7 +11,7 @@ import type { FailingGroups } from "../../shared/store/layout.ts";
 import { failureOf } from "../../shared/store/partials.ts";
 import { checkedPartials } from "../../shared/store/snapshot-rows.ts";
 import type { Context } from "../context.ts";
-import { type Opened, withProject } from "../opened.ts";
+import { type OpenProject, withProject } from "../opened.ts";
 import { withSession, withSnapshot } from "../snapshot.ts";
 import { orStopped } from "../stop.ts";
 import type { VerbArgs } from "../verb.ts";
@@ -24,7 +24,7 @@ export async function run(context: Context, { view: name }: VerbArgs["diff"]): P
   return withProject(context, (opened) => orStopped(diff(context, opened, name), context.signal));
 }
 
-async function diff(context: Context, { project, store, log }: Opened, name: string): Promise<number> {
+async function diff(context: Context, { project, store, log }: OpenProject, name: string): Promise<number> {
   const definition = await makeDefinition(project, store);
   const now = definition.views.find((each) => each.name === name);
   return withSnapshot(store, (snapshot) =>

@@ -10,7 +10,7 @@ import type { Context } from "../context.ts";
 import { Judges, rowsIn } from "../load/judged.ts";
 import { type Outcome, tell } from "../load/outcome.ts";
 import { Rejects } from "../load/rejects.ts";
-import { resumed } from "../load/resumed.ts";
+import { resumeLoad } from "../load/resumed.ts";
 import { loadToServer } from "../load/to-server.ts";
 import { withProject } from "../opened.ts";
 import type { VerbArgs } from "../verb.ts";
@@ -84,7 +84,7 @@ async function loadToLog(
   const again =
     request === null
       ? { partitions: origin.partitions }
-      : await resumed(context, args, request, { project, store, log, stream }, origin.partitions);
+      : await resumeLoad(context, args, request, { project, store, log, stream }, origin.partitions);
   const producer = await Producer.open(log, stream, { signal, ...again });
   try {
     for await (const group of rows)

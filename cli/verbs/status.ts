@@ -9,7 +9,7 @@ import { logStream } from "../../shared/store/origin.ts";
 import { failureOf } from "../../shared/store/partials.ts";
 import { bestSnapshot, newestVersion, type Snapshot } from "../../shared/store/versions.ts";
 import type { Context } from "../context.ts";
-import { type Opened, withProject } from "../opened.ts";
+import { type OpenProject, withProject } from "../opened.ts";
 import { statusOfServer } from "../remote.ts";
 import { driftOf } from "../roles.ts";
 import { tableText } from "../table-text.ts";
@@ -27,7 +27,7 @@ export async function run(context: Context, { server }: VerbArgs["status"]): Pro
 
 type Status = Awaited<ReturnType<typeof look>>;
 
-async function look(opened: Opened) {
+async function look(opened: OpenProject) {
   const { project, store, log } = opened;
   const ends: Position[] = [];
   for (const stream of project.streams) {

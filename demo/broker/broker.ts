@@ -16,7 +16,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-/** A real Kafka broker on 127.0.0.1 for the demo and the slow tests: one node, KRaft, jars from this folder's pom.xml. */
+/**
+ * A real Kafka broker on 127.0.0.1 for the demo and the slow tests: one node, KRaft, jars from this folder's
+ * pom.xml.
+ */
 
 const run = promisify(execFile);
 const version = "4.3.1";
@@ -24,7 +27,10 @@ const here = dirname(fileURLToPath(import.meta.url));
 const startMsMax = 60_000;
 
 export interface BrokerOptions {
-  /** Keeps the broker's data and log; a folder of its own under the system's temporary folder, removed at the end, unless told. */
+  /**
+   * Keeps the broker's data and log; a folder of its own under the system's temporary folder, removed at the
+   * end, unless told.
+   */
   readonly dir?: string;
   /** A free one unless told. */
   readonly port?: number;
@@ -200,7 +206,10 @@ function watchOver(pid: number): ChildProcess {
   return watcher;
 }
 
-/** Copies the jars once; of several processes doing so at a time, one puts its folder in place and the others use that. */
+/**
+ * Copies the jars once; of several processes doing so at a time, one puts its folder in place and the others
+ * use that.
+ */
 async function fetchJars(): Promise<string> {
   const project = projectFolder();
   const libs = libsOf(project);

@@ -313,7 +313,7 @@ describe("the plan of a run", () => {
     const notes = [...plan.link, ...plan.compute.flatMap((fold) => fold.views)];
     expect(notes.map(({ view, note }) => `${view.name}: ${note}`)).toEqual([
       "ofB: linked from version 3: neither it nor its events have changed",
-      "ofBoth: folded the events since version 3 in",
+      "ofBoth: folded in the events since version 3",
       "ofA: recomputed: it has changed",
       "fresh: recomputed: it is new",
     ]);

@@ -87,7 +87,11 @@ describe("one clear line and the right exit code", () => {
       2,
       /there is no view "page" in this version; it has: pages \[VIEW_UNKNOWN\]$/,
     );
-    await refused(["rollback", "9", "--project", dir], 2, /there is no version 9; kept are: 0, 1 \[USAGE\]$/);
+    await refused(
+      ["rollback", "9", "--project", dir],
+      2,
+      /there is no version 9; versions that are kept: 0, 1 \[USAGE\]$/,
+    );
     await refused(["rollback", "x", "--project", dir], 2, /"x" is not a version's number.*\[USAGE\]$/);
     await refused(
       ["speed", "--shard", "3", "--project", dir],

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { understand } from "../../cli/command-line.ts";
+import { parseCommand } from "../../cli/command-line.ts";
 import { plainCsv } from "../../cli/input/csv-options.ts";
 import { plainInput } from "../../cli/input/input.ts";
 import { TidemarkError } from "../../shared/errors.ts";
@@ -39,7 +39,7 @@ const wrong: [string[], string][] = [
 ];
 
 test.each(wrong)("tidemark %j is wrong usage", (args, line) => {
-  const refused = expect(() => understand(args));
+  const refused = expect(() => parseCommand(args));
   refused.toThrow(TidemarkError);
   refused.toThrow(expect.objectContaining({ code: "USAGE", line: `${line} [USAGE]` }));
 });
@@ -157,5 +157,5 @@ const right: [string[], unknown][] = [
 ];
 
 test.each(right)("tidemark %j is understood", (args, invocation) => {
-  expect(understand(args)).toEqual({ invocation });
+  expect(parseCommand(args)).toEqual({ invocation });
 });

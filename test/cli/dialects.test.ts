@@ -5,7 +5,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { understand } from "../../cli/command-line.ts";
+import { parseCommand } from "../../cli/command-line.ts";
 import { openInput } from "../../cli/input/input.ts";
 import type { VerbArgs } from "../../cli/verb.ts";
 import { quoteName, quoteText } from "../../shared/duckdb/duck.ts";
@@ -20,7 +20,7 @@ const folder = join(import.meta.dirname, "dialects");
 
 /** As the command line has it: what docs/loading.md names is what is tested. */
 function inputOf(file: string, options: readonly string[] = []): VerbArgs["load"]["input"] {
-  const understood = understand(["load", "s", file, ...options]);
+  const understood = parseCommand(["load", "s", file, ...options]);
   if (!("invocation" in understood)) throw new Error("not understood");
   return (understood.invocation.args as VerbArgs["load"]).input;
 }
@@ -116,7 +116,7 @@ describe("CSV that can't be read", () => {
   });
 
   it("a delimiter of two characters, as MovieLens has it, is refused with the rule", () => {
-    expect(() => understand(["load", "s", "ratings.dat", "--format", "csv", "--delimiter", "::"])).toThrow(
+    expect(() => parseCommand(["load", "s", "ratings.dat", "--format", "csv", "--delimiter", "::"])).toThrow(
       "Write one character, or tab",
     );
   });

@@ -1,4 +1,4 @@
-import { understand } from "../../cli/command-line.ts";
+import { parseCommand } from "../../cli/command-line.ts";
 import { createContext } from "../../cli/context.ts";
 import type { VerbArgs } from "../../cli/verb.ts";
 import { run as batch } from "../../cli/verbs/batch.ts";
@@ -8,7 +8,7 @@ import { run as status } from "../../cli/verbs/status.ts";
 
 /** Runs a verb in this process. @returns its standard output */
 export async function tidemarkHere(...args: string[]): Promise<string> {
-  const understood = understand(args);
+  const understood = parseCommand(args);
   if (!("invocation" in understood)) throw new Error("not understood");
   const { verb, args: given, options } = understood.invocation;
   let out = "";

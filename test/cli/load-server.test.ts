@@ -1,7 +1,7 @@
 /** `load --server`: the same rules and words as into the log. */
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { understand } from "../../cli/command-line.ts";
+import { parseCommand } from "../../cli/command-line.ts";
 import { createContext } from "../../cli/context.ts";
 import type { VerbArgs } from "../../cli/verb.ts";
 import { run } from "../../cli/verbs/load.ts";
@@ -31,7 +31,7 @@ it("tells rows that are no events by line, appends them as dead letters with --a
       Buffer.concat([Buffer.from('   \n{"id":4}\n'), Buffer.from('{"name":"\xe9"}\n', "latin1")]),
     );
     const load = async (...args: string[]) => {
-      const understood = understand([
+      const understood = parseCommand([
         "load",
         "s",
         join(dir, "a.csv"),

@@ -2,7 +2,7 @@
 import { linkSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
-import { understand } from "../../cli/command-line.ts";
+import { parseCommand } from "../../cli/command-line.ts";
 import { createContext } from "../../cli/context.ts";
 import type { VerbArgs } from "../../cli/verb.ts";
 import { run } from "../../cli/verbs/load.ts";
@@ -19,7 +19,7 @@ const project = (files: Record<string, string> = {}) => folder({ "tidemark.confi
 
 /** Runs it in this process. */
 async function load(dir: string, ...args: string[]) {
-  const understood = understand(["load", "s", ...args, "--project", dir]);
+  const understood = parseCommand(["load", "s", ...args, "--project", dir]);
   if (!("invocation" in understood)) throw new Error("not understood");
   const said: string[] = [];
   let out = "";

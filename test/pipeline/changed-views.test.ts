@@ -145,7 +145,7 @@ describe("an incremental run", () => {
     world.said.length = 0;
     const two = (await runBatch(world.batch, "incremental")).manifest;
     expect(two.proof).toMatchObject({ state: "proved", views: 3 });
-    expect(world.said[0]).toMatch(/^view groups: folded the events since version 1 in \(\d+ ms\)$/);
+    expect(world.said[0]).toMatch(/^view groups: folded in the events since version 1 \(\d+ ms\)$/);
     expect(await exact()).toBe(3);
     await flushed(two);
     const three = await world.runBatch();

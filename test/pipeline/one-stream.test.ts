@@ -113,7 +113,7 @@ it("makes no version that would take a stopped stream's answers back, and goes o
   await world.append("a", 0, 5);
   await expect(runBatch(world.batch)).rejects.toMatchObject({
     code: "LOG_RANGE",
-    message: expect.stringMatching(/^no version can be made: stream a /),
+    message: expect.stringMatching(/^no version can be published: stream a /),
     facts: { stream: "a" },
   });
   expect(await runArchive(world.batch).catch((error: TidemarkError) => error.code)).toBe(0);

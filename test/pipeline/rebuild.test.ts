@@ -118,10 +118,10 @@ describe("rebuild", () => {
     bytes[bytes.length >> 1]! ^= 1;
     behind(world.store).write(name, bytes);
     await expect(replay({ steps: 1 })).rejects.toThrow("killed");
-    expect(world.said.join("\n")).toMatch(/; it is folded again from there/);
+    expect(world.said.join("\n")).toMatch(/; refolding from there/);
     await world.define({ ...views, total: "SELECT count(*) AS n, min(x) AS hi FROM events" });
     const result = await replay();
-    expect(world.said.join("\n")).toMatch(/an unfinished rebuild of another definition is given up/);
+    expect(world.said.join("\n")).toMatch(/discarding an unfinished rebuild of another definition/);
     expect(result.done[0]).toBe(10);
     expect(equal(result)[2]).toEqual(["total", "it has changed", 0]);
     await flushed(result.manifest);
@@ -216,7 +216,7 @@ describe("rebuild", () => {
     const incidents = new Incidents(world.store, "batch", () => world.now);
     incidents.settle = () => Promise.reject(new Error("no space left"));
     const again = await replay({ batch: { ...world.batch, incidents } });
-    expect(world.said.at(-1)).toMatch(/its views' incidents are not written: no space left/);
+    expect(world.said.at(-1)).toMatch(/its views' incidents could not be written: no space left/);
     await flushed(again.manifest);
     expect(await exact()).toBe(2);
     expect([rebuilt.manifest.number, rolled.number, again.manifest.number]).toEqual([2, 3, 4]);
