@@ -10,7 +10,7 @@ export interface Load {
   readonly connections: number;
   /** That count; a second before them does not: the generator's own code is compiled meanwhile. */
   readonly seconds: number;
-  /** Point queries of so many keys; null: bodies are posted. */
+  /** The number of keys to query one by one; null: post bodies. */
   readonly keys: number | null;
   /** NDJSON bodies, in turns. */
   readonly bodies: readonly string[];

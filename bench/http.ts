@@ -121,7 +121,7 @@ async function lookups({ rounds, say }: Bench, store: Store, duck: Duck, { baseR
       figure("one row by its key in this process, read model, p50", [median(times)], "ms", goal(median(times), 0.05)),
       figure("the same, p99", [quantile(times, 0.99)], "ms"),
       figure("the same row merged by DuckDB, without a read model, p50", [median(merges)], "ms"),
-      figure("until the model of a new version stands", [built], "ms"),
+      figure("until the model of a new version is built", [built], "ms"),
     ];
   } finally {
     await models.close();
@@ -226,14 +226,14 @@ async function rows({ rounds, folder }: Bench, url: string, { session, store, vi
 async function growing(work: () => Promise<unknown>): Promise<{ readonly ms: number; readonly grown: number }> {
   const before = process.memoryUsage.rss();
   let most = before;
-  const look = setInterval(() => {
+  const poll = setInterval(() => {
     most = Math.max(most, process.memoryUsage.rss());
   }, 10);
   try {
     const ms = await timed(work);
     return { ms, grown: (most - before) / 2 ** 20 };
   } finally {
-    clearInterval(look);
+    clearInterval(poll);
   }
 }
 

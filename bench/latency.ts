@@ -11,7 +11,7 @@ import { Role, slopeOf } from "./roles.ts";
 
 const eventsPerSecond = 20_000;
 const groupMs = 10;
-/** One event in so many groups is marked, and asked for. */
+/** One event per this many groups is marked, and queried for. */
 const groupsPerMark = 20;
 const warmUpMs = 3000;
 
@@ -28,7 +28,7 @@ export const latency: Part = {
     const where = ["--project", bench.folder];
     const roles = [new Role("speed", ["speed", ...where])];
     try {
-      // the first version is made by whoever comes first
+      // the first process to start creates the first version
       await roles[0]!.said(/following/);
       roles.push(new Role("serve", ["serve", "--port", "0", ...where]), new Role("batch", ["batch", ...where]));
       const [, url] = await roles[1]!.said(/listening at (http[^\s"]+)/);

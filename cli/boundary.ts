@@ -2,15 +2,15 @@ import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { Stopped } from "./stop.ts";
 
 export interface BoundaryOptions {
-  /** An error is one JSON object {code, message, todo, facts}. */
+  /** Print an error as one JSON object {code, message, todo, facts}. */
   readonly json: boolean;
-  /** Show the stack below the line. */
+  /** Print the stack below the error's line. */
   readonly debug: boolean;
 }
 
 /**
- * Ends the process with the exit code of its work, after everything printed is out. The only place where an error becomes
- * text: one line that says what, where and what to do.
+ * Ends the process with the exit code of its work, after everything printed is out. The only place where an
+ * error becomes text: one line that says what, where and what to do.
  *
  * @param signal work that ends well after this aborted ends with the signal's exit code
  */
@@ -23,7 +23,7 @@ export async function runToExit(
     process.stderr.write(`${describe(error, options)}\n`);
     return error instanceof TidemarkError ? error.exitCode : 1;
   };
-  // A reader that has seen enough (`| head`) is no failure.
+  // A reader that closes the pipe early (`| head`) is no failure.
   process.stdout.on("error", (error) => process.exit(isClosedPipe(error) ? 0 : fail(error)));
   process.stderr.on("error", () => undefined);
   process.on("uncaughtException", (error) => process.exit(fail(error)));
@@ -38,7 +38,7 @@ export async function runToExit(
   process.exit(code);
 }
 
-/** True for what work throws because it was told to stop. */
+/** True for an error that work throws because it was stopped. */
 function isBreakOff(error: unknown, signal: AbortSignal): boolean {
   return signal.aborted && (error === signal.reason || (error instanceof Error && error.name === "AbortError"));
 }
@@ -64,7 +64,7 @@ function cause(error: unknown): string {
   return inner instanceof Error ? `\ncaused by ${inner.stack ?? inner.message}${cause(inner)}` : "";
 }
 
-/** The reader of a pipe has gone. */
+/** True when the reader of a pipe has closed it. */
 export function isClosedPipe(error: Error): boolean {
   return "code" in error && error.code === "EPIPE";
 }

@@ -4,16 +4,19 @@ import { isClosedPipe } from "./boundary.ts";
 import { openLogger } from "./logger.ts";
 import type { Options } from "./options.ts";
 
-/** What a verb has to work with. Data goes to `out`, talk to `say`, a daemon's doings to `log`. */
+/** The surroundings of a verb. Data goes to `out`, remarks to `say`, a daemon's log to `log`. */
 export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Print machine-readable data. */
   readonly json: boolean;
-  /** Standard error is a terminal: the only place for progress bars. */
+  /** True when standard error is a terminal, the only place for progress bars. */
   readonly progress: boolean;
-  /** On standard error, at LOG_LEVEL. */
+  /** Writes to standard error, at LOG_LEVEL. */
   readonly log: Logger;
-  /** Aborts at SIGINT and SIGTERM; a daemon then closes what it opened and returns 0. The exit code is made from the signal. */
+  /**
+   * Aborts at SIGINT and SIGTERM; a daemon then closes what it opened and returns 0. The exit code is made from
+   * the signal.
+   */
   readonly signal: AbortSignal;
   /** The project, read once, with flags and environment applied. */
   project(): Promise<Project>;
@@ -26,7 +29,7 @@ export interface Context {
   say(line: string): void;
 }
 
-/** @throws TidemarkError CONFIG_INVALID for a LOG_LEVEL that is none */
+/** @throws TidemarkError CONFIG_INVALID for an unknown LOG_LEVEL */
 export function createContext(
   options: Options,
   env: Readonly<Record<string, string | undefined>>,
@@ -54,13 +57,13 @@ function write(data: string | Uint8Array): Promise<void> {
   return new Promise((done, fail) => {
     process.stdout.write(data, (error) => {
       if (!error) done();
-      // Nobody reads on: the boundary, which hears of it next, ends the process.
+      // The reader has closed the pipe; the error reaches the boundary, which ends the process.
       else if (!isClosedPipe(error)) fail(error);
     });
   });
 }
 
-/** Imported when asked for: a verb that needs no project starts without DuckDB and jiti. */
+/** Imported lazily: a verb that needs no project starts without DuckDB and jiti. */
 async function readProject(options: Options, env: Readonly<Record<string, string | undefined>>): Promise<Project> {
   const { loadProject } = await import("../shared/project/load.ts");
   const { host, port, brokers, withoutKeys } = options;

@@ -33,29 +33,37 @@ export function loadCommand(program: Command, give: (args: VerbArgs["load"], com
   program
     .command("load <stream> <files...>")
     .description(
-      "append events from JSON, NDJSON, CSV, Parquet or Arrow files (-: standard input); rows that are none are left out, told, and make exit code 1",
+      "append events from JSON, NDJSON, CSV, Parquet or Arrow files (-: standard input); invalid rows are reported and skipped, with exit code 1",
     )
-    .option("--request-id <id>", "the same load under the same id appends only what did not arrive the time before")
-    .option("--server <url>", "send them to a server instead of the log; its key in TIDEMARK_KEY", serverUrl)
-    .option("--check", "append nothing, and say what would be", false)
-    .option("--rejects <file>", "write the rows that are no events there, with line and reason, one JSON line each")
-    .option("--accept-dead", "append them, too, as dead letters", false)
-    .option("--values", "say what a row holds, too", false)
-    .addOption(new Option("--format <format>", "of the files, whatever their names").choices(formats))
-    .option("--encoding <name>", "of texts, such as windows-1252 (default: UTF-8, or a byte order mark's)", encodingIn)
-    .option("--delimiter <c>", "of CSV (default: by name, or the header's most frequent of , ; | and tab)", characterIn)
-    .option("--quote <c>", 'of CSV; "" for none', quoteIn, '"')
+    .option("--request-id <id>", "a repeated load under the same id appends only what is missing")
+    .option("--server <url>", "send the events to a server instead of the log, with the key in TIDEMARK_KEY", serverUrl)
+    .option("--check", "append nothing, only report what would be appended", false)
+    .option("--rejects <file>", "write invalid rows to this file, with line and reason, one JSON line each")
+    .option("--accept-dead", "append invalid rows as dead letters", false)
+    .option("--values", "include the rows' content in --rejects", false)
+    .addOption(new Option("--format <format>", "the files' format (default: by their names)").choices(formats))
     .option(
-      "--escape <c>",
-      'of CSV: stands before a quote in quotes, where quotes are not doubled; with --quote "", before anything',
+      "--encoding <name>",
+      "encoding of text files, such as windows-1252 (default: by byte order mark, else UTF-8)",
+      encodingIn,
+    )
+    .option(
+      "--delimiter <c>",
+      "CSV: delimiter (default: by name, or the header's most frequent of , ; | and tab)",
       characterIn,
     )
-    .option("--null <text>", "of CSV: what unquoted stands for NULL (default: an empty cell; may be repeated)", listIn)
-    .option("--quoted-null", "of CSV: in quotes, too", false)
-    .option("--no-header", "of CSV: there is none, the columns are the stream's fields in their order")
-    .option("--decimal <c>", "of CSV: where a number's decimals begin", decimalIn, ".")
-    .option("--date-format <format>", "of CSV: as strptime knows it, such as %d/%m/%Y", timeFormatIn)
-    .option("--timestamp-format <format>", "of CSV, such as %d.%m.%Y %H:%M:%S", timeFormatIn)
+    .option("--quote <c>", 'CSV: quote; "" for none', quoteIn, '"')
+    .option(
+      "--escape <c>",
+      'CSV: escapes a quote within quotes, instead of doubling it; with --quote "", escapes any character',
+      characterIn,
+    )
+    .option("--null <text>", "CSV: unquoted text that means NULL (default: an empty cell; may be repeated)", listIn)
+    .option("--quoted-null", "CSV: --null applies to quoted cells, too", false)
+    .option("--no-header", "CSV: no header line; the columns are the stream's fields in their order")
+    .option("--decimal <c>", "CSV: decimal separator, . or a comma", decimalIn, ".")
+    .option("--date-format <format>", "CSV: date format of strptime, such as %d/%m/%Y", timeFormatIn)
+    .option("--timestamp-format <format>", "CSV: timestamp format, such as %d.%m.%Y %H:%M:%S", timeFormatIn)
     .action((stream: string, files: string[], options: LoadOptions, command: Command) => {
       give(argsOf(stream, files, options), command);
     });
@@ -83,7 +91,7 @@ function csvOptions(options: LoadOptions): CsvOptions {
   const quote = options.quote || null;
   const { dateFormat = null, timestampFormat = null, null: nulls = [""], quotedNull: quotedNulls } = options;
   if (delimiter !== null && [quote, options.escape].includes(delimiter))
-    throw new TidemarkError("USAGE", "--delimiter is also --quote or --escape", "choose another");
+    throw new TidemarkError("USAGE", "--delimiter is the same as --quote or --escape", "choose another");
   const plain = { delimiter, quote, nulls, quotedNulls, header, decimal, dateFormat, timestampFormat };
   return { ...plain, escape: options.escape ?? null };
 }
@@ -91,9 +99,9 @@ function csvOptions(options: LoadOptions): CsvOptions {
 function checkRequestId(id: string | null): void {
   if (id === null) return;
   if (!/^[\w.:/-]{1,200}$/.test(id))
-    throw new TidemarkError("USAGE", `${JSON.stringify(id)} is no request id`, "use letters, digits, and _ . : / -");
+    throw new TidemarkError("USAGE", `${JSON.stringify(id)} is not a request id`, "use letters, digits, and _ . : / -");
   if (id.startsWith("dl:"))
-    throw new TidemarkError("USAGE", "request ids that start with dl: are taken", "choose another");
+    throw new TidemarkError("USAGE", "request ids that start with dl: are reserved", "choose another");
 }
 
 function characterIn(text: string): string {
@@ -108,7 +116,7 @@ function quoteIn(text: string): string {
 
 function decimalIn(text: string): string {
   if (text === "." || text === ",") return text;
-  throw new InvalidArgumentError("It is . or a comma.");
+  throw new InvalidArgumentError("Write . or a comma.");
 }
 
 function encodingIn(text: string): string {

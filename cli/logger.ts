@@ -4,10 +4,10 @@ import { TidemarkError } from "../shared/errors.ts";
 const levels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 
 /**
- * The program's log, on standard error: text where a person looks, JSON lines elsewhere. Writes are synchronous, so that the
- * last words of a process are not lost.
+ * The program's log on standard error: text on a terminal, JSON lines elsewhere. Writes are synchronous, so that a
+ * process's last lines are not lost.
  *
- * @throws TidemarkError CONFIG_INVALID for a LOG_LEVEL that is none
+ * @throws TidemarkError CONFIG_INVALID for an unknown LOG_LEVEL
  */
 export function openLogger(env: Readonly<Record<string, string | undefined>>): Logger {
   const level = (env.LOG_LEVEL || "info").toLowerCase();

@@ -31,7 +31,7 @@ async function start<V extends VerbName>(
   return run(context, args);
 }
 
-/** Each verb is imported only when it is asked for. */
+/** Each verb is imported only when it is used. */
 function verbs(): { [V in VerbName]: () => Promise<{ run: Run<V> }> } {
   return {
     init: () => import("./verbs/init.ts"),

@@ -9,14 +9,14 @@ import { Incidents } from "../shared/store/incidents.ts";
 import type { Store } from "../shared/store/store.ts";
 import type { Context } from "./context.ts";
 
-/** A project with its store and its log, both open. */
+/** A project with its store and log, both open. */
 export interface OpenProject {
   readonly project: Project;
   readonly store: Store;
   readonly log: Log;
 }
 
-/** Opens what nearly every verb works on, and closes it when the work is over. */
+/** Opens project, store and log, and closes them when the work is over. */
 export async function withProject<T>(context: Context, work: (opened: OpenProject) => Promise<T>): Promise<T> {
   const project = await context.project();
   const store = await openStore(project.dataDir);
@@ -38,7 +38,7 @@ export async function withStore<T>(context: Context, work: (store: Store, projec
   return work(await openStore(project.dataDir), project);
 }
 
-/** What this process makes from here on is not for everybody: the data folder is events, whatever a library makes in it. */
+/** From here on, files that this process creates are private, also those of libraries: the data folder holds events. */
 const othersMode = 0o007;
 
 async function openStore(folder: string): Promise<Store> {
@@ -52,7 +52,7 @@ async function openStore(folder: string): Promise<Store> {
     throw new TidemarkError(
       "DATA_FOLDER",
       `cannot use the data folder ${folder}: ${messageOf(error)}`,
-      "name another with --data, or correct its rights",
+      "name another with --data, or correct its permissions",
     );
   }
 }

@@ -1,4 +1,4 @@
-/** Options that every verb takes; host, port and withoutKeys only those that serve. */
+/** Options of every verb; host, port and withoutKeys only of verbs that serve. */
 export interface Options {
   readonly project: string;
   readonly data?: string | undefined;

@@ -1,12 +1,12 @@
 import { Presets, SingleBar } from "cli-progress";
 
-/** A progress bar on standard error, or nothing where that is no terminal. */
+/** A progress bar on standard error, or nothing when that is not a terminal. */
 export interface Progress {
   add(count: number): void;
   stop(): void;
 }
 
-/** @param total null where it is not known: a count goes up then */
+/** @param total null when unknown: only the count is shown then */
 export function openProgress(shown: boolean, title: string, unit: string, total: number | null): Progress {
   if (!shown) return { add: () => undefined, stop: () => undefined };
   const format =

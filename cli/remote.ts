@@ -37,7 +37,7 @@ const accepts: Readonly<Record<QueryFormat, string>> = {
 
 function printed(text: string, format: QueryFormat): string {
   if (format !== "table" && format !== "json") return text;
-  // the rows as they came: every digit, one a line
+  // rows pass through unchanged, one per line, so that no digit is lost
   const rows = /^\{"data":(\[.*\]),"meta":\{.*\}\}\n$/s.exec(text)![1]!;
   if (format === "json") return `${rows}\n`;
   const { data } = parseExactly(text) as Answer<Record<string, unknown>>;

@@ -12,15 +12,15 @@ import { runSpeed } from "../speed/daemon.ts";
 import type { Context } from "./context.ts";
 import type { OpenProject } from "./opened.ts";
 
-/** DuckDB's share of a daemon's memory; the rest is records under way. */
+/** DuckDB's share of a daemon's memory; the rest is for records in flight. */
 const daemonMemory = "1GB";
 
-/** The newest version; where there is none, version 0 is made from the project's files. */
+/** The newest version; if there is none, version 0 is created from the project's files. */
 export function firstVersion({ project, store, log }: OpenProject): Promise<VersionManifest> {
   return ensureVersion(store, log, () => makeDefinition(project, store));
 }
 
-/** What differs between the project's files and the version that is followed, in words. Files that don't compile differ too. */
+/** How the project's files differ from a version, in words. Files that don't compile count as a difference. */
 export async function driftOf({ project, store }: OpenProject, manifest: VersionManifest): Promise<string[]> {
   try {
     return differencesOf(await makeDefinition(project, store), manifest.definition);
@@ -29,11 +29,11 @@ export async function driftOf({ project, store }: OpenProject, manifest: Version
   }
 }
 
-export async function sayDrift(context: Context, opened: OpenProject, manifest: VersionManifest): Promise<void> {
+export async function warnOfDrift(context: Context, opened: OpenProject, manifest: VersionManifest): Promise<void> {
   const drift = await driftOf(opened, manifest);
   if (drift.length === 0) return;
   context.log.warn(
-    `the project's files differ from version ${manifest.number}, which counts: ${drift.join("; ")}. The next batch takes them over (tidemark batch --once)`,
+    `the project's files differ from version ${manifest.number}, which is in effect: ${drift.join("; ")}; the next batch run publishes them (tidemark batch --once)`,
   );
 }
 

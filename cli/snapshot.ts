@@ -7,7 +7,7 @@ import { pinBest } from "../shared/store/pin.ts";
 import type { Store } from "../shared/store/store.ts";
 import type { Snapshot } from "../shared/store/versions.ts";
 
-/** Pins the snapshot in the store that covers most, for as long as the work takes. @throws SERVE_NOTHING */
+/** Pins the snapshot that covers most while the work runs. @throws SERVE_NOTHING */
 export async function withSnapshot<T>(store: Store, work: (snapshot: Snapshot) => Promise<T>): Promise<T> {
   return withPins(store, async (run) => {
     const snapshot = await pinBest(store, run);
@@ -16,7 +16,7 @@ export async function withSnapshot<T>(store: Store, work: (snapshot: Snapshot) =
   });
 }
 
-/** A name to pin files under, for as long as the work takes. */
+/** Gives the work a name to pin files under, and unpins them when it ends. */
 export async function withPins<T>(store: Store, work: (run: string) => Promise<T>): Promise<T> {
   await using pins = runPins(store);
   return await work(pins.run);
@@ -30,7 +30,7 @@ export function nothing(store: Store): TidemarkError {
   );
 }
 
-/** A session that computes as a definition's views do. */
+/** A session with the time zone and macros of a definition's views. */
 export async function withSession<T>(
   { batch }: Project,
   store: Store,

@@ -3,7 +3,7 @@ import { constants } from "node:os";
 /** How long a clean shutdown may take before the process is ended anyway. */
 const patienceMs = 5000;
 
-/** Why `signal` aborts; work that is broken off may throw it. */
+/** The reason with which `signal` aborts; interrupted work may throw it. */
 export class Stopped extends Error {
   readonly exitCode: number;
 
@@ -15,8 +15,8 @@ export class Stopped extends Error {
 }
 
 /**
- * A signal that aborts, with a `Stopped` as its reason, at the first SIGINT or SIGTERM. A second one, or five seconds, end
- * the process at once.
+ * A signal that aborts, with a `Stopped` as its reason, at the first SIGINT or SIGTERM. A second one, or five
+ * seconds, end the process at once.
  */
 export function listenForStop(): AbortSignal {
   const controller = new AbortController();
@@ -31,7 +31,7 @@ export function listenForStop(): AbortSignal {
   return controller.signal;
 }
 
-/** The work's outcome, or the signal's reason as soon as it aborts: what was under way is given up then. */
+/** Resolves as `work` does, but rejects with the signal's reason as soon as it aborts, without waiting for the work. */
 export async function orStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   let stop = () => {};
   const stopped = new Promise<never>((_resolve, reject) => {

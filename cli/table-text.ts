@@ -1,6 +1,6 @@
 /** Rows as text in columns, for a person. */
 
-/** Numbers to the right, everything else to the left; null is empty. */
+/** Aligns numbers right and everything else left; null is empty. */
 export function tableText(rows: readonly Readonly<Record<string, unknown>>[]): string {
   const names = rows[0] ? Object.keys(rows[0]) : [];
   return columnsText(

@@ -8,7 +8,7 @@ export function typesText({ project, streams, views }: Definition): string {
     (stream) => `  ${keyOf(stream.name)}: {\n${stream.fields.map(fieldText).join("")}  };\n`,
   );
   return (
-    `// Made by \`tidemark types\` from the project "${name}": make it again instead of editing it.\n\n` +
+    `// Made by \`tidemark types\` from the project "${name}": run it again instead of editing this file.\n\n` +
     `export interface Views {\n${views.map(viewText).join("")}}\n\nexport interface Streams {\n${eventTypes.join("")}}\n`
   );
 }
@@ -32,7 +32,7 @@ function keyOf(name: string): string {
   return /^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name);
 }
 
-/** What a value of a DuckDB type is in JSON, as the client reads and writes it: exact, whatever its size. */
+/** The JSON type of a DuckDB type, as the client reads and writes it: exact, also for large numbers. */
 function typeText(type: string): string {
   const element = listElementOf(type);
   if (element) return `(${typeText(element)} | null)[]`;
@@ -41,7 +41,7 @@ function typeText(type: string): string {
   if (/^U?(BIG|HUGE)INT$/.test(type)) return "number | bigint";
   if (/^U?(TINYINT|SMALLINT|INTEGER)$/.test(type)) return "number";
   if (/^DECIMAL/.test(type)) return "number | bigint | string";
-  // JSON has no word for the others
+  // NaN and infinities are strings, since JSON has no numbers for them
   if (/^(DOUBLE|FLOAT)$/.test(type)) return 'number | "NaN" | "Infinity" | "-Infinity"';
   if (type === "BOOLEAN") return "boolean";
   return /^(JSON|MAP|UNION)/.test(type) ? "unknown" : "string";

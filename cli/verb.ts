@@ -12,42 +12,42 @@ export type QueryFormat = "table" | "json" | "ndjson" | "csv";
 export interface VerbArgs {
   init: { readonly dir: string };
   dev: NoArgs;
-  /** incremental only with once. */
+  /** incremental requires once. */
   batch: { readonly once: boolean; readonly incremental: boolean };
-  /** shard null: all of them. */
+  /** shard null: all shards. */
   speed: { readonly shard: number | null };
   serve: NoArgs;
-  /** A file "-" is standard input. request null: one of its own. */
+  /** A file "-" is standard input. request null: a random id. */
   load: {
     readonly stream: string;
     readonly files: readonly string[];
     readonly request: string | null;
-    /** They are sent there instead of to the log. */
+    /** The server to send events to; null: the log. */
     readonly server: string | null;
     readonly input: InputOptions;
-    /** A file to write the rows to that are no events; null: none. */
+    /** The file to write invalid rows to, or null. */
     readonly rejects: string | null;
-    /** They are appended as dead letters. */
+    /** Append invalid rows as dead letters. */
     readonly acceptDead: boolean;
-    /** Nothing is appended. */
+    /** Append nothing. */
     readonly check: boolean;
-    /** What they hold is told, too. */
+    /** Write the content of invalid rows, too. */
     readonly values: boolean;
   };
-  /** At most one of version and position; neither: the newest there is. */
+  /** At most one of version and position; neither: the newest position. */
   query: {
     readonly sql: string;
     readonly format: QueryFormat;
     readonly version: number | null;
     readonly position: string | null;
-    /** Asked instead of the data folder. */
+    /** The server to query; null: the data folder. */
     readonly server: string | null;
   };
-  /** replay: files of corrected lines; none: they are listed, or only counted. stream null: of all. */
+  /** replay: files of corrected lines; empty: list or count. stream null: all streams. */
   "dead-letters": {
     readonly stream: string | null;
     readonly count: boolean;
-    /** Letters that are listed; null: all. */
+    /** The most letters to list; null: all. */
     readonly limit: number | null;
     readonly values: boolean;
     readonly replay: readonly string[];
@@ -55,11 +55,11 @@ export interface VerbArgs {
   status: { readonly server: string | null };
   explain: { readonly view: string };
   diff: { readonly view: string };
-  /** acceptLoss: offsets that neither archive nor log have are lost from here on. */
+  /** acceptLoss: record offsets that neither archive nor log holds as lost. */
   repair: { readonly acceptLoss: boolean };
-  /** No views: all of them. */
+  /** No views: all views. */
   rebuild: { readonly views: readonly string[]; readonly fullSpeed: boolean; readonly values: boolean };
-  /** No views: all of them. files: every file is hashed instead. */
+  /** No views: all views. files: hash every file instead. */
   verify: { readonly views: readonly string[]; readonly files: boolean; readonly values: boolean };
   /** file null: standard output. */
   types: { readonly file: string | null };
@@ -80,13 +80,13 @@ export interface VerbArgs {
 export type VerbName = keyof VerbArgs;
 
 /**
- * What cli/verbs/<verb>.ts exports as `run`. It resolves, with the exit code, when the verb's work is over and everything
- * it opened is closed; a daemon's does so soon after `context.signal` aborts. Failures are thrown: a TidemarkError becomes
- * its line and its exit code, anything else one line and 1.
+ * What cli/verbs/<verb>.ts exports as `run`. It resolves, with the exit code, when the verb's work is over and
+ * everything it opened is closed; a daemon's does so soon after `context.signal` aborts. Failures are thrown: a
+ * TidemarkError becomes its line and its exit code, anything else one line and 1.
  */
 export type Run<V extends VerbName> = (context: Context, args: VerbArgs[V]) => Promise<number>;
 
-/** A command line, understood. */
+/** A parsed command line. */
 export type Invocation<V extends VerbName = VerbName> = {
   [W in V]: { readonly verb: W; readonly args: VerbArgs[W]; readonly options: Options };
 }[V];

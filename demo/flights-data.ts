@@ -5,7 +5,7 @@ import { parquetRows } from "../cli/input/parquet.ts";
 import type { Input } from "../cli/input/row.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
 
-/** The demo's project folder, from the sources and from the built files alike. */
+/** The demo's project folder, found from the sources and from the built files. */
 export const flightsProject = above("demo/flights/tidemark.config.ts", "demo/flights");
 
 /** 3,000,000 flights, 13 MB, from the npm package vega-datasets. */
@@ -21,7 +21,7 @@ function above(sought: string, wanted: string): string {
   }
 }
 
-/** The flights as JSON events, in the file's order, taken as many at a time as asked for. */
+/** The flights as JSON events, in the file's order. */
 export class Flights {
   readonly count: number;
   readonly #rows: Input["rows"];

@@ -86,7 +86,7 @@ async function follow({ screen, opened, flights, producer, count, seconds, signa
         return result.manifest.number;
       });
     }
-    await watch.look();
+    await watch.poll();
     await sleep(40);
   }
   const version = await batch;

@@ -26,10 +26,7 @@ export class Screen {
     return openProgress(process.stderr.isTTY === true, `   ${title}`, "events", total);
   }
 
-  /**
-   * @param lines drawn over the ones before on a terminal; elsewhere only `plain` is written, once a second or
-   *   as the last one
-   */
+  /** @param lines replace the last ones on a terminal; elsewhere `plain` is written, once a second and at the end */
   answer(lines: readonly string[], plain: string, last = false): void {
     if (!terminal) {
       if (!last && performance.now() - this.#lastPlain < plainEveryMs) return;

@@ -1,7 +1,4 @@
-/**
- * load → batch → stream, with a second batch under it → verify. The parts are the product's own; only the
- * telling is the demo's.
- */
+/** load → batch → stream, with a second batch under it → verify. All parts are the product's own. */
 import { rm } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { join } from "node:path";
@@ -27,7 +24,7 @@ import { grouped, Screen } from "./screen.ts";
 
 export type LogKind = "embedded" | "kafka";
 
-export interface Telling {
+export interface StoryOptions {
   readonly log: LogKind;
   /** Share of the flights, 0 to 1. */
   readonly share: number;
@@ -39,14 +36,14 @@ export interface Telling {
 }
 
 /** @returns the exit code: 0 when every answer is exact */
-export async function tell(telling: Telling): Promise<number> {
+export async function runStory(options: StoryOptions): Promise<number> {
   const screen = new Screen();
   screen.line("Tidemark: three million US flights of 2001, from events to one exact answer.");
-  const broker = telling.log === "kafka" ? await startKafka(screen) : null;
+  const broker = options.log === "kafka" ? await startKafka(screen) : null;
   try {
-    const opened = await openFresh(telling, broker);
+    const opened = await openFresh(options, broker);
     try {
-      return await run(telling, screen, opened);
+      return await run(options, screen, opened);
     } finally {
       await opened.log.close();
     }
@@ -63,8 +60,8 @@ async function startKafka(screen: Screen): Promise<Broker> {
   return startBroker();
 }
 
-/** The demo begins with an empty data folder, unless somebody is at work on it. */
-async function openFresh({ data, log: kind }: Telling, broker: Broker | null): Promise<OpenProject> {
+/** Opens the project over an empty data folder, unless another process is using it. */
+async function openFresh({ data, log: kind }: StoryOptions, broker: Broker | null): Promise<OpenProject> {
   const folder = data ?? join(flightsProject, kind === "kafka" ? ".tidemark/kafka" : ".tidemark");
   const project = await loadProject({
     dir: flightsProject,
@@ -76,7 +73,7 @@ async function openFresh({ data, log: kind }: Telling, broker: Broker | null): P
     throw new TidemarkError(
       "USAGE",
       `something listens on ${project.serve.host}:${project.serve.port}`,
-      "if it is make dev, stop it: the demo starts over with its data folder",
+      "if that is make dev, stop it: the demo empties its data folder",
     );
   }
   await rm(folder, { recursive: true, force: true });
@@ -84,11 +81,11 @@ async function openFresh({ data, log: kind }: Telling, broker: Broker | null): P
   return { project, store, log: openLog({ data: folder, ...(broker ? { brokers: [broker.brokers] } : {}) }) };
 }
 
-async function run(telling: Telling, screen: Screen, opened: OpenProject): Promise<number> {
+async function run(options: StoryOptions, screen: Screen, opened: OpenProject): Promise<number> {
   const { project, log } = opened;
   const stream = project.streams[0]!;
   const flights = await Flights.open(stream);
-  const total = Math.round(flights.count * telling.share);
+  const total = Math.round(flights.count * options.share);
   const loaded = Math.floor((total * 2) / 3);
   const producer = await Producer.open(log, stream);
   try {
@@ -97,11 +94,11 @@ async function run(telling: Telling, screen: Screen, opened: OpenProject): Promi
     screen.heading("Batch: archive them to Parquet, recompute all views, publish version 1");
     await firstBatch(screen, opened, loaded);
     screen.heading(`Stream the other ${grouped(total - loaded)}: the speed layer keeps the delta, serving merges both`);
-    const { seconds, signal } = telling;
+    const { seconds, signal } = options;
     await streamRest({ screen, opened, flights, producer, count: total - loaded, seconds, signal });
     screen.heading("Verify: every view's own SQL over all events in plain DuckDB, row by row");
     const equal = await verifyAll(screen, opened, total);
-    sayHowToGoOn(telling, screen, opened);
+    sayHowToGoOn(options, screen, opened);
     return equal ? 0 : 1;
   } finally {
     await flights.close();
@@ -132,7 +129,7 @@ async function firstBatch(screen: Screen, opened: OpenProject, count: number): P
   sayRun(screen, result);
 }
 
-/** The product's own verify, and, since the demo has the file, each view's SQL straight over it. */
+/** The product's own verify, and, since the demo has the source file, each view's SQL directly over it. */
 async function verifyAll(screen: Screen, { store, log }: OpenProject, total: number): Promise<boolean> {
   return withSnapshot(store, async (snapshot) => {
     const { definition } = snapshot.manifest;
@@ -162,7 +159,7 @@ async function verifyAll(screen: Screen, { store, log }: OpenProject, total: num
   });
 }
 
-function sayHowToGoOn({ log, data }: Telling, screen: Screen, { project }: OpenProject): void {
+function sayHowToGoOn({ log, data }: StoryOptions, screen: Screen, { project }: OpenProject): void {
   const url = `http://${project.serve.host}:${project.serve.port}`;
   screen.line("");
   if (log === "kafka" || data !== null) {

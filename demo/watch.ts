@@ -1,4 +1,4 @@
-/** Asks the API as a client does, and shows the answer as it changes. */
+/** Polls the API as a client does, and shows the answer as it changes. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { grouped, type Screen } from "./screen.ts";
 
@@ -20,7 +20,7 @@ interface Answer {
 
 const settleMsMax = 90_000;
 
-/** Looks a few times a second. */
+/** Polls the API a few times a second. */
 export class Watch {
   /** Events sent so far, for the heading. */
   sent = 0;
@@ -35,16 +35,13 @@ export class Watch {
     this.#count = count;
   }
 
-  async look(): Promise<void> {
+  async poll(): Promise<void> {
     if (performance.now() - this.#last < 250) return;
     this.#last = performance.now();
     this.#show(await this.#ask({}));
   }
 
-  /**
-   * The answer that covers everything that was sent, from this version: it is served once its read models are
-   * there.
-   */
+  /** Waits for this version's answer that covers everything sent; it is served once its read models are built. */
   async settle(position: string, version: number): Promise<void> {
     let answer = await this.#ask({ "tidemark-wait-for": position });
     for (const until = performance.now() + settleMsMax; answer.meta.version < version; ) {

@@ -5,8 +5,8 @@ import type { CsvOptions } from "./csv-options.ts";
 import { timeReader } from "./time-format.ts";
 
 /**
- * What is bare in JSON goes bare where the cell can be, else in quotes: the decoder then says that it is none. Undefined where no JSON text says
- * that it is none.
+ * Writes a cell as a JSON value of the field's type, or, when it is not one, as a string, which the decoder
+ * then rejects with its reason. Undefined when the decoder would accept that string.
  */
 export type CellWriter = (cell: string) => string | undefined;
 
@@ -27,14 +27,14 @@ export function cellWriter({ type }: FieldDefinition, options: CsvOptions): Cell
   return quoted;
 }
 
-/** What a cell is not that its writer gives undefined for. */
+/** Why a cell is invalid for which its writer returned undefined. */
 export function notWritten({ type }: FieldDefinition, options: CsvOptions): string {
   if (type === "JSON") return "is not JSON";
   if (numericText(type)) return `has a "." where decimals begin with "${options.decimal}"`;
   return `is not written as ${type === "DATE" ? options.dateFormat : options.timestampFormat}`;
 }
 
-/** What nearly all are. */
+/** The form of nearly all numbers. */
 const plainWhole = /^(?:0|-?[1-9]\d*)$/;
 
 const quoted = (cell: string) => JSON.stringify(cell);
@@ -50,7 +50,7 @@ const truths: Readonly<Record<string, string>> = {
 
 const zoned = /(:\d\d(?:[.,]\d+)?) ?(?:UTC|GMT|([+-]\d\d):?(\d\d))$/;
 
-/** An offset as ISO 8601 has it, where it is written ` UTC` as by BigQuery, or `+0000` as by Salesforce. */
+/** Rewrites an offset as ISO 8601: BigQuery writes ` UTC`, Salesforce `+0000`. */
 function withIsoZone(time: string): string {
   return time.replace(zoned, (_, clock: string, hours?: string, minutes?: string) =>
     hours === undefined ? `${clock}Z` : `${clock}${hours}:${minutes}`,
@@ -72,7 +72,7 @@ function numericText(type: string): CellWriter | null {
   return isFloat(type) ? (text) => numberText(text) ?? notFinite(text) : null;
 }
 
-/** With a point for its decimals. */
+/** The number with a point as its decimal separator. */
 function plainNumber(cell: string, { decimal }: CsvOptions): string | undefined {
   const text = cell.trim();
   if (decimal === ".") return text;
@@ -81,7 +81,7 @@ function plainNumber(cell: string, { decimal }: CsvOptions): string | undefined 
 
 const number = /^([+-]?)0*(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/;
 
-/** A number as JSON writes it; undefined where a text is none. */
+/** A number as JSON writes it; undefined when the text is not a number. */
 function numberText(text: string): string | undefined {
   const found = number.exec(text);
   if (!found || !/\d/.test(text.replace(/[eE].*/, ""))) return undefined;
@@ -90,10 +90,10 @@ function numberText(text: string): string | undefined {
   return `${sign === "-" ? "-" : ""}${digits}${exponent === undefined ? "" : `e${exponent}`}`;
 }
 
-/** More than any whole number of a field has. */
+/** More digits than any integer type holds. */
 const digitsMax = 50;
 
-/** The digits of a number that is whole, however it is written; as a number where it is none. */
+/** The digits of an integer, whatever its notation; otherwise the number as it is. */
 function wholeText(text: string): string | undefined {
   const written = numberText(text);
   if (written === undefined || /^-?\d+$/.test(written)) return written === "-0" ? "0" : written;
@@ -127,7 +127,7 @@ function isJson(cell: string): boolean {
   }
 }
 
-/** Valid JSON has line breaks outside of texts only. */
+/** Removes line breaks, which valid JSON has outside of strings only. */
 function oneLine(json: string): string {
   return json.replaceAll(/[\r\n]/g, " ");
 }

@@ -1,4 +1,4 @@
-/** Escapes of a text that has no quotes, as COPY of PostgreSQL, OUTFILE of MySQL and TSV of ClickHouse write them. */
+/** Escapes of text without quotes, as PostgreSQL's COPY, MySQL's OUTFILE and ClickHouse's TSV write them. */
 
 const letters: Readonly<Record<string, string>> = {
   0: "\0",
@@ -10,7 +10,7 @@ const letters: Readonly<Record<string, string>> = {
   v: "\v",
 };
 
-/** Without its escapes: `\t` is a tab, and any other character behind one stands for itself. `\N` alone stays, since it is no text there. */
+/** Resolves escapes: `\t` is a tab, any other escaped character is itself. A lone `\N` stays, since it means NULL. */
 export function withoutEscapes(cell: string, mark: string): string {
   if (cell === `${mark}N`) return cell;
   let text = "";

@@ -1,19 +1,19 @@
-/** What can be said of a CSV file. */
+/** How a CSV file is written. */
 export interface CsvOptions {
-  /** Null: the one of the file's name, or of its first line. */
+  /** Null: determined by the file's name, or by its first line. */
   readonly delimiter: string | null;
-  /** Null: none. */
+  /** Null: no quotes. */
   readonly quote: string | null;
   readonly escape: string | null;
-  /** What stands for NULL where it is not quoted. */
+  /** The unquoted texts that mean NULL. */
   readonly nulls: readonly string[];
-  /** It stands for NULL in quotes, too. */
+  /** True when they mean NULL in quotes, too. */
   readonly quotedNulls: boolean;
-  /** The first line names the columns; else they are the stream's fields, in their order. */
+  /** True when the first line names the columns; else they are the stream's fields, in their order. */
   readonly header: boolean;
-  /** Of numbers: "." or ",". */
+  /** The decimal separator: "." or ",". */
   readonly decimal: string;
-  /** As strptime knows them; null: ISO 8601. */
+  /** Formats of strptime; null: ISO 8601. */
   readonly dateFormat: string | null;
   readonly timestampFormat: string | null;
 }

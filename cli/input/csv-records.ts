@@ -5,33 +5,34 @@ import { rowBytesMax } from "./row.ts";
 /** How a text is cut into cells. */
 export interface Dialect {
   readonly delimiter: string;
-  /** What a cell is put into that holds a delimiter, a quote or a line break; null: nothing is. */
+  /** The character that encloses cells with a delimiter, a quote or a line break; null: none. */
   readonly quote: string | null;
   /**
-   * What stands before a quote inside of quotes; a quote that is doubled is one in any case. Where there are no quotes, what stands before a
-   * delimiter, a line break or a letter that means one.
+   * Precedes a quote within quotes, besides doubled quotes. Without quotes it precedes a delimiter, a line break or a
+   * letter that denotes a character.
    */
   readonly escape: string | null;
 }
 
 export interface CsvRecord {
-  /** From 1: where it begins. */
+  /** The line in which it begins, from 1. */
   readonly line: number;
   readonly cells: readonly string[];
-  /** Which cells are quoted, or were escaped; null: none is. */
+  /** Which cells were quoted or escaped; null: none. */
   readonly quoted: readonly boolean[] | null;
-  /** As it stands there. */
+  /** The record as it is in the file. */
   readonly text: string;
-  /** Why it can't be cut into cells, if it can't. */
+  /** Why it can't be cut into cells, or null. */
   readonly fault: string | null;
 }
 
 const [newline, carriageReturn, space] = [10, 13, 32];
 
 /**
- * RFC 4180, whatever the file begins with: a cell that begins with a quote ends with one, and holds everything between. Lines end as the
- * first one does: LF or CRLF, or CR alone. A record that can't be cut is told as such, and reading goes on behind its last line. Empty lines are left out.
- * @returns records that are cut as they are taken: take all of some before the next
+ * Reads records by RFC 4180: a cell that begins with a quote ends with one, and holds everything between. Lines end as
+ * the first one does: LF or CRLF, or CR alone. A record that can't be cut has a fault, and reading continues after its
+ * last line. Empty lines are skipped.
+ * @returns records in groups, cut lazily: consume a group before taking the next
  * @throws LOAD_INPUT for a record of more than 64 MiB
  */
 export async function* csvRecords(
@@ -47,7 +48,7 @@ export async function* csvRecords(
       throw new TidemarkError(
         "LOAD_INPUT",
         `${name}:${cutter.line}: a row of more than ${rowBytesMax >> 20} MiB begins here`,
-        "is a quote missing, or --quote another?",
+        "is a quote missing, or does the file need another --quote?",
       );
   }
   yield cutter.feed("", true);
@@ -58,17 +59,17 @@ class Cutter {
   readonly #quote: number;
   readonly #quoteText: string;
   readonly #escape: number;
-  /** The escape where there are no quotes; else "". */
+  /** The escape of files without quotes; else "". */
   readonly #bareEscape: string;
-  /** Stands in no bare cell of those who escape in quotes only; else "". */
+  /** The escape of files with quotes, which is invalid in unquoted cells; else "". */
   readonly #escapedQuote: string;
-  /** What ends a line; null: not seen yet. */
+  /** The line end; null: not known yet. */
   #end: number | null = null;
   #text = "";
   #at = 0;
-  /** How much text is worth a look: a record that goes on for long is not looked at again for each piece of it. */
+  /** The next size at which to scan: a long record is not scanned again for each chunk. */
   #enough = 0;
-  /** Everything has been fed. */
+  /** True once everything has been fed. */
   #whole = false;
   line: number;
 
@@ -83,7 +84,7 @@ class Cutter {
     this.line = firstLine;
   }
 
-  /** Characters that are no whole record yet. */
+  /** Characters of an incomplete record. */
   get waiting(): number {
     return this.#text.length;
   }
@@ -104,7 +105,7 @@ class Cutter {
     this.#enough = 2 * this.#text.length;
   }
 
-  /** The one that begins at `start`, and moves on behind it; null for an empty line, and where it goes on beyond what has been fed. */
+  /** Cuts the record that begins at the start, and moves past it; null for an empty line or an incomplete record. */
   #record(start: number, lineEnd: number): CsvRecord | null {
     const text = this.#text;
     const cells: string[] = [];
@@ -172,7 +173,7 @@ class Cutter {
     return record;
   }
 
-  /** Where the cell without quotes that begins at `start` ends, or the text. */
+  /** The end of the unquoted cell that begins at `start`, or of the text. */
   #bareEnd(start: number, lineEnd: number): number {
     const text = this.#text;
     const mark = this.#bareEscape === "" ? -1 : this.#escape;
@@ -180,7 +181,7 @@ class Cutter {
     for (; at < text.length; at++) {
       const code = text.charCodeAt(at);
       if (code === this.#delimiter || code === lineEnd) break;
-      // what is escaped ends nothing; CRLF is one line break
+      // an escaped character ends nothing; CRLF is one line break
       if (code === mark) at += text.startsWith("\r\n", at + 1) ? 2 : 1;
     }
     return Math.min(at, text.length);
@@ -192,7 +193,7 @@ class Cutter {
     return at;
   }
 
-  /** The cell whose opening quote stands before `start`, and the place behind its closing one; null where that is not there yet. */
+  /** The quoted cell that begins at `start`, and the index after its closing quote; null when that is not fed yet. */
   #quotedCell(start: number): { value: string; end: number } | null {
     const text = this.#text;
     let value = "";
@@ -219,7 +220,7 @@ class Cutter {
   }
 }
 
-/** LF or CR, by the first line; null where that has not ended. */
+/** LF or CR, by the first line's end; null when that is not fed yet. */
 function endOfLines(text: string, whole: boolean): number | null {
   const [lf, cr] = [text.indexOf("\n"), text.indexOf("\r")];
   if (lf >= 0 && (cr < 0 || lf <= cr + 1)) return newline;

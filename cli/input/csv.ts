@@ -7,10 +7,10 @@ import { type CsvRecord, csvRecords } from "./csv-records.ts";
 import { type Row, refusedRow } from "./row.ts";
 import { isText, textOf } from "./source.ts";
 
-/** A field that the file has. */
+/** A field that the file has a column for. */
 interface Column {
   readonly at: number;
-  /** Of the event's JSON: its name and the colon. */
+  /** The field's name and colon in the event's JSON. */
   readonly member: string;
   readonly name: string;
   readonly write: CellWriter;
@@ -18,8 +18,8 @@ interface Column {
 }
 
 /**
- * The rows of a CSV file as events of the stream. Columns are taken by name; what the stream does not have is left out.
- * @throws LOAD_INPUT where it lacks a column that the stream requires; USAGE
+ * The rows of a CSV file as events of the stream. Columns are matched by name; unknown columns are ignored.
+ * @throws LOAD_INPUT when a required column is missing; USAGE
  */
 export async function* csvRows(
   bytes: AsyncIterable<Buffer>,
@@ -29,7 +29,7 @@ export async function* csvRows(
 ): AsyncGenerator<Row[]> {
   const texts = textOf(bytes);
   const { first, rest } = await firstLineOf(texts);
-  // Excel's way to say it
+  // Excel names the delimiter like this
   const said = /^sep=(.)\r?\n?$/i.exec(first)?.[1];
   const delimiter = options.delimiter ?? said ?? delimiterOf(name, first);
   const dialect = { delimiter, quote: options.quote, escape: options.escape };
@@ -59,7 +59,7 @@ export async function* csvRows(
 const rowsAtATime = 2048;
 const headBytesMax = 1 << 20;
 
-/** With the empty lines before it. */
+/** The text with the empty lines that precede it. */
 async function firstLineOf(texts: AsyncGenerator<string>): Promise<{ first: string; rest: AsyncGenerator<string> }> {
   let head = "";
   for (let next = await texts.next(); !next.done; next = await texts.next()) {
@@ -81,12 +81,12 @@ function headerIn({ cells, fault, text }: CsvRecord, name: string): readonly str
   return cells;
 }
 
-const notUtf8 = "not UTF-8; say what it is with --encoding, such as windows-1252";
+const notUtf8 = "not UTF-8; name its encoding with --encoding, such as windows-1252";
 
 class RowReader {
   readonly #columns: readonly Column[];
   readonly #width: number;
-  /** The header ends with a delimiter, and rows may. */
+  /** True when the header ends with a delimiter; rows may, too. */
   readonly #endless: boolean;
   readonly #nulls: ReadonlySet<string>;
   readonly #quotedNulls: boolean;
@@ -136,12 +136,12 @@ class RowReader {
   }
 }
 
-/** @throws LOAD_INPUT where two columns could be meant */
+/** @throws LOAD_INPUT when two columns match */
 function placeOf(header: readonly string[], field: string, name: string): number {
   const same = (of: (text: string) => string) => header.flatMap((each, at) => (of(each) === of(field) ? [at] : []));
   const exact = same((each) => each);
   const found = exact.length > 0 ? exact : same((each) => each.trim().toLowerCase());
   if (found.length > 1)
-    throw new TidemarkError("LOAD_INPUT", `${name} has ${found.length} columns "${field}"`, "give one another name");
+    throw new TidemarkError("LOAD_INPUT", `${name} has ${found.length} columns "${field}"`, "rename one of them");
   return found[0] ?? -1;
 }

@@ -10,9 +10,9 @@ import type { Input } from "./row.ts";
 import { bytesOf, mustBeFile, nameOf } from "./source.ts";
 
 export interface InputOptions {
-  /** Null: by the file's name; standard input is JSON. */
+  /** Null: determined by the file's name; standard input is JSON. */
   readonly format: Format | null;
-  /** Of a text, as WHATWG names it; null: UTF-8, or the UTF-16 of a byte order mark. */
+  /** A text file's encoding, by its WHATWG name; null: UTF-8, or UTF-16 by its byte order mark. */
   readonly encoding: string | null;
   readonly csv: CsvOptions;
 }
@@ -65,7 +65,7 @@ function formatOf(file: string): Format {
   if (found) return found[1];
   throw new TidemarkError(
     "LOAD_INPUT",
-    `can't tell what kind of file ${file} is`,
-    `say so with --format ${formats.join("|")}, or name it .ndjson, .json, .csv, .tsv, .parquet or .arrow`,
+    `the format of ${file} is unknown`,
+    `name it with --format ${formats.join("|")}, or call the file .ndjson, .json, .csv, .tsv, .parquet or .arrow`,
   );
 }

@@ -1,32 +1,32 @@
 import { type Row, rowBytesMax } from "./row.ts";
 
-/** What ends a text, or has to be looked at outside of one. */
+/** The characters that end a string, or matter outside of one. */
 const inText = /["\\\n]/g;
 const closing: Readonly<Record<string, string>> = { "{": "}", "[": "]" };
 
 /**
- * Takes JSON apart without reading it: the elements of arrays, and what stands between them. Each comes with every digit as it was
- * written, and in one line: a line break outside of a text becomes a space.
+ * Splits JSON into values without parsing them: the elements of arrays, and values outside of arrays. Each keeps every
+ * digit as written, and is on one line: a line break outside of a string becomes a space.
  */
 export class JsonValues {
-  /** Brackets that are open in the value that is under way. */
+  /** Open brackets of the current value. */
   readonly #open: string[] = [];
   #inArray = false;
   #inText = false;
-  /** The chunk before ended with a backslash in a text. */
+  /** True when the previous chunk ended with a backslash in a string. */
   #escaped = false;
   #line = 1;
-  /** Of the value that is under way: its first line, and what there is of it so far. */
+  /** The current value: its first line, and its text so far. */
   #begun: number | null = null;
   #parts: string[] = [];
   #bytes = 0;
 
-  /** The line in which the value or the array that is still open began; null: nothing is. */
+  /** The line in which the open value or array began; null: none is open. */
   get inside(): number | null {
     return this.#begun ?? (this.#inArray ? this.#line : null);
   }
 
-  /** @throws SyntaxError for brackets that don't fit, naming the line */
+  /** @throws SyntaxError for mismatched brackets, naming the line */
   feed(chunk: Buffer): Row[] {
     const text = chunk.toString("latin1");
     const found: Row[] = [];
@@ -70,7 +70,7 @@ export class JsonValues {
             break;
           }
           if (opened === undefined || closing[opened] !== each)
-            throw new SyntaxError(`line ${this.#line}: a "${each}" closes what is not open`);
+            throw new SyntaxError(`line ${this.#line}: a "${each}" closes nothing`);
           if (this.#open.length === 0) finish(at + 1);
           break;
         }
@@ -97,7 +97,7 @@ export class JsonValues {
     return found;
   }
 
-  /** @throws SyntaxError where something is still open */
+  /** @throws SyntaxError when something is still open */
   end(): Row[] {
     if (this.#open.length > 0 || this.#inText || this.#inArray)
       throw new SyntaxError(
@@ -106,7 +106,7 @@ export class JsonValues {
     return this.#begun === null ? [] : [this.#finished("")];
   }
 
-  /** Where the text ends that is open, or the chunk. */
+  /** The end of the open string, or of the chunk. */
   #endOfText(text: string, start: number): number {
     inText.lastIndex = this.#escaped ? start + 1 : start;
     this.#escaped = false;

@@ -1,13 +1,13 @@
-/** JSON as it is: an event a line, the elements of an array, or objects one after the other however they are laid out. */
+/** JSON in any layout: an event per line, the elements of an array, or consecutive objects. */
 import { TidemarkError } from "../../shared/errors.ts";
 import { JsonValues } from "./json-values.ts";
 import { linesOf } from "./ndjson.ts";
 import type { Row } from "./row.ts";
 
-/** So much of a file's beginning tells what it is. */
+/** How many bytes of a file's beginning determine its layout. */
 const headBytesMax = 1 << 20;
 
-/** @param lines it says of itself that it is an event a line; only an array is still taken for one. @throws LOAD_INPUT */
+/** @param lines the file is declared as one event per line; an array is still recognized. @throws LOAD_INPUT */
 export async function* jsonRows(source: AsyncIterable<Buffer>, name: string, lines: boolean): AsyncGenerator<Row[]> {
   const chunks = source[Symbol.asyncIterator]();
   let head = Buffer.alloc(0);

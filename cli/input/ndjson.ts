@@ -5,7 +5,7 @@ const newline = 10;
 const carriageReturn = 13;
 
 /**
- * The lines of UTF-8 bytes as they are, whatever they hold; those of nothing but spaces are left out.
+ * The lines of UTF-8 bytes as they are, whatever they hold; blank lines are skipped.
  * @throws LOAD_INPUT for a line of more than 64 MiB, naming it
  */
 export async function* linesOf(source: AsyncIterable<Buffer>, name: string): AsyncGenerator<Row[]> {

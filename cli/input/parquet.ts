@@ -6,9 +6,9 @@ import { unreadable } from "./source.ts";
 import { jsonText, refusalText } from "./typed-text.ts";
 
 /**
- * A Parquet file's rows as events of the stream. Columns are taken by name; what the stream does not have is left out. A value that is not
- * of its field's type goes as it stands: the decoder says so.
- * @throws LOAD_INPUT when the file can't be read as such, or lacks a column for a required field
+ * A Parquet file's rows as events of the stream. Columns are matched by name; unknown columns are ignored. A value that
+ * does not fit its field's type is passed on unchanged, and the decoder rejects it.
+ * @throws LOAD_INPUT when the file is not Parquet, or a required column is missing
  */
 export async function parquetRows(file: string, stream: StreamDefinition): Promise<Input> {
   const duck = await Duck.open({ memoryLimit: "1GB" });

@@ -1,26 +1,29 @@
 /** One row of an input, as an event's JSON. */
 export interface Row {
-  /** From 1: the line it begins in, or its number where there are no lines. */
+  /** The line in which it begins, or its number in files without lines; from 1. */
   readonly place: number;
   readonly value: Buffer;
-  /** Why it can't be an event, where reading it has told already; `value` then is what it holds, as one JSON text, which no stream takes for an event. */
+  /**
+   * Why it is not a valid event, if that is known already; `value` then is its content as a JSON string, which
+   * no stream accepts.
+   */
   readonly reason?: string;
 }
 
-/** Rows of one input, some at a time. */
+/** Rows of one input, in groups. */
 export interface Input {
-  /** What `place` counts. */
+  /** The unit of `place`. */
   readonly unit: "line" | "row";
-  /** Null where only reading to the end would tell. */
+  /** The number of rows; null when it is not known before the end. */
   readonly count: number | null;
-  /** @throws LOAD_INPUT where it can't be read on */
+  /** @throws LOAD_INPUT when the input can't be read any further */
   readonly rows: AsyncGenerator<Row[]>;
 }
 
-/** A row that is no event whatever its stream. */
+/** A row that is not a valid event of any stream. */
 export function refusedRow(place: number, holds: string, reason: string): Row {
   return { place, value: Buffer.from(JSON.stringify(holds)), reason };
 }
 
-/** A longer row is no event but a file of another kind. */
+/** A longer row means that the file has another format. */
 export const rowBytesMax = 64 << 20;

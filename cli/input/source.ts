@@ -8,8 +8,8 @@ import { messageOf, TidemarkError } from "../../shared/errors.ts";
 const chunkBytes = 1 << 20;
 
 /**
- * @param file "-" is standard input; one that ends in .gz is unpacked
- * @param encoding as WHATWG names it; null: UTF-8, or the UTF-16 of a byte order mark
+ * @param file "-" is standard input; a name that ends in .gz is unpacked
+ * @param encoding a WHATWG name; null: UTF-8, or UTF-16 by its byte order mark
  * @throws LOAD_INPUT
  */
 export async function* bytesOf(file: string, encoding: string | null): AsyncGenerator<Buffer> {
@@ -22,7 +22,7 @@ export async function* bytesOf(file: string, encoding: string | null): AsyncGene
   }
 }
 
-/** The error of what is unpacked goes on to whoever reads it. */
+/** Errors of the packed stream are passed on to the reader of the unpacked one. */
 function unzip(raw: NodeJS.ReadableStream): ReturnType<typeof createGunzip> {
   const unpacked = createGunzip({ chunkSize: 1 << 18 });
   raw.on("error", (error) => unpacked.destroy(error));
@@ -43,13 +43,13 @@ export async function mustBeFile(file: string): Promise<void> {
 
 export function unreadable(name: string, error: unknown): TidemarkError {
   if (error instanceof TidemarkError) return error;
-  // what follows is DuckDB's, of a text that is ours
+  // DuckDB appends the text of our own query
   const why = messageOf(error).split(/\s+(?:Possible (?:fixes|solutions)|LINE \d+:)/)[0]!;
   const todo = "correct the file and load it again";
   return new TidemarkError("LOAD_INPUT", `cannot read ${name}: ${why.slice(0, 300)}`, todo, {}, error);
 }
 
-/** True for the name of an encoding that can be read. */
+/** True for the name of a supported encoding. */
 export function isEncoding(label: string): boolean {
   try {
     return new TextDecoder(label) !== null;
@@ -92,7 +92,7 @@ function markedEncoding(first: Buffer): string {
   return first[0] === 0xfe && first[1] === 0xff ? "utf-16be" : "utf-8";
 }
 
-/** The text of UTF-8 bytes. What is none becomes lone surrogates, which no UTF-8 gives: see isText. */
+/** The text of UTF-8 bytes. Invalid bytes become lone surrogates, which valid UTF-8 never yields: see isText. */
 export async function* textOf(bytes: AsyncIterable<Buffer>): AsyncGenerator<string> {
   let cut: Buffer = Buffer.alloc(0);
   for await (const chunk of bytes) {
@@ -104,7 +104,7 @@ export async function* textOf(bytes: AsyncIterable<Buffer>): AsyncGenerator<stri
   yield decodedText(cut);
 }
 
-/** How many bytes of a character that goes on stand at the end. */
+/** How many bytes at the end belong to an incomplete character. */
 function cutBytes(bytes: Buffer): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back]!;
@@ -118,7 +118,7 @@ function decodedText(bytes: Buffer): string {
   if (isUtf8(bytes)) return bytes.toString();
   let text = "";
   for (let at = 0; at < bytes.length; ) {
-    // a line at a time: nearly all are good
+    // line by line, since nearly all are valid
     const found = bytes.indexOf(10, at);
     const line = bytes.subarray(at, found < 0 ? bytes.length : found + 1);
     text += isUtf8(line) ? line.toString() : marked(line);
@@ -131,7 +131,7 @@ function marked(line: Buffer): string {
   return line.toString("latin1").replaceAll(/[\x80-\xff]/g, (byte) => String.fromCharCode(0xdc00 + byte.charCodeAt(0)));
 }
 
-/** False for a text some of whose bytes were none. */
+/** False for a text with invalid bytes. */
 export function isText(text: string): boolean {
   return !/[\udc80-\udcff]/.test(text) || !/\p{Surrogate}/u.test(text);
 }

@@ -1,4 +1,4 @@
-/** Dates and times written in another way than ISO 8601, by the patterns of strptime. */
+/** Dates and times in formats other than ISO 8601, given as patterns of strptime. */
 import { TidemarkError } from "../../shared/errors.ts";
 
 interface Directive {
@@ -29,25 +29,25 @@ const directives: Readonly<Record<string, Directive>> = {
   A: { name: "", pattern: "(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)" },
 };
 
-/** From a text to ISO 8601, or undefined where it is not written so. Whether the calendar has such a day is not looked at. */
+/** Rewrites a text as ISO 8601, or undefined when it doesn't match. The calendar is not checked. */
 export type ReadTime = (text: string) => string | undefined;
 
-/** @throws USAGE for a pattern that says no day, or what is not known */
+/** @throws USAGE for a pattern without a day, or with an unknown directive */
 export function timeReader(format: string): ReadTime {
   const names = new Set<string>();
   const pattern = format.replaceAll(/%-?(.)|[\\^$.*+?()[\]{}|/]/g, (found, letter: string | undefined) => {
     if (letter === undefined) return `\\${found}`;
     if (letter === "%") return "%";
     const directive = directives[letter];
-    if (!directive) throw wrong(format, `"${found}" is not known`);
+    if (!directive) throw wrong(format, `"${found}" is unknown`);
     if (directive.name === "") return directive.pattern;
-    if (names.has(directive.name)) throw wrong(format, `it says the ${directive.name} twice`);
+    if (names.has(directive.name)) throw wrong(format, `it has the ${directive.name} twice`);
     names.add(directive.name);
     return `(?<${directive.name}>${directive.pattern})`;
   });
   const has = (...any: string[]) => any.some((each) => names.has(each));
   if (!has("year", "shortYear") || !has("month", "monthName") || !has("day"))
-    throw wrong(format, "it does not say year, month and day");
+    throw wrong(format, "it lacks year, month or day");
   const whole = new RegExp(`^${pattern}$`, "i");
   return (text) => {
     const found = whole.exec(text)?.groups;
@@ -57,7 +57,7 @@ export function timeReader(format: string): ReadTime {
 
 function isoOf(parts: Readonly<Record<string, string | undefined>>): string | undefined {
   const { year, shortYear, month, monthName, day, hour, half, minute, second, fraction, zone } = parts;
-  // as POSIX has it
+  // the pivot of POSIX
   const fullYear = year ?? `${Number(shortYear) < 69 ? "20" : "19"}${shortYear}`;
   const monthNumber = month ?? String(months.indexOf(monthName!.slice(0, 3).toLowerCase()) + 1);
   const date = [fullYear, two(monthNumber), two(day!)].join("-");
@@ -81,7 +81,7 @@ function two(digits: string): string {
 function wrong(format: string, why: string): TidemarkError {
   return new TidemarkError(
     "USAGE",
-    `${JSON.stringify(format)} is no format of dates: ${why}`,
+    `${JSON.stringify(format)} is not a date format: ${why}`,
     "write one such as %d/%m/%Y or %Y-%m-%d %H:%M:%S",
   );
 }

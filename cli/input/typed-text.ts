@@ -1,12 +1,13 @@
-/** A typed value as the JSON text that the decoder reads back as the same value: SQL over any type of a source, for any type of a field. */
+/** SQL that writes a typed value of any source type as the JSON that the decoder reads back as the same value. */
 import { isDecimal, isFloat, isInteger, listElementOf, structFieldsOf } from "../../shared/compiler/types.ts";
 import { quoteText } from "../../shared/duckdb/duck.ts";
 
 /**
- * SQL: JSON text of an expression of type `source`, for a field of type `target`; NULL for NULL. A value that the field can't have goes as what it
- * is, and the decoder says so. The session's zone has to be UTC.
- * @param target "" where the field says nothing of what is in here
- * @param depth names what is nested
+ * SQL: the JSON of an expression of type `source`, for a field of type `target`; NULL for NULL. A value that
+ * does not fit the field is written as it is, and the decoder rejects it. The session's time zone has to be
+ * UTC.
+ * @param target "" for nested values whose type the field does not specify
+ * @param depth numbers the lambda variables of nested values
  */
 export function jsonText(value: string, source: string, target: string, depth = 0): string {
   const map = mapOf(source);
@@ -15,7 +16,7 @@ export function jsonText(value: string, source: string, target: string, depth = 
   if (element !== null) return listText(value, element, target, depth);
   if (source.startsWith("STRUCT(")) return structText(value, source, target, depth);
   if (isFloat(source)) return floatText(value, source, target);
-  // DuckDB writes those of no whole digits without their zero
+  // DuckDB writes decimals below one without their zero
   if (isDecimal(source) && /\((\d+),\s*\1\)/.test(source) && !isWhole(target))
     return `regexp_replace(${value}::VARCHAR, '^(-?)\\.', '\\10.')`;
   if (isDecimal(source) && isWhole(target)) return `regexp_replace(${value}::VARCHAR, '\\.0*$', '')`;
@@ -23,13 +24,13 @@ export function jsonText(value: string, source: string, target: string, depth = 
   if (source === "BLOB") return bytesText(value, target);
   if (source === "JSON" || (source === "VARCHAR" && isJsonLike(target)))
     return `CASE WHEN json_valid(${value}) THEN translate(${value}::VARCHAR, chr(10) || chr(13), '  ') ELSE ${quoted(value)} END`;
-  // answers write it as a text, since Parquet has no such number
+  // answers write it as text, since Parquet has no such type
   if (target === "UHUGEINT" && source === "VARCHAR")
     return `CASE WHEN regexp_full_match(${value}, '[0-9]+') THEN ${value} ELSE ${quoted(value)} END`;
   return quoted(asTime(value, source, target) ?? value);
 }
 
-/** SQL: why a value can't be of the field at all, without what it says; null where only the decoder can tell. */
+/** SQL: why a value can't be of the field, without its content; null when that is left to the decoder. */
 export function refusalText(value: string, source: string, target: string): string | null {
   if (target === "JSON" && source === "VARCHAR")
     return `CASE WHEN NOT json_valid(${value}) THEN 'text of ' || length(${value}) || ' characters is not JSON' END`;
@@ -45,12 +46,12 @@ function isWhole(type: string): boolean {
   return isInteger(type) || /^U?HUGEINT$/.test(type);
 }
 
-/** Types whose values a text says in JSON. */
+/** Types whose values are strings in JSON. */
 function isJsonLike(type: string): boolean {
   return type === "JSON" || type.startsWith("STRUCT(") || listElementOf(type) !== null;
 }
 
-/** 517.0 is a whole number; JSON has no word for what is not finite. */
+/** 517.0 is an integer; JSON has no number that is not finite. */
 function floatText(value: string, source: string, target: string): string {
   const exact = source === "FLOAT" && target === "DOUBLE" ? `CAST(${value} AS DOUBLE)` : value;
   const words = `CASE WHEN isnan(${value}) THEN '"NaN"' WHEN ${value} > 0 THEN '"Infinity"' ELSE '"-Infinity"' END`;
@@ -58,25 +59,25 @@ function floatText(value: string, source: string, target: string): string {
   return `CASE ${isWhole(target) ? whole : ""}WHEN isfinite(${value}) THEN ${exact}::VARCHAR WHEN ${value} IS NOT NULL THEN ${words} END`;
 }
 
-/** Between days and instants, where nothing is lost; null where it stays as it is. */
+/** Converts between days and instants when nothing is lost; null: left as it is. */
 function asTime(value: string, source: string, target: string): string | null {
   if (target === "DATE" && /^TIMESTAMP(_|$)/.test(source))
     return `CASE WHEN ${value} = CAST(${value} AS DATE) THEN CAST(${value} AS DATE)::VARCHAR ELSE ${value}::VARCHAR END`;
   if (target === "TIME" && source === "TIME WITH TIME ZONE") return `CAST(${value} AS TIME)`;
   if (source === "TIMESTAMP WITH TIME ZONE") {
     const offset = /^TIMESTAMP(_|$)/.test(target) ? "" : " || '+00'";
-    // DuckDB's own cast goes by doubles of milliseconds, which beyond the year 287396 are off
+    // DuckDB's own cast goes through doubles of milliseconds, which are inexact beyond the year 287396
     return `CASE WHEN isfinite(${value}) THEN make_timestamp(epoch_us(${value}))::VARCHAR${offset} ELSE ${value}::VARCHAR END`;
   }
   return source === "DATE" && target.startsWith("TIMESTAMP") ? `CAST(${value} AS TIMESTAMP)` : null;
 }
 
-/** Old writers don't say which bytes are text. */
+/** Old Parquet writers don't mark which byte arrays are text. */
 function bytesText(value: string, target: string): string {
   const base64 = `to_json(to_base64(${value}))::VARCHAR`;
   if (target === "BLOB") return base64;
   const text = decoded(value);
-  // no text: no field that wants one takes a truth value
+  // not a string: a field of text must not accept a boolean
   const other = target === "" || target === "JSON" ? base64 : "'false'";
   return `CASE WHEN ${value} IS NULL THEN NULL WHEN ${text} IS NULL THEN ${other} ELSE ${jsonText(text, "VARCHAR", target)} END`;
 }
@@ -104,7 +105,7 @@ interface MapType {
   readonly value: string;
 }
 
-/** As an object; for a list, as its entries. */
+/** A map as an object; for a list, as its entries. */
 function mapText(value: string, map: MapType, target: string, depth: number): string {
   const entries = `map_entries(${value})`;
   if (listElementOf(target) !== null)
@@ -112,7 +113,7 @@ function mapText(value: string, map: MapType, target: string, depth: number): st
   const each = `e${depth}`;
   const key = `struct_extract(${each}, 'key')::VARCHAR`;
   const inner = (type: string) => jsonText(`struct_extract(${each}, 'value')`, map.value, type, depth + 1);
-  // of a struct, each member has a type of its own
+  // each member of a struct has its own type
   const typed = (structFieldsOf(target) ?? []).map(
     ({ name, type }) => `WHEN ${key} = ${quoteText(name)} THEN ${inner(type)}`,
   );
@@ -121,7 +122,7 @@ function mapText(value: string, map: MapType, target: string, depth: number): st
   return `('{' || array_to_string(list_transform(${entries}, lambda ${each}: ${member}), ',') || '}')`;
 }
 
-/** Of a list, or of an array of a fixed size. */
+/** The element type of a list, or of a fixed-size array. */
 function elementOf(type: string): string | null {
   return /^([\s\S]*)\[\d*\]$/.exec(type)?.[1] ?? null;
 }

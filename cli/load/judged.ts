@@ -1,4 +1,4 @@
-/** The files' rows, each with what the stream's reading says of it. */
+/** The files' rows, each with the verdict of the stream's decoder. */
 import { Judge } from "../../ingest/judge.ts";
 import { decoderOf } from "../../shared/archive/segments.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
@@ -12,7 +12,7 @@ import type { Input, Row } from "../input/row.ts";
 import { nameOf } from "../input/source.ts";
 import { openProgress } from "../progress.ts";
 
-/** A row of a file; reason null: it is an event. */
+/** A row of a file; reason: why it is not a valid event, or null. */
 export interface JudgedRow {
   readonly file: string;
   readonly unit: Input["unit"];
@@ -23,7 +23,7 @@ export interface JudgedRow {
 const groupRows = 8192;
 const groupBytes = 4 << 20;
 
-/** The rows as they are read, some at a time, with a bar that shows how far they have been taken. */
+/** The rows as they are read, in groups, with a progress bar. */
 export async function* rowsIn(
   context: Context,
   stream: StreamDefinition,
@@ -45,7 +45,10 @@ export async function* rowsIn(
   }
 }
 
-/** Who says what is an event: the stream as the project has it, and as the newest version has it, which goes on to read the log until the next. */
+/**
+ * Judges rows by the project's definition of the stream, and by that of the newest version, which decodes the log until
+ * the next version is published.
+ */
 export class Judges {
   readonly #duck: Duck;
   readonly #judges: readonly Judge[];
@@ -66,7 +69,7 @@ export class Judges {
     return new Judges(duck, judges);
   }
 
-  /** In groups, since each is a query. */
+  /** In groups, since judging takes a query each. */
   async *judge(rows: AsyncIterable<readonly JudgedRow[]>): AsyncGenerator<JudgedRow[]> {
     let group: JudgedRow[] = [];
     let bytes = 0;

@@ -1,15 +1,15 @@
-/** The rows that are no events: the first of them told, all of them written where that is asked for. */
+/** Rejects rows that are not valid events: reports the first of them, and writes all of them to --rejects. */
 import { fstatSync } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import type { Input, Row } from "../input/row.ts";
 import { nameOf } from "../input/source.ts";
 
-/** Rows that are told one by one. */
+/** Rows that are reported one by one. */
 const reportedMax = 10;
 const waitingBytesMax = 1 << 16;
 
-/** A row that is no event, and why. */
+/** A row that is not a valid event, and why. */
 export interface RejectedRow {
   readonly file: string;
   readonly unit: Input["unit"];
@@ -33,10 +33,10 @@ export class Rejects {
   }
 
   /**
-   * @param name null: none is written
-   * @param inputs what is loaded; "-": standard input
-   * @param values what a row holds is written, too
-   * @throws LOAD_INPUT; USAGE where the file is one of the inputs, which would be lost
+   * @param name the file to write rejected rows to, or null
+   * @param inputs the files that are loaded; "-": standard input
+   * @param values write the rows' content, too
+   * @throws LOAD_INPUT; USAGE when the file is one of the inputs, which would be overwritten
    */
   static async open(
     name: string | null,
@@ -93,7 +93,11 @@ async function mustBeNone(inputs: readonly string[], name: string): Promise<void
   for (const input of inputs) {
     const own = input === "-" ? fstatSync(0) : await stat(input).catch(() => null);
     if (own?.dev !== found.dev || own.ino !== found.ino) continue;
-    throw new TidemarkError("USAGE", `--rejects ${name} is what is loaded, and would be lost`, "name another file");
+    throw new TidemarkError(
+      "USAGE",
+      `--rejects ${name} is one of the loaded files, and would be overwritten`,
+      "name another file",
+    );
   }
 }
 

@@ -1,4 +1,7 @@
-/** A load under a request id that was given before: the same files, in the places that they went to, without what is there already. */
+/**
+ * Resumes a load under its request id: the same files, placed in the same partitions, without what is already
+ * there.
+ */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
@@ -17,9 +20,9 @@ interface Target extends OpenProject {
 }
 
 /**
- * Registers the request, or finds how it was registered.
- * @param partitions what a new one is placed in
- * @throws USAGE where other files were loaded under the id; LOG_APPEND, LOG_UNREACHABLE
+ * Registers the request, or reads how it was registered.
+ * @param partitions the partitions for a new request
+ * @throws USAGE when other files were loaded under the id; LOG_APPEND, LOG_UNREACHABLE
  */
 export async function resumeLoad(
   { signal }: Context,
@@ -31,7 +34,7 @@ export async function resumeLoad(
   const target = logStream(stream);
   const requests = new Requests(log, project.name, store.scratch("requests"), signal);
   try {
-    // standard input can't be read twice: whether it is the same, only its sender knows
+    // standard input can't be read twice, so only its sender knows whether it is the same
     const fingerprint = files.includes("-")
       ? null
       : fingerprintOf(JSON.stringify(input), ...(await Promise.all(files.map((file) => hashOf(file, signal)))));
@@ -40,8 +43,8 @@ export async function resumeLoad(
     if (fingerprint !== null && known.fingerprint !== null && known.fingerprint !== fingerprint)
       throw new TidemarkError(
         "USAGE",
-        `--request-id ${request}: other files, or the same with other options, were loaded under it within the last day`,
-        "name another for these",
+        `--request-id ${request} was used within the last day for other files or options`,
+        "choose another id for this load",
       );
     if (known.first || known.from === null) return { request, partitions: known.partitions };
     return {
@@ -56,7 +59,7 @@ export async function resumeLoad(
 
 async function hashOf(file: string, signal: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
-  // what can't be read is said by whoever reads its rows
+  // a file that can't be read is reported when its rows are read
   await pipeline(createReadStream(file), hash, { signal }).catch((error: unknown) => {
     if (signal.aborted) throw error;
   });

@@ -9,14 +9,14 @@ import { type JudgedRow, rowsIn } from "./judged.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Rejects } from "./rejects.ts";
 
-/** Of one request. */
+/** Limits of one request. */
 const rowsMax = 1000;
 const bytesMax = 4 << 20;
 const lineEnd = Buffer.from("\n");
 
 /**
- * The server says what is an event, by the same reading. Each part goes under the request's id and its number, so that the same load sent again
- * has one effect.
+ * The server judges the rows, by the same decoder. Each part is sent under the request's id and its number, so that a
+ * repeated load has one effect.
  */
 export async function loadToServer(
   context: Context,
@@ -59,10 +59,10 @@ export async function loadToServer(
   });
 }
 
-/** As the decoder says it. */
+/** The decoder's own reason. */
 const notUtf8 = "invalid UTF-8";
 
-/** Bytes that are no text can't be sent: a JSON text stands for them, which is no event either. */
+/** Invalid UTF-8 can't be sent in NDJSON; a JSON string is sent instead, which the server rejects as well. */
 function sendable(value: Buffer): Buffer {
   return isUtf8(value) ? value : Buffer.from(JSON.stringify(value.toString("latin1")));
 }

@@ -35,7 +35,7 @@ async function runOnce(context: Context, opened: OpenProject, mode: RunMode): Pr
 }
 
 async function runDaemon(context: Context, opened: OpenProject): Promise<number> {
-  // what is live goes first; threads that are made from here on inherit it
+  // live work has priority; threads created from here on inherit the niceness
   setPriority(constants.priority.PRIORITY_LOW);
   const { schedule, archive, timezone } = opened.project.batch;
   const batch = batchOf(opened, (line) => context.log.info(line));

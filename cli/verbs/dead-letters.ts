@@ -71,7 +71,7 @@ async function replay(
   return 0;
 }
 
-/** A line of the list, its value corrected: a text, or the event itself. */
+/** A line of the list with its value corrected: as a text, or as the event itself. */
 function correctionIn(text: string, where: string): Correction {
   const wrong = (why: string) =>
     new TidemarkError(

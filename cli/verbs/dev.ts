@@ -4,7 +4,7 @@ import { batchOf, withProject } from "../opened.ts";
 import { firstVersion, startServe, startSpeed } from "../roles.ts";
 import type { VerbArgs } from "../verb.ts";
 
-/** Every role in one process. When one fails the others stop too, and its error is the verb's. */
+/** Every role in one process. When one fails, the others stop, too, and its error is the verb's. */
 export async function run(context: Context, _args: VerbArgs["dev"]): Promise<number> {
   return withProject(context, async (opened) => {
     const manifest = await firstVersion(opened);

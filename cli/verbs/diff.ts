@@ -17,8 +17,8 @@ import { orStopped } from "../stop.ts";
 import type { VerbArgs } from "../verb.ts";
 
 /**
- * The view as the project's files have it, computed from archive and log at the position that is served, against what is served.
- * Exit 0 when the answers are the same, 1 when they differ. Nothing is published.
+ * Computes the view as the project's files define it, from archive and log at the served position, and compares it with
+ * what is served. Exit 0 when the answers are the same, 1 when they differ. Nothing is published.
  */
 export async function run(context: Context, { view: name }: VerbArgs["diff"]): Promise<number> {
   return withProject(context, (opened) => orStopped(diff(context, opened, name), context.signal));
@@ -36,14 +36,14 @@ async function diff(context: Context, { project, store, log }: OpenProject, name
           const known = definition.views.map((view) => view.name).join(", ") || "none";
           throw new TidemarkError(
             "VIEW_UNKNOWN",
-            `there is no view "${name}", in the files or in version ${manifest.number}`,
+            `there is no view "${name}" in the files or in version ${manifest.number}`,
             `the files have: ${known}`,
           );
         }
         await say(
           context,
           name,
-          [now ? "it is new: nothing is served yet" : "it is gone from the files: it would not be served any more"],
+          [now ? "it is new: nothing is served yet" : "it is gone from the files: it would no longer be served"],
           null,
         );
         return 1;
@@ -81,7 +81,7 @@ async function diff(context: Context, { project, store, log }: OpenProject, name
   );
 }
 
-/** Columns that both have, by name and type. */
+/** The columns that both have, by name and type. */
 function commonColumns(now: ViewDefinition, before: ViewDefinition): ViewDefinition["columns"] {
   return now.columns.filter((column) =>
     before.columns.some((old) => old.name === column.name && old.type === column.type),
@@ -92,7 +92,7 @@ function columnChanges(now: ViewDefinition, before: ViewDefinition): string[] {
   const changes = now.columns.flatMap(({ name, type }) => {
     const old = before.columns.find((each) => each.name === name);
     if (!old) return [`column ${name} ${type} is new`];
-    return old.type === type ? [] : [`column ${name} is ${type}, and was ${old.type}`];
+    return old.type === type ? [] : [`column ${name} is ${type}, was ${old.type}`];
   });
   const gone = before.columns.filter(({ name }) => !now.columns.some((each) => each.name === name));
   return [...changes, ...gone.map(({ name }) => `column ${name} is gone`)];

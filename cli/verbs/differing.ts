@@ -1,4 +1,4 @@
-/** Rows that differ, as lines and as JSON: with their values, which are of events, only where one asks for them. */
+/** Rows that differ, as lines and as JSON; their values, which come from events, only on request. */
 import type { Difference } from "../../shared/proof/compare.ts";
 
 const shownMax = 5;

@@ -7,7 +7,7 @@ import type { Context } from "../context.ts";
 import { tableText } from "../table-text.ts";
 import type { VerbArgs } from "../verb.ts";
 
-/** Keys stand in the project's keys.json, as hashes: a running server sees a change within a second. */
+/** Keys are kept as hashes in the project's keys.json; a running server sees a change within a second. */
 export async function run(context: Context, args: VerbArgs["keys"]): Promise<number> {
   const { dir } = await context.project();
   const path = join(dir, keyFile);
@@ -18,11 +18,11 @@ export async function run(context: Context, args: VerbArgs["keys"]): Promise<num
         if (!keys.some(({ name }) => name === args.name)) return [...keys, key];
         throw new TidemarkError(
           "USAGE",
-          `there is a key called "${args.name}" already`,
+          `there is already a key called "${args.name}"`,
           "choose another name, and revoke the old key once the new one is in use",
         );
       });
-      context.say(`key ${key.id} for ${key.scopes.join(", ")}; it is shown this once:`);
+      context.say(`key ${key.id} for ${key.scopes.join(", ")}; it is shown only once:`);
       await context.out(context.json ? `${JSON.stringify({ id: key.id, key: text })}\n` : `${text}\n`);
       return 0;
     }

@@ -8,7 +8,7 @@ import { PositionTexts } from "../../shared/store/position-texts.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { Context } from "../context.ts";
 import { Judges, rowsIn } from "../load/judged.ts";
-import { type Outcome, tell } from "../load/outcome.ts";
+import { type Outcome, reportOutcome } from "../load/outcome.ts";
 import { Rejects } from "../load/rejects.ts";
 import { resumeLoad } from "../load/resumed.ts";
 import { loadToServer } from "../load/to-server.ts";
@@ -16,8 +16,8 @@ import { withProject } from "../opened.ts";
 import type { VerbArgs } from "../verb.ts";
 
 /**
- * Appends the files' events, one file after the other, and prints the position after them once they are durable. Rows that are no events are
- * told and left out: exit code 1.
+ * Appends the files' events, one file after the other, and prints the position after them once they are durable.
+ * Invalid rows are reported and skipped: exit code 1.
  */
 export async function run(context: Context, args: VerbArgs["load"]): Promise<number> {
   if (args.server !== null) {
@@ -50,7 +50,7 @@ async function withRejects(
   } finally {
     await rejects.close();
   }
-  return tell(context, args, outcome);
+  return reportOutcome(context, args, outcome);
 }
 
 interface Loading {
@@ -100,7 +100,7 @@ async function loadToLog(
   } catch (error) {
     await producer.flush().catch(() => undefined);
     if (producer.durable > 0) context.say(`${producer.durable} events were appended before this:`);
-    context.say(`the same load with --request-id ${producer.request} appends only what is missing`);
+    context.say(`to append only what is missing, repeat the load with --request-id ${producer.request}`);
     throw error;
   }
 }

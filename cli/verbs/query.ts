@@ -24,7 +24,7 @@ import { orStopped } from "../stop.ts";
 import { columnsText } from "../table-text.ts";
 import type { QueryFormat, VerbArgs } from "../verb.ts";
 
-/** Rows come on standard output; what they are exact at, and made from, on standard error. */
+/** Prints the rows on standard output; the position they are exact at, and their source, on standard error. */
 export async function run(context: Context, args: VerbArgs["query"]): Promise<number> {
   const { version, position, server } = args;
   if (server !== null) return queryServer(context, server, args);
@@ -41,11 +41,11 @@ export async function run(context: Context, args: VerbArgs["query"]): Promise<nu
         if (strange.length > 0 && strange.length === long.split(";").filter((part) => part !== "").length) {
           throw new TidemarkError(
             "USAGE",
-            `position "${position.slice(0, 200)}" names no stream that there is`,
+            `position "${position.slice(0, 200)}" names no known stream`,
             `there are: ${Object.keys(newest.origin).join(", ")}`,
           );
         }
-        for (const stream of strange) context.say(`stream ${stream} is not in version ${newest.number}: passed over`);
+        for (const stream of strange) context.say(`stream ${stream} is not in version ${newest.number}: ignored`);
         const past = await atPosition(store, log, asked, run);
         return answer(context, project, store, past, args);
       }),
@@ -86,7 +86,7 @@ async function answer(
   });
 }
 
-/** The first of the views that has no value for some group; null: the query alone raises. */
+/** The first view whose value can't be computed for some group; null: the query itself fails. */
 async function failureIn(
   session: Session,
   { snapshot }: Past,
@@ -106,10 +106,10 @@ function complained(error: unknown): unknown {
 }
 
 /**
- * Runs a query over DuckDB views of those views that it names, by DuckDB's own reading of it: only their files
- * are checked and read.
+ * Runs a query over DuckDB views. DuckDB itself finds the views that the query names: only their files are checked and
+ * read.
  * @param read is given a SELECT of the partial rows of each
- * @throws SERVE_VIEW_FAILED for one of them that has failed; what DuckDB throws
+ * @throws SERVE_VIEW_FAILED when one of them has failed; DuckDB's own errors
  */
 async function resultOf(
   session: Session,
@@ -137,7 +137,7 @@ async function resultOf(
     try {
       return await rowsFrom(session, sql, []);
     } catch (error) {
-      // of what is more than one plain statement (PIVOT) DuckDB gives no list, but names the first that it misses
+      // for compound statements (PIVOT) DuckDB gives no list, but its error names the first missing view
       const [, missing] = /Table with name "?(.+?)"? does not exist/.exec(messageOf(error)) ?? [];
       if (missing === undefined || !(await make(missing))) throw error;
     }

@@ -10,7 +10,10 @@ import { viewsNamed } from "./verify.ts";
 
 const perStep = 500_000;
 
-/** Exit 0 when what was replayed equals what was served, wherever that means the same; 1 when rows differed (they are served right now). */
+/**
+ * Exit 0 when replayed views equal what was served, where they are comparable; 1 when rows differ (they are
+ * served now).
+ */
 export async function run(context: Context, { views, fullSpeed, values }: VerbArgs["rebuild"]): Promise<number> {
   return withProject(context, async (opened) => {
     const batch = batchOf(opened, (line) => context.say(line));

@@ -4,7 +4,7 @@ import type { Context } from "../context.ts";
 import { withStore } from "../opened.ts";
 import type { VerbArgs } from "../verb.ts";
 
-/** Publishes a kept version again as the newest; speed and serve hand over to it as to any other. */
+/** Publishes a kept version again as the newest; speed and serve take it over like any other. */
 export async function run(context: Context, { version }: VerbArgs["rollback"]): Promise<number> {
   return withStore(context, async (store) => {
     const incidents = new Incidents(store, "batch", Date.now);

@@ -15,19 +15,19 @@ import { driftOf } from "../roles.ts";
 import { tableText } from "../table-text.ts";
 import type { VerbArgs } from "../verb.ts";
 
-/** What the log and the store hold now. Nothing is created. */
+/** Reports what the log and the store hold. Creates nothing. */
 export async function run(context: Context, { server }: VerbArgs["status"]): Promise<number> {
   if (server !== null) return statusOfServer(context, server);
   return withProject(context, async (opened) => {
-    const found = await look(opened);
+    const found = await collectStatus(opened);
     await context.out(context.json ? `${JSON.stringify(found)}\n` : describe(found));
     return 0;
   });
 }
 
-type Status = Awaited<ReturnType<typeof look>>;
+type Status = Awaited<ReturnType<typeof collectStatus>>;
 
-async function look(opened: OpenProject) {
+async function collectStatus(opened: OpenProject) {
   const { project, store, log } = opened;
   const ends: Position[] = [];
   for (const stream of project.streams) {
@@ -84,14 +84,14 @@ async function look(opened: OpenProject) {
   };
 }
 
-/** In the words of a server's status; which groups fail, and why, its incident says. */
+/** The state as a server's status has it; the view's incident says which groups fail and why. */
 function stateOf(best: Snapshot, { name, streams }: ViewDefinition, incidents: readonly Incident[]) {
   const failed = failureOf(best, name);
-  const told = (kind: IncidentKind) => incidents.filter((each) => each.kind === kind);
-  const isStopped = told("stream-stopped").some(({ subject }) => streams.includes(subject));
+  const ofKind = (kind: IncidentKind) => incidents.filter((each) => each.kind === kind);
+  const isStopped = ofKind("stream-stopped").some(({ subject }) => streams.includes(subject));
   const isFailing =
     (best.manifest.views[name]?.failing?.groups.length ?? 0) > 0 ||
-    told("view-failed").some(({ code, subject }) => code === "SERVE_VIEW_FAILED" && subject === name);
+    ofKind("view-failed").some(({ code, subject }) => code === "SERVE_VIEW_FAILED" && subject === name);
   return { failed, state: failed ? "failed" : isStopped ? "stopped" : isFailing ? "failing" : "ok" };
 }
 
@@ -104,7 +104,7 @@ function ofStream(position: Position, stream: string): Position {
   return positionOf(places(position).filter((place) => place.stream === stream));
 }
 
-/** About how many records the speed layer has not seen: offsets have gaps, so this is for people only. */
+/** Roughly how many records the speed layer is behind; offsets have gaps, so this is for people only. */
 function behind(end: Position, position: Position, stream: string): number {
   return places(end)
     .filter((place) => place.stream === stream)

@@ -13,7 +13,7 @@ import { orStopped } from "../stop.ts";
 import type { VerbArgs } from "../verb.ts";
 import { differingLines, withoutValues } from "./differing.ts";
 
-/** Exit 0 when every row of every view equals; 1, with the first rows that don't, otherwise. */
+/** Exit 0 when every row of every view is equal; 1, with the first rows that differ, otherwise. */
 export async function run(context: Context, args: VerbArgs["verify"]): Promise<number> {
   if (args.files) return withProject(context, ({ store, log }) => runFiles(context, store, log));
   return withProject(context, ({ project, store, log }) =>
@@ -40,7 +40,7 @@ export async function run(context: Context, args: VerbArgs["verify"]): Promise<n
         context.say(
           wrong.length === 0
             ? `${verdicts.length} views verified: every row equals the views' own SQL over all events`
-            : `${wrong.length} of ${verdicts.length} views are NOT as they should be: ${wrong.map((each) => each.view).join(", ")}`,
+            : `${wrong.length} of ${verdicts.length} views do NOT match: ${wrong.map((each) => each.view).join(", ")}`,
         );
         return wrong.length === 0 ? 0 : 1;
       });
@@ -48,7 +48,7 @@ export async function run(context: Context, args: VerbArgs["verify"]): Promise<n
   );
 }
 
-/** Exit 0 when every file is whole; 1, with the damaged ones, otherwise. */
+/** Exit 0 when every file is intact; 1, listing the damaged ones, otherwise. */
 async function runFiles(context: Context, store: Store, log: Log): Promise<number> {
   let [files, bytes] = [0, 0];
   const damaged: FileVerdict[] = [];
@@ -65,8 +65,8 @@ async function runFiles(context: Context, store: Store, log: Log): Promise<numbe
   if (context.json) await context.out(`${JSON.stringify({ files, bytes, damaged })}\n`);
   context.say(
     damaged.length === 0
-      ? `${files} files, ${bytes} bytes: all whole`
-      : `${damaged.length} of ${files} files are DAMAGED; what answers they are part of is not served`,
+      ? `${files} files, ${bytes} bytes: all intact`
+      : `${damaged.length} of ${files} files are DAMAGED; answers that need them are not served`,
   );
   return damaged.length === 0 ? 0 : 1;
 }
@@ -78,7 +78,7 @@ const ways: Readonly<Record<ViewVerdict["comparedAs"], string>> = {
   estimates: " (sketches as partials, and within their error of exact values)",
 };
 
-/** @param values show the rows that differ: they are of events */
+/** @param values show the rows that differ, whose values come from events */
 export function verdictText(
   { view, rows, differences, comparedAs, failed, plainRaises }: ViewVerdict,
   values = false,

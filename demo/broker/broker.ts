@@ -27,43 +27,40 @@ const here = dirname(fileURLToPath(import.meta.url));
 const startMsMax = 60_000;
 
 export interface BrokerOptions {
-  /**
-   * Keeps the broker's data and log; a folder of its own under the system's temporary folder, removed at the
-   * end, unless told.
-   */
+  /** The folder of the broker's data and log; by default a temporary one, removed at the end. */
   readonly dir?: string;
-  /** A free one unless told. */
+  /** By default a free port. */
   readonly port?: number;
-  /** The port that clients are told to connect to, where something stands in between; its own unless told. */
+  /** The advertised port, when a proxy is in between; by default the broker's own. */
   readonly advertised?: number;
-  /** More listeners, with TLS and SASL, and an authorizer; who comes by the plain one may do anything. */
+  /** More listeners, with TLS and SASL, and an authorizer; clients of the plain listener may do anything. */
   readonly secured?: Secured;
 }
 
 /** Listeners by name; each has a port of its own (see Broker.listeners). */
 export interface Secured {
   readonly listeners: Readonly<Record<string, SecuredListener>>;
-  /** Of SCRAM, both kinds, and of PLAIN: passwords by name. */
+  /** The passwords of SCRAM (both kinds) and PLAIN, by user name. */
   readonly users: Readonly<Record<string, string>>;
 }
 
 interface SecuredListener {
   readonly protocol: "SASL_SSL" | "SSL";
-  /** PEM: its key (PKCS#8) and its certificate. */
+  /** PEM: the broker's key (PKCS#8) and certificate. */
   readonly key: string;
   readonly certificate: string;
-  /** PEM: who issues clients' certificates; they must have one then. */
+  /** PEM: the issuer of clients' certificates, which are then required. */
   readonly clientAuthority?: string;
 }
 
 export interface Broker {
   /** `127.0.0.1:port`. */
   readonly brokers: string;
-  /** The secured ones, `localhost:port` by their names. */
+  /** The secured listeners, `localhost:port` by name. */
   readonly listeners: Readonly<Record<string, string>>;
   /** Where the broker writes its own log. */
   readonly logFile: string;
-  /** Shuts down in order, within seconds. */
+  /** Shuts down cleanly, within seconds. */
   stop(): Promise<void>;
   /** Kills it at once, as a power cut would; the data stays for `restart`. */
   kill(): void;
@@ -198,7 +195,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   };
 }
 
-/** A process that kills `pid` when this one is gone, however it went: its end of the pipe closes. */
+/** A process that kills `pid` when this one ends for any reason, which closes its end of the pipe. */
 function watchOver(pid: number): ChildProcess {
   const script = `process.stdin.resume().on("end", () => { try { process.kill(${pid}, "SIGKILL"); } catch {} });`;
   const watcher = spawn(process.execPath, ["-e", script], { stdio: ["pipe", "ignore", "ignore"] });
@@ -206,10 +203,7 @@ function watchOver(pid: number): ChildProcess {
   return watcher;
 }
 
-/**
- * Copies the jars once; of several processes doing so at a time, one puts its folder in place and the others
- * use that.
- */
+/** Copies the jars once; of several processes that do so at a time, the first to finish wins. */
 async function fetchJars(): Promise<string> {
   const project = projectFolder();
   const libs = libsOf(project);
@@ -239,12 +233,12 @@ async function fetchJars(): Promise<string> {
   return libs;
 }
 
-/** What a Java program of ours needs to be a client; the jars are there once a broker was started. */
+/** The class path of a Java client; the jars are there once a broker was started. */
 export function brokerClasspath(): string {
   return join(libsOf(projectFolder()), "*");
 }
 
-/** The folder with pom.xml's project, from the sources and from the built files alike. */
+/** The folder of pom.xml, found from the sources and from the built files. */
 function projectFolder(): string {
   for (let folder = here; ; folder = dirname(folder)) {
     if (existsSync(join(folder, "demo", "broker", "pom.xml"))) return folder;
@@ -256,7 +250,7 @@ function libsOf(project: string): string {
   return join(project, ".cache", `kafka-${version}`, "libs");
 }
 
-/** The broker's side files go where its data is. */
+/** Side files of the broker are written beside its data. */
 function javaEnv(dir: string): NodeJS.ProcessEnv {
   return { ...process.env, LOG_DIR: dir };
 }
@@ -265,7 +259,7 @@ interface SecuredSettings {
   readonly ports: ReadonlyMap<string, number>;
   readonly protocols: readonly string[];
   readonly properties: readonly string[];
-  /** Arguments of the storage tool. */
+  /** Arguments for the storage tool. */
   readonly format: readonly string[];
 }
 

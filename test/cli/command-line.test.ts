@@ -12,16 +12,16 @@ const wrong: [string[], string][] = [
   [["status", "--porcelain"], "unknown option '--porcelain'; see tidemark --help"],
   [["query"], "missing required argument 'sql'; see tidemark --help"],
   [["load", "flights"], "missing required argument 'files'; see tidemark --help"],
-  [["load", "s", "a", "--request-id", "dl:x"], "request ids that start with dl: are taken; choose another"],
+  [["load", "s", "a", "--request-id", "dl:x"], "request ids that start with dl: are reserved; choose another"],
   [
     ["load", "s", "a", "--date-format", "%d.%m"],
-    '"%d.%m" is no format of dates: it does not say year, month and day; write one such as %d/%m/%Y or %Y-%m-%d %H:%M:%S',
+    '"%d.%m" is not a date format: it lacks year, month or day; write one such as %d/%m/%Y or %Y-%m-%d %H:%M:%S',
   ],
   [
     ["load", "s", "a", "--encoding", "klingon"],
     "option '--encoding <name>' argument 'klingon' is invalid. Write one such as utf-8, utf-16le, windows-1252 or iso-8859-15; see tidemark --help",
   ],
-  [["batch", "--incremental"], "--incremental is for one run; write: tidemark batch --once --incremental"],
+  [["batch", "--incremental"], "--incremental needs --once; write: tidemark batch --once --incremental"],
   [
     ["query", "x", "--version", "1", "--position", "s@0:1"],
     "option '--version <n>' cannot be used with option '--position <position>'; see tidemark --help",

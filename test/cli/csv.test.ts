@@ -182,7 +182,7 @@ describe("CSV", () => {
   it("is UTF-8; what is not is refused by line, and read in the encoding that is named", async () => {
     const latin1 = Buffer.from("id,name\n1,caf\xe9\n2,ok\n", "latin1");
     expect(await read("a.csv", latin1)).toEqual([
-      [2, "not UTF-8; say what it is with --encoding, such as windows-1252"],
+      [2, "not UTF-8; name its encoding with --encoding, such as windows-1252"],
       { id: 2, name: "ok" },
     ]);
     expect(await read("a.csv", latin1, {}, s, "windows-1252")).toEqual([
@@ -269,6 +269,6 @@ describe("formats of time", () => {
   });
 
   it.each(["%d", "%Y-%m-%d %Q", "%Y-%m-%d %Y", "x"])("%s is refused", (format) => {
-    expect(() => timeReader(format)).toThrow(/is no format of dates/);
+    expect(() => timeReader(format)).toThrow(/is not a date format/);
   });
 });

@@ -117,7 +117,7 @@ describe("files", () => {
       /^cannot read .*missing.ndjson: ENOENT.*check the name \[LOAD_INPUT\]$/,
     );
     expect(await refusal(dir)).toMatch(/is not a file/);
-    expect(await refusal(join(dir, "a.xyz"))).toMatch(/can't tell what kind of file/);
+    expect(await refusal(join(dir, "a.xyz"))).toMatch(/the format of .* is unknown/);
     expect(await refusal(join(dir, "a.csv"))).toMatch(
       /a.csv has no column "at", which stream "visits" requires; it has: page, ms/,
     );

@@ -35,7 +35,7 @@ it("loses no addition and no revocation, also beside processes that are killed",
     for (const i of [0, 1, 2, 3]) expect(names()).toContain(`n${round}${i}`);
   }
   expect(statSync(join(dir, "keys.json")).mode & 0o777).toBe(0o600);
-  expect((await keys("add", "n00")).err).toMatch(/there is a key called "n00" already/);
+  expect((await keys("add", "n00")).err).toMatch(/there is already a key called "n00"/);
   // through a link it is the file that changes, and a link to nowhere is no file
   mkdirSync(join(dir, "secrets"));
   renameSync(join(dir, "keys.json"), join(dir, "secrets", "own.json"));

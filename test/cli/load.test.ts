@@ -75,7 +75,7 @@ describe("rows that are no events", () => {
     for (const name of [a, relative(process.cwd(), a), link!, hard!])
       await expect(load(dir, b!, a, "--rejects", name)).rejects.toMatchObject({
         code: "USAGE",
-        message: `--rejects ${name} is what is loaded, and would be lost`,
+        message: `--rejects ${name} is one of the loaded files, and would be overwritten`,
       });
     expect(readFileSync(a, "utf8")).toBe(mixed);
     expect(await recordsIn(dir)).toEqual([]);
@@ -141,7 +141,7 @@ describe("a request id", () => {
     const a = join(dir, "a.ndjson");
     expect((await load(dir, a, "--request-id", "r")).said).toEqual(["500 events appended to s"]);
     const before = await recordsIn(dir);
-    expect((await load(dir, a, "--request-id", "r")).said).toEqual(["0 events appended to s, 500 were there already"]);
+    expect((await load(dir, a, "--request-id", "r")).said).toEqual(["0 events appended to s, 500 already there"]);
     expect(await recordsIn(dir)).toEqual(before);
     for (const other of [["b.ndjson"], ["a.csv"], ["a.ndjson", "b.ndjson"]])
       await expect(load(dir, ...other.map((file) => join(dir, file)), "--request-id", "r")).rejects.toThrow(
@@ -171,6 +171,6 @@ describe("what is loaded", () => {
     const dir = project({ "a.json": '{\n"id": 1', "b.json": '[{"id":1}', "c.json": '[{"id":1],' });
     await expect(load(dir, join(dir, "a.json"))).rejects.toThrow("it ends inside of what begins in line 1");
     await expect(load(dir, join(dir, "b.json"))).rejects.toThrow("it ends inside of an array");
-    await expect(load(dir, join(dir, "c.json"))).rejects.toThrow('line 1: a "]" closes what is not open');
+    await expect(load(dir, join(dir, "c.json"))).rejects.toThrow('line 1: a "]" closes nothing');
   });
 });

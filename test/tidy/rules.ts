@@ -120,14 +120,14 @@ export const onlyIn: readonly {
 export const columnsMax = 120;
 export const longLines: Readonly<Record<string, number>> = {
   "README.md": 5,
-  batch: 35,
-  bench: 13,
-  cli: 50,
-  demo: 12,
+  batch: 5,
+  bench: 8,
+  cli: 19,
+  demo: 6,
   ingest: 3,
   serving: 99,
   shared: 65,
-  test: 236,
+  test: 235,
 };
 
 export const limits = { linesPerFunction: 70, parameters: 5 };
@@ -224,27 +224,6 @@ export const sameNames: Readonly<Record<string, number>> = {
 
 /** How many lines still have such a word, by room and word. */
 export const wordsLeft: Readonly<Record<string, number>> = {
-  "batch/look": 6,
-  "batch/made-again": 8,
-  "batch/so-many": 3,
-  "batch/tell": 9,
-  "batch/whoever": 12,
-  "bench/look": 2,
-  "bench/so-many": 2,
-  "bench/stand": 1,
-  "bench/tell": 3,
-  "bench/whoever": 1,
-  "cli/hear": 1,
-  "cli/look": 9,
-  "cli/made-again": 4,
-  "cli/so-many": 1,
-  "cli/stand": 15,
-  "cli/tell": 22,
-  "cli/whoever": 3,
-  "demo/look": 3,
-  "demo/stand": 1,
-  "demo/tell": 17,
-  "demo/whoever": 1,
   "ingest/look": 1,
   "serving/hear": 1,
   "serving/look": 27,
