@@ -30,8 +30,8 @@ export class DecodeBench {
     this.decoder = new Decoder(session, stream);
   }
 
-  static async open(stream: StreamDefinition): Promise<DecodeBench> {
-    const duck = await Duck.open();
+  static async open(stream: StreamDefinition, threads?: number): Promise<DecodeBench> {
+    const duck = await Duck.open(threads === undefined ? {} : { threads });
     return new DecodeBench(duck, await duck.session(), stream);
   }
 

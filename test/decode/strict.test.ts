@@ -240,8 +240,20 @@ const exact: readonly (readonly [record: Value, fields: Readonly<Record<string, 
 ];
 
 let bench: DecodeBench;
+/** What each record comes to one by one: a record without a value sends all of a batch that way. */
+const slowly = new Map<Value, { readonly fault: string | null; readonly row: Record<string, string | null> | null }>();
 beforeAll(async () => {
-  bench = await DecodeBench.open(allTypes);
+  // few rows: more threads would only wait for each other
+  bench = await DecodeBench.open(allTypes, 1);
+  const records = [...poison, ...exact].map(([record]) => record);
+  const { dead, rows } = await bench.decode(batchOf([...records, null]));
+  const faults = new Map(dead.map((letter) => [Number(/^0:(\d+)/.exec(letter)![1]), letter]));
+  let good = 0;
+  for (const [i, record] of records.entries()) {
+    const fault = faults.get(3 * i)?.replace(/^0:\d+ /, "") ?? null;
+    slowly.set(record, { fault, row: fault === null ? rows[good++]! : null });
+  }
+  expect(good).toBe(rows.length);
 });
 afterAll(() => bench.close());
 
@@ -255,10 +267,7 @@ describe("a dead letter with its reason, and nothing else is lost", () => {
       expect(dead).toEqual([`0:3 ${reason}`]);
       expect(rows.map((row) => row.i64)).toEqual(["1", "1"]);
       // the same reason where another record sends the batch the slow way
-      expect((await bench.decode(batchOf([record, null]))).dead).toEqual([
-        `0:0 ${reason}`,
-        "0:3 no value (a tombstone)",
-      ]);
+      expect(slowly.get(record)!.fault).toBe(reason);
     });
   }
 
@@ -279,16 +288,11 @@ describe("a dead letter with its reason, and nothing else is lost", () => {
 describe("every value as it was sent", () => {
   for (const [record, fields] of exact) {
     test(shown(record), async () => {
-      for (const values of [[record], [record, null]]) {
-        const { dead, rows } = await bench.decode(batchOf(values));
-        expect(dead).toHaveLength(values.length - 1);
-        const given = Object.entries(rows[0]!).filter(
-          ([name, value]) => value !== null && name in { i64: 1, ...fields },
-        );
+      const { dead, rows } = await bench.decode(batchOf([record]));
+      expect(dead).toEqual([]);
+      for (const row of [rows[0]!, slowly.get(record)!.row!]) {
+        const given = Object.entries(row).filter(([, value]) => value !== null);
         expect(Object.fromEntries(given)).toEqual({ i64: "1", ...fields });
-        expect(Object.values(rows[0]!).filter((value) => value !== null)).toHaveLength(
-          Object.keys({ i64: 1, ...fields }).length,
-        );
       }
     });
   }
