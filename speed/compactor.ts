@@ -21,13 +21,13 @@ export interface CompactorOptions {
 }
 
 /** Neighbours, and the entry that replaces them. */
-export interface Joined {
+export interface JoinedEntries {
   readonly name: "joined";
   readonly replaced: readonly Entry[];
   readonly by: Entry;
 }
 
-type State = { readonly name: "idle" } | { readonly name: "joining"; readonly ended: Promise<void> } | Joined;
+type State = { readonly name: "idle" } | { readonly name: "joining"; readonly ended: Promise<void> } | JoinedEntries;
 
 /**
  * One run of neighbours at a time, in one of these states:
@@ -49,7 +49,7 @@ export class Compactor {
   }
 
   /** What the next commit can put in the place of others. */
-  get joined(): Joined | null {
+  get joined(): JoinedEntries | null {
     return this.#state.name === "joined" ? this.#state : null;
   }
 
@@ -77,7 +77,7 @@ export class Compactor {
   }
 
   /** It is in a HEAD. */
-  committed({ replaced }: Joined): void {
+  committed({ replaced }: JoinedEntries): void {
     const names = replaced.flatMap(filesOf).map(({ name }) => name);
     this.#replaced = [...this.#replaced, { removeAt: this.#options.now() + graceMs, names }];
     this.#state = { name: "idle" };
@@ -98,7 +98,7 @@ export class Compactor {
 }
 
 /** The entries, with the joined one in place of those that it replaces. */
-export function withJoined(entries: readonly Entry[], { replaced, by }: Joined): readonly Entry[] {
+export function withJoined(entries: readonly Entry[], { replaced, by }: JoinedEntries): readonly Entry[] {
   const at = entries.indexOf(replaced[0]!);
   return [...entries.slice(0, at), by, ...entries.slice(at + replaced.length)];
 }

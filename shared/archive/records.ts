@@ -16,7 +16,7 @@ import { checkEvolution } from "./evolution.ts";
 import { decoderOf, readSegments } from "./segments.ts";
 
 const bytesAtATime = 32 * 1024 * 1024;
-/** A log that gives nothing of what it said it has is not reached. */
+/** A log that returns nothing for this long, of offsets that it has, counts as unreachable. */
 const patienceMs = 10_000;
 
 export class Records {

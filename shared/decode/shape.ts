@@ -65,7 +65,7 @@ function plainOf(type: string): Plain | null {
   if (digits) return asIs(`(?:0|${type.startsWith("U") ? "" : "-?"}[1-9]\\d{0,${digits - 1}})`, type);
   if (isDecimal(type)) {
     const { precision, scale } = decimalOf(type);
-    // up to 15 digits a double is as good as the digits themselves
+    // up to 15 digits a double is exact
     const whole = Math.min(precision, 15) - scale;
     if (whole < 1) return null;
     const fraction = scale > 0 ? `(?:\\.\\d{1,${scale}})?` : "";

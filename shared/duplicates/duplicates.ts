@@ -112,7 +112,7 @@ export class Duplicates {
     const state = this.#partition(partition);
     const hour = Math.floor(state.logTime.time / requestHourMs);
     for (const { request, from, upto, time } of requests) {
-      // of an earlier hour than what is known already is the part that is known already
+      // ranges of hours before the log time of this state are in it already
       if (request.startsWith(replayPrefix) || Math.floor(time / requestHourMs) >= hour)
         state.countAt(request, [from, upto], time);
     }

@@ -22,7 +22,7 @@ export type Ranges = readonly number[];
 
 export class Partition {
   readonly logTime = new LogTime();
-  /** Another one where log time's hour has changed, or a jump has come or gone. */
+  /** Changes with log time's hour, and when a jump begins or ends. */
   turn = 0;
   #hour = 0;
   #carried: RequestRange[] | null = [];

@@ -38,7 +38,7 @@ export interface KafkaOptions {
   readonly sasl?: kafkajs.SASLOptions;
   /** How appended records are compressed; default: not at all. */
   readonly compression?: Compression;
-  /** Called with one line when the connection is in trouble, and when it is well again. */
+  /** Called with one line when the connection is in trouble, and when it has recovered. */
   readonly warn?: (message: string) => void;
   /** A reader fails after this long without an answer from any broker, milliseconds; default: one minute. */
   readonly outageMsMax?: number;
@@ -174,7 +174,7 @@ export class KafkaClient {
       await admin.connect();
       // log time has to be the log's own: a producer's clock may be wrong, or its events old
       const configEntries = [{ name: "message.timestamp.type", value: "LogAppendTime" }];
-      // what is kept goes by whole segments, and the newest never does
+      // Kafka removes whole segments, and never the newest
       if (retentionMs !== undefined)
         configEntries.push(
           { name: "retention.ms", value: String(retentionMs) },

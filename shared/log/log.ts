@@ -104,7 +104,7 @@ export interface LogReader {
 
 /** How the log treats a stream's records. */
 export interface LogSettings {
-  /** It removes records whose key came again: what is read later is not what was read before. */
+  /** It removes records whose key was written again: a later read returns other records than an earlier one. */
   readonly compacted: boolean;
   /** Any producer may stamp a record with any future time. */
   readonly anyTimestamp: boolean;

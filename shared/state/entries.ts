@@ -1,13 +1,13 @@
 /** What the entries of a delta carry of states. */
 import type { Entry, EntryStates } from "../store/layout.ts";
-import type { Carried, State, StateKind } from "./state.ts";
+import type { CarriedState, State, StateKind } from "./state.ts";
 import { suppression } from "./suppression.ts";
 
 /** Every kind of state that entries carry. */
 const kinds = [suppression] as const;
 
 /** What an entry carries of one kind. @param states by stream, what the entry's records were folded into */
-export function carryStates<S extends State<C, R>, C extends Carried, R extends object>(
+export function carryStates<S extends State<C, R>, C extends CarriedState, R extends object>(
   { name }: StateKind<S, C, R>,
   states: ReadonlyMap<string, S>,
 ): EntryStates {

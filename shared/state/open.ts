@@ -9,7 +9,7 @@ import type { Session } from "../duckdb/duck.ts";
 import { isCode } from "../errors.ts";
 import { offsetAt, type Range } from "../position.ts";
 import type { Entry, Segment } from "../store/layout.ts";
-import type { Carried, State, StateKind } from "./state.ts";
+import type { CarriedState, State, StateKind } from "./state.ts";
 
 /** Where a state is opened from. */
 export interface StateSource {
@@ -28,7 +28,7 @@ export interface StatePlace {
  * @param entries a chain of a delta that ends there: what it carries is not read from the log again
  * @throws STORE_CORRUPT, STORE_GAP; LOG_RANGE where neither archive nor log has an offset any more
  */
-export async function openState<S extends State<C, R>, C extends Carried, R extends object>(
+export async function openState<S extends State<C, R>, C extends CarriedState, R extends object>(
   kind: StateKind<S, C, R>,
   source: StateSource,
   at: readonly StatePlace[],
@@ -66,7 +66,7 @@ export async function openState<S extends State<C, R>, C extends Carried, R exte
  * @returns where the log has to be read from: where the archive ends, or the first entry begins that carries
  *   too little
  */
-function passEntries<S extends State<C, R>, C extends Carried, R extends object>(
+function passEntries<S extends State<C, R>, C extends CarriedState, R extends object>(
   kind: StateKind<S, C, R>,
   state: S,
   { stream, partition, from: archived }: Range,
@@ -86,7 +86,7 @@ function passEntries<S extends State<C, R>, C extends Carried, R extends object>
   return at;
 }
 
-async function foldLog<S extends State<C, R>, C extends Carried, R extends object>(
+async function foldLog<S extends State<C, R>, C extends CarriedState, R extends object>(
   kind: StateKind<S, C, R>,
   state: S,
   { records, session, stream }: StateSource,

@@ -20,7 +20,7 @@ import type { Segment } from "../store/layout.ts";
  * @typeParam C what an entry carries of a partition's stretch: plain JSON
  * @typeParam R what the archive remembers of a segment beside its rows: plain JSON, fields of its manifest
  */
-export interface State<C extends Carried, R extends object> {
+export interface State<C extends CarriedState, R extends object> {
   /**
    * The next records of each partition.
    * @param decoded the same records, row for row, which may be marked as ones that do not count; null only
@@ -41,12 +41,12 @@ export interface State<C extends Carried, R extends object> {
   close(): Promise<void>;
 }
 
-/** Of one partition. */
-export interface Carried {
+/** The state of one partition, as entries carry it. */
+export interface CarriedState {
   readonly partition: number;
 }
 
-export interface StateKind<S extends State<C, R>, C extends Carried, R extends object> {
+export interface StateKind<S extends State<C, R>, C extends CarriedState, R extends object> {
   /** Under which entries carry it. */
   readonly name: string;
   /**

@@ -17,15 +17,15 @@ import type { State, StateKind } from "./state.ts";
 const requestsInManifest = 1000;
 
 /** What a segment's manifest says of duplicates. */
-export type Remembered = Pick<Segment, "requests" | "dedup" | "clock" | "unsteady">;
+export type SegmentSuppression = Pick<Segment, "requests" | "dedup" | "clock" | "unsteady">;
 
 /** How many records of a fold were suppressed, and how many came late. */
-export interface Suppressed {
+export interface SuppressionCounts {
   readonly duplicates: number;
   readonly late: number;
 }
 
-export class Suppression implements State<CarriedRequests, Remembered> {
+export class Suppression implements State<CarriedRequests, SegmentSuppression> {
   readonly rule: Duplicates;
   readonly #stream: StreamDefinition;
   /** Of each partition, of the segment that has begun. */
@@ -36,7 +36,7 @@ export class Suppression implements State<CarriedRequests, Remembered> {
     this.rule = new Duplicates(stream.dedupMs, new Spill(scratch));
   }
 
-  async fold(batches: readonly RecordBatch[], decoded: DecodedRecords | null): Promise<Suppressed> {
+  async fold(batches: readonly RecordBatch[], decoded: DecodedRecords | null): Promise<SuppressionCounts> {
     const judged = this.rule.judge(batches, await this.#idsOf(decoded));
     await decoded?.suppress(judged.duplicates, faultOfDuplicate);
     await decoded?.suppress(judged.repeated, faultOfRepeated);
@@ -72,7 +72,7 @@ export class Suppression implements State<CarriedRequests, Remembered> {
     this.rule.startStretch(partition);
   }
 
-  async remembered(session: Session, partition: number, rows: string): Promise<Remembered> {
+  async remembered(session: Session, partition: number, rows: string): Promise<SegmentSuppression> {
     const { clock: before, anyRequest } = this.#segments.get(partition) ?? { clock: noClock, anyRequest: true };
     const isSteady = this.rule.isSteady(partition);
     const found = async () => (isSteady ? requestsIn(session, rows, before, requestsInManifest) : null);
@@ -89,7 +89,7 @@ export class Suppression implements State<CarriedRequests, Remembered> {
   }
 }
 
-export const suppression: StateKind<Suppression, CarriedRequests, Remembered> = {
+export const suppression: StateKind<Suppression, CarriedRequests, SegmentSuppression> = {
   name: "duplicates",
   empty: (stream, scratch) => new Suppression(stream, scratch),
   needsRows: ({ dedupMs }) => dedupMs !== null,

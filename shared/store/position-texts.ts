@@ -105,7 +105,7 @@ export class PositionTexts {
     const known = this.#read.get(text);
     if (known !== undefined) return known;
     const long = (await this.#store.read(layout.positionText(text)))?.toString();
-    // what a crash tore is as good as gone
+    // a file that a crash has torn counts as missing
     if (long === undefined || shortOf(long) !== text) {
       throw new TidemarkError(
         "POSITION_GONE",

@@ -1,8 +1,8 @@
 /** The laws of state at a log position, of each kind that there is, and of one that is only here. */
 import { expect, it } from "vitest";
 import type { CarriedRequests } from "../../shared/duplicates/duplicates.ts";
-import type { Carried, State } from "../../shared/state/state.ts";
-import { type Remembered, type Suppression, suppression } from "../../shared/state/suppression.ts";
+import type { CarriedState, State } from "../../shared/state/state.ts";
+import { type SegmentSuppression, type Suppression, suppression } from "../../shared/state/suppression.ts";
 import { stream } from "../support/view-case.ts";
 import { seededNumbers } from "../views/seeded.ts";
 import { type CarriedRows, type LastRows, lastRows } from "./last-rows.ts";
@@ -16,7 +16,7 @@ const views = { all: "SELECT count(*) AS n FROM events" };
 /** Times between records: mostly little, some longer than any window. */
 const afterMs = (int: (below: number) => number) => (int(20) === 0 ? 26 * 60 * minute : int(4) * minute);
 
-const duplicates: Omit<Subject<Suppression, CarriedRequests, Remembered>, "stream"> = {
+const duplicates: Omit<Subject<Suppression, CarriedRequests, SegmentSuppression>, "stream"> = {
   kind: suppression,
   views,
   next: (int) => {
@@ -46,7 +46,7 @@ const rows: Subject<LastRows, CarriedRows, object> = {
   observe: async (state) => JSON.stringify([...(state.rows.get(0) ?? [])].sort()),
 };
 
-async function holds<S extends State<C, R>, C extends Carried, R extends object>(
+async function holds<S extends State<C, R>, C extends CarriedState, R extends object>(
   name: string,
   subject: Subject<S, C, R>,
 ): Promise<void> {

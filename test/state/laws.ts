@@ -8,12 +8,12 @@ import type { Session } from "../../shared/duckdb/duck.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import type { LogRecord } from "../../shared/log/log.ts";
 import { openState, type StateSource } from "../../shared/state/open.ts";
-import type { Carried, State, StateKind } from "../../shared/state/state.ts";
+import type { CarriedState, State, StateKind } from "../../shared/state/state.ts";
 import type { Entry } from "../../shared/store/layout.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { type Sent, World } from "../pipeline/world.ts";
 
-export interface Subject<S extends State<C, R>, C extends Carried, R extends object> {
+export interface Subject<S extends State<C, R>, C extends CarriedState, R extends object> {
   readonly kind: StateKind<S, C, R>;
   readonly stream: StreamDefinition;
   readonly views: Readonly<Record<string, string>>;
@@ -30,7 +30,7 @@ export interface LawRun {
 }
 
 /** One world of random records. @param random numbers in [0, 1) */
-export async function checkLaws<S extends State<C, R>, C extends Carried, R extends object>(
+export async function checkLaws<S extends State<C, R>, C extends CarriedState, R extends object>(
   subject: Subject<S, C, R>,
   random: () => number,
 ): Promise<LawRun> {
@@ -42,7 +42,7 @@ export async function checkLaws<S extends State<C, R>, C extends Carried, R exte
   }
 }
 
-class Laws<S extends State<C, R>, C extends Carried, R extends object> {
+class Laws<S extends State<C, R>, C extends CarriedState, R extends object> {
   readonly #subject: Subject<S, C, R>;
   readonly #world: World;
   readonly #random: () => number;
