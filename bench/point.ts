@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { everything, type Question, sqlOf } from "../serving/question/query.ts";
+import { everything, type ParsedQuestion, sqlOf } from "../serving/question/query.ts";
 import type { Sql } from "../serving/rows/rows.ts";
 import { LoadedVersion, type ServedView } from "../serving/snapshot/loaded.ts";
 import { partialColumns, rowsOf } from "../shared/compiler/texts.ts";
@@ -59,7 +59,7 @@ export const point: Part = {
   },
 };
 
-function byKey(value: string): Question {
+function byKey(value: string): ParsedQuestion {
   return { ...everything, filters: [{ column: "device", not: false, op: "eq", value }] };
 }
 

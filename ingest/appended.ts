@@ -4,7 +4,7 @@ import type { Log, LogStream } from "../shared/log/log.ts";
 /** Sequence numbers of one partition, as ranges `[from, upto)`, ascending and disjoint. */
 type Ranges = readonly (readonly [from: number, upto: number])[];
 
-export type Appended = ReadonlyMap<number, Ranges>;
+export type AppendedRanges = ReadonlyMap<number, Ranges>;
 
 const bytesAtATime = 8 << 20;
 const waitMs = 1000;
@@ -19,7 +19,7 @@ export async function appendedOf(
   request: string,
   from: readonly number[],
   signal?: AbortSignal,
-): Promise<Appended> {
+): Promise<AppendedRanges> {
   const [first, end] = [await log.first(stream), await log.end(stream)];
   const next = new Map(end.map((_, partition) => [partition, Math.max(from[partition] ?? 0, first[partition] ?? 0)]));
   const found = new Map<number, [number, number][]>();
@@ -45,7 +45,7 @@ export async function appendedOf(
   return new Map([...found].map(([partition, ranges]) => [partition, disjoint(ranges)]));
 }
 
-export function isAppended(appended: Appended, partition: number, sequence: number): boolean {
+export function isAppended(appended: AppendedRanges, partition: number, sequence: number): boolean {
   const ranges = appended.get(partition) ?? [];
   let [low, high] = [0, ranges.length];
   while (low < high) {

@@ -9,7 +9,7 @@ import type { Log, NewRecord } from "../shared/log/log.ts";
 import { type Position, positionOf } from "../shared/position.ts";
 import { logStream } from "../shared/store/origin.ts";
 import { appendPatiently } from "./append.ts";
-import { type Appended, isAppended } from "./appended.ts";
+import { type AppendedRanges, isAppended } from "./appended.ts";
 import { eventKey } from "./event-key.ts";
 import { Numbering } from "./numbering.ts";
 
@@ -25,7 +25,7 @@ export interface ProducerOptions {
   /** Appending the same events again in the same order under the same id has no further effect. */
   readonly request?: string;
   /** The records that the log already holds under that id: they are not appended again. */
-  readonly appended?: Appended;
+  readonly appended?: AppendedRanges;
   /** The number of partitions to spread events over (see StreamOrigin); default: those that the log has now. */
   readonly partitions?: number;
   /** How long a group is retried. */

@@ -11,9 +11,9 @@ import { failureFor } from "./question/failing.ts";
 import { valueSql } from "./question/filter-values.ts";
 import { columnOf, valuesIn } from "./question/filters.ts";
 import { parseQuestion } from "./question/parse-question.ts";
-import { type Question, sqlOf } from "./question/query.ts";
+import { type ParsedQuestion, sqlOf } from "./question/query.ts";
 import { copied } from "./rows/copied.ts";
-import type { Format } from "./rows/formats.ts";
+import type { AnswerFormat } from "./rows/formats.ts";
 import { rowsFrom } from "./rows/rows.ts";
 import { AnswerReader } from "./snapshot/answer-reader.ts";
 import { viewNamed } from "./snapshot/answerable.ts";
@@ -52,7 +52,7 @@ export async function answer(
   sources: AnswerSources,
   name: string,
   pairs: Iterable<readonly [string, string]>,
-  format: Format,
+  format: AnswerFormat,
   asker: Asker,
 ): Promise<ViewAnswer> {
   const { store, models, health } = sources;
@@ -91,7 +91,7 @@ export async function answer(
 async function withPlainErrors<T>(
   session: Session,
   view: ServedView,
-  question: Question,
+  question: ParsedQuestion,
   work: () => Promise<T>,
 ): Promise<T> {
   try {
@@ -112,7 +112,7 @@ async function withPlainErrors<T>(
 }
 
 /** @throws USAGE naming the first filter whose value is not of its column's type */
-async function refuseValues(session: Session, view: ServedView, question: Question): Promise<void> {
+async function refuseValues(session: Session, view: ServedView, question: ParsedQuestion): Promise<void> {
   for (const { column, value } of question.filters.flatMap(valuesIn)) {
     const { type } = columnOf(view.definition, column);
     const read = session.value(`SELECT ${valueSql(type, value, "$1")} IS NOT NULL`, [value]);

@@ -48,7 +48,7 @@ export interface Status extends Meta {
   readonly versions: readonly VersionStatus[];
 }
 
-export type Row = Readonly<Record<string, unknown>>;
+export type ViewRow = Readonly<Record<string, unknown>>;
 
 const slot = "tidemark-key";
 

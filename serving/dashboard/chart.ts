@@ -1,6 +1,6 @@
 /** A measure over a key: bars, with what batch and what speed give in their two colours. */
 import { svg } from "./dom.ts";
-import { short } from "./words.ts";
+import { shortNumber } from "./words.ts";
 
 export interface Bar {
   readonly label: string;
@@ -59,7 +59,7 @@ export function chart(bars: readonly Bar[], { measure, key, room, pick }: ChartO
   const marks = bars.map((bar, i) => {
     const x = margin.left + i * step + (step - thick) / 2;
     const { batch, speed, total } = bar;
-    const said = `${bar.label}: ${measure} ${total === null ? "none" : short(total)}, batch ${batch === null ? "none" : short(batch)}, speed ${speed === null ? "none" : short(speed)}`;
+    const said = `${bar.label}: ${measure} ${total === null ? "none" : shortNumber(total)}, batch ${batch === null ? "none" : shortNumber(batch)}, speed ${speed === null ? "none" : shortNumber(speed)}`;
     const line = (value: number | null, kind: string) =>
       value !== null && svg("line", { class: `mark of-${kind}`, x1: x, x2: x + thick, y1: y(value), y2: y(value) });
     const drawn = stacked
@@ -85,7 +85,7 @@ export function chart(bars: readonly Bar[], { measure, key, room, pick }: ChartO
     { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": about },
     ...ticks.flatMap((tick) => [
       svg("line", { class: "grid", x1: margin.left, x2: width - margin.right, y1: y(tick), y2: y(tick) }),
-      svg("text", { class: "soft n", x: margin.left - 8, y: y(tick) + 4, "text-anchor": "end" }, short(tick)),
+      svg("text", { class: "soft n", x: margin.left - 8, y: y(tick) + 4, "text-anchor": "end" }, shortNumber(tick)),
     ]),
     ...marks,
     ...labels,

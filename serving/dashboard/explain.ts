@@ -1,13 +1,13 @@
 /** Why these numbers: a row's shares, what it is made of, and its events. */
 import type { Client } from "../client/client.ts";
-import type { Row } from "./api.ts";
+import type { ViewRow } from "./api.ts";
 import { byId, h } from "./dom.ts";
-import { type Column, rowsTable } from "./table.ts";
+import { rowsTable, type TableColumn } from "./table.ts";
 import { cellText, grouped } from "./words.ts";
 
-interface Explained {
-  readonly row: Row | null;
-  readonly shares: { readonly batch: Row | null; readonly speed: Row | null };
+interface Explanation {
+  readonly row: ViewRow | null;
+  readonly shares: { readonly batch: ViewRow | null; readonly speed: ViewRow | null };
   readonly meta: {
     readonly position: string;
     readonly dead: number;
@@ -36,7 +36,7 @@ interface Explained {
       readonly partition: number;
       readonly offset: number;
       readonly time: string;
-      readonly event: Row;
+      readonly event: ViewRow;
     }[];
     readonly next: number | null;
   };
@@ -44,7 +44,12 @@ interface Explained {
 
 const pageSize = 20;
 
-export async function explain(client: Client, view: string, columns: readonly Column[], row: Row): Promise<void> {
+export async function explain(
+  client: Client,
+  view: string,
+  columns: readonly TableColumn[],
+  row: ViewRow,
+): Promise<void> {
   const dialog = byId("explain") as HTMLDialogElement;
   const keys = Object.fromEntries(
     columns.filter(({ key }) => key).map(({ name }) => [name, row[name] as string | null]),
@@ -67,7 +72,7 @@ export async function explain(client: Client, view: string, columns: readonly Co
   show(h("p", { class: "soft" }, "Looking…"));
   if (!dialog.open) dialog.showModal();
   try {
-    const found = await client.view(view).explain<Explained>(keys);
+    const found = await client.view(view).explain<Explanation>(keys);
     const events = h(
       "div",
       {},
@@ -76,7 +81,7 @@ export async function explain(client: Client, view: string, columns: readonly Co
     const more = async (after: number) => {
       events.replaceChildren(h("p", { class: "soft" }, "Reading archive and log…"));
       try {
-        const page = (await client.view(view).explain<Explained>(keys, { events: pageSize, after })).events!;
+        const page = (await client.view(view).explain<Explanation>(keys, { events: pageSize, after })).events!;
         events.replaceChildren(...eventNodes(page, after, more));
       } catch (error) {
         events.replaceChildren(h("p", { class: "bad" }, (error as Error).message));
@@ -88,8 +93,8 @@ export async function explain(client: Client, view: string, columns: readonly Co
   }
 }
 
-function nodesOf(columns: readonly Column[], { row, shares, meta, batch, speed }: Explained): Node[] {
-  const layers: Row[] = [
+function nodesOf(columns: readonly TableColumn[], { row, shares, meta, batch, speed }: Explanation): Node[] {
+  const layers: ViewRow[] = [
     { layer: "answered", ...row },
     { layer: "batch alone", ...shares.batch },
     { layer: "speed alone", ...shares.speed },
@@ -121,7 +126,7 @@ function nodesOf(columns: readonly Column[], { row, shares, meta, batch, speed }
 }
 
 function eventNodes(
-  { data, next }: NonNullable<Explained["events"]>,
+  { data, next }: NonNullable<Explanation["events"]>,
   after: number,
   more: (after: number) => Promise<void>,
 ): Node[] {
@@ -132,7 +137,7 @@ function eventNodes(
     ...names.map((name) => ({ name, type: "VARCHAR" })),
   ];
   const rows = data.map(
-    ({ stream, partition, offset, time, event }): Row => ({
+    ({ stream, partition, offset, time, event }): ViewRow => ({
       ...event,
       place: `${stream}@${partition}:${offset}`,
       "log time": time,

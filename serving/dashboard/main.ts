@@ -30,7 +30,7 @@ function trouble(of: keyof typeof troubles, found: unknown): void {
   if (locked) byId("key").hidden = false;
 }
 
-async function look(): Promise<void> {
+async function poll(): Promise<void> {
   const status = await client.status<Status>();
   rate.note(Date.now(), status.events.batch + status.events.speed);
   const come = status.streams.map(
@@ -43,8 +43,8 @@ async function look(): Promise<void> {
   byId("picture").replaceChildren(...picture(status, rate.perSecond));
   byId("streams").replaceChildren(streamsTable(status, (stream) => rates.perSecond(stream)));
   byId("list").replaceChildren(versionsTable(status));
-  const told = incidentsTable(status);
-  byId("incidents").replaceChildren(...(told ? [told] : []));
+  const table = incidentsTable(status);
+  byId("incidents").replaceChildren(...(table ? [table] : []));
   trouble("server", complaint ? new Error(complaint) : null);
   const { data: views } = await client.views();
   const names = JSON.stringify(views);
@@ -114,7 +114,7 @@ byId("key").addEventListener("submit", (event) => {
 
 async function run(): Promise<void> {
   for (;;) {
-    if (!document.hidden) await look().catch((error: unknown) => trouble("server", error));
+    if (!document.hidden) await poll().catch((error: unknown) => trouble("server", error));
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }

@@ -2,11 +2,11 @@
 import type { Status } from "./api.ts";
 import { h, svg } from "./dom.ts";
 import { line } from "./time-line.ts";
-import { duration, grouped, short } from "./words.ts";
+import { duration, grouped, shortNumber } from "./words.ts";
 
 export function picture(status: Status, perSecond: number | null): Node[] {
   const { batch, speed } = status.events;
-  const rate = perSecond === null ? "…" : `${short(perSecond)} events/s`;
+  const rate = perSecond === null ? "…" : `${shortNumber(perSecond)} events/s`;
   const box = (x: number, y: number, title: string, lines: readonly string[], kind = "") =>
     svg(
       "g",

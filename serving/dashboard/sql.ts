@@ -1,6 +1,6 @@
 /** A box to ask SQL in. */
 import type { Client, ViewInfo } from "../client/client.ts";
-import type { Row } from "./api.ts";
+import type { ViewRow } from "./api.ts";
 import { h } from "./dom.ts";
 import { rowsTable } from "./table.ts";
 import { grouped } from "./words.ts";
@@ -30,7 +30,7 @@ export function sqlBox(client: Client, views: readonly ViewInfo[]): HTMLElement 
     run.disabled = true;
     const began = performance.now();
     try {
-      const { data, meta } = await client.query<Row & object>(text.value);
+      const { data, meta } = await client.query<ViewRow & object>(text.value);
       const columns = Object.entries(data[0] ?? {}).map(([column, value]) => ({
         name: column,
         type: typeof value === "number" || typeof value === "bigint" ? "DOUBLE" : "VARCHAR",

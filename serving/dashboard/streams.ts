@@ -2,7 +2,7 @@
 import type { Status } from "./api.ts";
 import { h } from "./dom.ts";
 import { line } from "./time-line.ts";
-import { duration, grouped, short } from "./words.ts";
+import { duration, grouped, shortNumber } from "./words.ts";
 
 /** @param perSecond records that come into a stream's log; null: not known yet */
 export function streamsTable(
@@ -45,7 +45,7 @@ export function streamsTable(
             h("th", { scope: "row" }, stream.name, stream.stopped && h("b", { class: "bad" }, " stopped")),
             h("td", {}, stream.topic),
             h("td", { class: "n" }, stream.partitions),
-            h("td", { class: "n" }, rate === null ? "…" : short(rate)),
+            h("td", { class: "n" }, rate === null ? "…" : shortNumber(rate)),
             h("td", { class: "n" }, stream.behind === null ? "unknown" : grouped(stream.behind)),
             h("td", {}, line({ ...stream.records, behind: stream.behind ?? 0 }, `Of ${stream.name}`).bar),
             h("td", { class: "mono" }, stream.position),

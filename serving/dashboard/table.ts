@@ -1,9 +1,9 @@
 /** Rows as a table: sorted by a click on a column, explained by one on a row. */
-import type { Row } from "./api.ts";
+import type { ViewRow } from "./api.ts";
 import { h } from "./dom.ts";
 import { cellText, isNumeric } from "./words.ts";
 
-export interface Column {
+export interface TableColumn {
   readonly name: string;
   readonly type: string;
   readonly key?: boolean;
@@ -14,14 +14,14 @@ export interface TableOptions {
   /** "name" or "name.desc" */
   readonly order?: string | null;
   readonly sort?: (column: string) => void;
-  readonly pick?: ((row: Row) => void) | null;
+  readonly pick?: ((row: ViewRow) => void) | null;
   /** Rows that have just changed. */
-  readonly isChanged?: (row: Row) => boolean;
+  readonly isChanged?: (row: ViewRow) => boolean;
 }
 
 export function rowsTable(
-  columns: readonly Column[],
-  rows: readonly Row[],
+  columns: readonly TableColumn[],
+  rows: readonly ViewRow[],
   { caption, order = null, sort, pick, isChanged }: TableOptions,
 ): HTMLElement {
   const heads = columns.map(({ name, type, key }) => {

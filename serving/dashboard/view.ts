@@ -1,10 +1,10 @@
 /** One view: chart and table, rolled up and filtered, as it changes. */
 import type { Client, ViewInfo } from "../client/client.ts";
-import type { Row } from "./api.ts";
+import type { ViewRow } from "./api.ts";
 import { type Bar, chart } from "./chart.ts";
 import { h } from "./dom.ts";
 import { explain } from "./explain.ts";
-import { type Column, rowsTable } from "./table.ts";
+import { rowsTable, type TableColumn } from "./table.ts";
 import { cellText, grouped, isNumeric, isTime, numberOf } from "./words.ts";
 
 const barsMax = 60;
@@ -51,7 +51,7 @@ export class ViewPanel {
     this.#leaving.abort();
   }
 
-  get #keys(): readonly Column[] {
+  get #keys(): readonly TableColumn[] {
     return this.#view.columns.filter(({ key }) => key);
   }
 
@@ -74,7 +74,7 @@ export class ViewPanel {
           ),
         ),
       );
-    const toggle = ({ name }: Column) => {
+    const toggle = ({ name }: TableColumn) => {
       const onchange = (event: Event) => {
         if ((event.target as HTMLInputElement).checked) this.#by.add(name);
         else this.#by.delete(name);
@@ -167,7 +167,7 @@ export class ViewPanel {
           ];
     const question = { ...(by ? { by } : {}), order, limit: rowsMax, more };
     const { data, meta } = await view.rows(question, this.#leaving.signal);
-    const rows = data as Row[];
+    const rows = data as ViewRow[];
     const columns = this.#view.columns.filter(({ name: column }) => rows.length === 0 || column in rows[0]!);
     const fresh = new Map(rows.map((row) => [this.#keyOf(row), cellText(row)]));
     const before = this.#last;
@@ -187,7 +187,7 @@ export class ViewPanel {
     return [...(await this.#chartNodes(more)), table];
   }
 
-  #keyOf(row: Row): string {
+  #keyOf(row: ViewRow): string {
     return cellText(this.#keys.map(({ name }) => row[name] ?? null));
   }
 
@@ -208,7 +208,7 @@ export class ViewPanel {
           { ...(by ? { by } : {}), order, limit: barsMax * (layer === "" ? 1 : 20), more: of },
           this.#leaving.signal,
         );
-      return new Map((data as Row[]).map((row) => [cellText(row[axis.name]), numberOf(row[this.#measure])]));
+      return new Map((data as ViewRow[]).map((row) => [cellText(row[axis.name]), numberOf(row[this.#measure])]));
     };
     let layers: Map<string, number | null>[];
     try {

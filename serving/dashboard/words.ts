@@ -5,7 +5,7 @@ export function grouped(value: number | bigint): string {
 }
 
 /** A number in as few places as tell it. */
-export function short(value: number): string {
+export function shortNumber(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
   if (size >= 10_000)

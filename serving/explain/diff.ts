@@ -20,9 +20,9 @@ import { runPins } from "../snapshot/run-pins.ts";
 import { placed } from "./events.ts";
 import { shownKeys } from "./group.ts";
 
-/** The first offsets that are named one by one. */
+/** How many offsets are listed one by one. */
 const offsetsMax = 20;
-/** More groups without a value are not gone around one by one. */
+/** Above this many groups without a value, they are not excluded one by one. */
 const failingMax = 20;
 
 export interface ChangedRow {
@@ -31,11 +31,11 @@ export interface ChangedRow {
   readonly after: string | null;
   /** The shown keys, JSON. */
   readonly key: string;
-  /** Events of its group in between; null where a view's events can't be told. */
+  /** Events of its group in between; null where a view's events are not known. */
   readonly events: number | null;
   /** The first of them, as partition:offset. */
   readonly offsets: readonly string[] | null;
-  /** When the view's SQL had no value for the group. */
+  /** At which of the two positions the view's SQL had no value for the group. */
   readonly failed: readonly ("before" | "after")[];
 }
 
@@ -65,7 +65,7 @@ export async function diffBetween(options: DiffOptions, views: readonly ViewDefi
   const { store, log, session, manifest, from, to } = options;
   if (!covers(to, from))
     throw new TidemarkError("USAGE", "to does not cover from", "give the earlier position as from");
-  // both may read the same files
+  // two names for pins, since both positions may read the same files
   await using earlier = runPins(store);
   await using later = runPins(store);
   const before = await atPosition(store, log, from, earlier.run);
@@ -91,12 +91,12 @@ function checkSame(view: ViewDefinition, { snapshot }: Past): void {
   if (own?.identity === view.identity && own.finalize === view.finalize) return;
   throw new TidemarkError(
     "USAGE",
-    `view "${view.name}" was another one then`,
-    "compare positions since it was changed",
+    `view "${view.name}" had another definition then`,
+    "compare positions after the change",
   );
 }
 
-/** A table of the groups that events in these ranges are in: their keys, `events` and `offsets`. */
+/** A table of the groups that have events in these ranges: their keys, `events` and `offsets`. */
 async function touchedGroups(
   session: Session,
   history: History,
@@ -122,7 +122,7 @@ async function touchedGroups(
   return table;
 }
 
-/** Groups that the view shows at neither position. */
+/** Removes groups that the view shows at neither position. */
 async function leaveOutHidden(
   session: Session,
   view: ViewDefinition,
@@ -163,12 +163,12 @@ async function changedIn(
       return await given(partials, []);
     } catch (error) {
       if (!isOfValues(error)) throw error;
-      return aroundFailing(session, view, partials, [], failingMax, async (well, failing) => {
+      return aroundFailing(session, view, partials, [], failingMax, async (passing, failing) => {
         if (failing.groups.length === 0) throw error;
-        if (well === null) throw failingError(view.name, failing);
+        if (passing === null) throw failingError(view.name, failing);
         const keys = await fewRows(session, `SELECT ${named.join(", ") || "1"} FROM (${failing.keys})`);
         return given(
-          well,
+          passing,
           keys.rows.map((row) => jsonRow(keys.columns, row)),
         );
       });

@@ -1,4 +1,4 @@
-/** The events that a group is made of, with their places: read from archive and log. */
+/** The events of a group, with their places: read from archive and log. */
 import { eventColumn } from "../../shared/compiler/event-order.ts";
 import { placesOf } from "../../shared/compiler/texts.ts";
 import type { Definition, ViewDefinition } from "../../shared/definition.ts";
@@ -8,7 +8,7 @@ import type { History } from "../../shared/history/history.ts";
 import type { Range } from "../../shared/position.ts";
 import { jsonRow } from "../rows/json.ts";
 import { fewRows } from "../rows/rows.ts";
-import { type Group, groupCondition } from "./group.ts";
+import { groupCondition, type ViewGroup } from "./group.ts";
 
 /** An event's place, in the log's order. */
 export interface EventPlace {
@@ -24,25 +24,25 @@ export interface SourceEvent extends EventPlace {
   readonly event: string;
 }
 
-/** What a history's SQL needs of a definition to keep the places of a view's events. */
+/** A definition whose SQL keeps the places of the view's events. */
 export function placed(definition: Definition, view: ViewDefinition): Definition {
   return { ...definition, views: [{ ...view, ordered: true }] };
 }
 
-/** @throws USAGE where a view's events can't be told */
+/** @throws USAGE where a view's events can't be listed */
 function eventsText(view: ViewDefinition): string {
   if (view.events !== null) return view.events;
   throw new TidemarkError(
     "USAGE",
-    `which events a row of view "${view.name}" is made of can't be told`,
-    "it reads several streams, or a subquery that lets go of places",
+    `the events of a row of view "${view.name}" can't be listed`,
+    "it reads several streams, or a subquery that does not keep events' places",
   );
 }
 
 export interface EventPage {
   readonly ranges: readonly Range[];
   readonly limit: number;
-  /** How many to leave out. */
+  /** How many to skip. */
   readonly after: number;
 }
 
@@ -54,7 +54,7 @@ export async function eventsOfGroup(
   session: Session,
   history: History,
   definition: Definition,
-  group: Group,
+  group: ViewGroup,
   { ranges, limit, after }: EventPage,
 ): Promise<SourceEvent[]> {
   const { view } = group;

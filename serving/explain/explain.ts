@@ -1,6 +1,6 @@
 /**
- * Why a number is what it is: the row's share from batch and from speed, the files it is made of,
- * and the events themselves.
+ * Why a number is what it is: the row's share from batch and from speed, and the files that it is
+ * derived from.
  */
 import { partialColumns, rowsOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
@@ -15,7 +15,7 @@ import { hidesGroups } from "../question/shown.ts";
 import { jsonRow } from "../rows/json.ts";
 import { fewRows } from "../rows/rows.ts";
 import type { ServedVersion } from "../snapshot/loaded.ts";
-import { type Group, groupCondition } from "./group.ts";
+import { groupCondition, type ViewGroup } from "./group.ts";
 
 /** JSON texts of rows; null: none. */
 export interface Shares {
@@ -49,7 +49,7 @@ export async function explainRow(
   store: Store,
   session: Session,
   served: ServedVersion,
-  group: Group,
+  group: ViewGroup,
 ): Promise<RowExplanation> {
   const { view } = group;
   const { base, delta, upto } = served.views.get(view.name)!;
@@ -60,7 +60,7 @@ export async function explainRow(
   const rowOf = async (share: keyof typeof failed, ...tables: readonly ((params: Param[]) => string)[]) => {
     const params: Param[] = [];
     const partials = tables.map((table) => table(params)).join(" UNION ALL ");
-    // without keys there is a row of nothing, too
+    // a view without keys has a row even without partials
     const any = view.global ? await session.value(`SELECT count(*) FROM (${partials})`, params) : 1n;
     if (any === 0n) return null;
     try {
@@ -75,7 +75,7 @@ export async function explainRow(
   const batch = (params: Param[]) => from(base, params);
   const speed = (params: Param[]) => from(delta, params, ` AND __stretch < ${upto}`);
   const row = await rowOf("row", batch, speed);
-  // of a group that is not shown there is as little to tell as of one that there never was
+  // a hidden group must not be distinguishable from one that never existed
   const hidden = row === null && failed.row === undefined && hidesGroups(view);
   const shares = hidden
     ? { batch: null, speed: null }
@@ -93,7 +93,7 @@ async function touching(
   session: Session,
   { heads }: ServedVersion,
   view: ViewDefinition,
-  group: Group,
+  group: ViewGroup,
 ): Promise<EntryShare[]> {
   const found: EntryShare[] = [];
   for (const entry of heads.flatMap((head) => head.entries)) {

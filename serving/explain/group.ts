@@ -7,14 +7,14 @@ import { condition, type Filter } from "../question/filters.ts";
 import { parseQuestion } from "../question/parse-question.ts";
 import { keySql } from "../question/roll-up.ts";
 
-export interface Group {
+export interface ViewGroup {
   readonly view: ViewDefinition;
   /** One for each key. */
   readonly filters: readonly Filter[];
 }
 
 /** @throws USAGE unless each group key is given once, by eq or is.null; for a view that does not show them all */
-export function parseGroup(view: ViewDefinition, pairs: Iterable<readonly [string, string]>): Group {
+export function parseGroup(view: ViewDefinition, pairs: Iterable<readonly [string, string]>): ViewGroup {
   const { filters, by, layer, select, order, limit, offset } = parseQuestion(view, pairs);
   const shown = shownKeys(view);
   const named = filters.map((filter) =>
@@ -40,14 +40,14 @@ export function shownKeys(view: ViewDefinition): ViewColumn[] {
     if (column) return column;
     throw new TidemarkError(
       "USAGE",
-      `rows of view "${view.name}" can't be told apart: it does not show all its group keys`,
+      `rows of view "${view.name}" can't be identified: it does not show all its group keys`,
       "show them",
     );
   });
 }
 
 /** A condition over the columns of partials, or of a view's `events`. */
-export function groupCondition({ view, filters }: Group, params: Param[]): string {
+export function groupCondition({ view, filters }: ViewGroup, params: Param[]): string {
   return (
     filters.map((filter) => `(${condition(view, filter, (column) => keySql(view, column), params)})`).join(" AND ") ||
     "true"

@@ -1,4 +1,4 @@
-/** The API, put together: what happens to every request. What single routes answer is in routes/. */
+/** Assembles the API: what happens to every request. What single routes answer is in routes/. */
 import type { Server } from "node:http";
 import compress from "@fastify/compress";
 import cors from "@fastify/cors";
@@ -23,14 +23,14 @@ import { digests, digestsOfPacked } from "./digests.ts";
 import type { Metrics } from "./metrics.ts";
 import { metaSchema, rowsSchema } from "./routes/schemas.ts";
 
-/** Answers below this, in bytes, are not worth packing. */
+/** Smaller answers, in bytes, are not compressed. */
 const packedFrom = 1024;
 const packed =
   /^(application\/(json|x-ndjson|problem\+json|vnd\.apache\.arrow\.stream)|text\/(csv|html|plain|css|javascript))/;
 
 /**
- * Requests that a connection may send ahead of their answers; after four times as many it is
- * answered what is due, and closed.
+ * Requests that a connection may send ahead of their answers (pipelining); after four times as
+ * many, the connection is closed once pending answers are sent.
  */
 const aheadMax = 16;
 
@@ -49,9 +49,9 @@ interface ApiOptions {
   readonly tickets: Tickets;
   readonly limits: HttpLimits;
   readonly metrics: Metrics;
-  /** Is called with each answer: for the log. Nothing in it is a secret or a person's. */
+  /** Called for each answer, for the log. The facts contain no secrets and no personal data. */
   readonly answered?: ((facts: AnswerFacts) => void) | undefined;
-  /** What went wrong unexpectedly; the client reads only that something did. */
+  /** Reports unexpected errors; the client only learns that there was one. */
   readonly say: (line: string) => void;
   /** Aborts when the server stops. */
   readonly signal: AbortSignal;
@@ -59,37 +59,37 @@ interface ApiOptions {
 
 export interface AnswerFacts {
   readonly method: string;
-  /** The route, as it is declared: without names, filters and keys. */
+  /** The route's pattern: without names, filters and keys. */
   readonly route: string;
   readonly status: number;
   readonly ms: number;
   /** A key's id, or an address. */
   readonly client: string;
-  /** W3C trace context, as the request brought it. */
+  /** W3C trace context, as sent by the client. */
   readonly traceparent?: string;
 }
 
 export interface HttpLimits {
-  /** Of one client, a second; null: any number. */
+  /** Per client and second; null: unlimited. */
   readonly requestsPerSecond: number | null;
-  /** Origins whose pages may ask; none: only our own. */
+  /** Origins whose pages may use the API; none: only our own page. */
   readonly cors: readonly string[];
 }
 
-/** The API, not listening yet: tests call it without a socket. @param routes each in a scope of its own */
+/** The API, not listening yet: tests call it without a socket. @param routes each registered in a scope of its own */
 export function httpApi(options: ApiOptions, routes: readonly Routes[]): FastifyInstance {
   const app = Fastify(serverOptions);
-  // known, so that they are told what there is instead; what they bring along is not read
+  // registered, so that they get the list of allowed methods; their bodies are not read
   for (const method of ["TRACE", "QUERY"]) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
-  failuresLeave(app, options.say);
-  everyRequest(app, options);
-  // schemas check and describe; answers are written as they are
+  handleErrors(app, options.say);
+  handleEveryRequest(app, options);
+  // schemas validate and describe requests; answers are serialized by us
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   for (const schema of [problemSchema, metaSchema, rowsSchema]) app.addSchema(schema);
   const { cors: origins, requestsPerSecond } = options.limits;
-  // before the guard: a page has to be able to read why it was refused
+  // before the guard: a page of another origin has to be able to read why it was refused
   if (origins.length > 0) app.register(cors, { origin: [...origins], exposedHeaders: [...exposed], maxAge: 600 });
-  app.register(onTheSame(async (same) => guard(same, options.access, options.tickets)));
+  app.register(withoutScope(async (same) => guard(same, options.access, options.tickets)));
   app.register(swagger, { openapi });
   if (requestsPerSecond !== null) {
     app.register(rateLimit, {
@@ -98,7 +98,7 @@ export function httpApi(options: ApiOptions, routes: readonly Routes[]): Fastify
       hook: "preHandler",
       keyGenerator: (request) => request.client,
       allowList: (request) => request.routeOptions.config.scope === undefined,
-      errorResponseBuilder: () => new Refusal(429, "RATE_LIMIT", `more than ${requestsPerSecond} requests in a second`),
+      errorResponseBuilder: () => new Refusal(429, "RATE_LIMIT", `more than ${requestsPerSecond} requests per second`),
     });
   }
   digests(app);
@@ -117,15 +117,15 @@ const serverOptions: FastifyServerOptions & FastifyHttpOptions<Server> = {
   bodyLimit: 1 << 20,
   requestTimeout: 30_000,
   connectionTimeout: 60_000,
-  // who takes its time over headers holds a connection, and is looked for every second
+  // a client that sends its headers slowly holds a connection: checked every second
   http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
   forceCloseConnections: "idle",
   routerOptions: { maxParamLength: 500 },
-  // nothing is dropped or turned into something else in silence
+  // values are neither dropped nor converted silently
   ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allowUnionTypes: true } },
   schemaErrorFormatter: ([error], part) => {
     const extra = error?.params.additionalProperty;
-    const what = extra === undefined ? error?.message : `has no place for "${String(extra).slice(0, 60)}"`;
+    const what = extra === undefined ? error?.message : `must not have "${String(extra).slice(0, 60)}"`;
     return new TidemarkError(
       "USAGE",
       `${part}${error?.instancePath.replaceAll("/", ".") ?? ""} ${what}`,
@@ -134,7 +134,7 @@ const serverOptions: FastifyServerOptions & FastifyHttpOptions<Server> = {
   },
 };
 
-function failuresLeave(app: FastifyInstance, say: (line: string) => void): void {
+function handleErrors(app: FastifyInstance, say: (line: string) => void): void {
   app.setErrorHandler((error, _request, reply) => {
     const found = problemOf(error);
     if (found.status >= 500 && found.code === "INTERNAL") say(`serve: ${messageOf(error)}`);
@@ -145,8 +145,8 @@ function failuresLeave(app: FastifyInstance, say: (line: string) => void): void 
   );
 }
 
-/** What happens to each request, before it reaches its route and once it is answered. */
-function everyRequest(app: FastifyInstance, { metrics, answered, signal }: ApiOptions): void {
+/** What happens to each request before its route is called, and after it is answered. */
+function handleEveryRequest(app: FastifyInstance, { metrics, answered, signal }: ApiOptions): void {
   app.addHook("onResponse", async (request, reply) => {
     const { url: route = "none" } = request.routeOptions;
     metrics.answered(route, reply.statusCode, reply.elapsedTime);
@@ -160,9 +160,9 @@ function everyRequest(app: FastifyInstance, { metrics, answered, signal }: ApiOp
       ...(traceparent ? { traceparent } : {}),
     });
   });
-  const endings = new ConnectionClosers();
+  const closers = new ConnectionClosers();
   app.addHook("onRequest", async (request, reply) => {
-    const ahead = endings.note(request.raw.socket, reply.raw);
+    const ahead = closers.note(request.raw.socket, reply.raw);
     if (ahead > aheadMax) return tooFarAhead(request, reply, ahead);
     reply.headers(everyAnswer);
     const traceparent = traceOf(request);
@@ -171,12 +171,12 @@ function everyRequest(app: FastifyInstance, { metrics, answered, signal }: ApiOp
   });
 }
 
-/** A plugin whose hooks are the whole app's, in the order in which they are registered. */
-function onTheSame(plugin: FastifyPluginAsync): FastifyPluginAsync {
+/** A plugin whose hooks apply to the whole app, in the order of registration. */
+function withoutScope(plugin: FastifyPluginAsync): FastifyPluginAsync {
   return Object.assign(plugin, { [Symbol.for("skip-override")]: true });
 }
 
-/** W3C trace context (w3.org/TR/trace-context): handed on as it came. */
+/** W3C trace context (w3.org/TR/trace-context), passed on unchanged. */
 function traceOf(request: FastifyRequest): string | null {
   const { traceparent } = request.headers;
   return typeof traceparent === "string" && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent)

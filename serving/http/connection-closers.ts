@@ -1,7 +1,6 @@
 /**
- * Tells every response that its connection is closed. Node tells only the one that is being sent:
- * those of requests that were sent ahead of it (pipelined) would wait for ever, with all that they
- * hold.
+ * Closes every response when its connection is closed. Node only closes the one that is being sent:
+ * responses to pipelined requests behind it would wait forever, with everything that they hold.
  */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -21,7 +20,7 @@ export class ConnectionClosers {
     const open = new Set<ServerResponse>();
     this.#open.set(socket, open);
     socket.once("close", () =>
-      // after Node has told whom it tells
+      // after Node has closed the one that is being sent
       setImmediate(() => {
         for (const response of open) {
           response.destroy();
@@ -34,8 +33,9 @@ export class ConnectionClosers {
 }
 
 /**
- * Ends a connection so that its client can't take what it has for the whole: to HTTP/1.0, a plain
- * end says that. `resetAndDestroy` would send what is waiting first, and then end plainly.
+ * Resets a connection, so that its client can't take a part for the whole body: in HTTP/1.0, a plain
+ * end marks the body as complete. `resetAndDestroy` would send pending bytes first, and then end
+ * plainly.
  */
 export function destroySocket(socket: Socket): void {
   Object.assign(socket, { resetAndClosing: true });

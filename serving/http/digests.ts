@@ -1,9 +1,9 @@
 /**
- * Bodies that are the same at both ends of the wire (RFC 9530). A request's `Content-Digest` is
- * held against what came in, before anything is made of it. Every answer says its `Repr-Digest`: in
- * its head where it is there as a whole, else in its trailer; and, asked for by `Tidemark-Digest:
- * framed`, as the last line of its body, before it is packed: what reads by fetch sees neither
- * trailers nor packed bytes. Server-sent events have none.
+ * Protects bodies against changes in transit (RFC 9530). A request's `Content-Digest` is checked
+ * before the body is processed. Every answer has a `Repr-Digest`: in a header if its body is known
+ * as a whole, else in a trailer. A client that uses fetch sees neither trailers nor compressed bytes;
+ * it asks with `Tidemark-Digest: framed` for the digest as the last line of the body, before
+ * compression. Server-sent events have no digest.
  */
 import { createHash, type Hash, hash } from "node:crypto";
 import { pipeline, Transform } from "node:stream";
@@ -11,15 +11,15 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { Refusal } from "../../shared/http/problem.ts";
 import { digestHeader, framed, framedValue } from "../client/frame.ts";
 
-/** Those of RFC 9530 that are not for legacy only. */
+/** The algorithms of RFC 9530 that are not deprecated. */
 const algorithms = ["sha-256", "sha-512"] as const;
 type Algorithm = (typeof algorithms)[number];
 
-/** For all requests and answers, but for the digest of what may still be packed. */
+/** For all requests and answers, except the digest of answers that may still be compressed. */
 export function digests(app: FastifyInstance): void {
   app.addHook("preParsing", (request, _reply, payload, done) => {
     const stated = request.headers["content-digest"];
-    // no other method takes a body here, and what it is refused for comes first
+    // no other method takes a body here, and its own refusal takes precedence
     if (stated === undefined || request.method !== "POST") return done(null, payload);
     try {
       const wanted = digestsIn(String(stated));
@@ -30,12 +30,12 @@ export function digests(app: FastifyInstance): void {
   });
   app.addHook("onSend", (request, reply, payload, done) => {
     const body = isFramed(request, reply, payload) ? withFrame(reply, payload) : payload;
-    // no route, and nothing that packs
+    // without a route, nothing compresses the answer
     done(null, request.is404 ? stated(request, reply, body) : body);
   });
 }
 
-/** For the routes of a scope, behind what packs: its hook is a route's own, too. */
+/** For the routes of a scope, after compression, whose hook is per route, too. */
 export function digestsOfPacked(scope: FastifyInstance): void {
   scope.addHook("onRoute", (route) => {
     const before = route.onSend === undefined ? [] : Array.isArray(route.onSend) ? route.onSend : [route.onSend];
@@ -79,7 +79,7 @@ function withFrame(reply: FastifyReply, payload: Body): Body {
   return typeof payload === "string" ? payload + end : Buffer.concat([payload, Buffer.from(end)]);
 }
 
-/** The body as it is, hashed on its way; `end` may add to it. */
+/** The body unchanged, hashed as it passes; `end` may append to it. */
 function through(payload: NodeJS.ReadableStream, sum: Hash, end: (sum: Hash) => Buffer | null): Transform {
   const passed = new Transform({
     transform: (chunk: Buffer, _encoding, next) => {
@@ -88,12 +88,12 @@ function through(payload: NodeJS.ReadableStream, sum: Hash, end: (sum: Hash) => 
     },
     flush: (next) => next(null, end(sum)),
   });
-  // whoever reads it hears of it
+  // the reader of `passed` gets the error
   pipeline(payload, passed, () => undefined);
   return passed;
 }
 
-/** Ends in a refusal where the body is not what the digest says. */
+/** The body unchanged; fails at its end if it does not match the digest. */
 function checked(
   payload: NodeJS.ReadableStream & { receivedEncodedLength?: number },
   wanted: ReadonlyMap<Algorithm, string>,
@@ -127,12 +127,12 @@ const mismatch = (algorithm: Algorithm) =>
   new Refusal(
     400,
     "DIGEST_MISMATCH",
-    `the body is not what Content-Digest says (${algorithm}): it changed on its way; send it again`,
+    `the body does not match its Content-Digest (${algorithm}): it was changed in transit; send it again`,
   );
 
 /**
- * A dictionary of structured fields (RFC 9651) whose values are bytes; algorithms that nobody here
- * knows are passed over.
+ * Parses a dictionary of structured fields (RFC 9651) whose values are bytes; unknown algorithms
+ * are ignored.
  */
 function digestsIn(text: string): Map<Algorithm, string> {
   const found = new Map<Algorithm, string>();

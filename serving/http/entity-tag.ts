@@ -1,12 +1,12 @@
-/** Entity tags (RFC 9110): an answer that a client has is not sent again while nothing has changed. */
+/** Entity tags (RFC 9110): an answer that a client has cached is not sent again while nothing has changed. */
 import { hash } from "node:crypto";
 
-/** Goes up when the same values are written in another way: what a client has kept of them is no answer any more. */
+/** Incremented when values are written in another way, which invalidates what clients have cached. */
 const writtenAs = 2;
 
 /**
- * Weak: the same rows may come in another order, and with another lag beside them.
- * @param snapshot what is answered from, see snapshotName
+ * Weak: the same rows may be sent in another order and with another lag.
+ * @param snapshot see snapshotName
  */
 export function entityTag(snapshot: string, url: string, mediaType: string): string {
   const text = JSON.stringify([writtenAs, snapshot, url, mediaType]);

@@ -1,4 +1,4 @@
-/** What Prometheus scrapes: the status as gauges, and how answers went. */
+/** What Prometheus scrapes: the status as gauges, and counts and durations of requests. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { statusOf } from "./status.ts";
 
@@ -43,7 +43,7 @@ export class Metrics {
 
   text(status: Status): Promise<string> {
     const set = this.#gauges;
-    // what is not there any more must not be shown
+    // views and streams that no longer exist must not be exported
     for (const gauge of Object.values(set)) gauge.reset();
     set.version.set(status.version);
     set.proved.set(status.proof.state === "proved" ? 1 : 0);

@@ -10,7 +10,7 @@ import { viewStates } from "./view-states.ts";
 export interface StatusSources {
   readonly follower: Follower;
   readonly freshness: Freshness;
-  /** Null: views are tried only when they are asked. */
+  /** Null: views are not checked in the background. */
   readonly health: ViewHealth | null;
   readonly now: () => number;
 }
@@ -47,9 +47,9 @@ export function statusOf(
         partitions: own.length,
         position: formatPosition(positionOf(own)),
         logEnd: end ? formatPosition(positionOf(places(end).filter((place) => place.stream === stream.name))) : null,
-        // all of these are about: offsets have gaps
+        // approximate, since offsets have gaps
         records: { batch: between(manifest.origin, manifest.cut), speed: between(manifest.cut, served.position) },
-        /** Why it is not read any more. */
+        /** Why the stream is not read any more. */
         stopped:
           incidents.find(({ kind, subject }) => kind === "stream-stopped" && subject === stream.name)?.message ?? null,
         behind: end ? ahead.reduce((sum, each) => sum + Math.max(0, each), 0) : null,

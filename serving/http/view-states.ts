@@ -1,4 +1,4 @@
-/** How each view does: what status, readiness and metrics say of it. */
+/** The state of each view, for status, readiness and metrics. */
 import { failingLine } from "../../shared/health/failing-groups.ts";
 import type { Incident } from "../../shared/store/incidents.ts";
 import type { ViewHealth } from "../health.ts";
@@ -6,17 +6,17 @@ import { unanswerable } from "../snapshot/answerable.ts";
 import type { ServedVersion } from "../snapshot/loaded.ts";
 
 /**
- * failing: some of its groups have no value, the others are answered; failed, damaged: it has no
- * answer; stopped: it has, but a stream of its is not read any more.
+ * failing: some of its groups have no value, the others are answered; failed, damaged: it can't be
+ * answered; stopped: it is answered, but one of its streams is not read any more.
  */
 export type ViewState = "ok" | "failing" | "failed" | "damaged" | "stopped";
 
 export interface ViewCondition {
   readonly view: string;
   readonly state: ViewState;
-  /** Why, where it is not well. */
+  /** The reason for a state other than ok. */
   readonly why: string | null;
-  /** What the roles say is wrong that touches it. */
+  /** Open incidents that affect the view. */
   readonly incidents: readonly Incident[];
 }
 
@@ -40,7 +40,7 @@ export function viewStates(
   });
 }
 
-/** True where there is an answer to some question about it. */
+/** True where some questions about the view can be answered. */
 export function hasAnswer({ state }: ViewCondition): boolean {
   return state !== "failed" && state !== "damaged";
 }

@@ -1,13 +1,13 @@
 /** The key of a row in a read model, from a question whose values are written exactly as DuckDB writes them. */
 import type { ViewColumn, ViewDefinition } from "../../shared/definition.ts";
 import { keyColumns } from "../question/group-keys.ts";
-import type { Question } from "../question/query.ts";
+import type { ParsedQuestion } from "../question/query.ts";
 
 /**
  * JSON of a row's keys where the question asks for exactly that row, with all columns; null: it asks
  * for something else, or writes a value in another way.
  */
-export function modelKey(view: ViewDefinition, question: Question): string | null {
+export function modelKey(view: ViewDefinition, question: ParsedQuestion): string | null {
   const { filters, by, layer, select, order, limit, offset } = question;
   if (by || layer || select || order.length > 0 || limit !== null || offset > 0) return null;
   const columns = keyColumns(view);

@@ -9,7 +9,7 @@ import { messageOf } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import type { Store } from "../../shared/store/store.ts";
-import type { Question } from "../question/query.ts";
+import type { ParsedQuestion } from "../question/query.ts";
 import type { Follower } from "../snapshot/follower.ts";
 import type { ServedVersion, ServedView } from "../snapshot/loaded.ts";
 import { versionName } from "../snapshot/name.ts";
@@ -51,7 +51,7 @@ export class ReadModels {
   }
 
   /** See VersionModels.lookup. */
-  lookup(served: ServedVersion, view: ServedView, question: Question): string | null | undefined {
+  lookup(served: ServedVersion, view: ServedView, question: ParsedQuestion): string | null | undefined {
     return this.#of(served.manifest)?.lookup(served, view, question);
   }
 

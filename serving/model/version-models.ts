@@ -10,7 +10,7 @@ import { versionFiles } from "../../shared/store/partials.ts";
 import type { Store } from "../../shared/store/store.ts";
 import { fileBeside } from "../background-process.ts";
 import { hasKnownRows } from "../question/group-keys.ts";
-import type { Question } from "../question/query.ts";
+import type { ParsedQuestion } from "../question/query.ts";
 import type { ServedVersion, ServedView } from "../snapshot/loaded.ts";
 import { versionName } from "../snapshot/name.ts";
 import type { BuildOrder, BuildReport } from "./build.ts";
@@ -89,7 +89,7 @@ export class VersionModels {
    * The row that a question asks for, as JSON; null: there is no such row. Undefined: the question is not for a single
    * row, or the rows are not at the position of `served`.
    */
-  lookup(served: ServedVersion, view: ServedView, question: Question): string | null | undefined {
+  lookup(served: ServedVersion, view: ServedView, question: ParsedQuestion): string | null | undefined {
     if (!this.#isAt(served)) return undefined;
     const { name } = view.definition;
     const number = this.#numbers.get(name);

@@ -1,16 +1,16 @@
-/** Why DuckDB raised on a question: a group that it needs has no value. */
+/** Finds out whether DuckDB raised on a question because a group that it needs has no value. */
 import { rolledUpOf } from "../../shared/compiler/texts.ts";
 import type { Session } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { failingError, failingGroups, raisedBy } from "../../shared/health/failing-groups.ts";
 import type { ServedView } from "../snapshot/loaded.ts";
-import { mergedFor, type Question } from "./query.ts";
+import { mergedFor, type ParsedQuestion } from "./query.ts";
 
-/** Null: each group that the question needs has its value, so it is the question that raises. */
+/** Null: each group that the question needs has a value, so the question itself raises. */
 export async function failureFor(
   session: Session,
   served: ServedView,
-  question: Question,
+  question: ParsedQuestion,
 ): Promise<TidemarkError | null> {
   const view = served.definition;
   const { partials, params, rolledUp } = mergedFor(served, question);

@@ -1,6 +1,6 @@
 /**
- * A filter's value: read by the rules that events are read by, so that it never means another value
- * than it says; and its SQL.
+ * A filter's value, read by the same rules as events, so that the same text means the same value;
+ * and its SQL.
  */
 import { decimalOf, isDecimal, isFloat, listElementOf, structFieldsOf } from "../../shared/compiler/types.ts";
 import { ExactText } from "../../shared/decode/exact-text.ts";
@@ -23,8 +23,8 @@ const fractions: Readonly<Record<string, number>> = {
 };
 
 /**
- * The value as text that DuckDB reads without loss. Days that their month does not have, and
- * numbers out of range, are for DuckDB to refuse.
+ * The value as text that DuckDB reads without loss. Nonexistent days and numbers out of range are
+ * left for DuckDB to refuse.
  * @throws USAGE naming the column
  */
 export function readValue(name: string, type: string, written: string): string {
@@ -33,8 +33,8 @@ export function readValue(name: string, type: string, written: string): string {
   if (value !== null) return value;
   if (/^(MAP|UNION)\(|\[\d+\]$/.test(type))
     throw new TidemarkError("USAGE", `a filter on ${name}, a ${type.slice(0, 60)}, is not available`, "filter in SQL");
-  // an address that holds a + as it stands means a space
-  const plus = / [\d:]+$/.test(written) ? "correct the value; a + in an address is written %2B" : "correct the value";
+  // in a URL, an unescaped + means a space
+  const plus = / [\d:]+$/.test(written) ? "correct the value; a + in a URL is written %2B" : "correct the value";
   throw new TidemarkError("USAGE", `filter on ${name}: "${written.slice(0, 60)}" is not a ${type}`, plus);
 }
 

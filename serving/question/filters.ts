@@ -4,32 +4,32 @@ import type { Param } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { valueSql } from "./filter-values.ts";
 
-export const comparisons = { eq: "=", neq: "<>", gt: ">", gte: ">=", lt: "<", lte: "<=" } as const;
-export type Comparison = keyof typeof comparisons;
+export const filterOperators = { eq: "=", neq: "<>", gt: ">", gte: ">=", lt: "<", lte: "<=" } as const;
+export type FilterOperator = keyof typeof filterOperators;
 
-/** A condition; `not` turns it round, and a NULL then satisfies neither, as in SQL. */
+/** A condition; `not` negates it, and a NULL satisfies neither form, as in SQL. */
 export type Filter = { readonly not: boolean } & (
   | { readonly op: "and" | "or"; readonly filters: readonly Filter[] }
   | ({ readonly column: string } & (
-      | { readonly op: Comparison; readonly value: string }
+      | { readonly op: FilterOperator; readonly value: string }
       | { readonly op: "in"; readonly values: readonly string[] }
       | { readonly op: "is"; readonly value: "null" | "not_null" | "true" | "false" }
     ))
 );
 
-/** The columns that it looks at. */
+/** The columns that a filter uses. */
 export function columnsIn(filter: Filter): string[] {
   return "filters" in filter ? filter.filters.flatMap(columnsIn) : [filter.column];
 }
 
-/** The values that it compares with, beside their columns. */
+/** The values that a filter compares with, each with its column. */
 export function valuesIn(filter: Filter): { readonly column: string; readonly value: string }[] {
   if ("filters" in filter) return filter.filters.flatMap(valuesIn);
   const values = filter.op === "in" ? filter.values : filter.op === "is" ? [] : [filter.value];
   return values.map((value) => ({ column: filter.column, value }));
 }
 
-/** @param sqlOf what stands for a column; its values go to `params` */
+/** @param sqlOf a column's SQL. @param params values are added to it */
 export function condition(
   view: ViewDefinition,
   filter: Filter,
@@ -59,11 +59,11 @@ function plainCondition(
     case "is":
       return `${sql} IS ${filter.value === "not_null" ? "NOT NULL" : filter.value.toUpperCase()}`;
     default:
-      return `${sql} ${comparisons[filter.op]} ${value(filter.value)}`;
+      return `${sql} ${filterOperators[filter.op]} ${value(filter.value)}`;
   }
 }
 
-/** A parameter's place in a statement. */
+/** Adds a parameter. @returns its placeholder */
 export function parameter(params: Param[], value: Param): string {
   params.push(value);
   return `$${params.length}`;

@@ -1,4 +1,4 @@
-/** Rows of a view are told apart by its group keys, where it shows them all. */
+/** Rows of a view are identified by its group keys, if it shows them all. */
 import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import type { ViewColumn, ViewDefinition } from "../../shared/definition.ts";
 import type { DuckDBValue } from "../../shared/duckdb/duck.ts";
@@ -7,7 +7,7 @@ import type { RowColumn } from "../rows/rows.ts";
 
 type Row = readonly DuckDBValue[];
 
-/** True where each of a view's group keys is shown, and a row is there once. */
+/** True where a view shows all its group keys, and each row occurs once. */
 export function hasKnownRows(view: ViewDefinition): boolean {
   const keys = groupKeyNames(view);
   if (view.global) return !view.repeated;

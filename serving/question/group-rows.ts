@@ -1,4 +1,4 @@
-/** Rows of a view by the groups that they are of: told apart by the group keys, where the view shows them all. */
+/** Rows of a view by group, identified by the group keys, if the view shows them all. */
 import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import { partialColumns, rowsOf } from "../../shared/compiler/texts.ts";
 import { type Param, quoteName, type Session } from "../../shared/duckdb/duck.ts";
@@ -10,16 +10,16 @@ import { columnsIn, condition, type Filter } from "./filters.ts";
 import { keyColumns, keyWriter } from "./group-keys.ts";
 
 /**
- * JSON of a group's keys, and of its row; null: it has none that the filters let through;
- * undefined: the view's SQL has no value for it.
+ * JSON of a group's keys, and of its row; null: it has no row that passes the filters; undefined:
+ * the view's SQL has no value for it.
  */
 export type GroupRow = readonly [key: string, row: string | null | undefined];
 
-/** More groups without a value are not gone around one by one. */
+/** Above this many groups without a value, they are not excluded one by one. */
 const failingMax = 20;
 
 /**
- * The rows of some groups, merged from both layers, some at a time: nobody knows how many there are.
+ * The rows of some groups, merged from both layers, streamed in chunks, since there may be many.
  * @param touched a SELECT of the groups' keys (`1 AS one` for a view without), each once
  * @param whole a SELECT of all partial rows, where they are not those of the snapshot
  */
@@ -43,14 +43,14 @@ export async function* rowsOfGroups(
     return rowsFrom(session, text, params);
   };
   const columns = keyColumns(view);
-  // what a filter on keys leaves out was never there
+  // filters on keys also apply to groups without a row
   const isKey = (name: string) => columns.some((column) => column.name === name);
   const onKeys = filters.filter((filter) => columnsIn(filter).every(isKey));
   const list = columns.map((column) => `CAST(${column.key} AS ${column.type}) AS ${quoteName(column.name)}`);
-  const told = new Set<string>();
+  const yielded = new Set<string>();
   const fresh = (rows: readonly GroupRow[]) => {
-    const some = rows.filter(([key]) => !told.has(key));
-    for (const [key] of some) told.add(key);
+    const some = rows.filter(([key]) => !yielded.has(key));
+    for (const [key] of some) yielded.add(key);
     return some;
   };
   const rowsIn = async function* (from: string): AsyncGenerator<readonly GroupRow[]> {
@@ -70,20 +70,20 @@ export async function* rowsOfGroups(
   } catch (error) {
     if (!isOfValues(error)) throw error;
     const own = `WITH touched AS MATERIALIZED (${touched}) ${partials}`;
-    yield await aroundFailing(session, view, own, [], failingMax, async (well, failing) => {
+    yield await aroundFailing(session, view, own, [], failingMax, async (passing, failing) => {
       if (failing.groups.length === 0) throw error;
-      if (well === null) throw failingError(view.name, failing);
+      if (passing === null) throw failingError(view.name, failing);
       const found: GroupRow[] = [];
       for await (const rows of keysIn(`(${failing.keys})`, undefined)) found.push(...rows);
-      for await (const rows of rowsIn(well)) found.push(...rows);
+      for await (const rows of rowsIn(passing)) found.push(...rows);
       return found;
     });
   }
   yield* keysIn("touched", null);
-  if (view.global && told.size === 0) yield [["{}", null]];
+  if (view.global && yielded.size === 0) yield [["{}", null]];
 }
 
-/** A text that was put together keeps its parts, many times as large as it is, until they are made one. */
+/** A concatenated string keeps its parts, which take many times its size, until it is flattened. */
 function flat(text: string): string {
   return Buffer.from(text).toString();
 }

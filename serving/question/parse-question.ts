@@ -1,13 +1,13 @@
-/** A query string in PostgREST's way → a question: `carrier=eq.AA&hour=gte.2001-01-01&order=hour.desc&limit=10`. */
+/** A query string in PostgREST's syntax → a question: `carrier=eq.AA&hour=gte.2001-01-01&order=hour.desc&limit=10`. */
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { readValue } from "./filter-values.ts";
-import { type Comparison, columnOf, comparisons, type Filter } from "./filters.ts";
-import { type Layer, layers, type Question } from "./query.ts";
+import { columnOf, type Filter, type FilterOperator, filterOperators } from "./filters.ts";
+import { type Layer, layers, type ParsedQuestion } from "./query.ts";
 import { type Bucket, buckets, type GroupBy } from "./roll-up.ts";
 
 const list = { type: "string" } as const;
-/** The query string, described; what columns there are is the view's. */
+/** The schema of the query string, except for the view's own columns. */
 export const questionSchema = {
   type: "object",
   properties: {
@@ -23,24 +23,24 @@ export const questionSchema = {
   additionalProperties: {
     type: "string",
     description:
-      'a filter on a column: eq.1, gte.2001-01-01, in.(a,b), is.null, not.…; a column that is called as a parameter is stands in quotes: "limit"=eq.1',
+      'a filter on a column: eq.1, gte.2001-01-01, in.(a,b), is.null, not.…; quote a column that has the name of a parameter: "limit"=eq.1',
   },
 } as const;
 
 const once = new Set(["select", "by", "order", "limit", "offset", "layer"]);
-/** Conditions within conditions. */
+/** Of nested conditions. */
 const depthMax = 20;
 
 /**
  * @param pairs name and value of every parameter, in order
  * @throws USAGE naming the parameter and what it may be
  */
-export function parseQuestion(view: ViewDefinition, pairs: Iterable<readonly [string, string]>): Question {
+export function parseQuestion(view: ViewDefinition, pairs: Iterable<readonly [string, string]>): ParsedQuestion {
   const filters: Filter[] = [];
   let select: string[] | null = null;
   let by: GroupBy[] | null = null;
   let layer: Layer | null = null;
-  let order: Question["order"] = [];
+  let order: ParsedQuestion["order"] = [];
   let limit: number | null = null;
   let offset = 0;
   const seen = new Set<string>();
@@ -78,15 +78,15 @@ export function parseQuestion(view: ViewDefinition, pairs: Iterable<readonly [st
 function parseLayer(value: string): Layer {
   const found = layers.find((each) => each === value);
   if (found) return found;
-  throw new TidemarkError("USAGE", `layer=${value.slice(0, 40)} is none`, `there are ${layers.join(" and ")}`);
+  throw new TidemarkError("USAGE", `layer=${value.slice(0, 40)} is not a layer`, `there are: ${layers.join(", ")}`);
 }
 
-/** A column's name as a parameter: in quotes where it is called as another parameter is. */
+/** A column's name as a parameter: in quotes if it has the name of another parameter. */
 function nameIn(view: ViewDefinition, name: string): string {
   return view.columns.some((column) => column.name === name) ? name : unquoted(name);
 }
 
-/** `or=(a.eq.1,and(b.gt.2,c.is.null))`; null: it is no such thing, but a filter on a column that is called so. */
+/** `or=(a.eq.1,and(b.gt.2,c.is.null))`; null: it is a filter on a column of that name. */
 function logicNamed(view: ViewDefinition, name: string, value: string): Filter | null {
   const [, not, op] = /^(not\.)?(and|or)$/.exec(name) ?? [];
   const filters = !value.startsWith("(") && view.columns.some((column) => column.name === name);
@@ -98,7 +98,7 @@ function parseLogic(view: ViewDefinition, op: "and" | "or", not: boolean, writte
   const wrong = (why: string) =>
     new TidemarkError("USAGE", `${op}=${written.slice(0, 100)}: ${why}`, `write ${op}=(a.eq.1,b.gt.2)`);
   if (!/^\(.*\)$/s.test(written)) throw wrong("its list is not in parentheses");
-  if (depth > depthMax) throw wrong(`conditions go deeper than ${depthMax}`);
+  if (depth > depthMax) throw wrong(`conditions are nested deeper than ${depthMax}`);
   const terms = listOf(written.slice(1, -1));
   if (terms.length === 0) throw wrong("its list is empty");
   return { op, not, filters: terms.map((term) => parseTerm(view, term, depth)) };
@@ -110,13 +110,13 @@ function parseTerm(view: ViewDefinition, term: string, depth: number): Filter {
   if (op) return parseLogic(view, op as "and" | "or", not !== undefined, list!, depth + 1);
   const [quoted] = /^"(?:[^"\\]|\\.)*"(?=\.)/.exec(term) ?? [];
   if (quoted) return parseFilter(view, unquoted(quoted), bareValue(term.slice(quoted.length + 1)));
-  // a column's own name may hold dots: the longest that there is
+  // a column's name may contain dots: the longest match wins
   const names = view.columns.map((column) => column.name).filter((name) => term.startsWith(`${name}.`));
   const name = names.sort((a, b) => b.length - a.length)[0] ?? term.split(".")[0]!;
   return parseFilter(view, name, bareValue(term.slice(name.length + 1)));
 }
 
-/** In a list a value may stand in quotes: `eq."a,b"`. */
+/** In a list, a value may be quoted: `eq."a,b"`. */
 function bareValue(condition: string): string {
   return condition.replace(/(?<=^(?:not\.)?\w+\.)".*"$/s, unquoted);
 }
@@ -132,14 +132,14 @@ function parseBy(view: ViewDefinition, term: string): GroupBy {
   if (!(buckets as readonly string[]).includes(bucket)) {
     throw new TidemarkError(
       "USAGE",
-      `by=${term.slice(0, 100)}: "${bucket}" is no size of a bucket`,
-      `there are ${buckets.join(", ")}`,
+      `by=${term.slice(0, 100)}: "${bucket}" is not a bucket size`,
+      `there are: ${buckets.join(", ")}`,
     );
   }
   return { column: name, bucket: bucket as Bucket };
 }
 
-const operators = [...Object.keys(comparisons), "in", "is"].join(", ");
+const operators = [...Object.keys(filterOperators), "in", "is"].join(", ");
 
 function parseFilter(view: ViewDefinition, name: string, written: string): Filter {
   const column = columnOf(view, name).name;
@@ -150,9 +150,10 @@ function parseFilter(view: ViewDefinition, name: string, written: string): Filte
   const value = text.slice(dot + 1);
   const wrong = (why: string, todo: string) =>
     new TidemarkError("USAGE", `filter ${name}=${written.slice(0, 100)}: ${why}`, todo);
-  if (dot < 0) throw wrong("it names no operator", `write ${name}=eq.${written.slice(0, 40)}; there are ${operators}`);
+  if (dot < 0) throw wrong("it names no operator", `write ${name}=eq.${written.slice(0, 40)}; there are: ${operators}`);
   const { type } = columnOf(view, name);
-  if (Object.hasOwn(comparisons, op)) return { column, not, op: op as Comparison, value: readValue(name, type, value) };
+  if (Object.hasOwn(filterOperators, op))
+    return { column, not, op: op as FilterOperator, value: readValue(name, type, value) };
   if (op === "in") {
     if (!/^\(.*\)$/s.test(value)) throw wrong("its list is not in parentheses", `write ${name}=in.(a,b,"c,d")`);
     return { column, not, op, values: listOf(value.slice(1, -1)).map((item) => readValue(name, type, unquoted(item))) };
@@ -161,18 +162,18 @@ function parseFilter(view: ViewDefinition, name: string, written: string): Filte
     const known = ["null", "not_null", "true", "false"] as const;
     const found = known.find((each) => each === value.toLowerCase());
     if (!found)
-      throw wrong(`"${value.slice(0, 40)}" is none of them`, `write is.null, is.not_null, is.true or is.false`);
+      throw wrong(`"${value.slice(0, 40)}" is not one of them`, `write is.null, is.not_null, is.true or is.false`);
     if ((found === "true" || found === "false") && columnOf(view, name).type !== "BOOLEAN")
-      throw wrong("the column is no BOOLEAN", "use eq");
+      throw wrong("the column is not a BOOLEAN", "use eq");
     return { column, not, op, value: found };
   }
-  throw wrong(`"${op.slice(0, 40)}" is no operator`, `there are ${operators}`);
+  throw wrong(`"${op.slice(0, 40)}" is not an operator`, `there are: ${operators}`);
 }
 
-function parseOrder(view: ViewDefinition, term: string): Question["order"][number] {
+function parseOrder(view: ViewDefinition, term: string): ParsedQuestion["order"][number] {
   const [, quoted, bare = "", direction, nulls] =
     /^(?:("(?:[^"\\]|\\.)*")|(.*?))(?:\.(asc|desc))?(?:\.nulls(first|last))?$/s.exec(term) ?? [];
-  // a column's own name may hold dots
+  // a column's name may contain dots
   if (quoted === undefined && view.columns.some((column) => column.name === term)) {
     return { column: term, descending: false, nulls: null };
   }
@@ -207,7 +208,7 @@ function listOf(text: string): string[] {
   return [...items, text.slice(start).trim()];
 }
 
-/** An item as it is meant: in double quotes, a backslash lets the next character stand for itself. */
+/** An item without its quotes: within double quotes, a backslash escapes the next character. */
 function unquoted(item: string): string {
   return /^".*"$/s.test(item) ? item.slice(1, -1).replace(/\\(.)/gs, "$1") : item;
 }

@@ -10,8 +10,8 @@ import { hasKnownRows, keyColumns } from "./group-keys.ts";
 import { type GroupBy, keySql, rollUpBy } from "./roll-up.ts";
 import { hidesGroups, onlyShown } from "./shown.ts";
 
-export interface Question {
-  /** All of them hold. */
+export interface ParsedQuestion {
+  /** All of them must hold. */
   readonly filters: readonly Filter[];
   /** Rows as one layer alone would give them; null: of both. */
   readonly layer: Layer | null;
@@ -30,7 +30,7 @@ export interface Question {
 export const layers = ["batch", "speed"] as const;
 export type Layer = (typeof layers)[number];
 
-export const everything: Question = {
+export const everything: ParsedQuestion = {
   filters: [],
   layer: null,
   by: null,
@@ -40,21 +40,21 @@ export const everything: Question = {
   offset: 0,
 };
 
-/** What a question merges: the partial rows that it does not leave out, and how they are grouped. */
+/** What a question merges: the partial rows that pass its filters, and how they are grouped. */
 interface MergeInput {
   /** A SELECT of them. */
   readonly partials: string;
   readonly params: Param[];
   /** Null: in the view's own groups. */
   readonly rolledUp: RolledUp | null;
-  /** Filters that are left for the rows. */
+  /** Filters that are applied to merged rows. */
   readonly above: readonly Filter[];
-  /** All partial rows, where only they tell whether HAVING hides the view's one row. */
+  /** All partial rows, where they are needed to decide whether HAVING hides the view's only row. */
   readonly whole: string | null;
 }
 
-/** @throws USAGE when it asks for what the view does not have */
-export function mergedFor(served: ServedView, question: Question): MergeInput {
+/** @throws USAGE when the question uses what the view does not have */
+export function mergedFor(served: ServedView, question: ParsedQuestion): MergeInput {
   const view = served.definition;
   const params: Param[] = [];
   const rolledUp = question.by === null ? null : rollUpBy(view, question.by);
@@ -73,13 +73,13 @@ export function mergedFor(served: ServedView, question: Question): MergeInput {
   if (!hidesGroups(view) || (rolledUp === null && question.layer === null))
     return { partials, params, rolledUp, above, whole: null };
   const all = whole();
-  // without keys there is a row of nothing, too: the question asks whether there is one in the whole
+  // a view without keys has a row even without partials: whether HAVING hides it depends on all of them
   if (view.global) return { partials, params, rolledUp, above, whole: all };
   return { partials: onlyShown(view, partials, all), params, rolledUp, above, whole: null };
 }
 
-/** The SQL of a question over a pinned view. @throws USAGE when it asks for what the view does not have */
-export function sqlOf(served: ServedView, question: Question): Sql {
+/** The SQL of a question over a pinned view. @throws USAGE when the question uses what the view does not have */
+export function sqlOf(served: ServedView, question: ParsedQuestion): Sql {
   const view = served.definition;
   const { partials, params, rolledUp, above, whole } = mergedFor(served, question);
   const own = rolledUp ? rolledUpOf(view, rolledUp, partials) : rowsOf(view, partials);
@@ -110,21 +110,21 @@ export function sqlOf(served: ServedView, question: Question): Sql {
 }
 
 /**
- * The columns that give rows a total order, so that no page repeats or leaves out what another has:
- * rows that are equal in all of them are the same.
+ * The columns that give rows a total order, so that pages neither repeat nor skip rows: rows that are
+ * equal in all of them are identical.
  */
 function tiebreak(view: ViewDefinition, shown: readonly string[], rollUp: boolean): readonly string[] {
   const keys = keyColumns(view).map(({ name }) => name);
-  // sets of a GROUPING SETS may show the same keys
-  const toldApart = rollUp || (hasKnownRows(view) && view.rollUp !== null);
+  // rows of different GROUPING SETS may show the same keys
+  const distinct = rollUp || (hasKnownRows(view) && view.rollUp !== null);
   const first = shown.filter((name) => keys.includes(name));
-  return toldApart ? first : [...first, ...shown.filter((name) => !keys.includes(name))];
+  return distinct ? first : [...first, ...shown.filter((name) => !keys.includes(name))];
 }
 
 /**
- * True for filters on shown group keys only: they choose among the groups before these are merged.
- * In a view's own groups, where the key's stored form compares as the value does; in a roll-up
- * always, since the groups that it merges are gone above.
+ * True for filters on shown group keys only, which are applied to groups before they are merged. In
+ * a view's own groups, the key's stored form has to compare as its value does; in a roll-up always,
+ * since the view's groups no longer exist above the merge.
  */
 function goesBelow(view: ViewDefinition, filter: Filter, rollUp: boolean): boolean {
   const columns = columnsIn(filter).map((name) => columnOf(view, name));
@@ -133,7 +133,7 @@ function goesBelow(view: ViewDefinition, filter: Filter, rollUp: boolean): boole
     throw new TidemarkError(
       "USAGE",
       "with by=, a condition on keys can't be mixed with one on values in the same or=",
-      "filter on keys, which choose what is rolled up, and on values, which choose rolled-up rows, apart",
+      "filter separately on keys, which choose what is rolled up, and on values, which choose rolled-up rows",
     );
   }
   if (keys.length < columns.length || columns.length === 0) return false;

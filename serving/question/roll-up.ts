@@ -7,15 +7,15 @@ import { columnOf } from "./filters.ts";
 export const buckets = ["minute", "hour", "day", "week", "month", "quarter", "year"] as const;
 export type Bucket = (typeof buckets)[number];
 
-/** A group key that a roll-up keeps; of a time, in buckets of that size. */
+/** A group key that a roll-up keeps; a time in buckets of that size. */
 export interface GroupBy {
   readonly column: string;
   readonly bucket: Bucket | null;
 }
 
 /**
- * @throws USAGE for what is no group key or no time, for a view that can't be rolled up, and where
- * HAVING looks at a key that is not kept
+ * @throws USAGE for a column that is not a group key, a bucket of what is not a time, a view that
+ * can't be rolled up, and where HAVING uses a key that is not kept
  */
 export function rollUpBy(view: ViewDefinition, by: readonly GroupBy[]): RolledUp {
   const kept = by.map(({ column: name, bucket }) => {
@@ -38,7 +38,7 @@ export function rollUpBy(view: ViewDefinition, by: readonly GroupBy[]): RolledUp
     const names = missing.map((key) => view.columns.find((column) => column.key === key)?.name ?? "a hidden key");
     throw new TidemarkError(
       "USAGE",
-      `view "${view.name}" can't be rolled up like this: its HAVING looks at ${names.join(", ")}`,
+      `view "${view.name}" can't be rolled up like this: its HAVING uses ${names.join(", ")}`,
       "keep these keys as they are in by=",
     );
   }
@@ -68,7 +68,7 @@ function keyOf(view: ViewDefinition, column: ViewColumn): KeyName {
   const keys = view.columns.filter((each) => each.key !== null).map((each) => each.name);
   throw new TidemarkError(
     "USAGE",
-    `by: "${column.name}" is no group key of view "${view.name}"`,
+    `by: "${column.name}" is not a group key of view "${view.name}"`,
     keys.length > 0 ? `there are: ${keys.join(", ")}` : "it shows none",
   );
 }

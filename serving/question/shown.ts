@@ -1,6 +1,6 @@
 /**
- * What HAVING hides stays hidden, whatever is asked: a group that a view does not show is in none
- * of its answers, whole or in part.
+ * Groups that HAVING hides stay hidden in every question: a group that a view does not show is in
+ * none of its answers, neither whole nor as a part.
  */
 import { groupKeyNames } from "../../shared/compiler/partial-columns.ts";
 import { rowsOf } from "../../shared/compiler/texts.ts";
@@ -21,10 +21,10 @@ export function hidesGroups({ finalize }: Pick<ViewDefinition, "finalize">): boo
 }
 
 /**
- * Of partial rows those whose groups the view shows.
+ * The partial rows of groups that the view shows.
  * @param partials a SELECT of partial rows: of all, or of one layer
  * @param whole a SELECT of all partial rows
- * @throws USAGE where its groups can't be told apart
+ * @throws USAGE where its groups can't be identified
  */
 export function onlyShown(view: ViewDefinition, partials: string, whole = partials): string {
   if (!hidesGroups(view)) return partials;
@@ -37,7 +37,7 @@ export function onlyShown(view: ViewDefinition, partials: string, whole = partia
   return shownOf(view, partials, rowsOf(view, whole));
 }
 
-/** Of rows with a view's keys (k0, …) those whose groups are among these rows of the view. */
+/** Of rows with a view's keys (k0, …), those whose groups have one of these rows of the view. */
 export function shownOf(view: ViewDefinition, some: string, rows: string): string {
   const columns = groupKeyNames(view).map((key) => keyColumns(view).find((column) => column.key === key)!);
   const list = columns.map((column, i) => `${quoteName(column.name)} AS __shown${i}`).join(", ") || "1 AS __shown";

@@ -45,8 +45,8 @@ interface Carrier {
 }
 
 /**
- * A record batch ends at the chunk that reaches either: each batch costs its reader and its writer
- * something, and long texts much memory.
+ * A record batch ends with the chunk that reaches either limit: small batches are slow to write and
+ * read, and large ones take much memory.
  */
 const batchRows = 32_768;
 const batchBytes = 4 << 20;
@@ -82,7 +82,7 @@ export async function* arrowStream(
   yield* pieces.take();
 }
 
-/** Where the writer puts its bytes: taken after each batch, so that nothing is written ahead of whoever reads. */
+/** Where the writer puts its bytes: taken after each batch, so that nothing is written ahead of the reader. */
 class Pieces extends AsyncByteQueue {
   take(): Uint8Array[] {
     return this._values.splice(0) as Uint8Array[];
@@ -121,8 +121,8 @@ class Validity {
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
- * Values of a fixed width, as DuckDB has them: `width` bytes each. What stands in place of a NULL
- * is not handed out.
+ * Values of a fixed width, as DuckDB has them: `width` bytes each. The bytes in place of a NULL are
+ * undefined, and are zeroed.
  */
 function same(type: DataType, width: number, array: (bytes: ArrayBuffer) => ArrayLike<unknown>): Carrier {
   return {
@@ -280,7 +280,7 @@ function variable(type: Utf8 | Binary): Carrier {
   };
 }
 
-/** What a list or the like takes, nobody knows before it is text. */
+/** Estimated size of a list or the like, which is only known once it is text. */
 const textWidth = 64;
 
 /** What Arrow has no type for, as text. */
@@ -308,7 +308,7 @@ function text({ writer }: RowColumn): Carrier {
   };
 }
 
-/** apache-arrow's types tell single types of vectors apart, which these are chosen for at run time. */
+/** apache-arrow's types distinguish vectors by type; these are chosen at run time. */
 function dataOf(parts: {
   readonly type: DataType;
   readonly length: number;

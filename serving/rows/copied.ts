@@ -1,4 +1,4 @@
-/** Rows as a file that DuckDB writes, sent as it lies there and removed then. */
+/** Rows as a file that DuckDB writes, which is sent as it is and deleted afterwards. */
 import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { ViewDefinition } from "../../shared/definition.ts";
@@ -8,8 +8,8 @@ import type { FileFormat } from "./formats.ts";
 import type { Sql } from "./rows.ts";
 
 /**
- * What Parquet would keep as doubles, with fewer digits or without its offset, and what else it can
- * be kept as with every one.
+ * Types that DuckDB would write to Parquet as doubles, with fewer digits or without an offset, and
+ * the types that keep everything.
  */
 const exact: Readonly<Record<string, string>> = {
   HUGEINT: "DECIMAL(38,0)",
@@ -20,7 +20,7 @@ const exact: Readonly<Record<string, string>> = {
   "TIME WITH TIME ZONE": "VARCHAR",
 };
 
-/** The same within lists, structs and maps; what is quoted is a name. */
+/** The same within lists, structs and maps; quoted text is a name. */
 function exactType(type: string): string {
   return type.replace(
     /"(?:[^"]|"")*"|'(?:[^']|'')*'|\b(?:U?HUGEINT|INTERVAL|TIMESTAMP_S|TIME WITH TIME ZONE)\b/g,
@@ -28,13 +28,13 @@ function exactType(type: string): string {
   );
 }
 
-/** To be disposed of, whether its body was read or not: that removes the file. */
+/** Has to be disposed of, whether its body was read or not: that deletes the file. */
 export interface RowsFile extends Disposable {
   readonly body: AsyncGenerator<Uint8Array>;
 }
 
 /**
- * @param path of a file that nobody else uses
+ * @param path of a file for this call alone
  * @throws what DuckDB throws
  */
 export async function copied(
@@ -61,7 +61,7 @@ export function copyTo(
   path: string,
   { copy }: FileFormat,
 ): string {
-  // by place: two columns may have one name
+  // by index: two columns may have the same name
   const places = columns.map((_, i) => `c${i}`);
   const shown = columns.map(({ name, type }, i) => {
     if (/\bUNION\(/.test(type))
@@ -76,7 +76,7 @@ export function copyTo(
   return `COPY (SELECT ${shown.join(", ")} FROM (${text}) AS rows(${places.join(", ")})) TO ${quoteText(path)} (${copy})`;
 }
 
-/** @throws (when it runs) what says which column has a number that is too long */
+/** The SQL throws when it runs, naming the column, if a number is too long. */
 function castTo(value: string, name: string, type: string, kept: string): string {
   const cast = `TRY_CAST(${value} AS ${kept})`;
   if (!/HUGEINT/.test(type)) return cast;
@@ -84,7 +84,7 @@ function castTo(value: string, name: string, type: string, kept: string): string
   return `CASE WHEN ${value} IS NOT NULL AND ${cast} IS NULL THEN error(${quoteText(why)}) ELSE ${cast} END`;
 }
 
-/** Opened only when it is read: nobody may come for it. */
+/** Opens the file only when it is read, since it may never be. */
 async function* read(path: string): AsyncGenerator<Uint8Array> {
   yield* createReadStream(path) as AsyncIterable<Uint8Array>;
 }

@@ -1,4 +1,4 @@
-/** The forms rows are sent in, by the request's Accept. */
+/** The formats that rows are sent in, by the request's Accept. */
 import { arrowStream } from "./arrow.ts";
 import { csvHead, csvRow } from "./csv.ts";
 import { JsonRows } from "./json-rows.ts";
@@ -6,21 +6,21 @@ import type { Rows } from "./rows.ts";
 
 export interface RowFormat {
   readonly mediaType: string;
-  /** @param meta what the answer says of itself; only JSON has a place for it, the others say it in headers */
+  /** @param meta the answer's metadata; only JSON has a place for it, the other formats have it in headers */
   readonly encode: (rows: Rows, meta: object) => AsyncGenerator<string | Uint8Array>;
   readonly copy?: undefined;
-  /** The same of rows that are JSON already; absent: the format is another one. */
+  /** The same for rows that are JSON already; absent in other formats. */
   readonly ofJson?: (rows: readonly string[], meta: object) => string;
 }
 
-/** What only a file can be: DuckDB's options for COPY. */
+/** A format that can only be written as a file; `copy` are DuckDB's options for COPY. */
 export interface FileFormat {
   readonly mediaType: string;
   readonly copy: string;
   readonly ofJson?: undefined;
 }
 
-export type Format = RowFormat | FileFormat;
+export type AnswerFormat = RowFormat | FileFormat;
 
 const json: RowFormat = {
   mediaType: "application/json; charset=utf-8",
@@ -61,7 +61,7 @@ const arrow: RowFormat = {
 
 const parquet: FileFormat = { mediaType: "application/vnd.apache.parquet", copy: "FORMAT parquet" };
 
-const known: Readonly<Record<string, Format>> = {
+const known: Readonly<Record<string, AnswerFormat>> = {
   "application/json": json,
   "application/x-ndjson": ndjson,
   "application/ndjson": ndjson,
@@ -76,8 +76,8 @@ const known: Readonly<Record<string, Format>> = {
 /** The media types that rows come in. */
 export const mediaTypes = [json, ndjson, csv, arrow, parquet].map((format) => format.mediaType.split(";")[0]!);
 
-/** What an Accept header likes best of what there is; null: nothing of it. Absent: JSON. */
-export function formatOf(accept: string | undefined): Format | null {
+/** The available format that an Accept header prefers; null: none. Without a header: JSON. */
+export function formatOf(accept: string | undefined): AnswerFormat | null {
   if (accept === undefined || accept.trim() === "") return json;
   const wanted = accept.split(",").map((each, place) => {
     const [type = "", ...params] = each.split(";").map((part) => part.trim().toLowerCase());

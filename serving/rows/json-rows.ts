@@ -1,6 +1,6 @@
 /**
- * Chunks of rows as the bytes of JSON objects. The same bytes as jsonRow's text, many times as
- * quick: no object for each value.
+ * Chunks of rows as the bytes of JSON objects. The same bytes as jsonRow's text, many times faster:
+ * no object is created for each value.
  */
 import type { DuckDBDataChunk } from "@duckdb/node-api";
 import { doubleText } from "../../shared/values/written.ts";
@@ -15,7 +15,7 @@ export class JsonRows {
   #size = 1 << 14;
   #first = true;
 
-  /** @param between any row and the next, in whichever chunk; `after` follows every row. */
+  /** @param between is written between two rows, also of different chunks; `after` follows every row. */
   constructor(
     columns: readonly RowColumn[],
     { between = "", after = "" }: { readonly between?: string; readonly after?: string },
@@ -155,7 +155,7 @@ function raw(width: number, write: (text: Text, raw: RawColumn, row: number) => 
   };
 }
 
-/** Whatever takes its time. */
+/** Any other type, slowly. */
 function value({ writer }: RowColumn): Open {
   return (chunk, at) => {
     const vector = chunk.getColumnVector(at);

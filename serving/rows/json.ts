@@ -2,7 +2,7 @@
 import type { DuckDBValue } from "../../shared/duckdb/duck.ts";
 import type { RowColumn } from "./rows.ts";
 
-/** What stands before each value: the same for all rows of a million. */
+/** The text before each value, computed once for all rows. */
 const heads = new WeakMap<readonly RowColumn[], readonly string[]>();
 
 export function headsOf(columns: readonly RowColumn[]): readonly string[] {

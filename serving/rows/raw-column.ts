@@ -1,13 +1,13 @@
 /**
- * A chunk's columns as they lie in DuckDB's memory: for answers of a million rows, where an object
- * for each value costs more than the query. Valid as long as the chunk is. Little-endian, as every
- * machine that DuckDB comes for. Source: duckdb.org/docs/stable/clients/c/vector
+ * A chunk's columns in DuckDB's own memory layout: for answers of a million rows, where an object
+ * for each value costs more than the query. Valid as long as the chunk is. Little-endian, as all
+ * platforms that DuckDB supports. Source: duckdb.org/docs/stable/clients/c/vector
  */
 import type { DuckDBDataChunk } from "@duckdb/node-api";
 import duckdb from "@duckdb/node-bindings";
 
 export interface RawColumn {
-  /** A value after the other; what stands in place of a NULL has no meaning. */
+  /** The values, one after the other; the bytes in place of a NULL are undefined. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
   /** Little-endian bits, 1 where there is a value; null: everywhere. */
@@ -28,7 +28,7 @@ export function isValid(validity: Uint8Array | null, row: number): boolean {
   return validity === null || (validity[row >> 3]! & (1 << (row & 7))) !== 0;
 }
 
-/** A text or a blob in a column: its length, then the bytes themselves where they are few, else where they are. */
+/** A text or a blob in a column: its length, then its bytes if they are few, else a pointer to them. */
 export const variableWidth = 16;
 const inlineMax = 12;
 

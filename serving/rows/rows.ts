@@ -12,7 +12,7 @@ export interface RowColumn {
 
 export interface Rows {
   readonly columns: readonly RowColumn[];
-  /** The first rows are there already: what fails, fails before anything is sent. */
+  /** The first rows have been read already, so that an error is raised before anything is sent. */
   readonly chunks: AsyncGenerator<DuckDBDataChunk>;
 }
 
@@ -20,7 +20,7 @@ export interface Rows {
 export interface Sql {
   readonly text: string;
   readonly params: readonly Param[];
-  /** What its rows show, in order. */
+  /** The names of its columns, in order. */
   readonly columns: readonly string[];
 }
 
@@ -30,7 +30,7 @@ export interface FewRows {
 }
 
 /**
- * Runs a query, and reads on as its rows are asked for.
+ * Runs a query, and reads its rows as they are asked for.
  * @throws what DuckDB throws; QUERY_FAILED for a type that can't be written
  */
 export async function rowsFrom(session: Session, text: string, params: readonly Param[]): Promise<Rows> {
@@ -64,8 +64,8 @@ async function columnsOf({ timezone }: Session, result: ResultShape): Promise<Ro
 }
 
 /**
- * A name that comes again gets a number, as in DuckDB's tables: who reads an object would see only
- * the last of them.
+ * A repeated name gets a number, as in DuckDB's tables: in a JSON object, only the last value of a
+ * name would be seen.
  */
 function distinct(names: readonly string[]): string[] {
   const taken = new Set<string>();

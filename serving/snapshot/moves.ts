@@ -18,11 +18,7 @@ export class Moves {
   async next(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     const waiting = this.#waiting;
     if (waiting.size >= waitingMax)
-      throw new TidemarkError(
-        "SERVE_BUSY",
-        `${waitingMax} requests are waiting for a position already`,
-        "try again later",
-      );
+      throw new TidemarkError("SERVE_BUSY", `${waitingMax} requests wait for a position already`, "try again later");
     await new Promise<void>((resolve) => {
       const timer = setTimeout(done, timeoutMs);
       function done() {

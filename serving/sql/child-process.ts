@@ -1,4 +1,4 @@
-/** A child from its parent's side: one query at a time, killed when it takes too much of anything. */
+/** A child process from its parent's side: runs one query at a time, and is killed when it exceeds a limit. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
@@ -7,14 +7,14 @@ import { fileBeside } from "../background-process.ts";
 import { type Ask, answerPipe, type ChildReply, errorFrom } from "./protocol.ts";
 
 export interface ChildLimits {
-  /** Of a query, from the moment the child has it. */
+  /** Of a query, from the moment that the child receives it. */
   readonly secondsMax: number;
   /** Resident memory of the whole process, bytes. */
   readonly residentMax: number;
 }
 
-/** How often a running child's memory is looked at. */
-const lookEveryMs = 20;
+/** How often a running child's memory is polled. */
+const pollMs = 20;
 const page = 4096;
 const script = fileBeside(import.meta.url, "child");
 
@@ -22,25 +22,25 @@ export class QueryChild {
   readonly #process: ChildProcess;
   readonly #limits: ChildLimits;
   readonly #reader: ReplyReader;
-  /** Resolves when it can be asked; rejects when it ended before. */
+  /** Resolves when the child accepts queries; rejects when it has ended before. */
   readonly ready: Promise<unknown>;
-  /** Resolves when the process is gone. */
+  /** Resolves when the process has exited. */
   readonly ended: Promise<void>;
   #alive = true;
 
   constructor(limits: ChildLimits) {
     this.#limits = limits;
-    // the kernel refuses what goes beyond the limit at once; a look every few ms alone would come late
+    // the kernel refuses memory beyond the limit at once; polling every few ms alone would be too late
     const kilobytes = String(Math.floor(limits.residentMax / 1024));
     const command = [process.execPath, "--max-old-space-size=256", ...script.loader, script.path];
     this.#process = spawn("/bin/sh", ["-c", 'ulimit -d "$0"; ulimit -c 0; exec "$@"', kilobytes, ...command], {
       stdio: ["pipe", "ignore", "ignore", "pipe"],
-      // nothing of the parent's: no keys, no tokens
+      // nothing of the parent's environment: no keys, no tokens
       env: {},
     });
     if (!this.#process.stdin || !this.#process.stdio[answerPipe]) {
       this.#process.once("error", () => undefined);
-      throw new Error("it could not be started");
+      throw new Error("the process could not be started");
     }
     this.ended = new Promise((resolve) => {
       const over = () => {
@@ -65,8 +65,8 @@ export class QueryChild {
   }
 
   /**
-   * The answer's bytes. A child whose query is cut off is killed.
-   * @throws QUERY_LIMIT, and what the child says; the signal's reason when it aborts
+   * The answer's bytes. A child whose query exceeds a limit is killed.
+   * @throws QUERY_LIMIT, and the child's own errors; the signal's reason when it aborts
    */
   async ask(ask: Ask, signal: AbortSignal): Promise<Buffer> {
     const { secondsMax, residentMax } = this.#limits;
@@ -75,11 +75,11 @@ export class QueryChild {
       cut ??= new TidemarkError("QUERY_LIMIT", what, "ask for less");
       this.kill();
     };
-    const memory = `the query needs more than the ${residentMax >> 20} MB that a query's process may have`;
+    const memory = `the query needs more than the ${residentMax >> 20} MB of memory that its process may use`;
     const timer = setTimeout(() => stop(`the query takes longer than ${secondsMax} s`), secondsMax * 1000);
-    const look = setInterval(() => {
+    const poll = setInterval(() => {
       void this.#resident().then((bytes) => bytes > residentMax && stop(memory));
-    }, lookEveryMs);
+    }, pollMs);
     const leave = () => this.kill();
     signal.addEventListener("abort", leave, { once: true });
     try {
@@ -91,12 +91,12 @@ export class QueryChild {
     } catch (error) {
       signal.throwIfAborted();
       if (cut) throw cut;
-      // who asks for memory that the kernel does not give ends by itself
+      // a child that the kernel refuses memory exits by itself
       if (error instanceof Ended) throw new TidemarkError("QUERY_LIMIT", memory, "ask for less");
       throw error;
     } finally {
       clearTimeout(timer);
-      clearInterval(look);
+      clearInterval(poll);
       signal.removeEventListener("abort", leave);
     }
   }
@@ -106,12 +106,12 @@ export class QueryChild {
     this.#process.kill("SIGKILL");
   }
 
-  /** Ends it where it has kept so much that the next query would pay for the last one. */
+  /** Ends the child where it holds so much memory that the next query would pay for the last one. */
   async rest(): Promise<void> {
     if (this.#alive && (await this.#resident()) > this.#limits.residentMax / 2) this.kill();
   }
 
-  /** Resident bytes; 0 where the system does not reply. */
+  /** Resident bytes; 0 where the system does not say. */
   async #resident(): Promise<number> {
     const text = await readFile(`/proc/${this.#process.pid}/statm`, "utf8").catch(() => "");
     return Number(text.split(" ")[1] ?? 0) * page;
@@ -125,7 +125,7 @@ interface ChildAnswer {
   readonly body: Buffer;
 }
 
-/** Answers out of a child's pipe, one after the other. */
+/** Reads a child's answers from its pipe, one after the other. */
 class ReplyReader {
   #pieces: Buffer[] = [];
   #bytes = 0;

@@ -1,4 +1,4 @@
-/** The process that runs SQL from outside, one query at a time, until its parent leaves or kills it. */
+/** The process that runs SQL from clients, one query at a time, until its parent exits or kills it. */
 import { createWriteStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";

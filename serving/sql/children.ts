@@ -1,4 +1,4 @@
-/** A few warm children. One client's queries wait for each other, so that it holds one child at most. */
+/** A few warm child processes. One client's queries run one at a time, so that it occupies at most one child. */
 import { messageOf } from "../../shared/errors.ts";
 import { type Asker, Waiting } from "../../shared/waiting.ts";
 import { type ChildLimits, QueryChild } from "./child-process.ts";
@@ -12,7 +12,7 @@ export interface ChildrenOptions extends ChildLimits {
 const waitingMax = 64;
 const clientMax = 8;
 const waitMsMax = 30_000;
-/** A child that can't be started is tried again after so long. */
+/** How long to wait before a child that can't be started is tried again. */
 const restartMs = 1000;
 
 export class Children {
@@ -29,8 +29,8 @@ export class Children {
   }
 
   /**
-   * Lends a child out. Whoever waits for one had better hold nothing.
-   * @throws SERVE_BUSY; why the asker is gone; what `work` throws
+   * Lends a child to `work`. The caller should hold nothing while it waits.
+   * @throws SERVE_BUSY; the reason why the asker is gone; what `work` throws
    */
   async lend<T>(asker: Asker, work: (child: QueryChild) => Promise<T>): Promise<T> {
     const turn = this.#waiting.wait(asker);
@@ -69,8 +69,8 @@ export class Children {
     try {
       child = new QueryChild(this.#options);
     } catch (error) {
-      // no processes or files left: there may be some later
-      this.#options.say(`serve: no process for SQL: ${messageOf(error)}`);
+      // out of processes or file descriptors: there may be some later
+      this.#options.say(`serve: can't start a process for SQL: ${messageOf(error)}`);
       setTimeout(() => this.#closed || void this.#start(), restartMs);
       return;
     }
@@ -81,7 +81,7 @@ export class Children {
       const at = this.#free.indexOf(child);
       if (at >= 0) this.#free.splice(at, 1);
       if (this.#closed) return;
-      // one that ends as soon as it starts would be started for ever
+      // without a pause, a child that ends as soon as it starts would be restarted in a tight loop
       const soon = performance.now() - began < restartMs;
       if (soon) this.#options.say("serve: a process for SQL ended as soon as it started");
       setTimeout(() => this.#closed || void this.#start(), soon ? restartMs : 0);
@@ -91,7 +91,7 @@ export class Children {
       this.#free.push(child);
       this.#next();
     } catch {
-      // `ended` has seen to it
+      // the handler of `ended` restarts it
     }
   }
 }

@@ -1,7 +1,6 @@
 /**
- * `MEASURE(column)` in a query takes a view's measure over again in the query's own groups,
- * exactly: SELECT … MEASURE(x) FROM view GROUP BY … becomes a SELECT over the view's roll-up by
- * these groups.
+ * `MEASURE(column)` in a query recomputes a view's measure in the query's own groups, exactly:
+ * SELECT … MEASURE(x) FROM view GROUP BY … becomes a SELECT over the view's roll-up by these groups.
  */
 import {
   columnRef,
@@ -32,8 +31,8 @@ export interface ViewPartials {
 }
 
 /**
- * The statement with every MEASURE taken apart; null: it has none.
- * @param statement with its names decided: one that is a view's is that view
+ * The statement with every MEASURE rewritten; null: it has none.
+ * @param statement with its names resolved (see names.ts)
  * @throws QUERY_REFUSED
  */
 export async function withMeasures(
@@ -56,7 +55,7 @@ export async function withMeasures(
   return found ? renderStatement(session, rewritten) : null;
 }
 
-/** Where a SELECT may use a measure, subqueries left out: they were rewritten before. */
+/** The parts of a SELECT that may use a measure, except subqueries, which were rewritten before. */
 const places = ["select_list", "having", "qualify", "modifiers", "where_clause", "group_expressions"] as const;
 
 function measuresOf(select: Node): Node[] {
@@ -86,7 +85,7 @@ class Select {
   readonly #select: Node;
   readonly #catalog: Catalog;
   readonly #view: ViewPartials;
-  /** What the view is called in this SELECT. */
+  /** The view's alias in this SELECT. */
   readonly #called: string;
   readonly #measures: { readonly name: string; readonly over: OverValues }[] = [];
 
@@ -110,8 +109,8 @@ class Select {
     const { definition, partials } = this.#view;
     const { rollUp } = definition;
     if (!rollUp || rollUp.having?.keys.length) {
-      const why = rollUp ? "its HAVING looks at group keys" : "it has GROUPING SETS, or no group keys";
-      throw refused(`view "${definition.name}" can't be measured over again: ${why}`, "use its rows as they are");
+      const why = rollUp ? "its HAVING uses group keys" : "it has GROUPING SETS, or no group keys";
+      throw refused(`MEASURE is not available for view "${definition.name}": ${why}`, "use its rows as they are");
     }
     const items = nodesOf(select.select_list);
     const groups = this.#groups(items);
@@ -151,7 +150,7 @@ class Select {
     };
   }
 
-  /** GROUP BY's expressions, places and aliases resolved; of GROUP BY ALL the items without a measure. */
+  /** GROUP BY's expressions, ordinals and aliases resolved; for GROUP BY ALL, the items without a measure. */
   #groups(items: readonly Node[]): Node[] {
     const { aggregate_handling: handling, group_sets: sets } = this.#select;
     if (handling === "FORCE_AGGREGATES")
@@ -184,7 +183,7 @@ class Select {
     return constant;
   }
 
-  /** An expression of groups and measures, over the roll-up's columns. */
+  /** Rewrites an expression of groups and measures to the roll-up's columns. */
   #over(value: Json, groups: ReadonlyMap<string, string>): Json {
     if (Array.isArray(value)) return value.map((each) => this.#over(each, groups));
     if (!isNode(value)) return value;
@@ -228,16 +227,17 @@ class Select {
     const column = this.#columnNamed(argument);
     const at = definition.columns.indexOf(column);
     const over = definition.rollUp!.columns[at]!;
-    if (over.keys.length > 0) throw refused(`"${column.name}" depends on group keys, and is no measure`, "group by it");
+    if (over.keys.length > 0)
+      throw refused(`"${column.name}" depends on group keys, and is not a measure`, "group by it");
     const name = `__m${at}`;
     if (!this.#measures.some((each) => each.name === name)) this.#measures.push({ name, over });
     return name;
   }
 
-  /** An expression of the view's key columns, over those of its partials. */
+  /** Rewrites an expression of the view's key columns to those of its partials. */
   #onKeys(expression: Node): Node {
     return rewrite({ ...expression, alias: "" }, (node) => {
-      if (isMeasure(node)) throw refused("MEASURE has no place in WHERE or GROUP BY", "write it in HAVING");
+      if (isMeasure(node)) throw refused("MEASURE is not allowed in WHERE or GROUP BY", "write it in HAVING");
       if (node.class === "SUBQUERY")
         throw refused(
           "a subquery in WHERE or GROUP BY beside MEASURE is not available",
@@ -247,7 +247,7 @@ class Select {
       const column = this.#columnNamed(node);
       if (column.key !== null) return columnRef(`__${column.key}`);
       throw refused(
-        `"${column.name}" is no group key of view "${this.#view.definition.name}": WHERE and GROUP BY beside MEASURE are over keys`,
+        `"${column.name}" is not a group key of view "${this.#view.definition.name}": beside MEASURE, WHERE and GROUP BY can only use keys`,
         "filter measures in HAVING",
       );
     });
@@ -267,7 +267,7 @@ class Select {
   }
 }
 
-/** What DuckDB would call an item that has no alias: a measure is called as its column. */
+/** The name that DuckDB would give an item without an alias; a measure has the name of its column. */
 function nameOf(item: Node): string {
   const column = isMeasure(item) ? nodesOf(item.children)[0] : item;
   return column?.class === "COLUMN_REF" ? String((column.column_names as string[]).at(-1)) : "";

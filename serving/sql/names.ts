@@ -1,31 +1,31 @@
 /**
- * What every name after FROM means, by DuckDB's own rule, and a text in which it can mean nothing
- * else: each query of WITH is given a name that is in no catalog and no file, and whatever is not
- * one of them is a view, by its whole name, or refused. So a name that we took for another than
- * DuckDB does finds nothing.
+ * Resolves every name after FROM by DuckDB's own rule, and rewrites the statement so that it can't
+ * be resolved in another way: each query of WITH gets a name that no catalog and no file has, and any
+ * other name must be exactly a view's, or is refused. If we resolve a name differently from DuckDB,
+ * DuckDB finds nothing under it.
  *
- * The rule: a query of WITH is seen by those that follow it in the same WITH and by what the WITH
- * stands before, nowhere else; the nearest one of a name counts. A recursive one is seen by itself,
- * too, but only in what comes after its UNION, there before those of its own WITH.
+ * The rule: a query of WITH is visible to those that follow it in the same WITH and to the query
+ * that the WITH belongs to, nowhere else; the innermost one of a name wins. A recursive query is
+ * visible to itself, too, but only after its UNION, where it takes precedence over its own WITH.
  */
 import { isNode, type Json, type Node, nodesOf } from "../../shared/compiler/ast.ts";
 import { fold } from "../../shared/duckdb/fold.ts";
 import { refused } from "./refused.ts";
 
 export interface ResolvedStatement {
-  /** The same statement, with the names decided. */
+  /** The same statement, with its names resolved. */
   readonly statement: Node;
   /** The views that it reads. */
   readonly used: ReadonlySet<string>;
-  /** It has queries of WITH, and their names are others now. */
+  /** It has queries of WITH, which were renamed. */
   readonly renamed: boolean;
 }
 
-/** Names of queries of WITH, folded, with the names that they are given. */
+/** Names of queries of WITH, folded, with their new names. */
 type Scope = ReadonlyMap<string, string>;
 
-/** @throws QUERY_REFUSED naming what is no view */
-export function decideNames(statement: Node, views: readonly string[]): ResolvedStatement {
+/** @throws QUERY_REFUSED naming what is not a view */
+export function resolveNames(statement: Node, views: readonly string[]): ResolvedStatement {
   const names = new Names(views);
   return { statement: names.decided(statement), used: names.used, renamed: names.given > 0 };
 }
@@ -51,7 +51,8 @@ class Names {
     if (Array.isArray(value)) return value.map((each) => this.#any(each, scope));
     if (!isNode(value)) return value;
     if (value.type === "BASE_TABLE") return this.#table(value, scope);
-    if (value.type === "RECURSIVE_CTE_NODE") throw refused("a recursive query stands alone", "write it in a WITH");
+    if (value.type === "RECURSIVE_CTE_NODE")
+      throw refused("a recursive query is not part of a WITH", "write it in a WITH");
     return this.#inside(value, scope);
   }
 

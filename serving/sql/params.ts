@@ -1,14 +1,14 @@
-/** A query's parameters as they are written: JSON.parse would round integers beyond 2^53, and decimals. */
+/** A query's parameters with all digits: JSON.parse would round integers beyond 2^53, and decimals. */
 import { isUtf8 } from "node:buffer";
 import { TidemarkError } from "../../shared/errors.ts";
 import { elementsOf, membersOf } from "../../shared/values/json-parts.ts";
 import { isDouble } from "../client/numbers.ts";
 import type { QueryParam } from "./protocol.ts";
 
-/** The texts that bodies were read from. */
+/** The texts that bodies were parsed from. */
 const texts = new WeakMap<object, string>();
 
-/** @throws USAGE where it is no JSON */
+/** @throws USAGE where it is not JSON */
 export function readQuery(bytes: Buffer): unknown {
   const text = bytes.toString();
   let body: unknown;
@@ -33,11 +33,7 @@ export function paramsOf(body: object): QueryParam[] {
 function exactly(written: string, place: number): QueryParam {
   const value = Number(written);
   const many = (why: string) =>
-    new TidemarkError(
-      "USAGE",
-      `parameter ${place} ${why}`,
-      `send it as a text, and cast it: $${place}::DECIMAL(38,10)`,
-    );
+    new TidemarkError("USAGE", `parameter ${place} ${why}`, `send it as text and cast it: $${place}::DECIMAL(38,10)`);
   if (/^-?\d+$/.test(written)) {
     if (Number.isSafeInteger(value)) return value;
     if (BigInt.asIntN(128, BigInt(written)) === BigInt(written)) return { integer: written };

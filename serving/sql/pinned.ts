@@ -1,4 +1,4 @@
-/** Files of the snapshot that is served, under names that stay while a child reads them. */
+/** Files of the served snapshot, under names that stay valid while a child reads them. */
 import { messageOf } from "../../shared/errors.ts";
 import { layout } from "../../shared/store/layout.ts";
 import { snapshotFiles } from "../../shared/store/partials.ts";
@@ -8,7 +8,7 @@ import type { ServedVersion } from "../snapshot/loaded.ts";
 import { snapshotName } from "../snapshot/name.ts";
 import type { ChildFile } from "./protocol.ts";
 
-/** To be disposed of by its user. */
+/** Its user disposes of it. */
 export interface PinnedFiles extends Disposable {
   /** By view. */
   readonly files: ReadonlyMap<string, readonly ChildFile[]>;
@@ -32,7 +32,7 @@ export class Pins {
     this.#say = say;
   }
 
-  /** @throws STORE_MISSING where compaction has replaced a file meanwhile: look again */
+  /** @throws STORE_MISSING where compaction has replaced a file meanwhile: try again with a newer snapshot */
   async pin(served: ServedVersion, views: readonly string[]): Promise<PinnedFiles> {
     const key = JSON.stringify([snapshotName(served), views]);
     if (this.#kept?.key !== key) {
@@ -53,7 +53,7 @@ export class Pins {
     }
   }
 
-  /** Lets go of the last pins. */
+  /** Releases the last pins. */
   close(): void {
     const kept = this.#kept;
     this.#kept = null;
@@ -62,11 +62,11 @@ export class Pins {
 
   #release(kept: PinSet): void {
     if (--kept.users > 0) return;
-    // what is not removed now goes with the next cleaning
+    // pins that can't be deleted now are deleted by the next cleanup
     void kept.files
       .catch(() => undefined)
       .then(() => releasePins(this.#store, kept.run))
-      .catch((error: unknown) => this.#say(`serve: pins of a query stay for now: ${messageOf(error)}`));
+      .catch((error: unknown) => this.#say(`serve: can't release a query's pins yet: ${messageOf(error)}`));
   }
 
   async #keep(
@@ -78,9 +78,9 @@ export class Pins {
     for (const view of views) {
       const files: ChildFile[] = [];
       for (const file of snapshotFiles({ manifest, heads, position }, view)) {
-        // a name that DuckDB would not take for a table, whoever should come to know it
+        // a name that DuckDB can't resolve as a table, even if a client learns it
         const own = await this.#store.keep(file, `${layout.pin(run)}/${file.name.replaceAll(/[^\w-]/g, "_")}`);
-        // the child checks them
+        // the child checks the files itself
         const [opened] = await this.#store.open([own], new Set([own.name]));
         files.push({ ...opened!, name: file.name });
       }

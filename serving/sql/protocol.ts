@@ -1,17 +1,17 @@
-/** What serving says to a child, a line of JSON each, and what comes back: a line of JSON, then so many bytes. */
+/** The protocol with a child: a request is a line of JSON; a reply is a line of JSON, followed by its `bytes`. */
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { type ErrorCode, TidemarkError } from "../../shared/errors.ts";
 import type { FileRef } from "../../shared/store/store.ts";
 
-/** An integer beyond what JSON's readers keep travels as its digits. */
+/** An integer beyond 2^53 is sent as its digits. */
 export type QueryParam = string | number | boolean | null | { readonly integer: string };
 
-/** A file that a child may read: checked by it first. */
+/** A file that a child may read, after checking it. */
 export interface ChildFile extends FileRef {
   readonly path: string;
 }
 
-/** An expected failure, as it travels. */
+/** An expected failure, as it is sent. */
 export interface Failure {
   readonly code: ErrorCode;
   readonly message: string;
@@ -20,7 +20,7 @@ export interface Failure {
 
 export interface ChildView {
   readonly definition: ViewDefinition;
-  /** Why it has no answer now. */
+  /** Why it can't be answered now. */
   readonly failure: Failure | null;
   readonly files: readonly ChildFile[];
 }
@@ -29,15 +29,15 @@ export interface Ask {
   readonly sql: string;
   readonly params: readonly QueryParam[];
   readonly timezone: string;
-  /** All that there are, so that errors can name them. */
+  /** The names of all views, so that errors can list them. */
   readonly names: readonly string[];
-  /** Those whose names the text holds. */
+  /** The views that the text mentions. */
   readonly views: readonly ChildView[];
   readonly mediaType: string;
-  /** What the answer says of itself, beside its rows. */
+  /** The answer's metadata. */
   readonly meta: object;
   readonly limits: AskLimits;
-  /** A file that the answer may be written to first, if it is one. */
+  /** A path for the answer, if its format is a file. */
   readonly scratch: string;
 }
 
@@ -52,8 +52,8 @@ export interface AskLimits {
 export type ChildReply = { readonly bytes: number; readonly rows: number } | Failure;
 
 /**
- * Where a child writes its answers; it says once that it is there, before it is asked. Standard
- * output is anybody's.
+ * The file descriptor that a child writes its replies to; the first one, before any request, says
+ * that it is ready. Any library may write to standard output.
  */
 export const answerPipe = 3;
 

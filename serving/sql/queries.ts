@@ -1,4 +1,4 @@
-/** SQL over the views of one snapshot, run by children. */
+/** SQL over the views of one snapshot, run by child processes. */
 import { rm } from "node:fs/promises";
 import { fold } from "../../shared/duckdb/fold.ts";
 import { isCode } from "../../shared/errors.ts";
@@ -7,7 +7,7 @@ import { pause } from "../../shared/pause.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { Asker } from "../../shared/waiting.ts";
 import type { Meta } from "../client/meta.ts";
-import type { Format } from "../rows/formats.ts";
+import type { AnswerFormat } from "../rows/formats.ts";
 import { unanswerable } from "../snapshot/answerable.ts";
 import type { Follower } from "../snapshot/follower.ts";
 import type { ServedVersion } from "../snapshot/loaded.ts";
@@ -41,9 +41,9 @@ export const queryLimits: QueryLimits = {
   children: 2,
 };
 
-/** Tries, where compaction replaces files between the look at a snapshot and the pin. */
+/** Attempts, where compaction replaces files between reading a snapshot and pinning it. */
 const triesMax = 5;
-/** A few looks of the follower. */
+/** A few polls of the follower. */
 const retryMs = 100;
 
 export interface QueryAnswer {
@@ -59,11 +59,11 @@ export interface QueriesOptions extends MetaSources {
   readonly say: (line: string) => void;
 }
 
-/** One query, checked as far as a server can: only the child parses it. */
+/** One query, not parsed yet: only the child parses it. */
 export interface QueryRequest {
   readonly sql: string;
   readonly params: readonly QueryParam[];
-  readonly format: Format;
+  readonly format: AnswerFormat;
 }
 
 export class SqlQueries {
@@ -85,7 +85,7 @@ export class SqlQueries {
    */
   async answer(asker: Asker, asked: QueryRequest, stop: AbortSignal): Promise<QueryAnswer> {
     const signal = AbortSignal.any([asker.gone, stop]);
-    // the snapshot once it is its turn: who waits holds nothing
+    // pins the snapshot when it is its turn, so that a waiting query holds nothing
     return this.#children.lend({ ...asker, gone: signal }, (child) => this.#answer(child, asked, signal));
   }
 
@@ -116,10 +116,10 @@ export class SqlQueries {
     meta: Meta,
     signal: AbortSignal,
   ): Promise<Buffer> {
-    // only the child parses: what the text does not even mention it can't read
+    // only the child parses the text; a view that the text does not even mention can't be read by it
     const names = namesIn(sql);
     const mentioned = [...served.views.values()].filter(({ definition }) => names.has(fold(definition.name)));
-    // of one that has no answer there may be no files, and it may be mentioned without being read
+    // a view without an answer may have no files, and may be mentioned without being read
     using pinned = await this.#pins.pin(
       served,
       mentioned.filter((view) => !unanswerable(view)).map(({ definition }) => definition.name),
@@ -138,7 +138,7 @@ export class SqlQueries {
       const mediaType = format.mediaType.split(";")[0]!;
       return await child.ask({ sql, params, timezone, names: known, views, mediaType, meta, limits, scratch }, signal);
     } finally {
-      // a child that was killed leaves it
+      // a child that was killed leaves it behind
       await rm(scratch, { force: true }).catch(() => undefined);
     }
   }

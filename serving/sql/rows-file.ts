@@ -1,6 +1,6 @@
 /**
- * Rows of SQL from outside as a file: written by an instance of its own, since the one that ran the
- * SQL writes nothing.
+ * Rows of SQL from clients as a file. It is written by a DuckDB instance of its own, since the one
+ * that runs the SQL is not allowed to write.
  */
 import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -10,7 +10,7 @@ import type { FileFormat } from "../rows/formats.ts";
 import type { Rows } from "../rows/rows.ts";
 
 /**
- * @param path of a file that nobody else uses; it is removed
+ * @param path of a file for this call alone; it is deleted
  * @param memory that the rows may take, e.g. "256MB"
  * @throws what DuckDB throws
  */
@@ -23,7 +23,7 @@ export async function* rowsFile(
   using duck = await Duck.open({ memoryLimit: memory, threads: 1 });
   try {
     using session = await duck.session();
-    // a query may name two columns alike, a table may not
+    // a query may give two columns the same name, a table may not
     const typed = columns.map(({ type }, i) => `c${i} ${type}`);
     await session.run(`CREATE TABLE result (${typed.join(", ")})`);
     const appender = await session.connection.createAppender("result");

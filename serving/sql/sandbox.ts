@@ -1,6 +1,6 @@
 /**
- * DuckDB for SQL from outside: it reads the files of one snapshot's views, and nothing else. Runs
- * in a child process.
+ * DuckDB for SQL from clients: it can read the files of one snapshot's views, and nothing else. It
+ * runs in a child process.
  */
 import { stat } from "node:fs/promises";
 import { parseSql, renderStatement } from "../../shared/compiler/ast.ts";
@@ -16,12 +16,12 @@ import { partialsInFiles } from "../../shared/store/partials.ts";
 import { formatOf } from "../rows/formats.ts";
 import { type Rows, rowsFrom } from "../rows/rows.ts";
 import { type ViewPartials, withMeasures } from "./measure.ts";
-import { decideNames } from "./names.ts";
+import { resolveNames } from "./names.ts";
 import { type Ask, type ChildFile, type ChildView, errorFrom, type QueryParam } from "./protocol.ts";
 import { rowsFile } from "./rows-file.ts";
 import { checkSyntax } from "./syntax.ts";
 
-/** An instance whose files can't change any more. */
+/** An instance whose set of readable files is locked. */
 interface LockedInstance {
   readonly key: string;
   readonly duck: Duck;
@@ -32,7 +32,7 @@ export class Sandbox {
   readonly #parser: Session;
   readonly #catalog: Catalog;
   #locked: LockedInstance | null = null;
-  /** Files by what they are, not by their name: every snapshot pins them under another. */
+  /** Checked files by inode and hash, since every snapshot pins them under another name. */
   readonly #checked = new Set<string>();
 
   private constructor(parser: Session, catalog: Catalog) {
@@ -55,7 +55,7 @@ export class Sandbox {
   async answer(ask: Ask): Promise<{ readonly body: Buffer; readonly rows: number }> {
     const { statements, error } = await parseSql(this.#parser, ask.sql);
     if (error) throw new TidemarkError("QUERY_FAILED", error.message, "correct the SQL");
-    const { statement, used, renamed } = decideNames(checkSyntax(statements), ask.names);
+    const { statement, used, renamed } = resolveNames(checkSyntax(statements), ask.names);
     const views = ask.views.filter(({ definition }) => used.has(definition.name));
     for (const { failure } of views) if (failure) throw errorFrom(failure);
     const measured = new Map(
@@ -105,7 +105,7 @@ export class Sandbox {
     return { body: Buffer.concat(pieces), rows };
   }
 
-  /** An instance for these files: the last one, where it has the same. */
+  /** An instance for these files: the last one, if it has the same files. */
   async #instance(
     { timezone, limits }: Ask,
     views: readonly ChildView[],
@@ -142,7 +142,7 @@ export class Sandbox {
   }
 }
 
-/** What DuckDB says, without what is ours: a text that the client did not write, and places of files. */
+/** DuckDB's message without our internals: rewritten SQL that the client did not write, and paths. */
 function whatFailed(error: unknown, { views, scratch }: Ask, asWritten: boolean): string {
   const said = messageOf(error);
   const own = asWritten ? said : said.replace(/\s*^LINE \d+:[\s\S]*/m, "");
@@ -150,7 +150,7 @@ function whatFailed(error: unknown, { views, scratch }: Ask, asWritten: boolean)
   return paths.reduce((text, path) => text.replaceAll(path, "a file"), own);
 }
 
-/** The SQL met values that it has no result for: the query's own, or a view's. */
+/** The SQL has no result for some values: the query's own SQL, or a view's. */
 class Raised extends Error {
   readonly failed: TidemarkError;
 
@@ -160,7 +160,7 @@ class Raised extends Error {
   }
 }
 
-/** The first of the views that has no value for some group; null: the query alone raises. */
+/** The failure of the first view that has no value for some group; null: the query itself raised. */
 async function failureIn(
   session: Session,
   views: readonly ViewPartials[],
@@ -183,7 +183,7 @@ function tooMuch(what: string): TidemarkError {
   return new TidemarkError("QUERY_LIMIT", `the answer has more than ${what}`, "ask for fewer with LIMIT, or aggregate");
 }
 
-/** From here on nothing but these files can be read, nothing written, and no setting changed. */
+/** From here on only these files can be read, nothing can be written, and no setting can be changed. */
 async function lock(session: Session, files: readonly ChildFile[]): Promise<void> {
   await session.run("SET temp_directory = ''");
   await session.run(`SET allowed_paths = [${files.map((file) => quoteText(file.path)).join(", ")}]`);

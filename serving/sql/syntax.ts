@@ -1,6 +1,6 @@
 /**
- * What SQL from outside may hold: a list of what is allowed, of DuckDB's own syntax tree. Whatever
- * is not on it is refused before anything is bound.
+ * Checks SQL from clients against a list of what is allowed in DuckDB's own syntax tree. Anything
+ * else is refused before names are bound.
  */
 import { isNode, type Json, type Node } from "../../shared/compiler/ast.ts";
 import { fold } from "../../shared/duckdb/fold.ts";
@@ -28,7 +28,7 @@ const functions: ReadonlySet<string> = new Set([
 const overOnly: ReadonlySet<string> = new Set(windowFunctions);
 const rows: ReadonlySet<string> = new Set(rowFunctions);
 
-/** Tree deeper than this: nothing a person writes. */
+/** No person writes a deeper tree. */
 const depthMax = 400;
 
 /**
@@ -38,19 +38,19 @@ const depthMax = 400;
 export function checkSyntax(statements: readonly Node[]): Node {
   const [statement, second] = statements;
   if (!statement) throw refused("there is no query", "send one SELECT");
-  if (second) throw refused("several statements", "send one SELECT");
-  look(statement, 0);
+  if (second) throw refused("there are several statements", "send one SELECT");
+  check(statement, 0);
   return statement;
 }
 
-function look(value: Json, depth: number): void {
+function check(value: Json, depth: number): void {
   if (depth > depthMax) throw refused("the query is nested too deeply", "write it flatter");
-  if (Array.isArray(value)) for (const item of value) look(item, depth + 1);
+  if (Array.isArray(value)) for (const item of value) check(item, depth + 1);
   if (!isNode(value)) return;
   if (typeof value.class === "string") checkExpression(value);
   else if (typeof value.type === "string") checkNode(value);
   if (typeof value.id === "string" && "type_info" in value) checkType(value.id);
-  for (const item of Object.values(value)) look(item, depth + 1);
+  for (const item of Object.values(value)) check(item, depth + 1);
 }
 
 function checkExpression(node: Node): void {
@@ -65,7 +65,7 @@ function checkFunction(node: Node, over: boolean): void {
     if (name.startsWith("tidemark_")) throw refused(`${name}() is Tidemark's own`, "use DuckDB's functions");
     throw refused(`the function ${name.slice(0, 60)}() is not available`, "use functions of the views' values");
   }
-  // DuckDB itself writes main for what has a syntax of its own, such as [1, 2]
+  // DuckDB itself writes the schema main for functions with a syntax of their own, such as [1, 2]
   if (!["", "main"].includes(String(node.schema ?? "")) || (node.catalog ?? "") !== "")
     throw refused(`the function ${name} is named with a schema`, "write its name alone");
   if (node.export_state === true) throw refused("EXPORT_STATE is not available", "ask for the value");
@@ -105,9 +105,9 @@ function checkType(name: string): void {
   if (!types.has(name.toUpperCase())) throw refused(`the type ${name.slice(0, 60)} is not available`, otherwise);
 }
 
-const otherwise = "write it otherwise";
+const otherwise = "write it in another way";
 
-/** An internal name in plain words. */
+/** An internal name as readable words. */
 function words(name: string): string {
   return name
     .replace(/_(NODE|REF)$/, "")

@@ -45,7 +45,7 @@ it("loses no addition and no revocation, also beside processes that are killed",
   renameSync(join(dir, "secrets", "own.json"), join(dir, "secrets", "gone.json"));
   const none = await keys("add", "nowhere");
   expect(none.code).toBe(2);
-  expect(none.err).toMatch(/keys.json: it is a link to a place that is not there/);
+  expect(none.err).toMatch(/keys.json: it is a link to a file that does not exist/);
   expect(existsSync(join(dir, "secrets", "own.json"))).toBe(false);
   writeFileSync(join(dir, "secrets", "own.json"), "{");
   expect((await keys("revoke", "linked")).err).toMatch(/keys.json: it is not JSON/);

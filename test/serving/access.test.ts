@@ -116,11 +116,11 @@ describe("access", () => {
       detail: "there is no key; send Authorization: Bearer KEY",
     });
     expect((await call("GET", "/v1/views", bearer(keys.expired))).json()).toMatchObject({
-      detail: "the key is out of date",
+      detail: "the key has expired",
     });
     expect((await call("GET", "/v1/views", bearer(keys.ingest))).json()).toMatchObject({
       code: "FORBIDDEN",
-      detail: "this key is for ingest; this needs read",
+      detail: "this key has the scope ingest; this request needs read",
     });
   });
 
@@ -153,7 +153,7 @@ describe("access", () => {
     expect(await look()).toEqual(["read"]);
     writeFileSync(own, "{");
     expect(await look()).toEqual(["read"]);
-    expect(said.join()).toMatch(/the keys before go on: .*own.json: it is not JSON/);
+    expect(said.join()).toMatch(/the previous keys stay valid: .*own.json: it is not JSON/);
     // a file that is gone opens nothing
     rmSync(own);
     expect(await look()).toEqual([]);
@@ -172,7 +172,9 @@ describe("access", () => {
     const none = await KeyFile.open(join(world.dir, "none.json"), () => undefined);
     const some = await KeyFile.open(file, () => undefined);
     for (const host of ["0.0.0.0", "::", "10.0.0.1", "example.org", "127.0.0.1.example.org"]) {
-      await expect(hostsFor(host, none, false)).rejects.toThrow(/can be reached by others, and there are no keys/);
+      await expect(hostsFor(host, none, false)).rejects.toThrow(
+        /can be reached from other machines, and there are no keys/,
+      );
       expect(await hostsFor(host, none, true)).toBeNull();
       expect(await hostsFor(host, some, false)).toBeNull();
     }
@@ -292,7 +294,7 @@ describe("without keys", () => {
         );
       expect(many.map((each) => each.statusCode).sort()).toEqual([200, 200, 200, 200, 200, 429, 429, 429]);
       const refused = many.find((each) => each.statusCode === 429)!;
-      expect(refused.json()).toMatchObject({ code: "RATE_LIMIT", detail: "more than 5 requests in a second" });
+      expect(refused.json()).toMatchObject({ code: "RATE_LIMIT", detail: "more than 5 requests per second" });
       expect(Number(refused.headers["retry-after"])).toBeGreaterThan(0);
       expect(await as("127.0.0.1", "/healthz")).toBe(200);
     } finally {

@@ -270,9 +270,9 @@ it("refuses what has no changes to tell, and ends with the server", async () => 
     const response = await api.app.inject({ method: "GET", url: `/v1/views/${query}` });
     return `${response.statusCode} ${response.json<{ detail: string }>().detail}`;
   };
-  expect(await refused("hidden/changes")).toMatch(/^400 rows of view "hidden" can't be told apart/);
+  expect(await refused("hidden/changes")).toMatch(/^400 rows of view "hidden" can't be identified/);
   expect(await refused("nothing/changes")).toMatch(/^404 there is no view "nothing"/);
-  expect(await refused("groups/changes?limit=1")).toMatch(/^400 changes are of whole rows/);
+  expect(await refused("groups/changes?limit=1")).toMatch(/^400 changes are whole rows/);
   expect(await refused("groups/changes?n=eq.x")).toMatch(/^400 filter on n: "x" is not a BIGINT/);
   const mirror = new Mirror("groups/changes");
   await until(async () => mirror.told.length === 1);

@@ -171,14 +171,14 @@ it.each([
     "views/shops/explain?shop=eq.a&sales=eq.1",
     '400 one row of view "shops" is named by its group keys; write shop=eq.…',
   ],
-  ["views/shops/explain?shop=eq.a&events=0", "400 events=0 is no whole number from 1 to 1000; write events=100"],
+  ["views/shops/explain?shop=eq.a&events=0", "400 events=0 is not a whole number from 1 to 1000; write events=100"],
   [
     "views/shops/explain?shop=eq.a&events=1&after=x",
-    "400 after=x is no whole number from 0 to 1000000000000; write after=100",
+    "400 after=x is not a whole number from 0 to 1000000000000; write after=100",
   ],
   [
     "views/hidden/explain",
-    '400 rows of view "hidden" can\'t be told apart: it does not show all its group keys; show them',
+    '400 rows of view "hidden" can\'t be identified: it does not show all its group keys; show them',
   ],
   ["views/nothing/explain", '404 there is no view "nothing"; there are: shops, parts, total, listed, hidden'],
   ["diff?from=sales@0:4,1:5&to=sales@0:1", "400 to does not cover from; give the earlier position as from"],

@@ -188,7 +188,9 @@ describe("a group that HAVING hides", () => {
   it("keeps its raw events to keys of that scope", async () => {
     const path = "/v1/views/crowds/explain?k=eq.crowd";
     expect(await get(path, read)).toMatch(/^200 .*"shares"/);
-    expect(await get(`${path}&events=1`, read)).toMatch(/^403 .*this key is for read; this needs events/);
+    expect(await get(`${path}&events=1`, read)).toMatch(
+      /^403 .*this key has the scope read; this request needs events/,
+    );
     expect(await get(`${path}&events=1`)).toMatch(/^200 .*about crowd/);
   });
 });

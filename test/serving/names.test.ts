@@ -1,6 +1,6 @@
 /** What a name means in SQL from outside, held against DuckDB's own binder: N queries of SEED, more by NAMES_N. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { decideNames } from "../../serving/sql/names.ts";
+import { resolveNames } from "../../serving/sql/names.ts";
 import { checkSyntax } from "../../serving/sql/syntax.ts";
 import { isNode, type Json, type Node, parseSql, renderStatement } from "../../shared/compiler/ast.ts";
 import { Duck, type Session } from "../../shared/duckdb/duck.ts";
@@ -47,7 +47,7 @@ describe("names in SQL from outside", () => {
   const decided = async (sql: string) => {
     const { statements, error } = await parseSql(full, sql);
     if (error) return null;
-    const { statement } = decideNames(checkSyntax(statements), tables);
+    const { statement } = resolveNames(checkSyntax(statements), tables);
     return renderStatement(full, moved(statement) as Node);
   };
 

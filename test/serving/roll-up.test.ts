@@ -78,15 +78,18 @@ describe("a roll-up over HTTP", () => {
     ],
     [
       "often?by=origin",
-      '400 USAGE: view "often" can\'t be rolled up like this: its HAVING looks at carrier; keep these keys as they are in by=',
+      '400 USAGE: view "often" can\'t be rolled up like this: its HAVING uses carrier; keep these keys as they are in by=',
     ],
-    ["sets?by=carrier", '400 USAGE: by: "carrier" is no group key of view "sets"; it shows none'],
-    ["total?by=n", '400 USAGE: by: "n" is no group key of view "total"; it shows none'],
-    ["delays?by=flights", '400 USAGE: by: "flights" is no group key of view "delays"; there are: hour, carrier, clock'],
+    ["sets?by=carrier", '400 USAGE: by: "carrier" is not a group key of view "sets"; it shows none'],
+    ["total?by=n", '400 USAGE: by: "n" is not a group key of view "total"; it shows none'],
+    [
+      "delays?by=flights",
+      '400 USAGE: by: "flights" is not a group key of view "delays"; there are: hour, carrier, clock',
+    ],
     ["delays?by=carrier.day", '400 USAGE: by: "carrier" is a VARCHAR, which has no day; write by=carrier'],
     [
       "delays?by=hour.decade",
-      '400 USAGE: by=hour.decade: "decade" is no size of a bucket; there are minute, hour, day, week, month, quarter, year',
+      '400 USAGE: by=hour.decade: "decade" is not a bucket size; there are: minute, hour, day, week, month, quarter, year',
     ],
     ["delays?by=carrier,carrier", '400 USAGE: by names the key "carrier" twice; name it once'],
     [
@@ -99,7 +102,7 @@ describe("a roll-up over HTTP", () => {
     ],
     [
       "delays?by=carrier&or=(carrier.eq.AA,flights.gt.3)",
-      "400 USAGE: with by=, a condition on keys can't be mixed with one on values in the same or=; filter on keys, which choose what is rolled up, and on values, which choose rolled-up rows, apart",
+      "400 USAGE: with by=, a condition on keys can't be mixed with one on values in the same or=; filter separately on keys, which choose what is rolled up, and on values, which choose rolled-up rows",
     ],
   ])("%s", async (query, expected) => expect(await ask(query)).toEqual(expected));
 
@@ -126,7 +129,7 @@ describe("a roll-up over HTTP", () => {
       'view "delays" has no column "nothing"; it has: hour, carrier, small, clock, flights, mean, middle, origins',
     ],
     ["or=(flights.eq.many)", 'filter on flights: "many" is not a BIGINT; correct the value'],
-    [`or=${"(and".repeat(30)}(carrier.eq.AA)${")".repeat(30)}`, /conditions go deeper than 20/],
+    [`or=${"(and".repeat(30)}(carrier.eq.AA)${")".repeat(30)}`, /conditions are nested deeper than 20/],
   ])("delays?%s is refused", async (query, why) => {
     const found = await ask(`delays?${query}`);
     if (typeof why === "string") expect(found).toBe(`400 USAGE: ${why}`);

@@ -142,7 +142,7 @@ describe("SQL over HTTP", () => {
     ["SELECT nothing FROM total", /^400 QUERY_FAILED: .*"nothing" not found/],
     ["SELECT 'x'::INTEGER", /^400 QUERY_FAILED: Conversion Error/],
     ["SELECT * FROM casts", /^503 SERVE_VIEW_FAILED: view "casts" fails on valid events/],
-    ["SELECT 1; SELECT 2", /^403 QUERY_REFUSED: several statements/],
+    ["SELECT 1; SELECT 2", /^403 QUERY_REFUSED: there are several statements/],
     ["", /^400 USAGE: body.sql must NOT have fewer than 1 characters; see \/openapi.json$/],
     ["--", /^403 QUERY_REFUSED: there is no query/],
     [
@@ -157,7 +157,7 @@ describe("SQL over HTTP", () => {
     ["SELECT repeat('x', 30000) AS x", /^422 QUERY_LIMIT: the answer has more than 20000 bytes/],
     [
       "SELECT mean, MEASURE(flights) FROM delays GROUP BY mean",
-      /^403 QUERY_REFUSED: "mean" is no group key of view "delays"/,
+      /^403 QUERY_REFUSED: "mean" is not a group key of view "delays"/,
     ],
     [
       "SELECT carrier, MEASURE(flights) FROM delays",
@@ -171,21 +171,21 @@ describe("SQL over HTTP", () => {
       "SELECT carrier, count(*), MEASURE(flights) FROM delays GROUP BY carrier",
       /^403 QUERY_REFUSED: an aggregate beside MEASURE/,
     ],
-    ["SELECT MEASURE(small) FROM delays", /^403 QUERY_REFUSED: "small" depends on group keys, and is no measure/],
+    ["SELECT MEASURE(small) FROM delays", /^403 QUERY_REFUSED: "small" depends on group keys, and is not a measure/],
     ["SELECT MEASURE(flights + 1) FROM delays", /^403 QUERY_REFUSED: MEASURE takes one column/],
     ["SELECT MEASURE(other) FROM delays", /^403 QUERY_REFUSED: view "delays" has no column "other"/],
     [
       "SELECT MEASURE(n) FROM total",
-      /^403 QUERY_REFUSED: view "total" can't be measured over again: it has GROUPING SETS, or no group keys/,
+      /^403 QUERY_REFUSED: MEASURE is not available for view "total": it has GROUPING SETS, or no group keys/,
     ],
-    ["SELECT MEASURE(n) FROM named", /^403 QUERY_REFUSED: view "named" can't be measured over again: its HAVING/],
+    ["SELECT MEASURE(n) FROM named", /^403 QUERY_REFUSED: MEASURE is not available for view "named": its HAVING/],
     [
       "SELECT MEASURE(flights) FROM delays JOIN origins USING (flights)",
       /^403 QUERY_REFUSED: MEASURE needs one view after FROM/,
     ],
     [
       "SELECT MEASURE(flights) FROM delays WHERE MEASURE(flights) > 1",
-      /^403 QUERY_REFUSED: MEASURE has no place in WHERE/,
+      /^403 QUERY_REFUSED: MEASURE is not allowed in WHERE/,
     ],
     [
       "SELECT carrier, MEASURE(flights) FROM delays GROUP BY ROLLUP (carrier)",
@@ -256,12 +256,12 @@ describe("SQL over HTTP", () => {
     ['{"sql": 1}', "400 body.sql must be string; see /openapi.json"],
     ["[]", "400 body must be object"],
     ["{", "400 the body is not JSON; send"],
-    ['{"sql": "SELECT 1", "limit": 3}', '400 body has no place for "limit"; see /openapi.json'],
+    ['{"sql": "SELECT 1", "limit": 3}', '400 body must not have "limit"; see /openapi.json'],
     ['{"sql": "SELECT ?", "params": [[1]]}', "400 body.params.0 must be string,number,boolean,null"],
-    ['{"sql": "SELECT 1", "__proto__": {"x": 1}}', '400 body has no place for "__proto__"; see /openapi.json'],
+    ['{"sql": "SELECT 1", "__proto__": {"x": 1}}', '400 body must not have "__proto__"; see /openapi.json'],
     [
       '{"sql": "SELECT 1", "constructor": {"prototype": {"x": 1}}}',
-      '400 body has no place for "constructor"; see /openapi.json',
+      '400 body must not have "constructor"; see /openapi.json',
     ],
     [
       '{"sql": "SELECT ?"}',

@@ -104,7 +104,7 @@ describe("a key that counts no more", () => {
     await until(() => changes.state.over && waiting.state.over && running.state.over);
     for (const { state } of [changes, waiting, running]) expect(state.over - changed).toBeLessThan(endedMax);
     expect([waiting.state.status, running.state.status]).toEqual([401, 401]);
-    expect(waiting.state.text).toContain("the key counts no more");
+    expect(waiting.state.text).toContain("the key is no longer valid");
   });
 
   it("a ticket opens one stream, once, for its key and as long as that counts", { timeout: 60_000 }, async () => {
@@ -169,7 +169,7 @@ describe("a key that counts no more", () => {
       [
         "a link to nowhere",
         () => symlinkSync(join(world.dir, "nowhere"), path),
-        /is a link to a place that is not there/,
+        /is a link to a file that does not exist/,
       ],
       ["a folder", () => mkdirSync(path), /it can't be read \(EISDIR\)/],
       ["half of one", () => writeFileSync(path, '{"keys": ['), /it is not JSON/],

@@ -1,6 +1,5 @@
 /**
- * The file of keys beside the project: read again by every server, changed under one lock by
- * whoever runs `tidemark keys`.
+ * The project's file of API keys: polled by every server, changed under one lock by `tidemark keys`.
  */
 import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, statSync, writeSync } from "node:fs";
 import { lstat } from "node:fs/promises";
@@ -11,18 +10,18 @@ import { parseKeys } from "./keys.ts";
 
 export const keyFile = "keys.json";
 
-/** How long what was read counts. */
+/** How long keys that were read are used before the file is checked again. */
 const freshMs = 400;
 
 interface KeySnapshot {
   readonly keys: readonly ApiKey[];
-  /** Tells apart what was read when. */
+  /** Changes with the file. */
   readonly seen: string;
 }
 
 /**
- * Null where nothing has this name. A link to nowhere, a folder, or what can't be read or parsed is
- * never taken for that.
+ * Null only where the path does not exist: a dangling link, a folder, or a file that can't be read
+ * or parsed is an error.
  * @throws CONFIG_INVALID naming the place
  */
 async function read(path: string, seen: string): Promise<KeySnapshot | null> {
@@ -48,11 +47,11 @@ async function read(path: string, seen: string): Promise<KeySnapshot | null> {
 function unreadable(path: string, error: unknown): TidemarkError {
   const { code } = error as NodeJS.ErrnoException;
   const why =
-    code === "ENOENT" ? "it is a link to a place that is not there" : `it can't be read (${code ?? messageOf(error)})`;
-  return new TidemarkError("CONFIG_INVALID", `${path}: ${why}`, "put it right, or remove it to have no keys");
+    code === "ENOENT" ? "it is a link to a file that does not exist" : `it can't be read (${code ?? messageOf(error)})`;
+  return new TidemarkError("CONFIG_INVALID", `${path}: ${why}`, "repair it, or delete it to run without keys");
 }
 
-/** The keys as the file has them now: who is added or revoked counts within half a second, without a restart. */
+/** The keys in the file: a key that is added or revoked takes effect within half a second, without a restart. */
 export class KeyFile {
   readonly #path: string;
   readonly #say: (line: string) => void;
@@ -74,8 +73,8 @@ export class KeyFile {
   }
 
   /**
-   * Null: there is no such file. One that can't be read any more leaves the keys that were there,
-   * opens nothing, and says so.
+   * Null: there is no such file. If the file becomes unreadable, that is logged, and the previous
+   * keys stay valid; access is never opened.
    */
   async keys(): Promise<readonly ApiKey[] | null> {
     if (performance.now() < this.#refreshAt) return this.#keys;
@@ -85,7 +84,7 @@ export class KeyFile {
     } catch (error) {
       const message = messageOf(error);
       if (message !== this.#reported)
-        this.#say(`serve: ${this.#keys?.length ? "the keys before go on" : "no key is taken"}: ${message}`);
+        this.#say(`serve: ${this.#keys?.length ? "the previous keys stay valid" : "no key is accepted"}: ${message}`);
       this.#reported = message;
       this.#keys ??= [];
     }
@@ -96,7 +95,7 @@ export class KeyFile {
     this.#refreshAt = performance.now() + freshMs;
     const found = await read(this.#path, this.#seen);
     if (found && found.seen === this.#seen) return;
-    // a file that is gone must not open what it closed
+    // deleting the file must not open access while the server runs
     if (found) this.#keys = found.keys;
     else if (this.#keys) this.#keys = [];
     this.#seen = found?.seen ?? "";
@@ -109,9 +108,9 @@ export async function keysIn(path: string): Promise<readonly ApiKey[]> {
 }
 
 /**
- * Changes the keys, whoever else does at the same time: each sees what the one before has written.
- * The lock is one that the system takes back when its process ends, however it ends.
- * @param change gives the keys as they are to be; what it throws leaves them as they are
+ * Changes the keys. Concurrent changes are serialized by a lock, which the system releases when its
+ * process ends, however it ends.
+ * @param change returns the new keys; if it throws, the keys stay as they are
  * @throws CONFIG_INVALID
  */
 export async function changeKeys(
@@ -132,7 +131,7 @@ export async function changeKeys(
   }
 }
 
-/** Where a link leads: what it points to is changed, not the link. */
+/** Resolves a link: its target is changed, not the link. */
 function placeOf(path: string): string {
   try {
     return realpathSync(path);
@@ -152,7 +151,7 @@ function parsed(path: string): readonly ApiKey[] {
   return parseKeys(text, path);
 }
 
-/** Whole or not at all: a server may read it at any moment. */
+/** Atomically, since a server may read the file at any moment. */
 function write(path: string, keys: readonly ApiKey[]): void {
   const aside = `${path}.${process.pid}`;
   const file = openSync(aside, "w", 0o600);

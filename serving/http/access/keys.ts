@@ -1,9 +1,9 @@
-/** API keys: random, told once, kept as hashes. */
+/** API keys: random, shown once, stored as hashes. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { messageOf, TidemarkError } from "../../../shared/errors.ts";
 import { type ApiKey, type Scope, scopes } from "../../../shared/http/caller.ts";
 
-/** @returns what is kept, and the text that only its owner ever sees */
+/** @returns what is stored, and the text that only its owner ever sees */
 export function newKey(
   name: string,
   allowed: readonly Scope[],
@@ -21,11 +21,11 @@ export function newKey(
 
 export type KeyVerdict = { readonly key: ApiKey } | { readonly why: "unknown" | "expired" };
 
-/** Whose key this is. It takes as long for an id that nobody has. */
+/** Finds and checks the key. An unknown id takes as long as a known one. */
 export function judge(keys: readonly ApiKey[], text: string, now: number): KeyVerdict {
   const [, id = "", secret = ""] = /^tm_([0-9a-f]{12})_([\w-]{43})$/.exec(text) ?? [];
   const key = keys.find((each) => each.id === id);
-  const same = timingSafeEqual(Buffer.from(hashOf(secret), "hex"), Buffer.from(key?.sha256 ?? nobody, "hex"));
+  const same = timingSafeEqual(Buffer.from(hashOf(secret), "hex"), Buffer.from(key?.sha256 ?? unusedHash, "hex"));
   if (!key || !same) return { why: "unknown" };
   return isExpired(key, now) ? { why: "expired" } : { key };
 }
@@ -38,7 +38,7 @@ export function allows({ scopes: own }: ApiKey, scope: Scope): boolean {
   return own.includes(scope) || own.includes("admin");
 }
 
-const nobody = "00".repeat(32);
+const unusedHash = "00".repeat(32);
 
 function hashOf(secret: string): string {
   return createHash("sha256").update(secret).digest("hex");
@@ -47,7 +47,7 @@ function hashOf(secret: string): string {
 /** @throws CONFIG_INVALID naming the place */
 export function parseKeys(text: string, path: string): ApiKey[] {
   const wrong = (what: string) =>
-    new TidemarkError("CONFIG_INVALID", `${path}: ${what}`, "keys are made by: tidemark keys add NAME");
+    new TidemarkError("CONFIG_INVALID", `${path}: ${what}`, "add keys with tidemark keys add NAME");
   let found: unknown;
   try {
     found = JSON.parse(text);

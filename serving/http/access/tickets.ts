@@ -1,7 +1,7 @@
 /**
- * Tickets: what a page puts into an address where it can't send a key (EventSource has no headers).
- * Each stands for the key that asked for it, at one address, once, for a minute; it is known to
- * this process alone, and kept as a hash.
+ * Tickets, which a page puts into a URL where it can't send a key (EventSource sends no headers).
+ * A ticket grants what the key that asked for it grants, at one path, once, within a minute. Only
+ * this process knows it, as a hash.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { TidemarkError } from "../../../shared/errors.ts";
@@ -43,7 +43,7 @@ export class Tickets {
     return { ticket, expires };
   }
 
-  /** The id of the key that it stands for; null: it is not known (any more), or is for another address. */
+  /** The id of the ticket's key; null: the ticket is not known (any more), or is for another path. */
   take(ticket: string, path: string): string | null {
     const hash = hashOf(ticket);
     const found = this.#open.get(hash);
@@ -53,7 +53,7 @@ export class Tickets {
   }
 }
 
-/** A ticket in a query, if there is one: no filter begins like it. */
+/** The ticket in a query string, if there is one; no filter has its form. */
 export function ticketIn(url: string): string | null {
   const at = url.indexOf("?");
   return at < 0 ? null : (new URLSearchParams(url.slice(at + 1)).getAll("ticket").find(isTicket) ?? null);

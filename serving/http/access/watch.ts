@@ -1,4 +1,4 @@
-/** Whoever is still being answered has to be allowed to: keys are looked at again until the answer is over. */
+/** Checks the keys of requests again until they are answered: a revoked key must not keep reading. */
 import type { Socket } from "node:net";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { ApiKey, Scope } from "../../../shared/http/caller.ts";
@@ -8,11 +8,11 @@ import { destroySocket } from "../connection-closers.ts";
 import type { KeyFile } from "./key-file.ts";
 import { allows, isExpired } from "./keys.ts";
 
-/** Together with how long a file's keys count, well under a second. */
+/** Together with `freshMs` of the key file, well under a second. */
 const everyMs = 250;
 
 interface OpenAnswer {
-  /** Null: it came without one, when none was needed. */
+  /** Null: no key was needed when the request arrived. */
   readonly key: ApiKey | null;
   readonly scope: Scope;
   readonly request: FastifyRequest;
@@ -32,13 +32,13 @@ export class Watch {
     this.#timer.unref();
   }
 
-  /** From here on until the answer is over, or `release`. */
+  /** Watches a request until it is answered, or until `release`. */
   hold(held: OpenAnswer): void {
     this.#held.add(held);
     whenGone(held.reply, () => this.#held.delete(held));
   }
 
-  /** What it asked for is being done, and its end must be told: events that are appended. */
+  /** Stops watching a request whose events are being appended, since its client has to learn the outcome. */
   release(request: FastifyRequest): void {
     for (const held of this.#held) if (held.request === request) this.#held.delete(held);
   }
@@ -63,8 +63,8 @@ function isAllowed(keys: readonly ApiKey[] | null, { key, scope }: OpenAnswer, n
   return own ? !isExpired(own, now) && allows(own, scope) : false;
 }
 
-/** An answer that has begun is broken off, so that nobody takes it for whole. */
+/** An answer that has begun is broken off by a reset, so that its client can't take it for complete. */
 function end({ request, reply }: OpenAnswer): void {
   if (reply.raw.headersSent || reply.sent) destroySocket(request.raw.socket as Socket);
-  else void sendProblem(reply, problem(401, "UNAUTHENTICATED", "the key counts no more"));
+  else void sendProblem(reply, problem(401, "UNAUTHENTICATED", "the key is no longer valid"));
 }

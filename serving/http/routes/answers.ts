@@ -1,4 +1,4 @@
-/** What the routes of answers share: their parameters and their headers. */
+/** Parameters and headers that the routes of answers share. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Meta } from "../../client/meta.ts";
 
@@ -9,13 +9,13 @@ export function stamped(reply: FastifyReply, meta: Meta): FastifyReply {
   return reply;
 }
 
-/** What an answer depends on, beside what it does already: CORS has said Origin. */
+/** Adds a header that the answer depends on, to those that are named already: CORS adds Origin. */
 export function varyBy(reply: FastifyReply, name: string): void {
   const before = String(reply.getHeader("Vary") ?? "");
   reply.header("Vary", before === "" ? name : `${before}, ${name}`);
 }
 
-/** Every parameter, in order and as often as it stands there. */
+/** Every parameter, in order, with repetitions. */
 export function pairsOf(request: FastifyRequest): Iterable<readonly [string, string]> {
   const at = request.url.indexOf("?");
   return at < 0 ? [] : new URLSearchParams(request.url.slice(at + 1));

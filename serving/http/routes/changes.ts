@@ -37,12 +37,12 @@ export function changeRoutes(app: FastifyInstance, options: ChangesOptions): voi
     schema: {
       summary: "Changed rows of a view, as they are committed (server-sent events)",
       description:
-        "`rows`: {position, version, rows, removed}, the rows of groups that changed, and the keys of groups that have none any more; `failed`, where there are any: the keys of groups that the view's SQL has no value for. " +
-        "`reset`: {position}, read the view anew, at that position at least. An event's id is its position; send the last one as Last-Event-ID to go on from there.",
+        "`rows`: {position, version, rows, removed}, the rows of groups that changed, and the keys of groups that no longer have a row; `failed`, if there are any: the keys of groups that the view's SQL has no value for. " +
+        "`reset`: {position}, read the view again, at that position or later. An event's id is its position; send the last one as Last-Event-ID to continue from there.",
       params: viewParam,
       querystring: {
         type: "object",
-        // without any, swagger takes the schema's own words for names
+        // without any, swagger takes the schema's keywords for parameters
         properties: { ticket: { type: "string", description: "in place of a key: POST /v1/tickets" } },
         additionalProperties: { type: "string", description: "a filter on a column: carrier=eq.AA" },
       },
@@ -65,8 +65,8 @@ export function changeRoutes(app: FastifyInstance, options: ChangesOptions): voi
       if (!hasKnownRows(definition))
         throw new TidemarkError(
           "USAGE",
-          `rows of view "${view}" can't be told apart: it does not show all its group keys`,
-          "show them, or ask for its rows again",
+          `rows of view "${view}" can't be identified: it does not show all its group keys`,
+          "show them, or poll its rows",
         );
       const { filters, by, layer, select, order, limit, offset } = parseQuestion(
         definition,
@@ -75,11 +75,11 @@ export function changeRoutes(app: FastifyInstance, options: ChangesOptions): voi
       if (by || layer || select || order.length > 0 || limit !== null || offset > 0)
         throw new TidemarkError(
           "USAGE",
-          "changes are of whole rows in the view's own groups",
+          "changes are whole rows in the view's own groups",
           "leave out by, layer, select, order, limit and offset",
         );
       if (feeds.listeners >= listenersMax)
-        throw new TidemarkError("SERVE_BUSY", `${listenersMax} listen already`, "come again later");
+        throw new TidemarkError("SERVE_BUSY", `${listenersMax} listeners are connected already`, "try again later");
       const since = await positionIn(options, request.headers["last-event-id"]);
       const outbox = outboxes.open(
         () => reply.raw.writableLength,
@@ -108,7 +108,7 @@ export function changeRoutes(app: FastifyInstance, options: ChangesOptions): voi
   });
 }
 
-/** What can't be read as a position is none: the listener is told to read anew. */
+/** Null where the header is not a valid position: the listener then gets a reset. */
 async function positionIn(
   { positions, follower }: ChangesOptions,
   header: string | string[] | undefined,

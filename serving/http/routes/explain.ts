@@ -12,8 +12,8 @@ import type { Store } from "../../../shared/store/store.ts";
 import { type ChangedRow, diffBetween } from "../../explain/diff.ts";
 import { eventsOfGroup } from "../../explain/events.ts";
 import { explainRow, type RowExplanation } from "../../explain/explain.ts";
-import { type Group, parseGroup } from "../../explain/group.ts";
-import { Turns } from "../../explain/turns.ts";
+import { parseGroup, type ViewGroup } from "../../explain/group.ts";
+import { HistoryTurns } from "../../explain/history-turns.ts";
 import { hasKnownRows } from "../../question/group-keys.ts";
 import { viewNamed } from "../../snapshot/answerable.ts";
 import type { Follower } from "../../snapshot/follower.ts";
@@ -29,7 +29,7 @@ import { viewParam } from "./views.ts";
 const eventsMax = 1000;
 const rowsMax = 10_000;
 const rowsPreset = 100;
-/** Questions that read history and wait for each other. */
+/** How many questions about history may wait for their turn. */
 const waitingMax = 16;
 
 interface ExplainOptions extends MetaSources {
@@ -40,18 +40,18 @@ interface ExplainOptions extends MetaSources {
 }
 
 export function explainRoutes(app: FastifyInstance, options: ExplainOptions): void {
-  const inTurn = new Turns(waitingMax);
+  const inTurn = new HistoryTurns(waitingMax);
   explainRoute(app, options, inTurn);
   diffRoute(app, options, inTurn);
 }
 
-function explainRoute(app: FastifyInstance, options: ExplainOptions, inTurn: Turns): void {
+function explainRoute(app: FastifyInstance, options: ExplainOptions, inTurn: HistoryTurns): void {
   route(app, {
     method: "GET",
     url: "/v1/views/:view/explain",
     config: { scope: "read" },
     schema: {
-      summary: "What a row is made of: its shares from batch and speed, files, and on demand its events",
+      summary: "What a row is derived from: its shares from batch and speed, files, and on demand its events",
       params: viewParam,
       querystring: {
         type: "object",
@@ -60,14 +60,14 @@ function explainRoute(app: FastifyInstance, options: ExplainOptions, inTurn: Tur
             type: "integer",
             minimum: 1,
             maximum: eventsMax,
-            description: "so many of the row's events, in the log's order; needs the scope events",
+            description: "how many of the row's events to list, in the log's order; needs the scope events",
           },
-          after: { type: "integer", minimum: 0, description: "events to leave out: `next` of the page before" },
+          after: { type: "integer", minimum: 0, description: "events to skip: `next` of the previous page" },
         },
         additionalProperties: { type: "string", description: "the group keys: carrier=eq.AA" },
       },
       response: {
-        200: jsonResponse("what the row is made of", explainedSchema),
+        200: jsonResponse("what the row is derived from", explainedSchema),
         ...problems(400, 401, 403, 404, 421, 429, 503),
       },
     },
@@ -88,19 +88,19 @@ function explainRoute(app: FastifyInstance, options: ExplainOptions, inTurn: Tur
           const made = await explainRow(options.store, session, served, group);
           const events = !page ? "" : made.hidden ? noEvents : await eventsText(options, session, served, group, page);
           const meta = await metaOf(served, options, name);
-          const told = insideOf({ view: name, meta, ...layersOf(served, made) });
+          const rest = insideOf({ view: name, meta, ...layersOf(served, made) });
           return stamped(reply, meta)
             .type("application/json")
-            .send(`{${rowsText(made)},${told}${events}}`);
+            .send(`{${rowsText(made)},${rest}${events}}`);
         });
-      // the turn before the session, as everywhere: who waits for a turn holds nothing that others need
+      // waits for its turn before it takes a session, so that a waiting request holds nothing that others need
       const asksForEvents = [...pairsOf(request)].some(([key]) => key === "events");
       return asksForEvents ? inTurn.run(asker, explain) : explain();
     },
   });
 }
 
-function diffRoute(app: FastifyInstance, options: ExplainOptions, inTurn: Turns): void {
+function diffRoute(app: FastifyInstance, options: ExplainOptions, inTurn: HistoryTurns): void {
   route(app, {
     method: "GET",
     url: "/v1/diff",
@@ -117,7 +117,7 @@ function diffRoute(app: FastifyInstance, options: ExplainOptions, inTurn: Turns)
           limit: {
             type: "string",
             pattern: "^\\d{1,5}$",
-            description: `rows of a view; ${rowsPreset} unless told, at most ${rowsMax}`,
+            description: `rows per view; default ${rowsPreset}, at most ${rowsMax}`,
           },
         },
         additionalProperties: false,
@@ -167,18 +167,18 @@ async function diffText(
     { store, log, session, manifest, from, to, limit },
     views.map(({ definition }) => definition),
   );
-  const told = { from: formatPosition(from), to: formatPosition(to), ranges: rangesBetween(from, to), skipped };
+  const rest = { from: formatPosition(from), to: formatPosition(to), ranges: rangesBetween(from, to), skipped };
   const list = found.map(({ view, groups, rows }) => {
     return `{"view":${JSON.stringify(view)},"groups":${groups},"rows":[${rows.map(changedText).join(",")}]}`;
   });
-  return `{${insideOf(told)},"views":[${list.join(",")}]}`;
+  return `{${insideOf(rest)},"views":[${list.join(",")}]}`;
 }
 
 const noEvents = `,"events":{"data":[],"next":null}`;
 
 /**
- * Parameters of a page of events. Where the view has a column of that name, a number is one, and a
- * condition names the group.
+ * True for parameters of a page of events. Where the view has a column of that name, a plain number
+ * is the parameter, and a condition (eq.…) names the group.
  */
 function isOfPage(view: ViewDefinition, [key, value]: readonly [string, string]): boolean {
   if (key !== "events" && key !== "after") return false;
@@ -204,7 +204,7 @@ async function eventsText(
   { store, log }: ExplainOptions,
   session: Session,
   served: ServedVersion,
-  group: Group,
+  group: ViewGroup,
   page: Page,
 ): Promise<string> {
   const { origin, definition } = served.manifest;
@@ -223,15 +223,15 @@ function layersOf({ manifest, position }: ServedVersion, { batch, speed }: RowEx
   };
 }
 
-// rows are text already, with every digit
+// rows are already serialized, with every digit
 function rowsText({ shares: { row, batch, speed, failed } }: RowExplanation): string {
   const failures = Object.keys(failed).length > 0 ? `,"failed":${JSON.stringify(failed)}` : "";
   return `"row":${row},"shares":{"batch":${batch},"speed":${speed}}${failures}`;
 }
 
 function changedText({ key, before, after, events, offsets, failed }: ChangedRow): string {
-  const told = { events, offsets, ...(failed.length > 0 ? { failed } : {}) };
-  return `{"key":${key},"before":${before},"after":${after},${insideOf(told)}}`;
+  const rest = { events, offsets, ...(failed.length > 0 ? { failed } : {}) };
+  return `{"key":${key},"before":${before},"after":${after},${insideOf(rest)}}`;
 }
 
 /** A JSON object's text without its braces. */
@@ -245,7 +245,7 @@ function wholeIn(name: string, text: string, least: number, most: number): numbe
   if (value >= least && value <= most) return value;
   throw new TidemarkError(
     "USAGE",
-    `${name}=${text.slice(0, 40)} is no whole number from ${least} to ${most}`,
+    `${name}=${text.slice(0, 40)} is not a whole number from ${least} to ${most}`,
     `write ${name}=100`,
   );
 }

@@ -1,4 +1,4 @@
-/** Positions as texts: the long form of a short one, and the other way round. */
+/** Converts positions between their long and short texts. */
 import type { FastifyInstance } from "fastify";
 import { route } from "../../../shared/http/route.ts";
 import { jsonResponse, problems } from "../../../shared/http/schemas.ts";
@@ -20,8 +20,8 @@ export function positionRoutes(app: FastifyInstance, { follower, freshness, posi
     url: "/v1/positions",
     config: { scope: "read" },
     schema: {
-      summary: "A position in its two forms: the text that answers give it, and all of it",
-      description: `Both are the same up to ${readableMax} characters. Beyond that, answers tell a short text, which any replica can read for a day.`,
+      summary: "A position in its two forms: the text that answers have, and the full one",
+      description: `Both are the same up to ${readableMax} characters. Beyond that, answers have a short text, which any replica can read for a day.`,
       body: positionSchema,
       response: { 200: jsonResponse("its two forms", positionsSchema), ...problems(400, 401, 403, 410, 413, 421, 429) },
     },

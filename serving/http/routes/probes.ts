@@ -1,4 +1,4 @@
-/** Whether the process lives, and whether its answers are good. */
+/** Liveness and readiness. */
 import type { FastifyInstance } from "fastify";
 import { TidemarkError } from "../../../shared/errors.ts";
 import { type Problem, problem } from "../../../shared/http/problem.ts";
@@ -13,7 +13,7 @@ import { hasAnswer, type ViewCondition, viewStates } from "../view-states.ts";
 interface ProbeOptions {
   readonly follower: Follower;
   readonly health: ViewHealth | null;
-  /** What the roles say is wrong now. */
+  /** The open incidents of all roles. */
   readonly incidents: () => Promise<readonly Incident[]>;
   /** Aborts when the server stops. */
   readonly signal: AbortSignal;
@@ -27,7 +27,7 @@ const readySchema = {
     position: { type: "string" },
     views: {
       type: "array",
-      description: "those that are not well",
+      description: "those in a state other than ok",
       items: {
         type: "object",
         required: ["view", "state", "why", "incidents"],
@@ -42,9 +42,9 @@ const readySchema = {
   },
 } as const;
 
-function toldOf({ view, state: how, why, incidents }: ViewCondition) {
-  const told = incidents.map(({ role, kind, code, subject, since }) => ({ role, kind, code, subject, since }));
-  return { view, state: how, why, incidents: told };
+function reportOf({ view, state: how, why, incidents }: ViewCondition) {
+  const reports = incidents.map(({ role, kind, code, subject, since }) => ({ role, kind, code, subject, since }));
+  return { view, state: how, why, incidents: reports };
 }
 
 function codeOf({ state: how }: ViewCondition): Problem["code"] {
@@ -57,7 +57,7 @@ export function probeRoutes(app: FastifyInstance, options: ProbeOptions): void {
   route(app, {
     method: "GET",
     url: "/healthz",
-    schema: { summary: "The process lives", response: { 200: jsonResponse("it does", state) } },
+    schema: { summary: "The process is alive", response: { 200: jsonResponse("it is", state) } },
     handler: async (_request, reply) => reply.send({ status: "ok" }),
   });
   readyRoute(app, options);
@@ -68,16 +68,16 @@ function readyRoute(app: FastifyInstance, { follower, health, incidents, signal 
     method: "GET",
     url: "/readyz",
     schema: {
-      summary: "Answers are good",
+      summary: "The server is ready to answer",
       description:
-        "503 while the server stops, can't follow the store, or has no view to answer; `views` lists those that are not well, with what is wrong. " +
+        "503 while the server stops, can't follow the store, or can't answer any view; `views` lists those in a state other than ok, with the reason. " +
         "With `view`, 503 also where that view has failed, is damaged, has groups without a value, or reads a stream that has stopped.",
       querystring: {
         type: "object",
         properties: { view: { type: "string", description: "answer for this view alone" } },
         additionalProperties: false,
       },
-      response: { 200: jsonResponse("they are", readySchema), ...problems(400, 404, 503) },
+      response: { 200: jsonResponse("it is", readySchema), ...problems(400, 404, 503) },
     },
     handler: async (request, reply) => {
       const { view: name } = request.query as { view?: string };
@@ -89,7 +89,7 @@ function readyRoute(app: FastifyInstance, { follower, health, incidents, signal 
       const [own] = states.filter(({ view }) => view === name);
       if (name !== undefined && !own)
         throw new TidemarkError("VIEW_UNKNOWN", `there is no view "${name}"`, "they are listed by /v1/views");
-      const unwell = (own ? [own] : states).filter(({ state }) => state !== "ok").map(toldOf);
+      const unwell = (own ? [own] : states).filter(({ state }) => state !== "ok").map(reportOf);
       if (follower.complaint) return refused("SERVE_NOTHING", follower.complaint, unwell);
       if (own && own.state !== "ok") return refused(codeOf(own), `view "${name}" is ${own.state}: ${own.why}`, unwell);
       if (!own && states.length > 0 && !states.some(hasAnswer))

@@ -20,8 +20,8 @@ interface QueryOptions {
 }
 
 /**
- * Registers the route in a scope of its own: its bodies are read in another way, since each digit
- * of a parameter counts.
+ * Registers the route in a scope of its own, since its bodies are parsed without losing digits of
+ * parameters.
  */
 export function queryRoutes(app: FastifyInstance, options: QueryOptions): void {
   app.register(async (scope) => {

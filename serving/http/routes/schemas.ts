@@ -1,4 +1,4 @@
-/** The shapes of requests and answers: bodies are checked against them, and the OpenAPI document is made of them. */
+/** The schemas of requests and answers: bodies are checked against them, and the OpenAPI document contains them. */
 import { mediaTypes } from "../../rows/formats.ts";
 
 const text = { type: "string" } as const;
@@ -8,7 +8,7 @@ const nullable = (type: string) => ({ type: [type, "null"] });
 export const metaSchema = {
   $id: "Meta",
   type: "object",
-  description: "What an answer says of itself",
+  description: "An answer's metadata",
   required: ["position", "version", "verifiedUpTo", "lagMs", "events", "dead", "duplicates", "late"],
   properties: {
     view: text,
@@ -20,9 +20,9 @@ export const metaSchema = {
     version: count,
     verifiedUpTo: {
       ...nullable("string"),
-      description: "the batch has proved the answer up to here; null: the served version is unproved",
+      description: "batch has proved the answer up to here; null: the served version is unproved",
     },
-    lagMs: { ...nullable("number"), description: "age of the newest look at the log's end that the answer covers" },
+    lagMs: { ...nullable("number"), description: "age of the newest poll of the log's end that the answer covers" },
     events: {
       type: "object",
       description: "events below the position, by the layer they come from",
@@ -73,7 +73,7 @@ export const querySchema = {
     sql: {
       ...text,
       minLength: 1,
-      description: "one SELECT over the views; MEASURE(column) takes a measure over again in the query's groups",
+      description: "one SELECT over the views; MEASURE(column) recomputes a measure in the query's groups",
     },
     params: {
       type: "array",
@@ -220,7 +220,7 @@ export const diffSchema = {
                 key: { type: "object" },
                 before: row,
                 after: row,
-                events: { type: ["integer", "null"], description: "of the group, in between; null: can't be told" },
+                events: { type: ["integer", "null"], description: "of the group, in between; null: not known" },
                 offsets: { type: ["array", "null"], items: text, description: "the first of them, partition:offset" },
                 failed: {
                   type: "array",

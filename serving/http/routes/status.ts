@@ -1,4 +1,4 @@
-/** The status, for people and for Prometheus. */
+/** The status, as JSON and for Prometheus. */
 import type { FastifyInstance } from "fastify";
 import { route } from "../../../shared/http/route.ts";
 import { jsonResponse, problems } from "../../../shared/http/schemas.ts";
@@ -10,7 +10,7 @@ import { type StatusSources, statusOf } from "../status.ts";
 interface StatusOptions extends StatusSources {
   readonly metrics: Metrics;
   readonly versions: KeptVersions;
-  /** What the roles say is wrong now. */
+  /** The open incidents of all roles. */
   readonly incidents: () => Promise<readonly Incident[]>;
 }
 

@@ -1,4 +1,4 @@
-/** Tickets for what can't send a key. */
+/** Tickets for clients that can't send a key. */
 import type { FastifyInstance } from "fastify";
 import { route } from "../../../shared/http/route.ts";
 import { jsonResponse, problems } from "../../../shared/http/schemas.ts";
@@ -12,8 +12,8 @@ export function ticketRoutes(app: FastifyInstance, tickets: Tickets): void {
     schema: {
       summary: "A ticket for EventSource, which can't send a key",
       description:
-        `It goes into the address, as \`?ticket=…\`, in place of a key: for this address only, once, within ${ticketMs / 1000} s, at the server that gave it. ` +
-        "What it opens ends with the key that asked for it. Null where no keys are needed.",
+        `It goes into the URL, as \`?ticket=…\`, in place of a key: for this path only, once, within ${ticketMs / 1000} s, at the server that issued it. ` +
+        "What it opens ends when that key becomes invalid. Null where no keys are needed.",
       body: {
         type: "object",
         required: ["path"],

@@ -62,7 +62,7 @@ function rowsRoute(app: FastifyInstance, sources: AnswerSources, waitFor: WaitFo
         ...problems(400, 401, 403, 404, 406, 410, 421, 429, 503, 504),
       },
     },
-    // the question's own parser says more, and knows the view's columns
+    // the question's own parser has better messages, and knows the view's columns
     validatorCompiler: () => () => true,
     handler: async (request, reply) => {
       const format = formatOf(request.headers.accept);

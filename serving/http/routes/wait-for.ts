@@ -1,4 +1,4 @@
-/** Tidemark-Wait-For: an answer that covers a position at least. */
+/** Tidemark-Wait-For: waits until the answer covers a position. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Refusal } from "../../../shared/http/problem.ts";
 import { goneSignal } from "../../../shared/http/route.ts";
@@ -9,7 +9,7 @@ import type { Freshness } from "../../snapshot/freshness.ts";
 
 /**
  * Holds the request until what is served covers the position that it names.
- * @throws WAIT_TIMEOUT; what is wrong with the position
+ * @throws WAIT_TIMEOUT; errors of reading the position
  */
 export type WaitFor = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
@@ -19,7 +19,7 @@ interface WaitForOptions {
   readonly positions: PositionTexts;
   /** How long a request may be held, ms. */
   readonly waitMsMax: number;
-  /** Aborts when the server stops: nothing is waited for any more. */
+  /** Aborts when the server stops, which ends all waits. */
   readonly signal: AbortSignal;
 }
 

@@ -1,8 +1,8 @@
 /**
- * The functions that SQL from outside may call, each judged: it is a function of its arguments, or
- * tells of now or of chance and of nothing else. None reads a file, a setting, a catalog, the
- * session or the text of a query, and none has an effect. What is not listed is refused;
- * test/serving/judged.ts says why.
+ * The functions that SQL from clients may call. Each was reviewed: its result depends on its
+ * arguments, or on the clock or randomness, and on nothing else. None reads a file, a setting, a
+ * catalog, the session or the text of a query, and none has an effect. Every other function is
+ * refused; test/serving/judged.ts has the reasons.
  */
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
@@ -53,7 +53,7 @@ export const scalarFunctions = words(`
 /** They change the number of rows. */
 export const rowFunctions = words("range generate_series unnest");
 
-/** They reply of now or of chance, and of nothing else. */
+/** Their results depend on the clock or on randomness, and on nothing else. */
 export const clockFunctions = words(`
   current_date current_localtimestamp gen_random_uuid get_current_timestamp now random today transaction_timestamp uuid uuidv4 uuidv7
 `);

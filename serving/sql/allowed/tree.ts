@@ -1,6 +1,6 @@
 /**
- * What SQL from outside may hold of DuckDB's syntax tree: kinds of nodes, each with its fields, and
- * what stands in them. A kind or a field that is not listed is refused, also one that a newer
+ * What SQL from clients may use of DuckDB's syntax tree: kinds of nodes, each with its fields and
+ * their values. A kind or a field that is not listed is refused, including those that a newer
  * DuckDB adds.
  */
 
@@ -46,7 +46,7 @@ export const operators = words(`
   WINDOW_LEAD WINDOW_NTH_VALUE WINDOW_NTILE WINDOW_PERCENT_RANK WINDOW_RANK WINDOW_RANK_DENSE WINDOW_ROW_NUMBER
 `);
 
-/** Queries, what stands after FROM, and what orders and limits, by `type`. */
+/** Queries, tables after FROM, and what orders and limits, by `type`. */
 export const nodes = shapes(`
   SELECT_NODE: aggregate_handling cte_map from_table group_expressions group_sets having modifiers qualify sample select_list type where_clause
   SET_OPERATION_NODE: children cte_map left modifiers right setop_all setop_type type
@@ -73,7 +73,7 @@ export const nodes = shapes(`
   UNBOUND_TYPE_INFO: alias catalog extension_info name schema type user_type_modifiers
 `);
 
-/** Types, as they may be named or stand in the tree. */
+/** Types, as they may be named or occur in the tree. */
 export const types: ReadonlySet<string> = new Set([
   "TIMESTAMP WITH TIME ZONE",
   "TIME WITH TIME ZONE",

@@ -1,13 +1,13 @@
 import { type Asker, Waiting } from "../../shared/waiting.ts";
 
-/** So long at most somebody waits. */
+/** How long a request waits for its turn. */
 const msMax = 60_000;
 
 /**
- * For what may take long: one at a time, so that quick answers have their share of the machine.
- * Whoever waits must hold nothing that others need.
+ * Runs slow work one at a time, so that quick answers have their share of the machine. A caller that
+ * waits must not hold anything that others need.
  */
-export class Turns {
+export class HistoryTurns {
   readonly #waiting: Waiting<void>;
   #runs = false;
 
@@ -15,7 +15,7 @@ export class Turns {
     this.#waiting = new Waiting({ max: waitingMax, msMax, what: "questions about history" });
   }
 
-  /** @throws SERVE_BUSY where too many wait; the reason why the asker is gone as soon as it is, before its turn */
+  /** @throws SERVE_BUSY where too many wait; the reason why the asker is gone, if it leaves before its turn */
   async run<T>(asker: Asker, work: () => Promise<T>): Promise<T> {
     if (this.#runs) await this.#waiting.wait(asker);
     else asker.gone.throwIfAborted();

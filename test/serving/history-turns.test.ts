@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
-import { Turns } from "../../serving/explain/turns.ts";
+import { HistoryTurns } from "../../serving/explain/history-turns.ts";
 import { asker } from "./asker.ts";
 
 it("runs one at a time, in turn, and lets go of whoever leaves before", async () => {
-  const turns = new Turns(2);
+  const turns = new HistoryTurns(2);
   const order: string[] = [];
   let go: () => void = () => undefined;
   const first = turns.run(asker(), async () => {
