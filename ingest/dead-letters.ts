@@ -6,7 +6,7 @@ import { logStream } from "../shared/store/origin.ts";
 import { appendPatiently } from "./append.ts";
 import { Judge } from "./judge.ts";
 
-/** Corrections looked up at a time. */
+/** How many corrections are checked for in the list at a time. */
 const namesAtATime = 1000;
 
 export interface Correction {

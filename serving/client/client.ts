@@ -1,8 +1,8 @@
 /**
- * A client of the API, for Node and browsers. What a person sees never goes back in time: it sends
- * the furthest position that it has seen with every question.
+ * A client of the API, for Node and browsers. It sends the furthest position that it has seen with
+ * every question, so that its answers never go back in time.
  *
- * `tidemark types` writes the types of a project's views and streams, to be given to `connect<Views, Streams>(…)`.
+ * `tidemark types` writes the types of a project's views and streams for `connect<Views, Streams>(…)`.
  */
 import { Connection, type Options } from "./connection.ts";
 import { Stream } from "./stream.ts";
@@ -34,7 +34,7 @@ export interface ViewInfo {
   readonly failed: { readonly message: string } | null;
 }
 
-/** @param options.key an API key, where the server asks for one */
+/** @param options.key an API key, if the server requires one */
 export function connect<
   Views extends { [V in keyof Views]: ViewTypes } = AnyViews,
   Streams extends { [S in keyof Streams]: object } = AnyStreams,
@@ -57,7 +57,7 @@ export class Client<
     return this.#connection.position;
   }
 
-  /** From here on, answers cover this position too: of another client, or of another day. */
+  /** From here on, answers cover this position, too: one of another client, or of an earlier session. */
   see(position: string): void {
     this.#connection.see(position);
   }

@@ -1,4 +1,4 @@
-/** The way to a server: one request after the other, each with the furthest position seen so far. */
+/** A connection to a server: sends requests with the furthest position seen so far, and retries them. */
 import { contentDigest, DigestMismatch, digestHeader, framedValue, unframed } from "./frame.ts";
 import { parseExactly } from "./numbers.ts";
 import { furthest, without } from "./positions.ts";
@@ -16,7 +16,7 @@ export interface Appended {
   readonly position: string;
 }
 
-/** A failure that the server told of: RFC 9457. */
+/** A failure that the server reported: RFC 9457. */
 export class ApiError extends Error {
   readonly status: number;
   /** Stable. */
@@ -30,19 +30,19 @@ export class ApiError extends Error {
   }
 }
 
-/** None of a request's events could be taken: the answer says why of each. */
+/** None of a request's events is valid: the answer has the reason for each. */
 export class RefusedEvents extends ApiError {
   readonly appended: Appended;
 
   constructor(appended: Appended) {
-    super(422, "USAGE", "none of the events can be taken");
+    super(422, "USAGE", "none of the events is valid");
     this.appended = appended;
   }
 }
 
-/** What the server says of a request whose body is not what it was sent as. */
-const changedOnItsWay = "DIGEST_MISMATCH";
-/** How often a request is sent again, where the server was busy or away. */
+/** The server's code for a request whose body was changed in transit. */
+const changedInTransit = "DIGEST_MISMATCH";
+/** How often a request is sent, where the server is busy or can't be reached. */
 const triesMax = 5;
 
 export class Connection {
@@ -54,7 +54,7 @@ export class Connection {
   constructor({ url, key, fetch: own = fetch }: Options) {
     this.#url = url.replace(/\/+$/, "");
     this.#key = key;
-    // a browser's fetch wants to be called as the window's own
+    // a browser's fetch fails when it is called as a method of another object
     this.#fetch = (...args) => own(...args);
   }
 
@@ -89,8 +89,8 @@ export class Connection {
   }
 
   /**
-   * GET, or POST where there is a body. Sent again where the server is busy or away or a body
-   * changed on its way, unless it is not safe to.
+   * GET, or POST if there is a body. It is retried where the server is busy or can't be reached, or a
+   * body was changed in transit, unless a retry is not safe.
    * @throws ApiError; DigestMismatch; what fetch throws
    */
   async send(
@@ -99,7 +99,7 @@ export class Connection {
   ): Promise<Response> {
     const all: Record<string, string> = { ...headers };
     if (body !== undefined) Object.assign(all, { "Content-Type": type }, await contentDigest(body));
-    // events go on for ever: what they are made of has no end to say it at
+    // a stream of events has no end, where its digest could be sent
     if (accept !== "text/event-stream") all[digestHeader] = framedValue;
     if (accept) all.Accept = accept;
     if (this.#key !== undefined) all.Authorization = `Bearer ${this.#key}`;
@@ -125,30 +125,30 @@ export class Connection {
       }
       if (response.ok) {
         const position = response.headers.get("tidemark-position") ?? "";
-        // rows contain what was waited for: their position says it all
+        // the answer's position covers what was waited for, and replaces it
         if (position !== "") this.#position = without(this.#position, waited);
         this.see(position);
         return response;
       }
       const problem = await problemIn(response);
       if (problem.code === "POSITION_GONE" && waited !== "" && !last) {
-        // seen more than a day ago
+        // a short text is only readable for a day
         this.#position = without(this.#position, waited);
         delete all["Tidemark-Wait-For"];
         waited = "";
         continue;
       }
       if (last || !passes(problem)) throw problem;
-      if (problem.code !== changedOnItsWay)
+      if (problem.code !== changedInTransit)
         await pause(Math.min(10, Number(response.headers.get("retry-after") ?? 1)) * 1000, signal);
     }
   }
 }
 
 const positionsPath = "/v1/positions";
-/** What is appended there waits for nothing. */
+/** Appends don't wait for a position. */
 const streamsPath = "/v1/streams/";
-/** Longer ones are exchanged for their short text: headers have no room for them. */
+/** Longer ones are exchanged for their short text, since they don't fit into headers. */
 const positionMax = 1024;
 
 interface Request {
@@ -157,20 +157,20 @@ interface Request {
   readonly accept?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
-  /** false: it must not be sent again. */
+  /** false: it must not be retried. */
   readonly again?: boolean;
 }
 
-/** The same answer, its body read and held against its digest. @throws DigestMismatch */
+/** The same answer, its body read and checked against its digest. @throws DigestMismatch */
 async function checked(response: Response): Promise<Response> {
   const body = await unframed(new Uint8Array(await response.arrayBuffer()));
   const { status, statusText, headers } = response;
   return new Response([204, 304].includes(status) ? null : body, { status, statusText, headers });
 }
 
-/** What may go well when it is sent again. */
+/** True for failures that a retry may resolve. */
 function passes({ status, code }: ApiError): boolean {
-  return status === 429 || status === 503 || code === changedOnItsWay;
+  return status === 429 || status === 503 || code === changedInTransit;
 }
 
 async function problemIn(response: Response): Promise<ApiError> {
@@ -179,7 +179,7 @@ async function problemIn(response: Response): Promise<ApiError> {
   try {
     body = JSON.parse(text) as typeof body;
   } catch {
-    // no answer of ours: a proxy's page
+    // not our server's answer, but a proxy's page
   }
   if (response.status === 422 && body.refused) return new RefusedEvents(body as Appended);
   return new ApiError(response.status, body.code ?? "HTTP", body.detail ?? `${response.status} ${response.statusText}`);

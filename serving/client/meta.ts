@@ -1,16 +1,16 @@
-/** What every answer says of itself. */
+/** The metadata of every answer. */
 export interface Meta {
-  /** Of rows of a view. */
+  /** The view whose rows were asked for. */
   readonly view?: string;
   /** The events below it are in the answer, and no others. */
   readonly position: string;
   readonly version: number;
   /**
-   * The batch has proved the answer up to here: what speed told was what the archive gives. Null:
-   * the served version is unproved.
+   * Batch has proved the answer up to here: speed's delta equaled what the archive gives. Null: the
+   * served version is unproved.
    */
   readonly verifiedUpTo: string | null;
-  /** Age of the newest look at the log's end that the answer covers, ms; null: not known. */
+  /** Age of the newest poll of the log's end that the answer covers, ms; null: not known. */
   readonly lagMs: number | null;
   /** Events below the position, by the layer they come from. */
   readonly events: { readonly batch: number; readonly speed: number };

@@ -1,9 +1,12 @@
-/** JSON without losing digits: what a double can't hold becomes a bigint, or text where it has a fraction. */
+/**
+ * Parses JSON without losing digits: a number that a double can't hold becomes a bigint, or text if it has a
+ * fraction.
+ */
 
 const tokens = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const mark = "\u0001";
 
-/** As JSON.parse, but every digit counts. @throws SyntaxError */
+/** As JSON.parse, but keeps every digit. @throws SyntaxError */
 export function parseExactly(text: string): unknown {
   const marked = text.replace(tokens, (token) =>
     token.startsWith('"') || isDouble(token) ? token : `"\\u0001${token}"`,
@@ -11,7 +14,7 @@ export function parseExactly(text: string): unknown {
   return JSON.parse(marked, (_key, value: unknown) => {
     if (typeof value !== "string" || !value.startsWith(mark)) return value;
     const digits = value.slice(1);
-    // a text of a row may begin like this as well
+    // a string value may begin with the mark as well
     if (!/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(digits)) return value;
     return /^-?\d+$/.test(digits) ? BigInt(digits) : digits;
   });
@@ -26,7 +29,7 @@ export function isDouble(token: string): boolean {
   return digitsOf(String(value)) === digitsOf(token);
 }
 
-/** Its digits and exponent, written in one way. */
+/** Its digits and exponent in a normal form. */
 function digitsOf(number: string): string {
   const [, sign = "", whole = "", fraction = "", exponent = "0"] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(number) ?? [];

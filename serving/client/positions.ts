@@ -1,7 +1,7 @@
 /**
- * Positions as a client holds them: text, of which it keeps the furthest that it has seen. A server
- * tells long ones by short texts (`~…`), which only a server can compare: of those all are kept,
- * until an answer covers them.
+ * Positions as a client holds them: texts, of which it keeps the furthest that it has seen. A server
+ * replaces long ones by short texts (`~…`), which only a server can compare: a client keeps all of
+ * those until an answer covers them.
  */
 
 /** `flights@0:1200,1:1180;sales@0:5` → stream → partition → next offset. */

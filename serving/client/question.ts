@@ -4,8 +4,8 @@ import { filterText, type Value } from "./values.ts";
 type Bare = string | number | bigint | boolean | Date | Uint8Array | readonly (Value | null)[];
 
 /**
- * Conditions on a column: all of them hold. A bare value: it equals that, null: it is NULL; of a
- * STRUCT write `{ eq: … }`.
+ * Conditions on a column, all of which must hold. A bare value: the column equals it; null: it is
+ * NULL; for a STRUCT, write `{ eq: … }`.
  */
 export type Where =
   | Bare
@@ -16,7 +16,7 @@ export type Where =
 
 export interface Question<Row> {
   readonly where?: { readonly [column in keyof Row]?: Where };
-  /** Group keys that are kept; times in buckets: "hour.day". */
+  /** Group keys to roll up to; times in buckets: "hour.day". */
   readonly by?: readonly string[];
   readonly select?: readonly (keyof Row & string)[];
   /** "flights.desc" */
@@ -69,12 +69,12 @@ function quoted(text: string): string {
 /** Names of the API's own parameters. */
 const parameters = /^(select|by|layer|order|limit|offset|(not\.)?(and|or)|events|after)$/;
 
-/** A column's name as that of a parameter, in quotes where it could be taken for another. */
+/** A column's name as a parameter, in quotes if it could be confused with another. */
 function parameterOf(column: string): string {
   return parameters.test(column) || column.startsWith('"') ? quoted(column) : column;
 }
 
-/** A name in a list, in quotes where it needs them. */
+/** A name in a list, in quotes if it needs them. */
 function listed(name: string): string {
   return /^\w+$/.test(name) ? name : quoted(name);
 }

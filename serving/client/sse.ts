@@ -1,4 +1,4 @@
-/** Server-sent events out of a response's body. */
+/** Server-sent events in a response's body. */
 export interface ServerSentEvent {
   readonly id: string;
   readonly event: string;
@@ -31,7 +31,7 @@ async function* piecesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
 function eventIn(block: string): ServerSentEvent | null {
   const found = { id: "", event: "message", data: "" };
   for (const line of block.split("\n")) {
-    // not by a pattern: a dot is none of the line ends that JSON leaves as they are
+    // not by a regular expression: its dot does not match all line ends that JSON leaves unescaped
     const colon = line.indexOf(":");
     const [name, value] = [line.slice(0, Math.max(colon, 0)), line.slice(colon + 1).replace(/^ /, "")];
     if (name === "id" || name === "event" || name === "data") found[name] = value;

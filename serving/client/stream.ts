@@ -11,9 +11,9 @@ export class Stream<Event extends object> {
   }
 
   /**
-   * Appends events; resolves when the log has them durably. From then on this client's answers
-   * contain them. It goes under an idempotency key, so that sending it again, here or by you under
-   * the same key, has one effect.
+   * Appends events; resolves when they are durable in the log. From then on this client's answers
+   * contain them. The request has an idempotency key, so that retries, by this client or by you with
+   * the same key, have no further effect.
    * @throws ApiError
    */
   async append(
@@ -44,7 +44,7 @@ export async function sendEvents(
     connection.see(appended.position);
     return appended;
   } catch (error) {
-    // none of them could be taken: the answer says why of each
+    // none of the events is valid: the answer has the reason for each
     if (error instanceof RefusedEvents) return error.appended;
     throw error;
   }

@@ -1,6 +1,6 @@
 /**
- * JavaScript's values as the API takes them: each digit, instant and byte, or an error that says
- * which value can't be sent.
+ * Writes JavaScript's values as the API accepts them, without losing digits, instants or bytes; or
+ * throws an error that names the value that can't be sent.
  */
 
 export type Value =
@@ -13,7 +13,7 @@ export type Value =
   | readonly (Value | null)[]
   | { readonly [name: string]: Value | null };
 
-/** @param place what the value is of, for the error. @throws TypeError */
+/** @param place where the value occurs, for the error. @throws TypeError */
 export function jsonText(value: unknown, place: string): string {
   switch (typeof value) {
     case "string":
@@ -22,7 +22,7 @@ export function jsonText(value: unknown, place: string): string {
     case "bigint":
       return String(value);
     case "number":
-      // JSON has no word for the others: events have them as texts
+      // JSON can't express NaN and the infinities: events have them as texts
       return Number.isFinite(value) ? numberText(value) : `"${value}"`;
     case "object":
       return value === null ? "null" : objectText(value, place);
@@ -42,7 +42,7 @@ function objectText(value: object, place: string): string {
   return `{${members.map(([name, each]) => `${JSON.stringify(name)}:${jsonText(each, `${place}.${name}`)}`).join(",")}}`;
 }
 
-/** As it stands in a filter. @throws TypeError */
+/** As it is written in a filter. @throws TypeError */
 export function filterText(value: Value, place: string): string {
   if (typeof value === "string" || typeof value === "boolean" || typeof value === "bigint") return String(value);
   if (typeof value === "number") return numberText(value);
@@ -51,18 +51,18 @@ export function filterText(value: Value, place: string): string {
   return jsonText(value, place);
 }
 
-/** What JSON can carry as one value of SQL. @throws TypeError */
+/** A parameter of SQL as JSON. @throws TypeError */
 export function paramText(value: unknown, place: string): string {
   if (typeof value === "number" && !Number.isFinite(value))
-    throw new TypeError(`${place} is ${value}, which is no number in JSON: pass it as text, and write $1::DOUBLE`);
+    throw new TypeError(`${place} is ${value}, which is not a number in JSON: pass it as text, and write $1::DOUBLE`);
   if (value instanceof Uint8Array)
     throw new TypeError(`${place} is bytes: pass them as base64, and write from_base64($1)`);
   if (typeof value === "object" && value !== null && !(value instanceof Date))
-    throw new TypeError(`${place} is no single value: pass it as JSON text, and cast it`);
+    throw new TypeError(`${place} is not a single value: pass it as JSON text, and cast it`);
   return jsonText(value, place);
 }
 
-/** Without an exponent where a DECIMAL or an integer may have as many digits: neither is written with one. */
+/** Without an exponent where a DECIMAL or an integer may have as many digits: neither type accepts one. */
 function numberText(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e39) return String(BigInt(value));
   const [, sign = "", whole = "", fraction = "", exponent] = /^(-?)(\d+)(?:\.(\d+))?e-(\d+)$/.exec(String(value)) ?? [];
@@ -70,7 +70,7 @@ function numberText(value: number): string {
   return zeros >= 38 ? String(value) : `${sign}0.${"0".repeat(zeros)}${whole}${fraction}`;
 }
 
-/** The instant in UTC; years as the API writes them, where ISO has six digits and a sign. */
+/** The instant in UTC; years beyond 9999 and before 1 as the API writes them, where ISO has six digits and a sign. */
 function dateText(value: Date, place: string): string {
   if (Number.isNaN(value.getTime())) throw new TypeError(`${place} is an invalid Date`);
   const text = value.toISOString();

@@ -11,11 +11,11 @@ export interface Answer<Row> {
 }
 
 export interface Change<Row> {
-  /** rows: of groups that changed. reset: read the view anew. */
+  /** rows: of groups that changed. reset: read the view again. */
   readonly event: "rows" | "reset";
   readonly position: string;
   readonly rows: Row[];
-  /** Keys of groups that have no row any more. */
+  /** Keys of groups that no longer have a row. */
   readonly removed: Partial<Row>[];
   /** Keys of groups that the view's SQL has no value for now. */
   readonly failed: Partial<Row>[];
@@ -51,7 +51,7 @@ export class View<Row extends object, Key extends string> {
     return tableFromIPC(new Uint8Array(await response.arrayBuffer()));
   }
 
-  /** What the row of a group is made of. @throws ApiError */
+  /** What the row of a group is derived from. @throws ApiError */
   explain<Explained extends object = Record<string, unknown>>(
     key: { readonly [column in Key & keyof Row]: Value | null },
     page: { readonly events?: number; readonly after?: number } = {},
@@ -63,8 +63,8 @@ export class View<Row extends object, Key extends string> {
   }
 
   /**
-   * An address for an EventSource, which can't send a key: with a ticket that counts once, for a
-   * minute. Where it is closed, ask for another.
+   * A URL for an EventSource, which can't send a key: with a ticket that is valid once, within a
+   * minute. When the connection is closed, ask for another.
    * @throws ApiError
    */
   async changesUrl(where?: Question<Row>["where"]): Promise<string> {
@@ -76,10 +76,10 @@ export class View<Row extends object, Key extends string> {
   }
 
   /**
-   * Rows as they change, from now on: a `reset` first, and whenever what was missed can't be told
-   * any more; it connects again by itself.
-   * @param since a position to go on from
-   * @throws ApiError where the view has no changes to tell
+   * Rows as they change, from now on: a `reset` comes first, and whenever missed changes can't be
+   * derived any more. It reconnects automatically.
+   * @param since a position to continue from
+   * @throws ApiError where the view's changes can't be derived
    */
   async *changes({
     where,
@@ -106,7 +106,7 @@ export class View<Row extends object, Key extends string> {
         }
       } catch (error) {
         if (signal?.aborted) return;
-        // a server that is away comes back; one that refuses does so again
+        // a server that can't be reached may come back; one that refuses will refuse again
         const refused = error instanceof ApiError && error.status < 500 && error.status !== 429;
         if (refused || error instanceof SyntaxError) throw error;
       }

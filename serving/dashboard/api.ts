@@ -1,4 +1,4 @@
-/** What the page asks of the API, through the client that anyone can use. */
+/** The parts of the API that the page uses, through the public client. */
 import { type Client, connect, type Meta } from "../client/client.ts";
 
 export interface StreamStatus {
@@ -7,9 +7,9 @@ export interface StreamStatus {
   readonly partitions: number;
   readonly position: string;
   readonly logEnd: string | null;
-  /** About: from the origin to the cut, and from there to the position. */
+  /** Approximate: from the origin to the cut, and from there to the position. */
   readonly records: { readonly batch: number; readonly speed: number };
-  /** Why it is not read any more; null: it is. */
+  /** Why the stream is not read any more; null: it is read. */
   readonly stopped: string | null;
   readonly behind: number | null;
 }
@@ -52,7 +52,7 @@ export type ViewRow = Readonly<Record<string, unknown>>;
 
 const slot = "tidemark-key";
 
-/** A key is kept for as long as the tab is open. */
+/** The key is kept as long as the tab is open. */
 export function open(): Client {
   const key = sessionStorage.getItem(slot) ?? undefined;
   return connect({ url: location.origin, key });

@@ -1,4 +1,4 @@
-/** A measure over a key: bars, with what batch and what speed give in their two colours. */
+/** A measure over a key, as bars, with the shares of batch and speed in two colours. */
 import { svg } from "./dom.ts";
 import { shortNumber } from "./words.ts";
 
@@ -9,14 +9,14 @@ export interface Bar {
   readonly total: number | null;
 }
 
-/** On a phone, text would become too small in a picture that is made smaller. */
+/** A lower bound: on a phone, a scaled-down chart would have unreadable text. */
 const widthMin = 340;
 const height = 260;
 const margin = { top: 10, right: 8, bottom: 46, left: 58 };
 
 /**
- * Counts and sums are put together of their layers' shares; an average is not: there each layer's
- * own value is a mark.
+ * Counts and sums are stacked from their layers' shares; an average is not a sum of shares, so each
+ * layer's own value is a mark.
  */
 function isSum(bars: readonly Bar[]): boolean {
   return bars.every(({ batch, speed, total }) => {
@@ -28,9 +28,9 @@ function isSum(bars: readonly Bar[]): boolean {
 export interface ChartOptions {
   readonly measure: string;
   readonly key: string;
-  /** CSS pixels that it may be wide. */
+  /** The available width, CSS pixels. */
   readonly room: number;
-  /** What a click on a bar does. */
+  /** Called when a bar is clicked. */
   readonly pick: (bar: Bar) => void;
 }
 
@@ -76,7 +76,7 @@ export function chart(bars: readonly Bar[], { measure, key, room, pick }: ChartO
     const text = cut(bar.label, every === 1 ? Math.floor(step / 7) : 12);
     const x = margin.left + i * step + step / 2;
     const y = height - margin.bottom + 16;
-    // each bar says its label itself
+    // each bar has a label for screen readers already
     return [svg("text", { class: "soft", x, y, "text-anchor": "middle", "aria-hidden": "true" }, text)];
   });
   const about = `${measure} by ${key}, ${bars.length} bars; ${stacked ? "each is batch's share and speed's share" : "with each layer's own value as a mark"}. The table below has the numbers.`;

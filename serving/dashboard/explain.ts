@@ -1,4 +1,4 @@
-/** Why these numbers: a row's shares, what it is made of, and its events. */
+/** Why these numbers: a row's shares, what it is derived from, and its events. */
 import type { Client } from "../client/client.ts";
 import type { ViewRow } from "./api.ts";
 import { byId, h } from "./dom.ts";
@@ -76,7 +76,7 @@ export async function explain(
     const events = h(
       "div",
       {},
-      h("button", { type: "button", onclick: () => void more(0) }, "Show the events it is made of"),
+      h("button", { type: "button", onclick: () => void more(0) }, "Show the events it is derived from"),
     );
     const more = async (after: number) => {
       events.replaceChildren(h("p", { class: "soft" }, "Reading archive and log…"));
@@ -99,7 +99,7 @@ function nodesOf(columns: readonly TableColumn[], { row, shares, meta, batch, sp
     { layer: "batch alone", ...shares.batch },
     { layer: "speed alone", ...shares.speed },
   ];
-  const fact = (term: string, ...told: (string | Node)[]) => [h("dt", {}, term), h("dd", {}, ...told)];
+  const fact = (term: string, ...parts: (string | Node)[]) => [h("dt", {}, term), h("dd", {}, ...parts)];
   const files = batch.files.map((file) =>
     h("div", { class: "mono", title: `SHA-256 ${file.sha256}` }, `${file.name}, ${grouped(file.bytes)} bytes`),
   );
@@ -119,7 +119,7 @@ function nodesOf(columns: readonly TableColumn[], { row, shares, meta, batch, sp
       ...fact("proved up to", h("span", { class: "mono" }, meta.verifiedUpTo ?? "nothing: the version is unproved")),
       ...fact(
         "left out",
-        `${grouped(meta.dead)} dead letters, ${grouped(meta.duplicates)} duplicates; ${grouped(meta.late)} events were too late to know`,
+        `${grouped(meta.dead)} dead letters, ${grouped(meta.duplicates)} duplicates; ${grouped(meta.late)} events were too late to be checked for duplicates`,
       ),
     ),
   ];
@@ -152,7 +152,7 @@ function eventNodes(
     h(
       "div",
       { class: "row" },
-      after > 0 && h("button", { type: "button", onclick: () => void more(Math.max(0, after - pageSize)) }, "Before"),
+      after > 0 && h("button", { type: "button", onclick: () => void more(Math.max(0, after - pageSize)) }, "Previous"),
       next !== null && h("button", { type: "button", onclick: () => void more(next) }, "Next"),
     ),
   ];

@@ -1,9 +1,9 @@
-/** What is wrong now, a line each: since when, about what, and what to do. */
+/** Open incidents, one per line: what they affect, since when, and what to do. */
 import type { IncidentStatus, Status } from "./api.ts";
 import { h } from "./dom.ts";
 import { duration } from "./words.ts";
 
-/** Null where all is well. */
+/** Null where there are none. */
 export function incidentsTable({ incidents }: Pick<Status, "incidents">): Node | null {
   if (incidents.length === 0) return null;
   return h(
@@ -16,7 +16,11 @@ export function incidentsTable({ incidents }: Pick<Status, "incidents">): Node |
       h(
         "thead",
         {},
-        h("tr", {}, ...["incident", "of", "since", "told by", "what"].map((name) => h("th", { scope: "col" }, name))),
+        h(
+          "tr",
+          {},
+          ...["incident", "of", "since", "reported by", "what"].map((name) => h("th", { scope: "col" }, name)),
+        ),
       ),
       h("tbody", {}, ...incidents.map(row)),
     ),

@@ -1,4 +1,4 @@
-/** The dashboard: asks, and puts what comes into its places. */
+/** The dashboard: polls the API and shows the answers. */
 import { ApiError, type ViewInfo } from "../client/client.ts";
 import { keepKey, open, type Status } from "./api.ts";
 import { byId, h } from "./dom.ts";
@@ -17,7 +17,10 @@ const rates = new Rates();
 let panel: ViewPanel | null = null;
 let listed = "";
 
-/** What went wrong last, of the view that is shown and of all else: neither hides the other's by being well itself. */
+/**
+ * The last errors of the shown view and of everything else, separate so that a success of one does not clear
+ * the other.
+ */
 const troubles: { view: unknown; server: unknown } = { view: null, server: null };
 
 function trouble(of: keyof typeof troubles, found: unknown): void {
@@ -56,7 +59,7 @@ async function poll(): Promise<void> {
   markTabs(status);
 }
 
-/** A view that is not well says so beside its name. */
+/** Shows a view's state beside its name, unless it is ok. */
 function markTabs({ views }: Status): void {
   for (const tab of document.querySelectorAll<HTMLElement>("#view [data-view]")) {
     const state = views.find(({ name }) => name === tab.dataset.view)?.state ?? "ok";

@@ -1,4 +1,4 @@
-/** The architecture with live numbers: who reads what, and how far each has come. */
+/** The architecture with live numbers: what reads what, and how far each layer is. */
 import type { Status } from "./api.ts";
 import { h, svg } from "./dom.ts";
 import { line } from "./time-line.ts";
@@ -58,7 +58,7 @@ export function picture(status: Status, perSecond: number | null): Node[] {
   ];
 }
 
-/** One line from the first event to the log's end: what batch covers, what speed, and what nobody has yet. */
+/** A bar from the first event to the log's end: what batch covers, what speed covers, and what is not covered yet. */
 function timeLine({ events: { batch, speed }, verifiedUpTo }: Status, behind: number): Node {
   const { bar, percents } = line({ batch, speed, behind }, "Of all events");
   return h(
@@ -77,7 +77,7 @@ function timeLine({ events: { batch, speed }, verifiedUpTo }: Status, behind: nu
       `not yet ${percents.behind}. `,
       verifiedUpTo === null
         ? "The cut between them is not proved."
-        : "The cut between them is proved: what speed told there was what the archive gives.",
+        : "The cut between them is proved: there, speed's delta equaled what the archive gives.",
     ),
   );
 }

@@ -1,10 +1,10 @@
-/** How fast a number grows, by looks at it. */
+/** How fast a count grows, by polls of it. */
 export class Rate {
   #seen: { readonly at: number; readonly count: number }[] = [];
 
-  /** @param at of the look, ms since the epoch */
+  /** @param at of the poll, ms since the epoch */
   note(at: number, count: number): void {
-    // a version that is made anew may count otherwise
+    // a rebuilt version may have a lower count
     if ((this.#seen.at(-1)?.count ?? 0) > count) this.#seen = [];
     this.#seen.push({ at, count });
     this.#seen = this.#seen.filter((each) => at - each.at <= 10_000);
@@ -18,7 +18,7 @@ export class Rate {
   }
 }
 
-/** A rate of each name. */
+/** A rate for each name. */
 export class Rates {
   readonly #rates = new Map<string, Rate>();
 

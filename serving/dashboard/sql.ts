@@ -1,4 +1,4 @@
-/** A box to ask SQL in. */
+/** A box to run SQL in. */
 import type { Client, ViewInfo } from "../client/client.ts";
 import type { ViewRow } from "./api.ts";
 import { h } from "./dom.ts";
@@ -56,7 +56,7 @@ export function sqlBox(client: Client, views: readonly ViewInfo[]): HTMLElement 
       h(
         "span",
         { class: "soft" },
-        "Ctrl+Enter runs it. MEASURE(column) takes a view's measure over again in the query's own groups, exactly.",
+        "Ctrl+Enter runs the query. MEASURE(column) recomputes a view's measure in the query's own groups, exactly.",
       ),
     ),
     out,

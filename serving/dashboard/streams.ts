@@ -4,7 +4,7 @@ import { h } from "./dom.ts";
 import { line } from "./time-line.ts";
 import { duration, grouped, shortNumber } from "./words.ts";
 
-/** @param perSecond records that come into a stream's log; null: not known yet */
+/** @param perSecond records that are appended to a stream; null: not known yet */
 export function streamsTable(
   { streams, dead, duplicates, late }: Status,
   perSecond: (stream: string) => number | null,
@@ -18,7 +18,7 @@ export function streamsTable(
       h(
         "caption",
         {},
-        `Streams. Below the position: ${grouped(dead)} dead letters, ${grouped(duplicates)} duplicates suppressed, ${grouped(late)} events too late to know.`,
+        `Streams. Below the position: ${grouped(dead)} dead letters, ${grouped(duplicates)} duplicates suppressed, ${grouped(late)} events too late to be checked for duplicates.`,
       ),
       h(
         "thead",
@@ -66,7 +66,7 @@ export function versionsTable({ versions, version: served }: Status): Node {
       h(
         "caption",
         {},
-        "Each version is made from the archive, and proved: at its cut it must equal what the version before and its delta answered.",
+        "Each version is derived from the archive, and proved: at its cut it must equal what the version before it and its delta answered.",
       ),
       h(
         "thead",
@@ -74,7 +74,7 @@ export function versionsTable({ versions, version: served }: Status): Node {
         h(
           "tr",
           {},
-          ...["version", "made", "because of", "hand-over"].map((name) => h("th", { scope: "col" }, name)),
+          ...["version", "created", "cause", "hand-over"].map((name) => h("th", { scope: "col" }, name)),
           h("th", { scope: "col", class: "n" }, "events"),
           h("th", { scope: "col" }, "cut"),
         ),

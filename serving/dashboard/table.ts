@@ -1,4 +1,4 @@
-/** Rows as a table: sorted by a click on a column, explained by one on a row. */
+/** Rows as a table: a click on a column sorts, a click on a row explains it. */
 import type { ViewRow } from "./api.ts";
 import { h } from "./dom.ts";
 import { cellText, isNumeric } from "./words.ts";

@@ -1,9 +1,9 @@
-/** How far each layer has come, as a bar. */
+/** How far each layer is, as a bar. */
 import { share } from "./dom.ts";
 
 type Layers = Readonly<Record<"batch" | "speed" | "behind", number>>;
 
-/** @param of what the shares are shares of, as a sentence begins */
+/** @param of what the shares are of, as the beginning of a sentence */
 export function line(
   numbers: Layers,
   of: string,

@@ -9,7 +9,7 @@ import { cellText, grouped, isNumeric, isTime, numberOf } from "./words.ts";
 
 const barsMax = 60;
 const rowsMax = 200;
-/** Changes are drawn at most so often. */
+/** Between two redraws, at least. */
 const redrawMs = 400;
 const buckets = ["", "minute", "hour", "day", "week", "month", "quarter", "year"];
 
@@ -20,7 +20,7 @@ export class ViewPanel {
   readonly #trouble: (error: unknown) => void;
   readonly #body = h("div");
   readonly #leaving = new AbortController();
-  /** Group keys that are kept; all of them: no roll-up. */
+  /** Group keys to roll up to; all of them: no roll-up. */
   #by: Set<string>;
   #bucket = "";
   #measure: string;
@@ -197,7 +197,7 @@ export class ViewPanel {
     const axis = this.#keys.find((key) => key.name === this.#axis)!;
     const time = isTime(axis.type);
     const by = this.#rolled([axis.name]);
-    // the latest of a time, the largest of anything else
+    // the latest buckets of a time, the largest values of any other key
     const quoted = (column: string) => `"${column.replaceAll(/["\\]/g, "\\$&")}"`;
     const order = [`${quoted(time ? axis.name : this.#measure)}.desc.nullslast`];
     const ask = async (layer: string) => {
@@ -250,7 +250,7 @@ export class ViewPanel {
     ];
   }
 
-  /** Draws again when rows change; a view whose rows can't be told apart is looked at now and then. */
+  /** Redraws when rows change; a view whose rows can't be identified is polled. */
   async #follow(): Promise<void> {
     const { signal } = this.#leaving;
     let waiting = false;

@@ -1,10 +1,10 @@
-/** Values as people read them. */
+/** Values as readable text. */
 
 export function grouped(value: number | bigint): string {
   return value.toLocaleString("en-US");
 }
 
-/** A number in as few places as tell it. */
+/** A number with few digits. */
 export function shortNumber(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
@@ -20,7 +20,7 @@ export function duration(ms: number): string {
   return ms < 172_800_000 ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / 86_400_000)} days`;
 }
 
-/** A cell's text; what is nested is JSON. */
+/** A cell's text; nested values are JSON. */
 export function cellText(value: unknown): string {
   if (value === null || value === undefined) return "";
   if (typeof value === "object")

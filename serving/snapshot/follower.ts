@@ -41,7 +41,7 @@ type State =
 /**
  * Always serves one version, and moves from it to the next. It is in one of these states:
  *
- * following: only the served version is loaded. Each poll reads what was added to its delta, and looks for a newer
+ * following: only the served version is loaded. Each poll reads what was added to its delta, and checks for a newer
  * version.
  *
  * catching up: a newer version is loaded, and its delta does not cover the served position yet, so serving it would

@@ -31,7 +31,7 @@ type State =
  * Finds newer versions, and loads one beside the served version, in a session of its own, so that queries and the
  * served delta are not held up. It is in one of these states:
  *
- * idle: each poll looks for a newer version in the store.
+ * idle: each poll checks the store for a newer version.
  *
  * loading: a version's files are read into tables.
  *

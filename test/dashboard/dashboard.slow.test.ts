@@ -252,7 +252,7 @@ describe.skipIf(!browser)("the dashboard", () => {
     try {
       const page = await open("/", {}, await locked.app.listen({ host: "127.0.0.1", port: 0 }));
       await page.getByLabel(/API key/).fill(text);
-      await page.getByRole("button", { name: "Go on" }).click();
+      await page.getByRole("button", { name: "Continue" }).click();
       await page.locator("#view svg").waitFor();
       await page.close();
     } finally {

@@ -1,4 +1,4 @@
-/** The dashboard's files: what the compiler made of dashboard/ and client/, and what is written here. */
+/** The dashboard's files: the compiled scripts of dashboard/ and client/, and the page's own HTML and style. */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -11,10 +11,10 @@ export interface Asset {
   readonly tag: string;
 }
 
-/** Where compiled files lie: beside this one, or, run from its source, where the build has put them. */
+/** Where compiled files are: beside this one, or in the build's folder when it runs from source. */
 const compiled = new URL(import.meta.url.endsWith(".ts") ? "../../../dist/serving/" : "../../", import.meta.url);
 
-/** By path. Read once: a file that is not named here can't be asked for. */
+/** By path. Read once; only files that are listed here can be requested. */
 export function readAssets(): ReadonlyMap<string, Asset> {
   const found = new Map<string, Asset>([
     ["/", asset("text/html; charset=utf-8", html)],
@@ -36,7 +36,7 @@ function namesIn(place: string): string[] {
   try {
     return readdirSync(place).filter((name) => name.endsWith(".js"));
   } catch {
-    // run from its source, before anything was built: the page says that it needs that
+    // run from source before a build: the page says that a build is needed
     return [];
   }
 }
@@ -46,7 +46,7 @@ function asset(type: string, text: string): Asset {
   return { type, body, tag: `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"` };
 }
 
-/** Only what is here, and only this API. */
+/** The content security policy: only our own files and API. */
 export const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

@@ -1,4 +1,4 @@
-/** The page's frame; dashboard/ fills it in. */
+/** The page's skeleton, which the scripts in dashboard/ fill in. */
 const icon =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='3' fill='%232f6fb7'/%3E" +
   "%3Cpath d='M0 10q4-4 8 0t8 0v6H0z' fill='%23e08a2e'/%3E%3C/svg%3E";
@@ -24,8 +24,8 @@ export const html = `<!doctype html>
 <main>
 <p id="trouble" role="alert" hidden></p>
 <form id="key" hidden>
-<label>This server asks for an API key with the scope read <input type="password" name="key" autocomplete="off" required></label>
-<button>Go on</button>
+<label>This server requires an API key with the scope read <input type="password" name="key" autocomplete="off" required></label>
+<button>Continue</button>
 </form>
 <section id="overview" aria-labelledby="overview-title"><h2 id="overview-title">Overview</h2><div id="incidents"></div><div id="picture"></div><div id="streams"></div></section>
 <section id="views" aria-labelledby="views-title"><h2 id="views-title">Views</h2><div id="view"></div></section>

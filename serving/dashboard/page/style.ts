@@ -1,4 +1,4 @@
-/** The page's looks, light and dark. The two layers keep their two colours everywhere. */
+/** The page's style, light and dark. The two layers keep their two colours everywhere. */
 export const style = `:root {
   color-scheme: light dark;
   --ground: #f7f8fa; --card: #fff; --ink: #1b2430; --soft: #5b6675; --line: #d9dee5; --accent: #2456a6;
