@@ -94,7 +94,7 @@ const heal = "heal against version 3: ofA, ofB, ofBoth";
 const trim = `trim below ${now}, before 1000`;
 
 const rows: readonly [string, Partial<Situation>, readonly string[]][] = [
-  ["an ordinary night: all anew, proved by the delta", {}, [`batch up to ${now}`, all, heal, trim]],
+  ["an ordinary night: all recomputed, proved by the delta", {}, [`batch up to ${now}`, all, heal, trim]],
   [
     "the writer is a little behind, and runs: its position is the cut",
     { end: at(20, 10, 5) },
@@ -253,7 +253,7 @@ const rows: readonly [string, Partial<Situation>, readonly string[]][] = [
     [`rebuild up to ${now}`, all, "report against version 3: ofA, ofB, ofBoth", "trim nothing"],
   ],
   [
-    "rebuild of one view: the others as they are served, or anew where they have failed",
+    "rebuild of one view: the others as they are served, or recomputed where they have failed",
     {
       ...replay(at(0, 0, 0), ofA),
       served: served(at(12, 10, 5), [

@@ -55,10 +55,10 @@ describe.concurrent("work that ends", () => {
     expect(err).toMatch(/^error: first line second line; .*\nTypeError: first line\nsecond line\n {4}at /);
   });
 
-  test("with a rejection that nobody caught", async (context) => {
+  test("with an unhandled rejection", async (context) => {
     const { code, err } = await fixture(context, ["loose"]).ended;
     expect(code).toBe(1);
-    expect(err).toContain("error: nobody caught this; ");
+    expect(err).toContain("error: unhandled here; ");
   });
 
   test("because its reader has gone: quietly", async (context) => {

@@ -32,7 +32,7 @@ const lines = (from: number, upto: number, line: (n: number) => string) =>
   Array.from({ length: upto - from }, (_, i) => `${line(from + i)}\n`).join("");
 
 describe("a project that changes", { timeout: 240_000 }, () => {
-  it("is exact before and after, and tells what would change", async () => {
+  it("is exact before and after, and shows what would change", async () => {
     const dir = folder({
       "tidemark.config.ts": config(fields),
       "reference/shops.csv": "shop,city\ns0,Oslo\ns1,Bergen\n",
@@ -66,7 +66,7 @@ describe("a project that changes", { timeout: 240_000 }, () => {
     );
     expect(await outputOf("explain", "activity", ...project)).toMatch(/coordination: free of it; monotone/);
 
-    // a table and a view change: what would change is told first
+    // a table and a view change: what would change is shown first
     writeFileSync(join(dir, "reference/shops.csv"), "shop,city\ns0,Oslo\ns1,Bergen\ns2,Oslo\n");
     writeFileSync(join(dir, "views/latest.sql"), views["views/latest.sql"].replace("last(cents)", "first(cents)"));
     const diff = await tidemark("diff", "by_city", ...project);

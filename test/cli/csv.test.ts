@@ -79,7 +79,7 @@ describe("any table in any dialect", () => {
     const found = await recordsOf(chunks, dialect);
     expect(found.slice(1).map(({ cells }) => cells)).toEqual(rows);
     expect(found.every(({ fault }) => fault === null)).toBe(true);
-    // each stands in the line that it says
+    // each is in the line that it names
     const lines = text.split(end === "\r" ? "\r" : "\n");
     for (const record of found)
       expect(lines[record.line - 1]!.startsWith(record.text.split(end === "\r" ? "\r" : /\r?\n/)[0]!.slice(0, 3))).toBe(
@@ -133,7 +133,7 @@ describe("CSV", () => {
     ]);
   });
 
-  it("tells an empty text from NULL by its quotes, or as one says", async () => {
+  it("distinguishes an empty text from NULL by its quotes, or by an option", async () => {
     const text = 'id,name,note\n1,"",\n2,NA,"NA"\n3,\\N,x\n';
     const values = async (csv: Partial<CsvOptions>) =>
       ((await read("a.csv", text, csv)) as Record<string, unknown>[]).map(({ name, note }) => [name, note]);

@@ -1,5 +1,5 @@
 /**
- * What is loaded from CSV as real programs write it is what plain DuckDB reads there, told the dialect: row for
+ * What is loaded from CSV as real programs write it is what plain DuckDB reads there, given the dialect: row for
  * row, NULL against empty text, too.
  */
 import { readdirSync } from "node:fs";
@@ -70,7 +70,7 @@ describe("CSV as others write it", () => {
   });
 });
 
-const refused: readonly (readonly [file: string, load: readonly string[], told: unknown])[] = [
+const refused: readonly (readonly [file: string, load: readonly string[], reasons: unknown])[] = [
   // Python, doublequote=False: what it writes without quotes is escaped, too
   ["python-escaped-quotes.csv", ["--escape", "\\"], [[5, "a quote is escaped outside of quotes"]]],
   // psql without --csv ends with a count

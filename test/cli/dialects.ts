@@ -1,6 +1,6 @@
 /**
  * Real dialects of CSV (dialects/, its README says who wrote what): how each is loaded, and how plain DuckDB is
- * told to read it.
+ * configured to read it.
  */
 
 export interface DialectCase {
@@ -59,7 +59,7 @@ const lettersOf = (name: string) =>
   `replace(replace(replace(replace(replace(${name}, '\\\\', chr(1)), '\\t', chr(9)), '\\n', chr(10)), '\\''', ''''), chr(1), '\\')`;
 const letters = { name: lettersOf("name"), note: lettersOf("note") };
 
-/** The text `\\N` of the last row was written in quotes, which DuckDB's texts don't tell. */
+/** The text `\\N` of the last row was written in quotes, which DuckDB's texts don't show. */
 const lastNote = { note: "CASE WHEN id = '8' OR note <> '\\N' THEN note END" };
 
 const { id, name, amount, at, ok } = table;

@@ -45,7 +45,7 @@ const endings: Record<string, () => Promise<number>> = {
     return 0;
   },
   loose: async () => {
-    setTimeout(() => Promise.reject(new Error("nobody caught this")), 1);
+    setTimeout(() => Promise.reject(new Error("unhandled here")), 1);
     await untilStopped();
     return 0;
   },

@@ -77,7 +77,7 @@ describe("lines", () => {
 });
 
 describe("files", () => {
-  it("NDJSON, also gzipped, goes as it stands", async () => {
+  it("NDJSON, also gzipped, passes unchanged", async () => {
     const lines = '{"page":"/"}\nnot json\n{"page":1e400}\n';
     const dir = folder({ "a.ndjson": lines, "b.jsonl": lines });
     writeFileSync(join(dir, "c.ndjson.gz"), gzipSync(lines));
@@ -94,7 +94,7 @@ describe("files", () => {
     ]);
   });
 
-  it("CSV: cells of their field's type are bare, others go on as they stand", async () => {
+  it("CSV: cells of their field's type are bare, others pass unchanged", async () => {
     const dir = folder({
       "a.csv":
         'page,at,ms,price,ok,extra\n"a ""b"", c",2001-02-03 04:05:06,12,1.50,true,x\n/,2001-02-03,twelve,,yes,\n',

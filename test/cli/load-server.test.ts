@@ -10,7 +10,7 @@ import { configText, folder } from "../project/project-folder.ts";
 import { openApi } from "../serving/api.ts";
 import { stream } from "../support/view-case.ts";
 
-it("tells rows that are no events by line, appends them as dead letters with --accept-dead, and nothing with --check", async () => {
+it("reports invalid rows by line, appends them as dead letters with --accept-dead, and nothing with --check", async () => {
   const fields = { id: "BIGINT", name: "VARCHAR?" };
   const world = await World.open({
     stream: { ...stream("s", fields), partitions: 1 },

@@ -38,7 +38,7 @@ async function load(dir: string, ...args: string[]) {
 const mixed = '{"id":1,"name":"a"}\nno\n\n{"id":2,"name":"b","on":"2024-02-30"}\n{"id":3}\n{"id":"4","name":"d"}\n';
 
 describe("rows that are no events", () => {
-  it("are left out, told by line, written to --rejects, and make exit code 1", async () => {
+  it("are skipped, reported by line, written to --rejects, and make exit code 1", async () => {
     const dir = project({ "a.ndjson": mixed });
     const bad = join(dir, "bad.ndjson");
     const { code, said, out } = await load(dir, join(dir, "a.ndjson"), "--rejects", bad);
@@ -79,7 +79,7 @@ describe("rows that are no events", () => {
       });
     expect(readFileSync(a, "utf8")).toBe(mixed);
     expect(await recordsIn(dir)).toEqual([]);
-    // what an earlier load has rejected is written anew
+    // rejects of an earlier load are overwritten
     expect((await load(dir, a, "--rejects", b!)).code).toBe(1);
     expect(readFileSync(b!, "utf8")).toContain("invalid JSON");
   });
@@ -110,7 +110,7 @@ describe("rows that are no events", () => {
     );
   });
 
-  it("are told ten at most, and how many more there are; --values writes what they hold", async () => {
+  it("are reported, at most ten, and how many more there are; --values writes their content", async () => {
     const dir = project({ "a.csv": `id\n${"x\n".repeat(25)}` });
     const { said } = await load(dir, join(dir, "a.csv"), "--check");
     expect(said).toHaveLength(12);
@@ -135,7 +135,7 @@ describe("rows that are no events", () => {
 });
 
 describe("a request id", () => {
-  it("stands for its files: again, nothing is appended, and others are refused", async () => {
+  it("belongs to its files: a repeat appends nothing, and others are refused", async () => {
     const rows = Array.from({ length: 500 }, (_, id) => `{"id":${id}}`).join("\n");
     const dir = project({ "a.ndjson": rows, "b.ndjson": `${rows}\n{"id":501}`, "a.csv": "id\n1\n2\n" });
     const a = join(dir, "a.ndjson");

@@ -47,12 +47,12 @@ export function start(
   });
   const said = (text: string) =>
     new Promise<void>((done, fail) => {
-      const look = () => {
+      const check = () => {
         if (err.includes(text)) done();
       };
-      child.stderr.on("data", look);
+      child.stderr.on("data", check);
       child.on("close", () => fail(new Error(`ended without saying ${text}: ${err}`)));
-      look();
+      check();
     });
   return { child, ended, said };
 }

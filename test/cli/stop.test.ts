@@ -32,7 +32,7 @@ it("a thousand loops at once, which all stop", async () => {
   expect(warnings).toEqual([]);
 });
 
-it("what is waited for when it is stopped is given up, with the reason", async () => {
+it("a wait ends at once when it is stopped, with the reason", async () => {
   const stop = new AbortController();
   const waiting = orStopped(new Promise(() => undefined), stop.signal);
   stop.abort(new Error("enough"));

@@ -48,14 +48,14 @@ export function startBuilt(
   child.stdin.end(options.input ?? "");
   let out = "";
   let err = "";
-  const lookers = new Set<() => void>();
+  const checks = new Set<() => void>();
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     out += text;
-    for (const look of [...lookers]) look();
+    for (const check of [...checks]) check();
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     err += text;
-    for (const look of [...lookers]) look();
+    for (const check of [...checks]) check();
   });
   const done = new Promise<Done>((resolve, reject) => {
     child.on("error", reject);
@@ -70,15 +70,15 @@ export function startBuilt(
     done,
     wrote: (pattern) =>
       new Promise((resolve, reject) => {
-        const look = () => {
+        const check = () => {
           const match = pattern.exec(out) ?? pattern.exec(err);
           if (!match) return;
-          lookers.delete(look);
+          checks.delete(check);
           resolve(match);
         };
-        lookers.add(look);
+        checks.add(check);
         void done.then(() => reject(new Error(`ended without ${pattern}:\n${out}\n${err}`)));
-        look();
+        check();
       }),
     stop: () => {
       child.kill("SIGTERM");

@@ -94,11 +94,11 @@ describe("the client", () => {
     expect(data).toEqual([
       { shop: "a", sales: 2, total: big, dearest: "12345678901234567890123456789012345.125", mean: Number(big) / 2 },
     ]);
-    const told = (await changes.next()).value as Change<Views["shops"]["row"]>;
-    expect(told.event).toBe("rows");
-    expect(told.rows.find((row) => row.shop === "a")?.total).toBe(big);
+    const change = (await changes.next()).value as Change<Views["shops"]["row"]>;
+    expect(change.event).toBe("rows");
+    expect(change.rows.find((row) => row.shop === "a")?.total).toBe(big);
     expect(await client.view("shops").get({ shop: null })).toMatchObject({ sales: 1, total: 3 });
-    expect(await client.view("shops").get({ shop: "nobody" })).toBeNull();
+    expect(await client.view("shops").get({ shop: "missing" })).toBeNull();
     expect((await client.view("by tag").rows({ select: ["how many"], order: ["tag.asc"] })).data).toEqual([
       { "how many": 2 },
       { "how many": 1 },
@@ -111,7 +111,7 @@ describe("the client", () => {
     expect(why.events.data.map(({ event }) => event.n)).toEqual([big, 0]);
   });
 
-  it("is told rows with any text in them", async () => {
+  it("receives rows with any text in them", async () => {
     const changes = client.view("shops").changes({ signal: running.signal });
     await changes.next();
     const shop = "line\u2028 and \u2029 and \r\n: x";
@@ -123,14 +123,14 @@ describe("the client", () => {
     await changes.return(undefined);
   });
 
-  it("sends what it has seen on, and hears why it is refused", async () => {
+  it("sends the position it has seen, and throws the reason of a refusal", async () => {
     const other = connect<Views, Streams>({ url });
     other.see(client.position);
     expect(other.position).toBe(client.position);
     expect((await other.views()).data.map(({ name }) => name)).toEqual(["shops", "by tag"]);
-    const nobody = client.view("nobody" as "shops").rows();
-    await expect(nobody).rejects.toThrow(ApiError);
-    await expect(nobody).rejects.toMatchObject({ status: 404, code: "VIEW_UNKNOWN" });
+    const noView = client.view("missing" as "shops").rows();
+    await expect(noView).rejects.toThrow(ApiError);
+    await expect(noView).rejects.toMatchObject({ status: 404, code: "VIEW_UNKNOWN" });
     expect(await client.stream("sales").append([{ n: "x" as unknown as number }])).toMatchObject({
       accepted: 0,
       refused: [{ index: 0 }],

@@ -91,7 +91,7 @@ describe.skipIf(!browser)("the dashboard", () => {
     return page;
   }
 
-  /** A picture to look at, where SCREENSHOTS names a folder. */
+  /** A screenshot, where SCREENSHOTS names a folder. */
   async function shoot(page: Page, name: string): Promise<void> {
     const folder = process.env.SCREENSHOTS;
     if (!folder) return;

@@ -150,7 +150,7 @@ it("is what its words say, however the records are cut into batches, and with id
   console.info(`duplicates: N=${runs} SEED=${seed}, ${suppressed} records suppressed as the rule's words say`);
 });
 
-it("is the same for whoever takes over with what was carried, and reads only what was not", async () => {
+it("is the same after a takeover with what entries carried, and reads only what they did not", async () => {
   const seed = Number(process.env.SEED || Math.floor(Math.random() * 2 ** 31));
   const runs = Number(process.env.RUNS ?? 150);
   let [suppressed, takeovers, read] = [0, 0, 0];

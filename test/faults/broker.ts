@@ -3,7 +3,7 @@ import type { Broker } from "../../demo/broker/broker.ts";
 import type { Fault } from "./fault.ts";
 import { runRounds, type Trouble } from "./rounds.ts";
 
-/** A run with so many restarts also has outages that last longer than appends and readers used to wait. */
+/** A run with this many restarts also has outages that last longer than appends and readers used to wait. */
 const longOutageEvery = 10;
 const longOutageMs = { least: 65_000, spread: 20_000 };
 

@@ -1,5 +1,5 @@
 /**
- * Damaged files: one at a time, of every kind in a data folder, in every way. Whoever reads it complains, or
+ * Damaged files: one at a time, of every kind in a data folder, in every way. The reader reports it, or
  * answers as the oracle does at the answer's own position. SEED=… AT=… puts in a single fault, by its number,
  * and prints how each way ended.
  */
@@ -25,7 +25,7 @@ const worded = (line: string) => line.replace(/\d+/g, "#");
 
 export const corruption: Fault = {
   name: "corruption",
-  promise: "a damaged file is complained of or told again, never answered from",
+  promise: "a damaged file is reported or recomputed, never answered from",
   how: "one file at a time, of every kind: bits flipped, sectors zeroed, truncated, exchanged, another's or older content, emptied, removed",
   full: 1500,
   short: 50,

@@ -18,7 +18,7 @@ interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A command that runs it. */
   readonly under?: readonly string[];
-  /** Told its number once it runs. */
+  /** Called with its number once it runs. */
   readonly started?: (pid: number) => void;
 }
 

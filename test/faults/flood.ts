@@ -1,6 +1,6 @@
 /**
  * Events faster than they can be worked off, from a loader and over HTTP: memory stays, the lag shows, clients
- * are told to wait, nothing is lost.
+ * are asked to wait, nothing is lost.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -33,7 +33,7 @@ export const flood: Fault = {
   short: 3,
   run: async (options) => {
     if (ownMemory(process.pid) === null)
-      return { n: 0, failures: [], facts: {}, skipped: "/proc does not tell a process's own memory" };
+      return { n: 0, failures: [], facts: {}, skipped: "/proc does not show a process's own memory" };
     const dir = mkdtempSync(join(tmpdir(), "tidemark-flood-"));
     const flooding = new Flooding(options, dir);
     try {
@@ -177,7 +177,7 @@ class Flooding {
     const { code, out, err } = await runVerb(["verify", ...this.#args], endMsMax);
     if (code !== 0) this.#failures.push(`verify ended with ${code}: ${out} ${lastLines(err)}`);
     if (this.#behind === 0) this.#failures.push("the status never said that anything was behind");
-    if (!this.#answers["429"] && !this.#answers["503"]) this.#failures.push("no client was ever told to wait");
+    if (!this.#answers["429"] && !this.#answers["503"]) this.#failures.push("no client was ever asked to wait");
     for (const [role, samples] of Object.entries(this.#memory))
       if (Math.max(...samples) > memoryMax) this.#failures.push(`${role} took ${Math.max(...samples) >> 20} MB`);
     for (const daemon of Object.values(this.#daemons)) this.#failures.push(...daemon.ends);

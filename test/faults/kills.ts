@@ -10,7 +10,7 @@ import { type Fault, type FaultOptions, type FaultReport, randomOf } from "./fau
 
 const program = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const perLoad = 200;
-/** A run with so many stops also has some that last longer than any patience. */
+/** A run with this many stops also has some that last longer than any patience. */
 const longStopEvery = 20;
 const longStopMs = 62_000;
 
@@ -115,7 +115,7 @@ class Killing {
   }
 
   /**
-   * An answer of serve, if it gives one: n events are the first n of some interleaving, so s and d tell whether
+   * An answer of serve, if it gives one: n events are the first n of some interleaving, so s and d show whether
    * any is lost or doubled.
    */
   async #ask(): Promise<number | null> {

@@ -7,7 +7,7 @@ export class Ledger {
   readonly #attempts: number[] = [];
   /** Numbers in the order of their acknowledgements. */
   readonly acknowledged: number[] = [];
-  /** Appends of these were rejected at least once: nobody knows whether they arrived. */
+  /** Appends of these were rejected at least once: whether they arrived is unknown. */
   readonly uncertain = new Set<number>();
 
   /** New numbers, not sent yet. */
@@ -33,8 +33,8 @@ export class Ledger {
   /**
    * What does not agree with the log.
    *
-   * @param found how often each number stands in the log
-   * @param expected of the acknowledged ones, so many must be there already
+   * @param found how often each number is in the log
+   * @param expected the number of acknowledged ones that must be there already
    */
   judge(found: ReadonlyMap<number, number>, expected = this.acknowledged.length): string[] {
     const failures: string[] = [];
@@ -53,7 +53,7 @@ export class Ledger {
     return failures;
   }
 
-  /** Numbers that were sent again after an uncertain end and now stand there more than once, as the contract allows. */
+  /** Numbers that were sent again after an uncertain end and are now there more than once, as the contract allows. */
   doubledAfterRetry(found: ReadonlyMap<number, number>): number {
     return [...this.uncertain].filter((number) => (found.get(number) ?? 0) > 1).length;
   }

@@ -20,7 +20,7 @@ export const manyIds: Fault = {
   short: 600_000,
   run: async ({ n, seed, say }) => {
     if (ownMemory(process.pid) === null)
-      return { n: 0, failures: [], facts: {}, skipped: "/proc/self/status does not tell a process's own memory" };
+      return { n: 0, failures: [], facts: {}, skipped: "/proc/self/status does not show a process's own memory" };
     const dir = mkdtempSync(join(tmpdir(), "tidemark-ids-"));
     const random = randomOf(seed);
     const duplicates = new Duplicates(3_600_000, new Spill(join(dir, "ids"), Math.ceil(n / 10) * entryBytes));

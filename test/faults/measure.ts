@@ -19,7 +19,7 @@ export function ownMemory(pid: number): number | null {
 
 /**
  * What a process and those it has started keep in memory, mapped pages of files and all, bytes. Null where it
- * is gone, or /proc does not tell.
+ * is gone, or /proc does not show it.
  */
 export function residentOf(pid: number): number | null {
   try {

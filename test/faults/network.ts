@@ -78,7 +78,7 @@ class Network implements Trouble {
       await sleep(ms);
       this.#proxy.cutHeld();
     },
-    // longer than a request may take: nobody says that the connection is gone
+    // longer than a request may take: neither side reports that the connection is gone
     "half open": async (ms: number) => {
       this.#proxy.silence("to the broker", "from the broker");
       await sleep(16_000 + ms);

@@ -49,7 +49,7 @@ const kinds: Readonly<Record<string, () => Buffer | null>> = {
 
 export const poison: Fault = {
   name: "poison",
-  promise: "a record that is no event becomes one dead letter, stops nothing, and is replayed once",
+  promise: "an invalid record becomes one dead letter, stops nothing, and is replayed once",
   how: `${Object.keys(kinds).length} kinds of bad records among good ones, through speed, batch and replay`,
   full: 10_000,
   short: 700,

@@ -1,5 +1,5 @@
 /**
- * What a power cut may take, told from a real trace of system calls: whatever is named by a manifest, or was
+ * What a power cut may take, derived from a real trace of system calls: whatever is named by a manifest, or was
  * acknowledged, has its content, its name and every folder on the way on disk before.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -116,7 +116,7 @@ class Order {
     const written = this.#events
       .filter((event) => event.what === "write" && names.has(event.path) && event.done < upto)
       .at(-1);
-    if (!written) return [`nobody wrote ${relative(this.#data, path)}`];
+    if (!written) return [`no process wrote ${relative(this.#data, path)}`];
     const synced = this.#events.some(
       (event) =>
         event.what === "sync" &&

@@ -26,11 +26,11 @@ const origin = positionOf([0, 1, 2].map((partition) => ({ stream: numbers.name, 
 
 /** What is done to the way between a real broker and everyone who uses it. */
 export interface Trouble {
-  /** Where clients are told to connect to; the broker itself where it is null. */
+  /** The address that clients are given; the broker itself where it is null. */
   readonly port: number | null;
   readonly facts: Readonly<Record<string, number>>;
   begin(broker: Broker): void;
-  /** Returns when it is over. `say` tells what is done before it is. */
+  /** Returns when it is over. `say` is called before each step. */
   put(round: number, rounds: number, say: (what: string) => void): Promise<void>;
   end(): Promise<void>;
 }

@@ -33,7 +33,7 @@ export const sizes: Fault = {
   short: 4,
   run: async ({ n, say }) => {
     if (residentOf(process.pid) === null)
-      return { n: 0, failures: [], facts: {}, skipped: "/proc does not tell a process's memory" };
+      return { n: 0, failures: [], facts: {}, skipped: "/proc does not show a process's memory" };
     const failures: string[] = [];
     const facts: Record<string, string> = {};
     for (const size of table) {
@@ -203,7 +203,7 @@ class SizeRun {
   }
 }
 
-/** What nobody should have to read. */
+/** Output that is not worth reading. */
 function oddIn(err: string): string | null {
   return strange(err) ?? err.split("\n").find((line) => /Warning|\[INTERNAL\]/.test(line)) ?? null;
 }

@@ -10,7 +10,7 @@ import { strange, World } from "./syscalls/world.ts";
 const pageBytes = 4096;
 const diskBytes = 8 << 20;
 const verbMsMax = 60_000;
-/** So many in a row that had room enough end the run. */
+/** This many in a row without a full disk end the run. */
 const enough = 3;
 
 export const smallDisk: Fault = {

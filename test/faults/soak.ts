@@ -20,12 +20,12 @@ const calibrated = 400_000;
 const killsEveryMs = { least: 8000, spread: 24_000 };
 /** A recompute takes minutes at the end: one that is killed again and again never ends. */
 const batchShare = 0.1;
-/** Of all events, one in so many comes twice. */
+/** Of all events, one in this many comes twice. */
 const doubledEvery = 50;
 const verbMsMax = 600_000;
 /** Longer than a takeover; beyond it answers do not keep up. */
 const lagMsMax = 60_000;
-/** Ten minutes' worth of generations: a reader that has just looked may still open their files. */
+/** Ten minutes' worth of generations: a reader that has just read HEAD may still open their files. */
 const filesMax = 12_000;
 /** What a process's own memory may differ by from one third of the run to the next. */
 const grownMax = 96 << 20;
@@ -42,7 +42,7 @@ export const soak: Fault = {
   short: 0.25,
   run: async (options) => {
     if (ownMemory(process.pid) === null)
-      return { n: 0, failures: [], facts: {}, skipped: "/proc does not tell a process's own memory" };
+      return { n: 0, failures: [], facts: {}, skipped: "/proc does not show a process's own memory" };
     const dir = mkdtempSync(join(tmpdir(), "tidemark-soak-"));
     const soaking = new Soaking(options, dir);
     try {
@@ -122,7 +122,7 @@ class Soaking {
     await this.#log.close();
   }
 
-  /** So many at once, as fast as the log takes them; until they are answered. */
+  /** `count` at once, as fast as the log takes them; until they are answered. */
   async #topSpeed(): Promise<number> {
     await this.#add(1);
     await this.#until(() => this.#records, 60_000);
@@ -215,7 +215,7 @@ class Soaking {
       if (code !== 0) this.#failures.push(`${verb.join(" ")} ended with ${code}: ${out} ${lastLines(err)}`);
     }
     for (const daemon of Object.values(this.#daemons)) {
-      // a kill is not told by a code
+      // a kill has no exit code
       for (const end of daemon.ends) if (!/ended with null/.test(end)) this.#failures.push(end);
     }
   }

@@ -64,7 +64,7 @@ function only(all: readonly Case[]): Case[] | null {
   );
 }
 
-/** So many, in their order; all where there are not more. */
+/** At most this many, in their order. */
 function some(all: readonly Case[], n: number, random: () => number): Case[] {
   const places = all.map((_, i) => ({ i, by: random() })).sort((a, b) => a.by - b.by);
   const chosen = new Set(places.slice(0, n).map(({ i }) => i));
@@ -183,7 +183,7 @@ class Faulty {
     }
   }
 
-  /** Until it has told everything, or has ended by itself; a full disk has space again after a while. */
+  /** Until it has folded everything, or has ended by itself; a full disk has space again after a while. */
   async #runSpeed(args: readonly string[], env: Record<string, string>): Promise<Ended> {
     const speed = new Daemon(["speed", ...args], { env, again: false });
     const space = setTimeout(() => rmSync(this.#full, { force: true }), fullMs);

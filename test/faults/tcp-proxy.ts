@@ -22,7 +22,7 @@ export class TcpProxy {
   #silent: ReadonlySet<Direction> = new Set();
   #delayMs = 0;
   #pieces = Number.POSITIVE_INFINITY;
-  /** A connection that has passed so many more bytes is cut there. */
+  /** A connection is cut after this many more bytes. */
   #cutAfter = Number.POSITIVE_INFINITY;
   connections = 0;
   cuts = 0;
@@ -77,7 +77,7 @@ export class TcpProxy {
     this.#delayMs = ms;
   }
 
-  /** Everything comes in pieces of so many bytes. */
+  /** Everything comes in pieces of this many bytes. */
   thin(bytes: number): void {
     this.#pieces = bytes;
   }

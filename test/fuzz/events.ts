@@ -72,13 +72,13 @@ export function randomEvent(random: () => number): string {
     seq: () => `${int(1000)}`,
   };
   const required = new Set(randomStream.fields.filter((field) => !field.nullable).map((field) => field.name));
-  const told = Object.entries(values).flatMap(([name, value]) => {
+  const members = Object.entries(values).flatMap(([name, value]) => {
     const text = value();
     if (required.has(name)) return [`${JSON.stringify(name)}:${text}`];
     if (random() < 0.12) return [];
     return [`${JSON.stringify(name)}:${random() < 0.08 ? "null" : text}`];
   });
-  return `{${told.join(",")}}`;
+  return `{${members.join(",")}}`;
 }
 
 /** The records of one to four partitions, none to about forty together. */

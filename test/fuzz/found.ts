@@ -48,25 +48,25 @@ export function foundCases(): Found[] {
 
 function readCase(file: string, text: string): Found {
   const lines = text.split("\n");
-  const told = (word: string) =>
+  const valuesOf = (word: string) =>
     lines.filter((line) => line.startsWith(`-- ${word}: `)).map((line) => line.slice(word.length + 5));
   const sql = lines
     .filter((line) => !line.startsWith("-- "))
     .join("\n")
     .trim()
     .replace(/;$/, "");
-  const records: (string | null)[][] = Array.from({ length: Number(told("partitions")[0]) }, () => []);
-  for (const line of told("record")) {
+  const records: (string | null)[][] = Array.from({ length: Number(valuesOf("partitions")[0]) }, () => []);
+  for (const line of valuesOf("record")) {
     const at = line.indexOf(" ");
     const record = line.slice(at + 1);
     records[Number(line.slice(0, at))]!.push(record.startsWith("{") ? record : (JSON.parse(record) as string | null));
   }
   const of: Case = {
     sql,
-    scaled: told("scaled")[0] ?? sql,
-    rounded: JSON.parse(told("rounded")[0] ?? "[]") as number[],
+    scaled: valuesOf("scaled")[0] ?? sql,
+    rounded: JSON.parse(valuesOf("rounded")[0] ?? "[]") as number[],
     records,
-    steps: told("step").map((line) => JSON.parse(line) as Step),
+    steps: valuesOf("step").map((line) => JSON.parse(line) as Step),
   };
   return { file, of };
 }

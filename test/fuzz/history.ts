@@ -1,5 +1,5 @@
 /**
- * What happens to a log over time, as data: micro-batches, versions, compactions, restarts, and looks at what
+ * What happens to a log over time, as data: micro-batches, versions, compactions, restarts, and comparisons of what
  * is served.
  */
 import type { Records } from "./events.ts";
@@ -8,13 +8,13 @@ import type { Records } from "./events.ts";
 export type Offsets = readonly number[];
 
 export type Step =
-  /** Speed folds what lies between where it stands and here into one more entry. */
+  /** Speed folds the events from its position up to here into one more entry. */
   | { readonly do: "fold"; readonly upto: Offsets }
   /** Neighbouring entries become one. */
   | { readonly do: "compact"; readonly at: number; readonly count: number }
   /** An entry's rows go through a Parquet file. */
   | { readonly do: "file"; readonly at: number }
-  /** A writer that takes over keeps so many entries and tells the rest again. */
+  /** A writer that takes over keeps this many entries and recomputes the rest. */
   | { readonly do: "restart"; readonly keep: number }
   /** A version up to here is served, with a delta that begins there. */
   | { readonly do: "version"; readonly cut: Offsets }
@@ -25,7 +25,7 @@ function between(random: () => number, from: number, upto: number): number {
   return from + Math.floor(random() * (upto - from + 1));
 }
 
-/** Ends with everything folded and looked at. */
+/** Ends with everything folded and compared. */
 export function randomHistory(random: () => number, records: Records): Step[] {
   const ends = records.map((list) => list.length);
   const steps: Step[] = [];

@@ -1,6 +1,6 @@
 /**
  * One DuckDB in which cases run, one after the other. Events are decoded as in the product, the view is
- * compiled by the product, and the steps of the history are made of its three texts; what is served at a look
+ * compiled by the product, and the steps of the history are made of its three texts; what is served at a comparison
  * is compared with plain DuckDB.
  */
 import { rmSync } from "node:fs";
@@ -99,7 +99,7 @@ export class Lane {
       return { kind: rightly.test(why) ? "refused" : "broken", why };
     }
     const events = await this.load(of.records);
-    return new Telling(this.#session, of, view, events.table).run();
+    return new Replay(this.#session, of, view, events.table).run();
   }
 
   /** Places of records that are no events, as "partition:offset". Kept until other records are loaded. */
@@ -130,7 +130,7 @@ export class Lane {
 }
 
 /** One case on its way: the entries that are served, and the rows of all that ever were. */
-class Telling {
+class Replay {
   readonly #session: Session;
   readonly #case: Case;
   readonly #view: ViewDefinition;
@@ -228,7 +228,7 @@ class Telling {
     await this.#session.run(
       `UPDATE ${span} SET entry = ${entry.number}, first = [${from.join(", ")}], last = [${entry.upto.join(", ")}]`,
     );
-    // not parameters, which would have the statement planned anew each time
+    // not parameters, which would have the statement planned each time
     const events = `SELECT ${this.#fields} FROM ${this.#events}, ${span} WHERE __offset >= first[__partition + 1] AND __offset < last[__partition + 1]`;
     this.#folding ??= await this.#session.connection.prepare(
       `INSERT INTO ${this.#rows} SELECT (SELECT entry FROM ${span}), * FROM (${partialOf(this.#view, this.#inputs(events))})`,

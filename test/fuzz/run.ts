@@ -25,10 +25,10 @@ export interface RunOptions {
 
 /** Views that share their events. */
 const blockSize = 16;
-/** So many views of one block in so many go through the whole pipeline: one view in 200. */
+/** One view in 200 goes through the whole pipeline: this many views of one block in this many. */
 const pipelineViews = 4;
 const pipelineEvery = 50;
-/** More failures than these are told by those. */
+/** Further failures are mostly repeats of these. */
 const failuresMax = 5;
 const reportEveryMs = 5_000;
 

@@ -15,7 +15,7 @@ export function caseOf({ view, records, steps }: Drawing): Case {
   return { ...write(view), records, steps };
 }
 
-/** So many tries are worth a smaller case. */
+/** The number of tries that a smaller case is worth. */
 const triesMax = 600;
 
 /** What may be left out, the cheapest to run without first. */

@@ -1,6 +1,6 @@
 /** SQL expressions as trees, so that a failing one can be made simpler without knowing what it means. */
 
-/** What a term stands for: a kind of value, or a part of a SELECT. Terms of a role may stand in for each other. */
+/** The role of a term: a kind of value, or a part of a SELECT. Terms of a role can replace each other. */
 export interface Term {
   readonly role: string;
   readonly parts: readonly (string | Term)[];
@@ -65,7 +65,7 @@ const least: Readonly<Record<string, string>> = {
   distinct: "",
 };
 
-/** A term inside may stand for the whole where it has its role; an aggregate may stand for what is around it. */
+/** A term inside can replace the whole when it has its role; an aggregate can replace what is around it. */
 function* standIns(whole: Term, inside: Term): Generator<Term> {
   for (const part of inside.parts) {
     if (typeof part === "string") continue;

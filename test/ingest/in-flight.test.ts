@@ -1,4 +1,4 @@
-/** Bodies under way take a bounded share of memory: who comes then is told to wait, and let in once they are gone. */
+/** Bodies under way take a bounded share of memory: later requests are asked to wait, and let in once there is room. */
 import { connect, type Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import { finished } from "node:stream/promises";
@@ -14,7 +14,7 @@ const mega = 1 << 20;
 const megabyte = Buffer.alloc(mega, " ");
 
 describe("bytes under way", () => {
-  /** A body of which so many megabytes have come, being read. */
+  /** A body of which this many megabytes have arrived, being read. */
   const begun = (underWay: InFlight, megabytes: number) => {
     const payload = new PassThrough();
     const { body } = underWay.body(payload);
@@ -76,7 +76,7 @@ describe("bytes under way", () => {
     expect(admitted(underWay)).toBe(true);
   });
 
-  it("are so many at most, however many bodies were let in at once", async () => {
+  it("are limited, however many bodies were let in at once", async () => {
     const underWay = new InFlight();
     const held = begun(underWay, 127);
     await until(() => !admitted(underWay));
@@ -141,24 +141,24 @@ describe("POST /v1/streams/{stream}/events, while much is under way", () => {
     const socket = connect(port, "127.0.0.1");
     socket.on("error", () => undefined);
     sockets.push(socket);
-    let heard = "";
-    socket.on("data", (data: Buffer) => (heard += data.toString()));
-    return { socket, heard: () => heard };
+    let received = "";
+    socket.on("data", (data: Buffer) => (received += data.toString()));
+    return { socket, received: () => received };
   };
   const head = (...headers: string[]) =>
     ["POST /v1/streams/events/events HTTP/1.1", "Host: 127.0.0.1", ...headers, "", ""].join("\r\n");
 
   it("counts no body any more whose request is over, read or not", async () => {
-    // too large in the middle: 17 MB each of which nobody reads the rest
+    // too large in the middle: 17 MB each, the rest of which is not read
     for (let client = 0; client < 3; client++) {
-      const { socket, heard } = await open();
+      const { socket, received } = await open();
       socket.write(head("Content-Type: application/json", "Transfer-Encoding: chunked"));
       for (let i = 0; i < 18; i++) {
         socket.write(`${mega.toString(16)}\r\n`);
         socket.write(megabyte);
         socket.write("\r\n");
       }
-      await until(() => heard().startsWith("HTTP/1.1 413 "));
+      await until(() => received().startsWith("HTTP/1.1 413 "));
       socket.destroy();
     }
     // of a form that is not taken: what lies in buffers
@@ -176,13 +176,13 @@ describe("POST /v1/streams/{stream}/events, while much is under way", () => {
   });
 
   it("reads over a body that it did not want, to the connection's next request", async () => {
-    const { socket, heard } = await open();
+    const { socket, received } = await open();
     socket.write(head("Content-Type: image/png", `Content-Length: ${mega}`, "Connection: keep-alive"));
     socket.write(megabyte);
     const closes = new Promise((resolve) => socket.once("close", resolve));
     socket.write(head("Content-Type: application/json", "Content-Length: 7"));
     socket.write('{"x":1}');
-    await Promise.race([closes, until(() => heard().includes("HTTP/1.1 200 "))]);
-    expect(heard()).toMatch(/^HTTP\/1\.1 415 /);
+    await Promise.race([closes, until(() => received().includes("HTTP/1.1 200 "))]);
+    expect(received()).toMatch(/^HTTP\/1\.1 415 /);
   });
 });

@@ -60,7 +60,7 @@ describe("POST /v1/streams/{stream}/events", () => {
     expect((await app.inject("/v1/views/total")).body).toContain("12345678901234567890123456789012345688");
   });
 
-  it("refuses what is no event, each with its reason, and takes the others", async () => {
+  it("refuses invalid events, each with its reason, and takes the others", async () => {
     const found = (await post('[{"k":"a","x":1},{"k":"a"},7,{"k":"a","x":"y"},{"k":"b","x":2}]')).json<IngestReport>();
     expect(found).toMatchObject({ accepted: 2 });
     expect(found.refused).toEqual([

@@ -1,6 +1,6 @@
 /**
  * Idempotency keys across processes that are killed: a request has one effect, and another body under its key
- * none, whoever is asked next.
+ * none, whichever server is asked next.
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
@@ -67,7 +67,7 @@ function killed(brokersOf: () => readonly string[] | null): void {
       await pause(random() * 40);
       victim.running.child.kill("SIGKILL");
       await Promise.all([lost, victim.running.done]);
-      // it may have arrived, and nobody heard of it
+      // it may have arrived without an acknowledgement
       const taken = await send(other.url, `k${round}`, body);
       expect(taken).toMatchObject({ status: 200 });
       position = taken.position;

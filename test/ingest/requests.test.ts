@@ -1,6 +1,6 @@
 /**
  * A request under its client's key: one effect, whatever of it could be taken the first time; another body
- * under it is refused, whoever is asked.
+ * under it is refused, by every server.
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Requests } from "../../ingest/requests.ts";
@@ -58,7 +58,7 @@ describe("Idempotency-Key", () => {
     "more events": ['[{"k":"a","x":1},{"k":"b","x":2},{"k":"c","x":3},{"k":"d","x":4}]'],
     "another form": ['{"k":"a","x":1}\n{"k":"b","x":2}\n{"k":"c","x":3}', "application/x-ndjson"],
   };
-  it("refuses another body, whatever differs and whoever is asked, and then takes the first again", async () => {
+  it("refuses another body, whatever differs and whichever server is asked, and then takes the first again", async () => {
     const askers: Readonly<Record<string, Api>> = { "the same server": apis[0]!, "another replica": apis[1]! };
     let sent = 0;
     for (const [what, [other, type]] of Object.entries(others)) {
@@ -133,7 +133,7 @@ describe("Idempotency-Key", () => {
 describe("requests", () => {
   const registration = (fingerprint: string, partitions = 3) => ({ fingerprint, partitions, from: null });
 
-  it("are told by the log alone: the first record of an id stands for a day, and whoever reads later agrees", async () => {
+  it("are decided by the log alone: the first record of an id is binding for a day, and later readers agree", async () => {
     let now = Date.parse("2026-03-01T00:00:00Z");
     const log = new MemoryLog(() => now);
     const open = () => new Requests(log, "flights", "/nowhere");
@@ -152,7 +152,7 @@ describe("requests", () => {
     }
   });
 
-  it("do not fill the log: what is not valid any more is let go, and who stood there reads on", async () => {
+  it("do not fill the log: expired registrations are trimmed, and a reader that was there reads on", async () => {
     let now = Date.parse("2026-03-01T00:00:00Z");
     const log = new MemoryLog(() => now);
     const [idle, busy] = [new Requests(log, "flights", "/nowhere"), new Requests(log, "flights", "/nowhere")];

@@ -1,4 +1,4 @@
-/** Certificates for the broker's tests: an authority and what it issues, made anew each time. */
+/** Certificates for the broker's tests: an authority and what it issues, created each time. */
 import "reflect-metadata";
 import { webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";

@@ -17,7 +17,7 @@ export interface Subject {
 
 let streams = 0;
 
-/** A stream nobody else uses. */
+/** A stream of its own. */
 export function freshStream(partitions = 1, existing = false): LogStream {
   const name = `s${process.pid}-${Date.now()}-${streams++}`;
   return { name, topic: name, existing, partitions };
@@ -277,7 +277,7 @@ export function conformance(subject: Subject): void {
       await Promise.all(readers.map((reader) => reader.close()));
     });
 
-    it.runIf(subject.trims)("forgets what it is told to and no more", async () => {
+    it.runIf(subject.trims)("forgets what was trimmed and no more", async () => {
       const stream = await made(2);
       for (let i = 0; i < 6; i++) await log.append(stream, records(5, 0, `t${i}`));
       const whole = (await readAll(log, stream, start)).get(0)!.map(plainOf);

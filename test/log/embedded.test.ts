@@ -207,7 +207,7 @@ describe("embedded log", { timeout: 60_000 }, () => {
   });
 
   it("refuses appends when the disk takes no more, and stays readable", async () => {
-    // A limit on file size (2 MiB in blocks of 512 bytes) stands in for a full disk: writes fail, nothing else does.
+    // A limit on file size (2 MiB in blocks of 512 bytes) simulates a full disk: writes fail, nothing else does.
     const script = 'trap "" XFSZ; ulimit -f 4096; exec "$@"';
     const child = spawn("sh", ["-c", script, "sh", ...childOf("filler.ts"), freshFolder()], {
       stdio: ["ignore", "pipe", "inherit"],

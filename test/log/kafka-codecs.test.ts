@@ -1,4 +1,4 @@
-/** Codecs without a broker: every size both ways, frames of other writers, damage, and what nobody knows. */
+/** Codecs without a broker: every size both ways, frames of other writers, damage, and unknown codecs. */
 import { gzipSync } from "node:zlib";
 import kafkajs from "kafkajs";
 import { compressSync } from "snappy";

@@ -198,7 +198,7 @@ describe.skipIf(lacking !== null && process.env.CI !== "true")("a broker with TL
     }, 30_000);
   }
 
-  it("reads a token's file anew, and asks an issuer again only when a token has ended", async () => {
+  it("reads a token's file for each connection, and asks an issuer again only when a token has expired", async () => {
     writeFileSync(join(dir, "turning.jwt"), "no token");
     const log = settings("SECURE", { ca }, { mechanism: "oauthbearer", token: "file:../turning.jwt" });
     await withLog(log, async (opened) => {

@@ -127,7 +127,7 @@ function kafkaTests(): void {
       }
     });
 
-    it("takes a topic that exists as it is, and tells a recreated one apart", async () => {
+    it("takes a topic that exists as it is, and recognizes a recreated one", async () => {
       const admin = outside().admin();
       await admin.connect();
       const stream = { ...freshStream(2, true), topic: `made-${randomUUID()}` };
@@ -232,7 +232,7 @@ function kafkaTests(): void {
           for (let i = 0; i < total; i++) {
             if (i === 200 || i === 400) {
               broker.kill();
-              // The next append goes out while nobody listens.
+              // The next append goes out while the broker is down.
               setTimeout(() => void broker.restart(), 300);
             }
             const ends = await log.append(stream, [{ partition: i % 2, key: null, value: Buffer.from(`${i}`) }]);

@@ -16,7 +16,7 @@ export const apiFaults: readonly Fault[] = [
     tests: ["test/serving/roll-up.test.ts"],
   },
   {
-    name: "a row from a model that stands elsewhere",
+    name: "a row from a model at another position",
     file: "serving/model/version-models.ts",
     edits: [{ find: "if (!this.#isAt(served)) return undefined;", replace: "" }],
     tests: ["test/serving/read-model.test.ts"],
@@ -28,7 +28,7 @@ export const apiFaults: readonly Fault[] = [
     tests: ["test/serving/read-model.test.ts"],
   },
   {
-    name: "changes of the entry that begins where a listener stands are lost",
+    name: "changes of the entry that begins at a listener's position are lost",
     file: "serving/live/changed-rows.ts",
     edits: [{ find: "!covers(since, entry.upto)", replace: "!covers(since, entry.from)" }],
     tests: ["test/serving/changes.test.ts"],
@@ -115,7 +115,7 @@ export const apiFaults: readonly Fault[] = [
     tests: ["test/serving/arrow.test.ts"],
   },
   {
-    name: "what stood under a NULL is handed out",
+    name: "the value under a NULL is handed out",
     file: "serving/rows/arrow.ts",
     edits: [{ find: "target.fill(0, (row + i) * width, (row + i + 1) * width);", replace: "" }],
     tests: ["test/serving/arrow.test.ts"],
@@ -152,7 +152,7 @@ export const apiFaults: readonly Fault[] = [
     tests: ["test/serving/follower.test.ts"],
   },
   {
-    name: "a slow reader that was given up reads on",
+    name: "a disconnected slow reader reads on",
     file: "serving/snapshot/answer-reader.ts",
     edits: [{ find: "if (this.#canceled) throw", replace: "if (this.#canceled && this.#idleMs < 0) throw" }],
     tests: ["test/serving/slow-readers.test.ts"],

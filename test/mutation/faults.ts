@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are texts of sources
-/** Faults that somebody could make, each with the tests that must notice. */
+/** Faults that a change could introduce, each with the tests that must notice. */
 import { apiFaults } from "./api-faults.ts";
 import type { Fault } from "./fault.ts";
 
@@ -212,7 +212,7 @@ export const faults: readonly Fault[] = [
     tests: positions,
   },
   {
-    name: "follows what stands elsewhere",
+    name: "follows another position",
     file: "shared/position.ts",
     edits: [
       {
@@ -349,7 +349,7 @@ export const faults: readonly Fault[] = [
     tests: ["test/pipeline/duplicates.test.ts"],
   },
   {
-    name: "a damaged version that nobody is told of",
+    name: "a damaged version that is not reported",
     file: "serving/snapshot/version-loader.ts",
     edits: [{ find: "await reportDamage(store, damage).catch(() => undefined);", replace: "void damage;" }],
     tests: ["test/pipeline/damage.test.ts"],
@@ -409,7 +409,7 @@ export const faults: readonly Fault[] = [
     tests: ["test/store/chain.test.ts"],
   },
   {
-    name: "a state that goes over an entry which does not begin where it stands",
+    name: "a state that goes over an entry which does not begin at its position",
     file: "shared/state/open.ts",
     edits: [{ find: "if ((offsetAt(from, stream, partition) ?? at) > at) return at;", replace: "" }],
     tests: ["test/state/laws.test.ts", "test/pipeline/duplicates.test.ts"],

@@ -87,7 +87,7 @@ function viewsOf(
 }
 
 /**
- * So many that every view has as many of them: where the last ones are followed by the first, no view would
+ * Enough that every view has as many of them: where the last ones are followed by the first, no view would
  * have two columns of a name.
  */
 function filledUp(names: readonly string[]): string[] {

@@ -1,4 +1,4 @@
-/** Names to give to fields, columns, keys, streams and views: all that may mean something else to somebody. */
+/** Names to give to fields, columns, keys, streams and views: all that may have another meaning somewhere. */
 import { DuckDBConnection } from "@duckdb/node-api";
 import { vi } from "vitest";
 import type { Session } from "../../shared/duckdb/duck.ts";
@@ -55,7 +55,7 @@ export const ofRoutes =
   );
 
 /**
- * What stands in DuckDB's own lists of functions, settings and types, and can't be meant by a name in double
+ * What is in DuckDB's own lists of functions, settings and types, and can't be meant by a name in double
  * quotes.
  */
 export async function functionsOf(session: Session): Promise<string[]> {
@@ -71,7 +71,7 @@ export async function keywordsOf(session: Session): Promise<string[]> {
 }
 
 /**
- * Every identifier in the SQL that runs meanwhile, whoever runs it: of columns, tables, aliases, parameters,
+ * Every identifier in the SQL that runs meanwhile, in every process: of columns, tables, aliases, parameters,
  * functions.
  */
 export async function identifiersDuring(work: () => Promise<void>): Promise<string[]> {
@@ -97,7 +97,7 @@ export async function identifiersDuring(work: () => Promise<void>): Promise<stri
     for (const [, quoted, plain] of bare.matchAll(/"((?:[^"]|"")+)"|([A-Za-z_]\w*)/g)) {
       // what makes a name fresh is no part of it
       const name = (quoted?.replaceAll('""', '"') ?? plain!).replace(/_[0-9a-f]{12}$/, "");
-      // of k0, k1, …, k95 the first ones stand for all
+      // of k0, k1, …, k95 the first ones represent all
       const number = Number(/\d+$/.exec(name)?.[0] ?? 0);
       if (!isOwnName(name) && number < 3) found.add(name.toLowerCase());
     }

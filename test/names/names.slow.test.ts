@@ -1,5 +1,5 @@
 /**
- * Fields, keys and columns called by every name that is used inside, and by all that mean something to somebody
+ * Fields, keys and columns called by every name that is used inside, and by all that have a meaning somewhere
  * else, on the whole way.
  */
 import { expect, test } from "vitest";
@@ -22,7 +22,7 @@ async function goWith(stream: string, names: readonly string[]): Promise<void> {
   }
 }
 
-/** What is said to DuckDB on the whole way, whoever says it, but for what is DuckDB's own. */
+/** All SQL that is run on the whole way, in every process, but for what is DuckDB's own. */
 async function internalNames(): Promise<string[]> {
   const plain = Array.from({ length: 20 }, (_, i) => `plain_${i}`);
   const found = await identifiersDuring(() => goWith("plain", plain));

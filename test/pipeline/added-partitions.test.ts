@@ -33,7 +33,7 @@ it.each([1, 3])("with %i shards, while they run and after a takeover", { timeout
   for (const writer of writers) await writer.grow(world.stream("a"), 4);
   await stepAll();
   expect(await world.exact()).toEqual({ a: { 0: 6, 1: 6, 2: 3, 3: 3 }, b: { 0: 6 } });
-  // what was told before speaks of the partitions of then, and is covered
+  // what was committed before has the partitions of then, and is covered
   const now = await world.exact();
   expect(covers(now, parsePosition(before, withAdded(version.origin, now)))).toBe(true);
   version = (await runBatch(world.batch)).manifest;

@@ -123,7 +123,7 @@ describe("batch", () => {
     expect(await world.expectExact(await snapshotOf(world.store, await world.runBatch()))).toBe(1);
   });
 
-  it("tiles without overlap when two archive at once, and leaves no file that nobody names", async () => {
+  it("tiles without overlap when two archive at once, and leaves no unnamed file", async () => {
     await some(40);
     const both = [await archiver({ recordsPerFile: 2 }), await archiver({ recordsPerFile: 3 })];
     const done = await Promise.all(
@@ -157,11 +157,11 @@ describe("batch", () => {
     await catchUp(world, writer);
     const { log } = world;
     const end = log.end.bind(log);
-    let looks = 0;
-    // the writer goes on after the run has looked at the log's end for the first time
+    let calls = 0;
+    // the writer goes on after the run has read the log's end for the first time
     log.end = async (each) => {
       const before = await end(each);
-      if (looks++ === 0) {
+      if (calls++ === 0) {
         await some(4);
         log.end = end;
         await catchUp(world, writer);
@@ -308,7 +308,7 @@ describe("batch", () => {
     const session = await world.session();
     const { log, store } = world;
     const read = log.read.bind(log);
-    // archived by another run, and trimmed, between the look at the archive and the look at the log
+    // archived by another run, and trimmed, between reading the archive and reading the log
     log.read = async (...args) => {
       log.read = read;
       await runArchive(world.batch);

@@ -1,4 +1,4 @@
-/** What processes make for a time: a living one's is never touched, however old it looks; a dead one's goes. */
+/** What processes make for a time: a living one's is never touched, however old it seems; a dead one's goes. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -45,7 +45,7 @@ const startOf = (pid: number) => {
 const exists = (name: string) => existsSync(store.path(name));
 
 describe("cleaning", () => {
-  it("leaves a living process's scratch, pins, rebuild and unpublished files, however old they look", async () => {
+  it("leaves a living process's scratch, pins, rebuild and unpublished files, however old they seem", async () => {
     const [pins, files] = [store.newRun(), store.newRun()];
     writeFileSync(store.scratch("spill"), "events");
     for (const name of [layout.pin(pins), layout.versionFolder(files)]) {
@@ -55,7 +55,7 @@ describe("cleaning", () => {
     await FoldProgress.open(store, "abc", {}, () => undefined);
     for (const name of readdirSync(store.root)) age(store.path(name));
     expect((await clean(store, 2)).removed).toEqual([]);
-    // nor does another's rebuild of another definition give up one that goes on
+    // nor does another's rebuild of another definition discard one that is being resumed
     const another = await FolderStore.open(store.root, { durable: false });
     await FoldProgress.open(another, "def", {}, () => undefined);
     expect(exists(layout.rebuild("abc"))).toBe(true);
@@ -92,7 +92,7 @@ describe("cleaning", () => {
 describe("what is made of events", () => {
   const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
-  it("lies in folders that nobody else may enter", () => {
+  it("is in folders that no other user may enter", () => {
     expect(mode(store.root)).toBe("700");
     expect(mode(store.path(layout.scratchOf(store.owner)))).toBe("700");
   });

@@ -25,7 +25,7 @@ describe("the batch daemon", () => {
     await runBatch(world.batch); // made at 02:00 in Berlin, that is 01:00 UTC
     const made = world.now;
     expect(await missedRun(world.store, nightly, made + 23 * hour)).toBeNull();
-    // on 29 March the clocks go from 02:00 to 03:00: there is no 02:00, and 03:00 stands for it
+    // on 29 March the clocks go from 02:00 to 03:00: there is no 02:00, and 03:00 takes its place
     expect(await missedRun(world.store, nightly, made + 24 * hour - 1)).toBeNull();
     for (const after of [24, 46])
       expect(await missedRun(world.store, nightly, made + after * hour)).toBe(

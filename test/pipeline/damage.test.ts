@@ -1,4 +1,4 @@
-/** Damaged files: never served, said, and made again by whoever owns them, while all other views go on. */
+/** Damaged files: never served, reported, and rebuilt by their owners, while all other views go on. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runRepair } from "../../batch/repair.ts";
 import { Follower } from "../../serving/snapshot/follower.ts";
@@ -81,7 +81,7 @@ describe("a damaged file", () => {
     await follower.close();
   });
 
-  it.each(["an entry's file", "HEAD"])("of a delta, %s, is told again by a new generation", async (what) => {
+  it.each(["an entry's file", "HEAD"])("of a delta, %s, is recomputed by a new generation", async (what) => {
     const writer = await world.writer(version, 0);
     for (let i = 0; i < 3; i++) {
       await some(6);
@@ -118,7 +118,7 @@ describe("a damaged file", () => {
     ]);
     expect(await exact()).toBe(2);
     await some(3);
-    // up to the log's end: nobody knows how far the one that is lost went
+    // up to the log's end: how far the lost one went is unknown
     expect(await world.runBatch()).toMatchObject({ number: 3, cut: world.end });
     expect(await exact()).toBe(2);
   });

@@ -1,5 +1,5 @@
 /**
- * Dead letters that come too often are an incident, told by the writer from the log alone, and over once the
+ * Dead letters that come too often are an incident, reported by the writer from the log alone, and over once the
  * newest records are well.
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -25,7 +25,7 @@ const good = { partition: 0, key: null, value: Buffer.from('{"x":1}') };
 const bad = { partition: 1, key: null, value: Buffer.from('{"x":"ann@example.org"}') };
 const many = <T>(n: number, each: T) => Array.from({ length: n }, () => each);
 
-it("is told with its place and its views, without values, and taken back by whoever writes then", async () => {
+it("is reported with its place and its views, without values, and cleared by the current writer", async () => {
   const version = await world.firstVersion();
   let writer = await world.writer(version, 0);
   const watch = () => new ShardWatch({ ...world, incidents, shard: 0, now: () => world.now, say: world.say });
@@ -83,9 +83,9 @@ describe("many", () => {
       ],
       false,
     ],
-  ] as [string, [number, number][], boolean][])("%s", async (_, batches, told) => {
+  ] as [string, [number, number][], boolean][])("%s", async (_, batches, isReported) => {
     const rate = new DeadRate(incidents);
     for (const [records, n] of batches) await rate.note("events", { records, dead: dead(n) }, []);
-    expect((await incidentsIn(world.store)).map(({ kind }) => kind)).toEqual(told ? ["dead-letters"] : []);
+    expect((await incidentsIn(world.store)).map(({ kind }) => kind)).toEqual(isReported ? ["dead-letters"] : []);
   });
 });

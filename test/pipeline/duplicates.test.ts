@@ -72,7 +72,7 @@ async function sameWinner(suppressedMin: number): Promise<void> {
         const ends = await world.log.end(logStream(world.stream));
         await world.log.trim(logStream(world.stream), new Map(ends.map((end, partition) => [partition, end])));
       } else {
-        // a damaged writer, or a second one, begins where the first stood
+        // a damaged writer, or a second one, begins where the first one was
         const second = await world.writer(version, 0);
         await second.step();
         await writer.close();
@@ -99,7 +99,7 @@ async function sameWinner(suppressedMin: number): Promise<void> {
 describe("duplicate suppression", () => {
   it("has the same winner in every layer, from any seed", { timeout: 120_000 }, () => sameWinner(20));
 
-  it("has the same winner where only requests are looked at", { timeout: 120_000 }, async () => {
+  it("has the same winner where only requests are compared", { timeout: 120_000 }, async () => {
     await world.close();
     world = await World.open({ stream: { ...events, dedupMs: null }, views });
     await sameWinner(0);
@@ -127,7 +127,7 @@ describe("duplicate suppression", () => {
     await exact();
   });
 
-  it("has an archive run start anew where another one has archived on", async () => {
+  it("has an archive run start over where another one has archived further", async () => {
     const version = await world.firstVersion();
     const one = async (sequence: number) => {
       const value = JSON.stringify({ e: null, g: "g", x: sequence });
@@ -158,7 +158,7 @@ describe("duplicate suppression", () => {
     await exact();
   });
 
-  it("does not read again from the log what the delta tells", async () => {
+  it("does not read from the log what the delta carries", async () => {
     await world.close();
     world = await World.open({ stream: { ...events, dedupMs: null }, views });
     const version = await world.firstVersion();
@@ -201,7 +201,7 @@ describe("duplicate suppression", () => {
       expect(one).toMatchObject({ events: 3, duplicates: 0 });
       await other.define(views, 1, events);
       const two = await other.runBatch();
-      // what was archived without a window stays as it was told
+      // what was archived without a window stays as it was recorded
       expect(two).toMatchObject({ events: 3, duplicates: 0 });
       const writer = await other.writer(two, 0);
       await other.log.append(logStream(plain), [

@@ -41,7 +41,7 @@ const flushed = async (manifest: VersionManifest) => {
   await writer.close();
 };
 
-/** A run in stretches of so many offsets, that is killed after some. */
+/** A run in stretches of this many offsets, that is killed after some. */
 async function run(
   mode: RunMode,
   offsets: number,

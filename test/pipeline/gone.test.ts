@@ -62,7 +62,7 @@ it.each([
   expect(await world.expectExact(after)).toBe(1);
 });
 
-it("is none where nobody had counted it, or where it is archived", async () => {
+it("is none where no answer had counted it, or where it is archived", async () => {
   await world.firstVersion();
   await some(20);
   await counted();
@@ -71,7 +71,7 @@ it("is none where nobody had counted it, or where it is archived", async () => {
   await some(10);
   await counted();
   expect((await runBatch(world.batch)).manifest).toMatchObject({ events: 30, proof: { state: "proved" } });
-  // nobody has read these before they are removed
+  // no process has read these before they are removed
   await some(10);
   isGone = (_partition, { offset }) => offset === 16;
   await counted();

@@ -54,7 +54,7 @@ for (const shards of [1, 2]) {
       return world.store.publish(scratch, name, { durable: false });
     };
 
-    /** As if speed had told one entry wrongly. */
+    /** As if speed had computed one entry wrongly. */
     const forge = async (manifest: VersionManifest, shard: number, index: number): Promise<Entry> => {
       const head = (await newestHead(world.store, manifest.number, shard))!;
       const entry = head.entries[index]!;
@@ -96,7 +96,7 @@ for (const shards of [1, 2]) {
     };
     let target: unknown;
 
-    it("a wrong entry is named, told again by a new generation, served, and proved", async () => {
+    it("a wrong entry is named, recomputed by a new generation, served, and proved", async () => {
       await flushed(version, 3);
       const shard = shards - 1;
       const entry = await forge(version, shard, 1);
@@ -122,8 +122,8 @@ for (const shards of [1, 2]) {
       expect(one.proof).toMatchObject({ state: "proved", views: 1 });
       expect(one.proof.unproved!.groups).toContain(wrong);
       expect(await world.expectExact({ manifest: one, heads: [], position: one.cut })).toBe(2);
-      const told = await incidentsIn(world.store);
-      expect(told).toMatchObject([
+      const found = await incidentsIn(world.store);
+      expect(found).toMatchObject([
         { role: "batch", kind: "view-failed", subject: "groups", code: "BATCH_UNPROVED", views: ["groups"] },
       ]);
 

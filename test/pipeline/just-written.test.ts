@@ -1,4 +1,4 @@
-/** A file that is not any more what was written is used by nobody, not even by who has just written it. */
+/** A file that no longer is what was written is used by no process, not even by its writer. */
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { runArchive } from "../../batch/archive-streams.ts";

@@ -67,7 +67,7 @@ const comesTo = (follower: Follower, number: number) =>
 const exact = async () => world.expectExact((await bestSnapshot(world.store))!);
 
 describe("of what is kept twice", () => {
-  it.each(Object.keys(damages))("either may have %s: all goes on, it is said, and made again", async (what) => {
+  it.each(Object.keys(damages))("either may have %s: all goes on, it is reported, and restored", async (what) => {
     await some(6);
     const newest = await world.runBatch();
     const names = await namesTwice(world.store, "all");
@@ -85,10 +85,10 @@ describe("of what is kept twice", () => {
         expect(await lostVersions(world.store), file).toEqual([]);
         await readOrigin(world.store, "events");
         const missingCopy = file !== name && !behind(world.store).has(file);
-        const told = await damagedFiles(world.store, "all");
-        expect(told.length, file).toBe(missingCopy ? 0 : 1);
+        const flawed = await damagedFiles(world.store, "all");
+        expect(flawed.length, file).toBe(missingCopy ? 0 : 1);
         if (!missingCopy) {
-          expect(told[0]).toContain(file);
+          expect(flawed[0]).toContain(file);
           const found = [];
           for await (const verdict of verifyFiles(world.store, world.log)) if (verdict.damage) found.push(verdict.file);
           expect(found).toEqual([file]);
@@ -141,7 +141,7 @@ describe("of what is kept twice", () => {
     for (const follower of [before, restarted]) await follower.close();
   });
 
-  it("the only versions there are are lost: an empty one starts, says what it stands for, and repair computes it", async () => {
+  it("the only versions there are are lost: an empty one starts, says what it replaces, and repair computes it", async () => {
     for (const number of [0, 1]) spoil(...both(number));
     const made = await ensureVersion(world.store, world.log, async () => world.definition);
     expect(made).toMatchObject({ number: 2, cause: "origin" });

@@ -1,5 +1,5 @@
 /**
- * Names are never used twice: whoever stalls between looking for a free one and taking it finds out, however
+ * Names are never used twice: a process that stalls between finding a free one and taking it finds out, however
  * much came and went meanwhile.
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -107,7 +107,7 @@ describe("a name that was used", () => {
 });
 
 describe("first contact", () => {
-  it("by many at once makes one version, whoever comes first", async () => {
+  it("by many at once makes one version, whichever comes first", async () => {
     const stores = await Promise.all(Array.from({ length: 8 }, () => openAgain(world.store)));
     const made = await Promise.all(
       stores.map((store) => ensureVersion(store, world.log, async () => world.definition)),

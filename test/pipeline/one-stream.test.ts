@@ -23,7 +23,7 @@ const troubles = {
     code: "LOG_STREAM_MISSING",
     make: () => world.log.setPartitions(logStream(world.stream("a")), 0),
   },
-  "a topic that was made again": {
+  "a topic that was recreated": {
     code: "LOG_PARTITIONS",
     make: async () => {
       const a = logStream(world.stream("a"));
@@ -41,7 +41,7 @@ const troubles = {
     make: async () => {
       const a = logStream(world.stream("a"));
       const lost = Array.from({ length: 5 }, () => ({ partition: 0, key: null, value: Buffer.from("{}") }));
-      // at once, so that nobody has read them before
+      // at once, so that no process has read them before
       await Promise.all([world.log.append(a, lost), world.log.trim(a, new Map([[0, 14]]))]);
       await world.append("a", 0, 5, true);
     },
@@ -108,7 +108,7 @@ it("makes no version that would take a stopped stream's answers back, and goes o
   await world.append("a", 0, 10);
   await world.append("b", 0, 10);
   await steps(writer);
-  // speed has seen them, nobody has archived them
+  // speed has read them, batch has not archived them
   await world.log.trim(logStream(world.stream("a")), new Map([[0, 10]]));
   await world.append("a", 0, 5);
   await expect(runBatch(world.batch)).rejects.toMatchObject({

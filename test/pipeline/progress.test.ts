@@ -1,4 +1,4 @@
-/** A delta that stands still, falls behind, catches up or is at the end, in made-up time. */
+/** A delta that is stuck, falls behind, catches up or is at the end, in made-up time. */
 import { describe, expect, it } from "vitest";
 import { DeltaProgress } from "../../speed/progress.ts";
 import { stream } from "../support/view-case.ts";
@@ -7,33 +7,29 @@ const streams = [stream("a", { x: "INTEGER" }), stream("b", { x: "INTEGER" })];
 const lookMs = 5000;
 
 /**
- * What is wrong of stream a after two minutes of looks, while b is well. @param at the offsets at second t, of
+ * What is wrong of stream a after two minutes of samples, while b is well. @param at the offsets at second t, of
  * delta and log
  */
 function after(at: (seconds: number) => { position: number; end: number }) {
   const progress = new DeltaProgress();
-  const looked = (time: number) => {
+  const sampleAt = (time: number) => {
     const { position, end } = at(time / 1000);
     const b = { 0: time };
     return progress.sample(time, streams, { a: { 0: position }, b }, { a: { 0: end, 1: 0 }, b });
   };
-  for (let time = 0; time < 120_000; time += lookMs) looked(time);
-  const found = looked(120_000);
+  for (let time = 0; time < 120_000; time += lookMs) sampleAt(time);
+  const found = sampleAt(120_000);
   return Object.entries(found).flatMap(([kind, troubles]) => [...troubles.keys()].map((name) => `${kind} ${name}`));
 }
 
 describe("progress", () => {
   it.each([
     ["what is read at once", [], (t: number) => ({ position: 10 * t, end: 10 * t })],
-    ["a log that stands still, too", [], () => ({ position: 7, end: 7 })],
+    ["a log without new records, too", [], () => ({ position: 7, end: 7 })],
     ["what is behind and catches up", [], (t: number) => ({ position: 50 * t, end: 10_000 + 10 * t })],
     ["what is some seconds behind", [], (t: number) => ({ position: Math.max(0, 10 * (t - 30)), end: 10 * t })],
-    [
-      "what stands still though the log goes on",
-      ["standing-still a"],
-      (t: number) => ({ position: 7, end: 10 * t + 8 }),
-    ],
-    ["what stands still before one record", ["standing-still a"], () => ({ position: 7, end: 8 })],
+    ["a stuck delta though the log goes on", ["standing-still a"], (t: number) => ({ position: 7, end: 10 * t + 8 })],
+    ["a stuck delta before one record", ["standing-still a"], () => ({ position: 7, end: 8 })],
     [
       "a log that grows faster than it is read",
       ["falling-behind a"],
@@ -48,10 +44,10 @@ describe("progress", () => {
     expect(after(at)).toEqual(expected);
   });
 
-  it("says nothing before it has looked for a minute", () => {
+  it("reports nothing before it has sampled for a minute", () => {
     const progress = new DeltaProgress();
-    const look = (time: number) =>
+    const stuckAt = (time: number) =>
       progress.sample(time, streams, { a: { 0: 0 } }, { a: { 0: 9 } })["standing-still"].size;
-    expect([0, 20_000, 59_000, 60_000].map(look)).toEqual([0, 0, 0, 1]);
+    expect([0, 20_000, 59_000, 60_000].map(stuckAt)).toEqual([0, 0, 0, 1]);
   });
 });

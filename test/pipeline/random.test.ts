@@ -51,9 +51,9 @@ class Run {
   #version!: VersionManifest;
   #follower!: Follower;
   #seen: Position = {};
-  /** Shards whose delta was damaged and not told again since. */
+  /** Shards whose delta was damaged and not recomputed since. */
   readonly #damaged = new Set<number>();
-  /** Versions that were left with a damaged delta: nobody tells it again. */
+  /** Versions that were left with a damaged delta: it is never recomputed. */
   readonly #left = new Set<number>();
   compared = 0;
 
@@ -109,7 +109,7 @@ class Run {
     // batches may have outrun the writers: the daemon then goes over to the newest version at once
     if (!(await versionNumbers(this.world.store)).includes(this.#version.number)) await this.#handOver();
     await act();
-    // a damaged delta stays damaged until its writer is opened again; then it is told anew
+    // a damaged delta stays damaged until its writer is opened again; then it is recomputed
     if (this.#random() < 0.4) return;
     const best = (await bestSnapshot(this.world.store))!.manifest.number;
     if (this.#damaged.size > 0 || this.#left.has(best)) await this.#expectLoud();
@@ -141,7 +141,7 @@ class Run {
     try {
       await writer.step();
     } catch (error) {
-      // the reader may have come upon the damage meanwhile, and said so: a new generation tells it again, as
+      // the reader may have come upon the damage meanwhile, and said so: a new generation recomputes it, as
       // the daemon does
       if (!this.#damaged.has(shard) || !isError(error, "SPEED_REJECTED")) throw error;
       await writer.close();
@@ -150,7 +150,7 @@ class Run {
     }
   }
 
-  /** Another process opens the shard; the old writer is not told. */
+  /** Another process opens the shard; the old writer is not notified. */
   async #takeOver(): Promise<void> {
     const shard = this.#int(this.#writers.length);
     this.#zombies.push(this.#writers[shard]!);
@@ -203,7 +203,7 @@ class Run {
     for (let partition = 0; partition < this.#partitions; partition++) {
       below.set(partition, this.#int((await history.records.archivedTo(world.stream.name, partition)) + 1));
     }
-    // readers that are open may now stand where the log no longer reaches: they go on through the archive
+    // readers that are open may now be where the log no longer reaches: they go on through the archive
     await world.log.trim(logStream(world.stream), below);
   }
 

@@ -46,7 +46,7 @@ const flushed = async (manifest: VersionManifest) => {
   await writer.close();
 };
 
-/** A rebuild in steps of ten offsets, that counts its steps and ends after so many. */
+/** A rebuild in steps of ten offsets, that counts its steps and ends after `steps`. */
 async function replay(options: Partial<RebuildOptions> & { steps?: number } = {}) {
   let slept = 0;
   const done: number[] = [];
@@ -106,7 +106,7 @@ describe("rebuild", () => {
     expect(await exact()).toBe(3);
   });
 
-  it("starts over for another definition, and tells again what is damaged", async () => {
+  it("starts over for another definition, and refolds what is damaged", async () => {
     await some(60);
     await flushed(version);
     await expect(replay({ steps: 3 })).rejects.toThrow("killed");
@@ -189,7 +189,7 @@ describe("rebuild", () => {
     expect(await exact()).toBe(3);
   });
 
-  it("of one view makes the others anew where nothing is served at the position, or has failed", async () => {
+  it("of one view recomputes the others where nothing is served at the position, or has failed", async () => {
     await some(20);
     await world.runBatch();
     await some(20);

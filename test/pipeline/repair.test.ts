@@ -1,5 +1,5 @@
 /**
- * repair: the log tells damaged archive files again; offsets that nobody has stay missing until the loss is
+ * repair: damaged archive files are rewritten from the log; offsets that are nowhere stay missing until the loss is
  * accepted.
  */
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -54,7 +54,7 @@ it("finds nothing where all is whole", async () => {
   expect(found).toMatchObject({ remade: [], damaged: [], missing: [], lost: [], views: null });
 });
 
-it("has the log tell damaged and removed archive files again, with the same duplicates", async () => {
+it("rewrites damaged and removed archive files from the log, with the same duplicates", async () => {
   await append("a", "b", "c", "d");
   await world.runBatch();
   await append("a", "b");
@@ -83,7 +83,7 @@ it("has the log tell damaged and removed archive files again, with the same dupl
   expect(await answered()).toBe("a2 b2 c1 d1");
 });
 
-it("names an archive file that the log cannot tell any more", async () => {
+it("names an archive file that the log no longer holds", async () => {
   await append("a", "b", "c", "d");
   await world.runBatch();
   behind(world.store).append((await segmentsOf(0))[0]!.file.name, "x");
@@ -95,7 +95,7 @@ it("names an archive file that the log cannot tell any more", async () => {
   ]);
 });
 
-it("goes on without lost offsets once somebody accepts that, and not before", async () => {
+it("goes on without lost offsets once the loss is accepted, and not before", async () => {
   await append("a", "b");
   const version = await world.runBatch();
   await append("lost", "b", "lost", "b", "c", "d");

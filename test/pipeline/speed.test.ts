@@ -151,8 +151,8 @@ describe("speed", () => {
     const incidents = new Incidents(world.store, "speed-0", () => world.now);
     const watch = new ShardWatch({ ...world, incidents, shard: 0, now: () => world.now, say: world.say });
     await watch.poll(writer, null);
-    const told = { kind: "view-failed", subject: "sums", code: "SERVE_VIEW_FAILED", views: ["sums"] };
-    expect(await incidentsIn(world.store)).toMatchObject([{ role: "speed-0", ...told }]);
+    const incident = { kind: "view-failed", subject: "sums", code: "SERVE_VIEW_FAILED", views: ["sums"] };
+    expect(await incidentsIn(world.store)).toMatchObject([{ role: "speed-0", ...incident }]);
 
     await writer.close();
     writer = await world.writer(version, 0);
@@ -212,7 +212,7 @@ describe("speed", () => {
     expect(await exact()).toBe(1);
   }, 60_000);
 
-  it("tells a new version from its cut while the old one goes on, until the new one covers it", async () => {
+  it("folds a new version from its cut while the old one goes on, until the new one covers it", async () => {
     await open();
     const stop = new AbortController();
     const done = runSpeed({ ...speedOptions(), shards: null, signal: stop.signal });
@@ -230,7 +230,7 @@ describe("speed", () => {
     await done;
   });
 
-  it("goes on with the old version for a while after the new one covers it, so that nothing stands still", async () => {
+  it("goes on with the old version for a while after the new one covers it, so that answers keep up", async () => {
     await open();
     const stop = new AbortController();
     const done = runSpeed({ ...speedOptions(), shards: null, graceMs: 60_000, signal: stop.signal });
@@ -258,7 +258,7 @@ describe("speed", () => {
     await done;
   });
 
-  it("stands by for a shard that another has taken over, goes on with its own, and takes it again when that one falls silent", async () => {
+  it("is a standby for a shard that another has taken over, goes on with its own, and takes it again when that one falls silent", async () => {
     await open({ shards: 2 });
     const stop = new AbortController();
     const done = runSpeed({ ...speedOptions(), shards: null, signal: stop.signal, silentMs: 2000 });
@@ -313,7 +313,7 @@ describe("speed", () => {
     await expect(runArchive({ ...world.batch, log })).rejects.toSatisfy(failing("STORE_BEYOND_LOG"));
   });
 
-  it("is loud about a topic that was deleted, and about one that was made again or has other partitions", async () => {
+  it("is loud about a topic that was deleted, and about one that was recreated or has other partitions", async () => {
     await open();
     const other = new MemoryLog();
     const opening = () => ensureVersion(world.store, other, async () => world.definition);

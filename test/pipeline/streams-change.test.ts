@@ -1,6 +1,6 @@
 /**
- * Streams leave the project and come into it: all readers take the same version, by one rule, and nobody's old
- * position stands in the way.
+ * Streams leave the project and come into it: all readers take the same version, by one rule, and no old
+ * position is in the way.
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Follower } from "../../serving/snapshot/follower.ts";

@@ -115,7 +115,7 @@ function kafkaTests(): void {
     const configEntries = [{ name: "cleanup.policy", value: "compact,delete" }];
     const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: world.stream.topic, configEntries };
     await admin.alterConfigs({ validateOnly: false, resources: [resource] });
-    // what was looked up is known for a while: another process asks anew
+    // what was looked up is known for a while: another process asks again
     await world.log.close();
     world.log = new KafkaLog({ brokers: (given ?? own!.brokers).split(",") });
     await until(() =>
@@ -127,7 +127,7 @@ function kafkaTests(): void {
     await world.close();
   });
 
-  it("stands timestamps of any unit, and none of them moves log time", { timeout: 60_000 }, async () => {
+  it("accepts timestamps of any unit, and none of them moves log time", { timeout: 60_000 }, async () => {
     await openWorld(
       { id: "g", dedupMs: 3_600_000 },
       { "message.timestamp.after.max.ms": largest, "message.timestamp.before.max.ms": largest },

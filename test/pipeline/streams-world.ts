@@ -107,7 +107,7 @@ export class StreamsWorld {
     }
   }
 
-  /** Records under a request that is sent again; told of once. */
+  /** Records under a request that is sent again; counted once. */
   async appendUnder(id: RequestId, name: string, partition: number, event: { g: string; x: number }): Promise<void> {
     const ends = await this.log.append(logStream(this.stream(name)), [
       { partition, key: null, value: Buffer.from(JSON.stringify(event)), id },
@@ -147,7 +147,7 @@ export class StreamsWorld {
     };
   }
 
-  /** Where the newest version's answers stand. Each view's rows are checked against what was appended below. */
+  /** The position of the newest version's answers. Each view's rows are checked against what was appended below. */
   async exact(): Promise<Position> {
     const manifest = (await newestVersion(this.store))!;
     const snapshot = await snapshotOf(this.store, manifest);
@@ -175,7 +175,7 @@ export class StreamsWorld {
   }
 }
 
-/** So many steps; the last ones find nothing. */
+/** `steps` steps; the last ones find nothing. */
 export async function steps(writer: DeltaWriter, count = 8): Promise<void> {
   for (let i = 0; i < count; i++) await writer.step();
 }

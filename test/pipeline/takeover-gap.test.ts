@@ -6,7 +6,7 @@ import { behind } from "../support/store.ts";
 import { stream } from "../support/view-case.ts";
 import { catchUp, World } from "./world.ts";
 
-it("an entry without its file ends what is taken over, and the rest is told again", async () => {
+it("an entry without its file ends what is taken over, and the rest is recomputed", async () => {
   const world = await World.open({
     stream: { ...stream("events", { g: "VARCHAR" }), partitions: 1 },
     views: { groups: "SELECT g, count(*) AS n FROM events GROUP BY g" },

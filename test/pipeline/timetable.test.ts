@@ -6,7 +6,7 @@ const [minute, hour] = [60_000, 3_600_000];
 const day = 24 * hour;
 
 /**
- * Looks once a minute, but for the time it sleeps. @returns when runs came, as the clock there showed it, with
+ * Checks once a minute, except while it sleeps. @returns when runs came, as the clock there showed it, with
  * its offset
  */
 function runs(
@@ -60,7 +60,7 @@ describe.each(changes)("where clocks change in $zone at $at", ({ zone, at }) => 
       const found = runs(schedule, zone, from, upto);
       const hours = schedule.split(" ")[1]!.split(",").map(Number);
       const minutes = Number(schedule.split(" ")[0]);
-      /** By the clock alone, looked at each minute: what it comes to for the first time, or passes over. */
+      /** By the clock alone, read each minute: what it comes to for the first time, or passes over. */
       const expected: number[] = [];
       let highest = Date.parse(`${text(from)}Z`);
       for (let now = from + minute; now <= upto; now += minute) {

@@ -66,7 +66,7 @@ export class World {
   readonly #open: (() => void)[] = [];
   store!: Store;
   definition!: Definition;
-  /** The world's clock, ms; only moves when told. */
+  /** The world's clock, ms; only moves when set. */
   now = Date.UTC(2026, 0, 1);
   /** The batch layer's own. */
   get #incidents(): Incidents {
@@ -166,7 +166,7 @@ export class World {
     return ensureVersion(this.store, this.log, async () => this.definition);
   }
 
-  /** Appends to the log and tells the oracle. */
+  /** Appends to the log and to the oracle. */
   async append(records: readonly Sent[]): Promise<void> {
     await this.log.ensure(logStream(this.stream));
     const stamped = records.map(({ partition, value, id }) => ({
@@ -180,7 +180,7 @@ export class World {
       const offset = this.#ends[partition]!++;
       if (this.#isSuppressed(partition, valid ? value : null, id)) this.#duplicates.push({ partition, offset });
       else if (!valid) this.#dead.push({ partition, offset });
-      else await this.#tell(partition, offset, Buffer.from(value!));
+      else await this.#addToOracle(partition, offset, Buffer.from(value!));
     }
   }
 
@@ -214,7 +214,7 @@ export class World {
     return false;
   }
 
-  async #tell(partition: number, offset: number, value: Buffer): Promise<void> {
+  async #addToOracle(partition: number, offset: number, value: Buffer): Promise<void> {
     const decoded = await this.#decoder.decode([
       new ArrayBatch(partition, offset, offset + 1, [{ offset, timestamp: 0, key: null, value }]),
     ]);

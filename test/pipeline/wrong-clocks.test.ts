@@ -83,19 +83,19 @@ it("is an incident with its place, for an hour", async () => {
   stamps.note("events", [{ partition: 3, offset: 17, stamp: Date.UTC(2099, 0, 1), before: Date.UTC(2026, 0, 1) }]);
   stamps.note("events", [{ partition: 4, offset: 5, stamp: null, before: Date.UTC(2026, 0, 1) }]);
   await stamps.report();
-  const told = await incidentsIn(world.store);
-  expect(told).toMatchObject([
+  const found = await incidentsIn(world.store);
+  expect(found).toMatchObject([
     { kind: "log-time", subject: "events/3", streams: ["events"] },
     { kind: "log-time", subject: "events/4", streams: ["events"] },
   ]);
-  expect(told[0]!.message).toContain("offset 17 of stream events partition 3 is stamped 2099-01-01T00:00:00.000Z");
-  expect(told[1]!.message).toContain("offset 5 of stream events partition 4 has an impossible timestamp");
+  expect(found[0]!.message).toContain("offset 17 of stream events partition 3 is stamped 2099-01-01T00:00:00.000Z");
+  expect(found[1]!.message).toContain("offset 5 of stream events partition 4 has an impossible timestamp");
   now = 2 * hour;
   await stamps.report();
   expect(await incidentsIn(world.store)).toEqual([]);
 });
 
-it("goes on from what an earlier release has kept: archive files without log time, and a delta that is told again", async () => {
+it("goes on from what an earlier release has kept: archive files without log time, and a delta that is recomputed", async () => {
   const version = await world.firstVersion();
   let writer = await world.writer(version, 0);
   for (const e of ["a", "b", "a"]) await append(e);

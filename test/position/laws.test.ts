@@ -168,7 +168,7 @@ describe("the public text", () => {
     const known = ofStreams(a!, Object.keys(first));
     expect(equals(parsePosition(formatPosition(known), withAdded(first, known)), known)).toBe(true);
   });
-  law("a partition left out stands at its origin", [twins(2), fc.nat(3)], ([origin, a], keep) => {
+  law("a partition left out is at its origin", [twins(2), fc.nat(3)], ([origin, a], keep) => {
     const some = positionOf(places(a!).filter((_, i) => i % 4 === keep));
     const read = parsePosition(formatPosition(some), origin!);
     for (const { stream, partition, offset: first } of places(origin!)) {
@@ -199,18 +199,18 @@ describe("the public text", () => {
     ["flights@0:9007199254740992", "offset 9007199254740992 is out of range"],
     ["flights@0:99999999999999999999", "offset 99999999999999999999 is out of range"],
   ])("%s is refused", (text, why) => {
-    const told = (() => {
+    const thrown = (() => {
       try {
         return parsePosition(text, origin);
       } catch (error) {
         return error;
       }
     })();
-    expect(told).toBeInstanceOf(TidemarkError);
-    expect((told as TidemarkError).line).toBe(
+    expect(thrown).toBeInstanceOf(TidemarkError);
+    expect((thrown as TidemarkError).line).toBe(
       `position "${text}": ${why}; write it as "stream@partition:next,…;stream@…" [USAGE]`,
     );
-    expect((told as TidemarkError).exitCode).toBe(2);
+    expect((thrown as TidemarkError).exitCode).toBe(2);
   });
   test.each(["nosuch", "constructor", "__proto__"])("a stream that is gone is passed over: %s", (gone) => {
     expect(parsePosition(`${gone}@0:1,7:9;flights@1:9`, origin)).toEqual(parsePosition("flights@1:9", origin));

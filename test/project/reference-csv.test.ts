@@ -1,4 +1,4 @@
-/** Reference tables of CSV: no line is left out in silence, and what can't be read is told by its line. */
+/** Reference tables of CSV: no line is left out in silence, and what can't be read is reported by its line. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -24,7 +24,7 @@ async function read(content: string | Buffer, name = "t.csv"): Promise<unknown> 
 }
 
 describe("a reference table of CSV", () => {
-  it("keeps rows that look like comments, quotes that come late, and empty texts", async () => {
+  it("keeps rows that resemble comments, quotes that come late, and empty texts", async () => {
     expect(await read('id,name\n1,"#x"\n#2,\n3,""\n')).toEqual([
       { id: "1", name: "#x" },
       { id: "#2", name: null },
@@ -56,11 +56,11 @@ describe("a reference table of CSV", () => {
     ["an open quote", 'id,name\n1,a\n2,"b\n', "line 3: a quote is not closed, or not doubled"],
     ["another encoding", Buffer.from("id,name\n1,caf\xe9\n", "latin1"), "line 2: not UTF-8"],
     ["UTF-16 of the other order", Buffer.from("\uFEFFid\n1\n", "utf16le").swap16(), "line 1: not UTF-8"],
-  ])("is refused with %s, by its line", async (_, content, told) => {
-    expect(await read(content)).toBe(`reference/t.csv: can't be read as a table: ${told}`);
+  ])("is refused with %s, by its line", async (_, content, reason) => {
+    expect(await read(content)).toBe(`reference/t.csv: can't be read as a table: ${reason}`);
   });
 
-  it("is refused in one line without places and SQL where no line can be told", async () => {
+  it("is refused in one line without places and SQL where no line is known", async () => {
     expect(await read("a,b\nx,y,\nz,w\n")).toBe(
       "reference/t.csv: can't be read as a table: its rows are not as RFC 4180 has them, each with as many cells as the header",
     );

@@ -21,6 +21,6 @@ test.each([
   const small = async () => false;
   const compared = await compareServed(bench.session, view, [rows(served), rows(plain)], view.columns, small);
   expect(compared.differences.length > 0).toBe(differs);
-  // else their partials tell
+  // else their partials decide
   expect(compared.rounding).toBe(!differs);
 });

@@ -144,19 +144,19 @@ describe("access", () => {
     const own = join(world.dir, "own.json");
     const said: string[] = [];
     const found = await KeyFile.open(own, (line) => said.push(line));
-    const look = async () => {
+    const current = async () => {
       await new Promise((resolve) => setTimeout(resolve, 1010));
       return (await found.keys())?.map((key) => key.name) ?? null;
     };
     expect(await found.keys()).toBeNull();
     writeFileSync(own, JSON.stringify({ keys: kept.slice(0, 1) }));
-    expect(await look()).toEqual(["read"]);
+    expect(await current()).toEqual(["read"]);
     writeFileSync(own, "{");
-    expect(await look()).toEqual(["read"]);
+    expect(await current()).toEqual(["read"]);
     expect(said.join()).toMatch(/the previous keys stay valid: .*own.json: it is not JSON/);
     // a file that is gone opens nothing
     rmSync(own);
-    expect(await look()).toEqual([]);
+    expect(await current()).toEqual([]);
   });
 
   it.each([
@@ -168,7 +168,7 @@ describe("access", () => {
     expect(() => parseKeys(text, "keys.json")).toThrow(`keys.json: ${why}`);
   });
 
-  it("listens for others only with keys, or where it was told to", async () => {
+  it("listens for others only with keys, or with --without-keys", async () => {
     const none = await KeyFile.open(join(world.dir, "none.json"), () => undefined);
     const some = await KeyFile.open(file, () => undefined);
     for (const host of ["0.0.0.0", "::", "10.0.0.1", "example.org", "127.0.0.1.example.org"]) {
@@ -221,7 +221,7 @@ describe("access", () => {
     );
   });
 
-  it("hands a trace's context on, and tells the log who asked what, without names and keys", async () => {
+  it("hands a trace's context on, and logs who asked what, without names and keys", async () => {
     const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     const response = await call("GET", "/v1/views/groups?g=eq.secret", { traceparent, ...bearer(keys.read) });
     expect(response.headers.traceparent).toBe(traceparent);
@@ -267,7 +267,7 @@ describe("access", () => {
 });
 
 describe("without keys", () => {
-  it("answers to its own names only, and to so many requests a second", async () => {
+  it("answers to its own names only, and to a limited number of requests a second", async () => {
     const world = await World.open({
       stream: { ...stream("events", { g: "VARCHAR" }), partitions: 1 },
       views: { total: "SELECT count(*) AS n FROM events" },

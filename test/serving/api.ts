@@ -32,9 +32,9 @@ const noQueries: QueryLimits = { ...queryLimits, children: 0 };
 
 /**
  * @param options.waitMsMax how long Tidemark-Wait-For may hold a query
- * @param options.say hears what serving says; the world itself unless told
+ * @param options.say receives what serving says; the world by default
  * @param options.patienceMs how long a slow reader may let others wait
- * @param options.limits of SQL; none is run unless told
+ * @param options.limits of SQL; none is run by default
  */
 export async function openApi(world: World, options: ApiOptions = {}): Promise<Api> {
   const { say = world.say, keyFile = join(world.dir, "no-keys.json"), hosts = null, models = false } = options;

@@ -87,7 +87,7 @@ it.each([
       : type.startsWith("TIMESTAMP")
         ? `make_timestamp(i * 1000000)::${type}`
         : `(i % 100 - 50)::${type === "VARCHAR" || type === "BLOB" ? "VARCHAR::" : ""}${type}`;
-  // what is left out by a filter above stands in the vector still
+  // what is left out by a filter above is still in the vector
   const table = await arrowOf(
     `SELECT i, CASE WHEN i % 7 > 0 AND i >= 3000 THEN ${value} END AS v, (${value})::VARCHAR AS t FROM range(${rows}) r(i)`,
   );

@@ -1,6 +1,6 @@
 import type { Asker } from "../../shared/waiting.ts";
 
-/** Somebody on a connection of its own, who stays. */
+/** A client on a connection of its own, which it keeps open. */
 export function asker({
   client = "somebody",
   line = {},

@@ -1,5 +1,5 @@
 /**
- * A value of an event that is none, in every field, type and form, is in nothing that tells of it: answers,
+ * A value of an invalid event, in every field, type and form, is in nothing that reports it: answers,
  * dead letters' reasons, status, metrics, incidents, lines.
  */
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -44,7 +44,9 @@ const silent = (text: string, of: string) => {
   for (const secret of secrets) expect(text, of).not.toContain(secret);
 };
 
-it("tells field, type, class and length of what can't be taken, and nothing of it", { timeout: 120_000 }, async () => {
+it("reports field, type, class and length of an invalid value, and nothing of the value", {
+  timeout: 120_000,
+}, async () => {
   const bad = allTypes.fields.flatMap(({ name }) =>
     values.map((value) => (name === "i64" ? `{"i64":${value}}` : `{"i64":1,${JSON.stringify(name)}:${value}}`)),
   );

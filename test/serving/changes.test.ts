@@ -1,5 +1,5 @@
 /**
- * A client that applies the events it is told holds what the API answers at the same position, whatever happens
+ * A client that applies the events it receives holds what the API answers at the same position, whatever happens
  * meanwhile.
  */
 import { request } from "node:http";
@@ -61,9 +61,9 @@ interface Body {
   readonly removed: Record<string, unknown>[];
 }
 
-/** What a client keeps of a view, by the events it is told. */
+/** What a client keeps of a view, by the events it receives. */
 class Mirror {
-  readonly told: { readonly event: string; readonly id: string; readonly body: Body }[] = [];
+  readonly received: { readonly event: string; readonly id: string; readonly body: Body }[] = [];
   readonly rows = new Map<string, string>();
   position = "";
   ended = false;
@@ -96,7 +96,7 @@ class Mirror {
       const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(block)?.[1] ?? "";
       if (field("event") === "") continue;
       const body = JSON.parse(field("data")) as Body;
-      this.told.push({ event: field("event"), id: field("id"), body });
+      this.received.push({ event: field("event"), id: field("id"), body });
       this.position = body.position;
       if (field("event") === "rows") this.#apply(body);
     }
@@ -116,66 +116,66 @@ async function rowsOf(query: string): Promise<Map<string, string>> {
 
 const at = () => formatPosition(api.follower.position);
 
-it("tells the rows that changed, and only those", async () => {
+it("sends the rows that changed, and only those", async () => {
   await open();
   await send(event("a", 1), event("b", 2));
   const mirror = new Mirror("groups/changes");
-  await until(async () => mirror.told.length === 1);
-  expect(mirror.told[0]).toEqual({ event: "reset", id: at(), body: { position: at() } });
+  await until(async () => mirror.received.length === 1);
+  expect(mirror.received[0]).toEqual({ event: "reset", id: at(), body: { position: at() } });
   await send(event("b", 4), event(null, 7));
-  await until(async () => mirror.told.length === 2);
-  expect(mirror.told[1]!.event).toBe("rows");
-  expect(mirror.told[1]!.id).toBe("events@0:2,1:2");
+  await until(async () => mirror.received.length === 2);
+  expect(mirror.received[1]!.event).toBe("rows");
+  expect(mirror.received[1]!.id).toBe("events@0:2,1:2");
   const byName = (rows: Record<string, unknown>[]) => rows.toSorted((a, b) => String(a.g).localeCompare(String(b.g)));
-  expect(byName(mirror.told[1]!.body.rows)).toEqual([
+  expect(byName(mirror.received[1]!.body.rows)).toEqual([
     { g: "b", n: 2, middle: 3 },
     { g: null, n: 1, middle: 7 },
   ]);
-  expect(mirror.told[1]!.body.removed).toEqual([]);
+  expect(mirror.received[1]!.body.removed).toEqual([]);
 });
 
-it("tells what HAVING and filters let go", async () => {
+it("sends as removed what HAVING and filters exclude", async () => {
   await open();
   await send(event("a", 1));
   const balanced = new Mirror("balanced/changes");
   const filtered = new Mirror("balanced/changes?g=eq.a&s=gt.0");
-  await until(async () => balanced.told.length === 1 && filtered.told.length === 1);
+  await until(async () => balanced.received.length === 1 && filtered.received.length === 1);
   await send(event("a", -1), event("b", 5));
-  await until(async () => balanced.told.length === 2 && filtered.told.length === 2);
-  expect(balanced.told[1]!.body).toMatchObject({ rows: [{ g: "b", s: 5 }], removed: [{ g: "a" }] });
-  expect(filtered.told[1]!.body).toMatchObject({ rows: [], removed: [{ g: "a" }] });
+  await until(async () => balanced.received.length === 2 && filtered.received.length === 2);
+  expect(balanced.received[1]!.body).toMatchObject({ rows: [{ g: "b", s: 5 }], removed: [{ g: "a" }] });
+  expect(filtered.received[1]!.body).toMatchObject({ rows: [], removed: [{ g: "a" }] });
   // nothing that passes its filter on keys has changed
   await send(event("b", 5));
-  await until(async () => balanced.told.length === 3);
+  await until(async () => balanced.received.length === 3);
   await send(event("a", 4));
-  await until(async () => filtered.told.length === 3);
-  expect(filtered.told[2]!.body.rows).toEqual([{ g: "a", s: 4 }]);
+  await until(async () => filtered.received.length === 3);
+  expect(filtered.received[2]!.body.rows).toEqual([{ g: "a", s: 4 }]);
 });
 
 it("lets a row of a view without keys go", async () => {
   await open();
   await send(event("a", 1));
   const mirror = new Mirror("total/changes?n=lte.2");
-  await until(async () => mirror.told.length === 1);
+  await until(async () => mirror.received.length === 1);
   await send(event("a", 1));
-  await until(async () => mirror.told.length === 2);
-  expect(mirror.told[1]!.body.rows).toEqual([{ n: 2, s: 2 }]);
+  await until(async () => mirror.received.length === 2);
+  expect(mirror.received[1]!.body.rows).toEqual([{ n: 2, s: 2 }]);
   await send(event("a", 1));
-  await until(async () => mirror.told.length === 3);
-  expect(mirror.told[2]!.body).toMatchObject({ rows: [], removed: [{}] });
+  await until(async () => mirror.received.length === 3);
+  expect(mirror.received[2]!.body).toMatchObject({ rows: [], removed: [{}] });
 });
 
-it("keeps telling one that joins when the only other leaves", async () => {
+it("keeps sending to a client that joins when the only other leaves", async () => {
   await open();
   await send(event("a", 1));
   for (let round = 0; round < 20; round++) {
     const first = new Mirror("groups/changes");
-    await until(async () => first.told.length === 1);
+    await until(async () => first.received.length === 1);
     const since = at();
     await send(event("b", round));
     const second = new Mirror("groups/changes", since);
     first.close();
-    await until(async () => second.told.length > 0);
+    await until(async () => second.received.length > 0);
     await send(event("c", round));
     await until(async () => second.rows.get('"c"') !== undefined && second.position === at());
     second.close();
@@ -189,18 +189,18 @@ it("goes on from the last event's position, and says when that is gone", async (
   await send(event("b", 2));
   await send(event("c", 3));
   const resumed = new Mirror("groups/changes", start);
-  await until(async () => resumed.told.length === 1);
-  expect(resumed.told[0]!.body.rows.map((row) => row.g).sort()).toEqual(["b", "c"]);
+  await until(async () => resumed.received.length === 1);
+  expect(resumed.received[0]!.body.rows.map((row) => row.g).sort()).toEqual(["b", "c"]);
   const upToDate = new Mirror("groups/changes", at());
   await send(event("d", 4));
-  await until(async () => upToDate.told.length === 1);
-  expect(upToDate.told[0]!.body.rows).toEqual([{ g: "d", n: 1, middle: 4 }]);
+  await until(async () => upToDate.received.length === 1);
+  expect(upToDate.received[0]!.body.rows).toEqual([{ g: "d", n: 1, middle: 4 }]);
   await swap();
   await send(event("e", 4));
   for (const gone of [start, "nonsense", "events@0:999,1:999"]) {
     const mirror = new Mirror("groups/changes", gone);
-    await until(async () => mirror.told.length === 1);
-    expect(mirror.told[0]!.event, gone).toBe("reset");
+    await until(async () => mirror.received.length === 1);
+    expect(mirror.received[0]!.event, gone).toBe("reset");
   }
 });
 
@@ -211,7 +211,7 @@ it("keeps a mirror equal, through flushes, compaction and new versions", { timeo
   const names = ["groups", "balanced", "total"];
   await send(event("a", 1));
   const kept = names.map((name) => new Mirror(`${name}/changes`));
-  await until(async () => kept.every((mirror) => mirror.told.length === 1));
+  await until(async () => kept.every((mirror) => mirror.received.length === 1));
   for (const [i, mirror] of kept.entries()) for (const [key, row] of await rowsOf(names[i]!)) mirror.rows.set(key, row);
   const steps = Number(process.env.N || 60);
   for (let step = 0; step < steps; step++) {
@@ -221,50 +221,50 @@ it("keeps a mirror equal, through flushes, compaction and new versions", { timeo
     });
     world.now += 20_000;
     await send(...sent);
-    // every change reaches the total, and its mirror last stands where the answers stand
+    // every change reaches the total, and its mirror ends at the answers' position
     await until(async () => kept[2]!.position === at());
     if (step % 5 !== 4) continue;
     for (const [i, mirror] of kept.entries()) {
       const expected = await rowsOf(names[i]!);
       await until(async () => JSON.stringify([...mirror.rows].sort()) === JSON.stringify([...expected].sort()));
       expect(
-        mirror.told.filter((each) => each.event === "reset"),
+        mirror.received.filter((each) => each.event === "reset"),
         names[i],
       ).toHaveLength(1);
     }
   }
-  const told = kept.reduce((sum, mirror) => sum + mirror.told.length, 0);
-  process.stdout.write(`changes: SEED=${seed} N=${steps} steps, ${told} events, mirrors equal\n`);
+  const received = kept.reduce((sum, mirror) => sum + mirror.received.length, 0);
+  process.stdout.write(`changes: SEED=${seed} N=${steps} steps, ${received} events, mirrors equal\n`);
 });
 
-it("has all read anew what a delta tells again at the same position", async () => {
+it("resets all when a delta is recomputed at the same position", async () => {
   await open();
   await send(event("a", 1), event("b", 2));
   const mirror = new Mirror("groups/changes");
-  await until(async () => mirror.told.length === 1);
+  await until(async () => mirror.received.length === 1);
   const ask = (headers: Record<string, string> = {}) =>
     api.app.inject({ method: "GET", url: "/v1/views/groups?g=eq.a", headers });
   const before = await ask();
   const etag = String(before.headers.etag);
   expect((await ask({ "if-none-match": etag })).statusCode).toBe(304);
-  const stood = at();
+  const servedAt = at();
   const manifest = (await newestVersion(world.store))!;
   await reject(world.store, { version: manifest.number, shard: 0, from: manifest.cut, view: "groups", why: "a test" });
   await writers.pop()!.close();
   writers.push(await world.writer(manifest, 0));
   await catchUp(world, writers.at(-1)!);
   await api.follower.tick();
-  expect(at()).toBe(stood);
-  await until(async () => mirror.told.length === 2);
-  expect(mirror.told[1]).toMatchObject({ event: "reset", id: stood });
+  expect(at()).toBe(servedAt);
+  await until(async () => mirror.received.length === 2);
+  expect(mirror.received[1]).toMatchObject({ event: "reset", id: servedAt });
   expect((await ask({ "if-none-match": etag })).statusCode).toBe(200);
-  // nobody knows by which telling this one was told
+  // by which revision this one was sent is unknown
   const late = new Mirror("groups/changes", "events@0:0,1:1");
-  await until(async () => late.told.length === 1);
-  expect(late.told[0]!.event).toBe("reset");
+  await until(async () => late.received.length === 1);
+  expect(late.received[0]!.event).toBe("reset");
 });
 
-it("refuses what has no changes to tell, and ends with the server", async () => {
+it("refuses views without changes, and ends with the server", async () => {
   await open();
   const refused = async (query: string) => {
     const response = await api.app.inject({ method: "GET", url: `/v1/views/${query}` });
@@ -275,7 +275,7 @@ it("refuses what has no changes to tell, and ends with the server", async () => 
   expect(await refused("groups/changes?limit=1")).toMatch(/^400 changes are whole rows/);
   expect(await refused("groups/changes?n=eq.x")).toMatch(/^400 filter on n: "x" is not a BIGINT/);
   const mirror = new Mirror("groups/changes");
-  await until(async () => mirror.told.length === 1);
+  await until(async () => mirror.received.length === 1);
   api.stop.abort();
   await until(async () => mirror.ended);
 });

@@ -143,7 +143,7 @@ describe("digests", () => {
     expect(
       (await post(packed, { "content-encoding": "gzip", "content-digest": `sha-256=:${sha("sha256", body)}:` })).status,
     ).toBe(400);
-    // both must be right; what nobody here knows says nothing
+    // both must be right; an unknown algorithm proves nothing
     const good = `sha-256=:${sha("sha256", body)}:`;
     expect((await post(body, { "content-digest": `${good}, sha-512=:${sha("sha512", "x")}:` })).status).toBe(400);
     expect((await post(body, { "content-digest": `md5=:AAAA:, ${good}` })).status).toBe(200);

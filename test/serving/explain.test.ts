@@ -80,7 +80,7 @@ const refusal = async (url: string) => {
   return `${response.statusCode} ${response.json<{ detail: string }>().detail}`;
 };
 
-it("tells the shares of both layers and the entries that touch the row", async () => {
+it("shows the shares of both layers and the entries that touch the row", async () => {
   const a = await explain("shops/explain?shop=eq.a");
   expect(a.row).toMatchObject({ shop: "a", sales: 4, mean: 4.75 });
   expect(a.shares.batch).toMatchObject({ shop: "a", sales: 2, mean: 2 });
@@ -134,7 +134,7 @@ it("names every event of every row, by its place", async () => {
   expect(third.events!.next).toBeNull();
 });
 
-it("tells what changed between two positions, and because of which offsets", async () => {
+it("shows what changed between two positions, and because of which offsets", async () => {
   const [from, , to] = positions.map(formatPosition);
   const all = (await get(`diff?from=${from}&to=${to}`)).json<{ skipped: string[]; views: { view: string }[] }>();
   expect([all.skipped, all.views.map(({ view }) => view)]).toEqual([["hidden"], ["shops", "parts", "total", "listed"]]);

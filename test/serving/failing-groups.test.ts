@@ -49,7 +49,7 @@ describe("a group without a value", () => {
     await catchUp(world, writer);
   };
   const get = (url: string) => api.app.inject({ url });
-  const look = async () => {
+  const pollOnce = async () => {
     await api.follower.tick();
     await api.health.check();
   };
@@ -65,7 +65,7 @@ describe("a group without a value", () => {
     api = await openApi(world, {
       say: (line) => said.push(line),
     });
-    await look();
+    await pollOnce();
     expect((await get("/readyz")).json().views).toEqual([]);
     await send({ k: "a", n: 3_000_000_000 }, { k: "b", n: 1 });
     await api.follower.tick();
@@ -174,8 +174,8 @@ describe("a group without a value", () => {
 
   it("is known once entries are tried: status, readiness, metrics, an incident; each said once", async () => {
     said.length = 0;
-    await look();
-    await look();
+    await pollOnce();
+    await pollOnce();
     expect(said.filter((line) => line.includes("fails on valid events"))).toHaveLength(names.length + 2);
     const ready = await get("/readyz");
     expect(ready.statusCode).toBe(200);
@@ -250,12 +250,12 @@ describe("a group without a value", () => {
     writer = await world.writer((await newestVersion(world.store))!, 0);
     await catchUp(world, writer);
     await until(async () => {
-      await look();
+      await pollOnce();
       return api.follower.manifest.number === writer.generation.manifest.number;
     });
     expect((await get("/v1/views/cast")).statusCode).toBe(503);
     await send({ k: "a", n: -3_000_000_000 });
-    await look();
+    await pollOnce();
     expect((await get("/v1/views/cast")).json().data).toHaveLength(3);
     expect((await get("/readyz?view=cast")).statusCode).toBe(200);
   });

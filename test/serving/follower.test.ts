@@ -26,7 +26,7 @@ async function open(shards: number): Promise<VersionManifest> {
 
 const sent = (partition: number) => ({ partition, value: '{"g":"a"}', valid: true });
 
-it("follows on when the files of all shards were compacted away between two looks", async () => {
+it("follows on when the files of all shards were compacted away between two polls", async () => {
   const version = await open(2);
   const writers = [await world.writer(version, 0), await world.writer(version, 1)];
   for (let flush = 0; flush < 40; flush++) {
@@ -61,7 +61,7 @@ it("does not go back when the next version has a stream more", async () => {
   const next = await publishVersion(world.store, { ...version, definition, origin, cut: origin, cause: "batch" });
   await world.log.ensure(other);
   const ahead = await world.writer(next, 0);
-  for (let look = 0; look < 20; look++) {
+  for (let poll = 0; poll < 20; poll++) {
     await follower.tick();
     await new Promise((resolve) => setImmediate(resolve));
     expect(follower.position.events).toEqual({ 0: 1, 1: 1 });
@@ -87,12 +87,12 @@ it("says why it can't serve a newer version, leaves nothing of it behind, and is
     return follower.complaint !== "";
   });
   expect(follower.complaint).toMatch(/^version 1 can't be served: version-files\/none\/all.parquet is missing/);
-  for (let look = 0; look < 50; look++) await follower.tick();
+  for (let poll = 0; poll < 50; poll++) await follower.tick();
   await until(async () => (await tables()) === before);
   expect(follower.pin().manifest.number).toBe(0);
 });
 
-it("starts where the last server stood, while the next version's delta catches up", async () => {
+it("starts where the last server was, while the next version's delta catches up", async () => {
   const version = await open(1);
   const writer = await world.writer(version, 0);
   await world.append([sent(0), sent(1)]);
@@ -101,18 +101,18 @@ it("starts where the last server stood, while the next version's delta catches u
   await world.append([sent(0), sent(1)]);
   await catchUp(world, writer);
   await follower.tick();
-  const stood = formatPosition(follower.position);
-  expect(stood).toBe("events@0:2,1:2");
+  const servedAt = formatPosition(follower.position);
+  expect(servedAt).toBe("events@0:2,1:2");
   await follower.close();
   follower = await Follower.open(world.store, world.duck, world.say);
-  expect([follower.manifest.number, formatPosition(follower.position)]).toEqual([version.number, stood]);
+  expect([follower.manifest.number, formatPosition(follower.position)]).toEqual([version.number, servedAt]);
   const ahead = await world.writer(next, 0);
   await catchUp(world, ahead);
   await until(async () => {
     await follower.tick();
     return follower.manifest.number === next.number;
   });
-  expect(formatPosition(follower.position)).toBe(stood);
+  expect(formatPosition(follower.position)).toBe(servedAt);
   await ahead.close();
   await writer.close();
 });

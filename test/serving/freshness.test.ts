@@ -13,7 +13,7 @@ function heap(): number {
 
 const at = (offset: number) => ({ s: { 0: offset } });
 
-it("lag is the age of the newest look at the log's end that is covered", () => {
+it("lag is the age of the newest poll of the log's end that is covered", () => {
   const freshness = new Freshness();
   expect(freshness.lagMs(at(5), 0)).toBeNull();
   freshness.note(1000, at(5));
@@ -35,7 +35,7 @@ it("a log that can't be asked any more makes the lag grow", () => {
   expect(freshness.lagMs(at(5), 3_601_000)).toBe(3_600_000);
 });
 
-it("a lag of hours is told, more coarsely, from bounded memory", () => {
+it("a lag of hours is given, more coarsely, from bounded memory", () => {
   const freshness = new Freshness();
   for (let i = 0; i < 100_000; i++) freshness.note(i, at(i));
   for (const position of [0, 10_000, 50_000, 90_000, 99_900]) {
@@ -46,18 +46,18 @@ it("a lag of hours is told, more coarsely, from bounded memory", () => {
   }
 });
 
-it("keeps fewer looks of a log with many partitions, and the lag is never understated for it", () => {
+it("keeps fewer polls of a log with many partitions, and the lag is never understated for it", () => {
   const freshness = new Freshness();
   const partitions = 1000;
   const wide = (offset: number) => ({
     s: Object.fromEntries(Array.from({ length: partitions }, (_, partition) => [partition, offset])),
   });
-  const looks = 1500;
+  const samples = 1500;
   const before = heap();
-  for (let i = 0; i < looks; i++) freshness.note(i, wide(i));
+  for (let i = 0; i < samples; i++) freshness.note(i, wide(i));
   // all of them would be 12 MB
   expect(heap() - before).toBeLessThan(8 << 20);
-  expect(freshness.lagMs(wide(looks - 1), looks - 1)).toBe(0);
-  for (const position of [0, 700, looks - 300])
-    expect(freshness.lagMs(wide(position), looks)).toBeGreaterThanOrEqual(looks - position);
+  expect(freshness.lagMs(wide(samples - 1), samples - 1)).toBe(0);
+  for (const position of [0, 700, samples - 300])
+    expect(freshness.lagMs(wide(position), samples)).toBeGreaterThanOrEqual(samples - position);
 });

@@ -5,20 +5,20 @@ import type { Api } from "./api.ts";
 
 /**
  * A batch run, and its version served: what a night does.
- * @param look what else follows, after each look of the follower
+ * @param afterPoll what else follows, after each poll of the follower
  * @returns the new version's writer, which has caught up
  */
 export async function handOver(
   world: World,
   { follower, follow }: Pick<Api, "follower" | "follow">,
-  look: () => Promise<void> = async () => undefined,
+  afterPoll: () => Promise<void> = async () => undefined,
 ): Promise<DeltaWriter> {
   const version = await world.runBatch();
   const writer = await world.writer(version, 0);
   await catchUp(world, writer);
   await until(async () => {
     await follow();
-    await look();
+    await afterPoll();
     return follower.manifest.number === version.number;
   });
   return writer;

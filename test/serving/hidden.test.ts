@@ -1,6 +1,6 @@
 /**
  * A group that HAVING hides is in no answer: asked for by its key it is as one that there never was, and
- * nothing that is told of others contains it.
+ * nothing that is shown of others contains it.
  */
 import { writeFileSync } from "node:fs";
 import { request } from "node:http";
@@ -98,7 +98,7 @@ describe("a group that HAVING hides", () => {
   };
   const silent = (answer: string, asked: string) => {
     expect(answer, asked).toMatch(/^(200|400|403)/);
-    for (const told of [hidden, String(secret), String(2 * secret)]) expect(answer, asked).not.toContain(told);
+    for (const text of [hidden, String(secret), String(2 * secret)]) expect(answer, asked).not.toContain(text);
   };
 
   it("is in no list, roll-up, share, SQL or difference", { timeout: 120_000 }, async () => {
@@ -131,7 +131,7 @@ describe("a group that HAVING hides", () => {
       silent(diff, path);
       expect(diff).toContain(view === "total" ? '"groups":0' : '"groups":1,"rows":[{"key":{"k":"crowd"');
     }
-    // what was shown at the one position may be told to be gone at the other
+    // what was shown at the one position may be shown as gone at the other
     expect(await get(`/v1/diff?from=${start}&to=${to}&view=small`)).toContain(`"before":{"k":"${hidden}"`);
   });
 
@@ -156,13 +156,13 @@ describe("a group that HAVING hides", () => {
     silent(await get("/v1/views/total/explain?events=10"), "total");
   });
 
-  it("is told by no change, also not as removed; one that is hidden again is", async () => {
-    const told: string[] = [];
+  it("is in no change, not even as removed; one that is hidden again is", async () => {
+    const received: string[] = [];
     const listening = request(
       `${url}/v1/views/crowds/changes`,
       { headers: { ...read, "last-event-id": start } },
       (response) => {
-        response.setEncoding("utf8").on("data", (chunk: string) => told.push(chunk));
+        response.setEncoding("utf8").on("data", (chunk: string) => received.push(chunk));
       },
     );
     const balanced: string[] = [];
@@ -174,15 +174,15 @@ describe("a group that HAVING hides", () => {
       },
     );
     for (const each of [listening, other]) each.on("error", () => undefined).end();
-    await until(() => told.join("").includes('"crowd"') && balanced.join("").includes('"crowd"'));
+    await until(() => received.join("").includes('"crowd"') && balanced.join("").includes('"crowd"'));
     // it was shown by the one view at first: there it is gone now, and may be said to be
     expect(balanced.join("")).toContain(`"removed":[{"k":"${hidden}"}]`);
     await send(event("one-more", "Rome", secret), event("crowd", "Rome", 7));
-    await until(() => told.join("").includes('"n":7'));
+    await until(() => received.join("").includes('"n":7'));
     for (const each of [listening, other]) each.destroy();
-    silent(`200 ${told.join("")}`, "changes");
-    expect(told.join("")).not.toContain("one-more");
-    expect(told.join("")).toContain('"removed":[]');
+    silent(`200 ${received.join("")}`, "changes");
+    expect(received.join("")).not.toContain("one-more");
+    expect(received.join("")).toContain('"removed":[]');
   });
 
   it("keeps its raw events to keys of that scope", async () => {

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { HistoryTurns } from "../../serving/explain/history-turns.ts";
 import { asker } from "./asker.ts";
 
-it("runs one at a time, in turn, and lets go of whoever leaves before", async () => {
+it("runs one at a time, in turn, and drops a client that leaves before its turn", async () => {
   const turns = new HistoryTurns(2);
   const order: string[] = [];
   let go: () => void = () => undefined;

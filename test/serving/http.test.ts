@@ -489,7 +489,7 @@ describe("the API", () => {
       expect(ready.json<Record<string, string>>().detail).toMatch(
         /delta of version 1 can't be followed: .*another hash/,
       );
-      // the writer's successor tells it again
+      // the writer's successor recomputes it
       await writer.close();
       writer = await world.writer((await newestVersion(world.store))!, 0);
       await catchUp(world, writer);

@@ -130,7 +130,7 @@ it("the longest numbers where the room ends", async () => {
   }
 });
 
-it("no columns, no rows, and what stands between rows", async () => {
+it("no columns, no rows, and what is between rows", async () => {
   const { columns, chunks } = await rowsFrom(session(), "SELECT range AS i FROM range(3000)", []);
   const rows = new JsonRows(columns, { between: "," });
   let text = "";

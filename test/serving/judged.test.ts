@@ -115,7 +115,7 @@ describe("what DuckDB has", () => {
     expect(said).toMatch(why);
   });
 
-  it("is refused in the tree, too: a kind or a field that nobody has judged", async () => {
+  it("is refused in the tree, too: a kind or a field that is not on the list", async () => {
     const { statements } = await parseSql(session, "SELECT a + 1 FROM v WHERE b ORDER BY c LIMIT 1");
     const [statement] = statements;
     const text = JSON.stringify(statement);

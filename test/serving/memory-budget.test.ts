@@ -1,4 +1,4 @@
-/** Bytes that several share: whoever holds the most gives them up. */
+/** Bytes that several share: the largest holder releases them. */
 import { expect, it } from "vitest";
 import { type BudgetUser, MemoryBudget } from "../../serving/model/memory-budget.ts";
 

@@ -1,4 +1,7 @@
-/** What listeners have not taken is kept once for all of them, up to a limit; whoever is slow is let go at once. */
+/**
+ * What listeners have not taken is kept once for all of them, up to a limit; a slow listener is disconnected at
+ * once.
+ */
 import { Writable } from "node:stream";
 import { expect, it } from "vitest";
 import { Outboxes } from "../../serving/live/outbox.ts";
@@ -47,23 +50,23 @@ it("keeps the same bytes once, however many wait for them, and forgets them when
   expect(boxes.bytes).toBe(0);
 });
 
-it("lets go at once whoever has not taken enough, and nobody else", async () => {
+it("disconnects at once a listener that has not taken enough, and no other", async () => {
   const boxes = new Outboxes({ behindMax: 10 * kilobyte });
   const [slow, quick] = [connection(boxes, false), connection(boxes, true)];
-  const told: boolean[] = [];
+  const accepted: boolean[] = [];
   for (let i = 0; i < 20; i++) {
-    told.push(slow.box.send(Buffer.alloc(4 * kilobyte)));
+    accepted.push(slow.box.send(Buffer.alloc(4 * kilobyte)));
     expect(quick.box.send(Buffer.alloc(4 * kilobyte))).toBe(true);
     await tick();
   }
-  expect(told.indexOf(false)).toBe(3);
+  expect(accepted.indexOf(false)).toBe(3);
   expect(slow.gone()).toBe(true);
   expect(quick.gone()).toBe(false);
   expect(quick.taken()).toBe(80 * kilobyte);
   expect(boxes.bytes).toBeLessThanOrEqual(4 * kilobyte);
 });
 
-it("keeps no more than there is room for, whoever has to go for it", async () => {
+it("keeps no more than there is room for, whichever listener has to go", async () => {
   const boxes = new Outboxes({ bytesMax: 50 * kilobyte });
   const quick = connection(boxes, true);
   const slow = Array.from({ length: 30 }, () => connection(boxes, false));
@@ -77,7 +80,7 @@ it("keeps no more than there is room for, whoever has to go for it", async () =>
   expect(quick.gone()).toBe(false);
 });
 
-it("lets go whoever takes nothing between two beats, and beats for the others", async () => {
+it("disconnects a listener that takes nothing between two heartbeats, and sends them to the others", async () => {
   const boxes = new Outboxes();
   const [stuck, quick] = [connection(boxes, false), connection(boxes, true)];
   for (const { box } of [stuck, quick]) box.send(Buffer.alloc(2 * kilobyte));

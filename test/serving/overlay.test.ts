@@ -71,7 +71,7 @@ it("leaves the view that takes the most to DuckDB, and has the others", { timeou
   expect(await ask("total")).toEqual({ rows: '[{"s":18045}]', model: true });
 });
 
-it("is the same over combined entries, told only what is new", { timeout: 120_000 }, async () => {
+it("is the same over combined entries, given only what is new", { timeout: 120_000 }, async () => {
   await open(1 << 20);
   for (let i = 0; i < 70; i++) {
     await send(0, 1 + (i % 4));
@@ -83,7 +83,7 @@ it("is the same over combined entries, told only what is new", { timeout: 120_00
   const served = api.follower.pin();
   const view = served.views.get("wide")!;
   served.release();
-  // some were combined, and whoever followed need not begin anew
+  // some were combined, and followers need not start over
   expect(view.mergedUpto).toBeGreaterThan(1);
   expect(view.mergedUpto).toBeLessThan(view.upto);
 });

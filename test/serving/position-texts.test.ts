@@ -48,7 +48,7 @@ const get = (path: string, headers: Record<string, string> = {}) =>
 const size = (headers: object) =>
   Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + 4 + String(value).length, 0);
 
-it("an answer's headers fit into 4 KB, and what they say can be waited for, looked up and compared", async () => {
+it("an answer's headers fit into 4 KB, and what they say can be waited for, resolved and compared", async () => {
   await send();
   const first = await get("/v1/views/groups");
   const text = String(first.headers["tidemark-position"]);

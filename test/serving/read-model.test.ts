@@ -120,7 +120,7 @@ it("is the row that DuckDB gives", { timeout: 120_000 }, async () => {
   for (let step = 0; step < steps; step++) {
     if (step % 6 === 5) await swap();
     await send(1 + Math.floor(random() * 6));
-    // also where a model does not stand at the position yet
+    // also where a model is not at the position yet
     if (step % 3 !== 1) await settled();
     for (const [view, all] of Object.entries(keys)) {
       for (const key of all) {
@@ -156,7 +156,7 @@ it("can be closed while it builds", async () => {
   await settled();
 });
 
-it("has no model of a view whose rows can't be told apart, and starts anew where its delta was told again", async () => {
+it("has no model of a view whose rows have no key, and starts over where its delta was recomputed", async () => {
   expect(models.ready).toBe(5);
   await send(3);
   await settled();
@@ -187,7 +187,7 @@ async function nextVersion() {
 /** Looks at a moment, however long they take. */
 async function ticksAt(now: number, count: number): Promise<void> {
   const clock = vi.spyOn(performance, "now").mockReturnValue(now);
-  for (let look = 0; look < count; look++) await api.follow();
+  for (let tick = 0; tick < count; tick++) await api.follow();
   clock.mockRestore();
 }
 
@@ -198,8 +198,8 @@ it("is there before its version is served, which waits for it, unless its views 
   await settled();
   const served = follower.manifest.number;
   const { version } = await nextVersion();
-  // nobody makes its models yet
-  for (let look = 0; look < 5; look++) await api.follow();
+  // its models are not built yet
+  for (let tick = 0; tick < 5; tick++) await api.follow();
   expect(follower.manifest.number).toBe(served);
   const changed = {
     ...version.definition,
@@ -233,7 +233,7 @@ it("is not waited for once what is served does not come after it; the next one i
   for (let night = 0; night < 2; night++) {
     await settled();
     const { version, writer } = await nextVersion();
-    for (let look = 0; look < 3; look++) await api.follow();
+    for (let tick = 0; tick < 3; tick++) await api.follow();
     expect(follower.manifest.number).toBeLessThan(version.number);
     // the old version's writer is gone
     await world.append([event()]);

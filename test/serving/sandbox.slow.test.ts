@@ -98,7 +98,7 @@ describe("SQL from outside", () => {
     const quickest = await others(40);
     let most = 0;
     let resident = 0;
-    const look = setInterval(() => {
+    const poll = setInterval(() => {
       resident = Math.max(resident, ...childrenResident());
     }, 10);
     for (const sql of exhaustions) {
@@ -115,7 +115,7 @@ describe("SQL from outside", () => {
       expect(ms, sql).toBeLessThan(secondsMax * 1000 + killMsMax + 1500);
       await alive();
     }
-    clearInterval(look);
+    clearInterval(poll);
     expect(resident).toBeLessThan(residentMax + slackMax);
     const p99 = (of: readonly number[]) =>
       percentile(
@@ -150,7 +150,7 @@ function childrenResident(): number[] {
       return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024;
     });
   } catch {
-    // one has just ended, or this system does not tell
+    // one has just ended, or this system does not show it
     return [];
   }
 }

@@ -1,4 +1,7 @@
-/** Who reads slowly holds a session as long as nobody wants it; a part of an answer is never taken for the whole. */
+/**
+ * A slow reader holds a session as long as no other client wants it; a part of an answer is never taken for the
+ * whole.
+ */
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { World } from "../pipeline/world.ts";
@@ -32,7 +35,7 @@ afterEach(async () => {
   await world.close();
 });
 
-/** Asks for all rows, and reads none of them until told to. */
+/** Asks for all rows, and reads none of them until asked to. */
 async function slowly() {
   const socket = connect(port, "127.0.0.1");
   socket.on("error", () => undefined);
@@ -55,7 +58,7 @@ async function slowly() {
   return { rest };
 }
 
-it("lets slow readers be while nobody waits", async () => {
+it("leaves slow readers alone while no client waits", async () => {
   const reader = await slowly();
   const other = await (await fetch(`http://127.0.0.1:${port}/v1/views/total`)).json();
   expect(other).toMatchObject({ data: [{ n: keys }] });

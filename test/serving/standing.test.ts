@@ -1,5 +1,5 @@
 /**
- * A key is looked at as long as something is answered to it: revoked, out of date or of fewer scopes, it gets
+ * A key is checked as long as something is answered to it: revoked, out of date or of fewer scopes, it gets
  * nothing more within a second.
  */
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";

@@ -9,18 +9,18 @@ const limits = { max: 6, msMax: 5000, what: "questions" };
 /** Notes in which order they get their turn, or why they don't. */
 function queue(over: Partial<typeof limits & { clientMax: number }> = {}) {
   const waiting = new Waiting<void>({ ...limits, ...over });
-  const told: string[] = [];
+  const outcomes: string[] = [];
   const ask = (name: string, who = asker()) =>
     void waiting.wait(who).then(
-      () => told.push(name),
-      (error: Error) => told.push(`${name}: ${error.message}`),
+      () => outcomes.push(name),
+      (error: Error) => outcomes.push(`${name}: ${error.message}`),
     );
   const all = async () => {
     for (let turn = waiting.next(); turn; turn = waiting.next()) turn.go();
     await new Promise(setImmediate);
-    return told;
+    return outcomes;
   };
-  return { waiting, ask, told, all };
+  return { waiting, ask, outcomes, all };
 }
 
 it("goes round the clients, and round a client's connections", async () => {
@@ -33,25 +33,25 @@ it("goes round the clients, and round a client's connections", async () => {
   expect(await all()).toEqual(["a1.0", "b.0", "c.0", "a2.0", "a1.1", "a1.2"]);
 });
 
-it("has so many places, and takes one from whoever has the most for one who has fewer", async () => {
-  const { ask, told, all, waiting } = queue();
+it("has a limited number of places, and takes one from the client with the most for one with fewer", async () => {
+  const { ask, outcomes, all, waiting } = queue();
   const line = {};
   for (let i = 0; i < 7; i++) ask(`a${i}`, asker({ client: "a", line }));
   await new Promise(setImmediate);
-  expect(told).toEqual(["a6: 6 questions wait already"]);
+  expect(outcomes).toEqual(["a6: 6 questions wait already"]);
   ask("b0", asker({ client: "b" }));
   ask("a on another connection", asker({ client: "a" }));
   await new Promise(setImmediate);
-  expect(told.slice(1)).toEqual(["a5: 6 questions wait already", "a4: 6 questions wait already"]);
+  expect(outcomes.slice(1)).toEqual(["a5: 6 questions wait already", "a4: 6 questions wait already"]);
   expect(waiting.count).toBe(6);
   expect((await all()).slice(3)).toEqual(["a0", "b0", "a on another connection", "a1", "a2", "a3"]);
   expect(waiting.count).toBe(0);
 });
 
-it("lets nobody wait for ever, nor for one who has gone", async () => {
+it("lets no client wait for ever, nor for one that has gone", async () => {
   vi.useFakeTimers();
   try {
-    const { ask, told, waiting } = queue({ clientMax: 2 });
+    const { ask, outcomes, waiting } = queue({ clientMax: 2 });
     const gone = new AbortController();
     ask("late", asker({ client: "a" }));
     ask("gone", asker({ client: "a", gone: gone.signal }));
@@ -60,7 +60,7 @@ it("lets nobody wait for ever, nor for one who has gone", async () => {
     await vi.advanceTimersByTimeAsync(limits.msMax);
     ask("never there", asker({ client: "a", gone: gone.signal }));
     await vi.advanceTimersByTimeAsync(1);
-    expect(told).toEqual([
+    expect(outcomes).toEqual([
       "third: 2 of your questions wait already",
       "gone: left",
       "late: there was no turn for it within 5000 ms",

@@ -27,7 +27,7 @@ type Random = () => number;
 export class SimulatedDisk implements Medium {
   readonly root: string;
   readonly #shadow: string;
-  /** What each name stands for now, and what it stands for after a power cut. */
+  /** What each name refers to now, and what after a power cut. */
   readonly #names = new Map<string, number>();
   readonly #durable = new Map<string, number>();
   /** Files whose content would survive. */

@@ -1,5 +1,5 @@
 import type { Fault, FaultReport } from "../faults/fault.ts";
-import { simulate, type Told } from "./simulation.ts";
+import { type SimulationReport, simulate } from "./simulation.ts";
 
 const stepsPerSeed = 30;
 /** Seeds that have found something; they go first. */
@@ -17,8 +17,8 @@ export const simulation: Fault = {
     const seeds = [...(n > found.length ? found : []), ...Array.from({ length: n }, (_, i) => seed + i)];
     for (const [i, each] of seeds.entries()) {
       try {
-        const told: Told = await simulate(each, stepsPerSeed);
-        for (const [key, value] of Object.entries({ ...told, steps: told.steps.length }))
+        const report: SimulationReport = await simulate(each, stepsPerSeed);
+        for (const [key, value] of Object.entries({ ...report, steps: report.steps.length }))
           sum[key] = (sum[key] ?? 0) + value;
       } catch (error) {
         const failure = error instanceof Error ? error.message : String(error);

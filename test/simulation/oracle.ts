@@ -32,7 +32,7 @@ export class Oracle {
   append(sent: Sent): void {
     const own = this.kept[sent.partition]!;
     own.push({ ...sent, fate: "counts" });
-    // an open jump may be settled by now: fates never change by that, but what they were decided by is told anew
+    // an open jump may be settled by now: fates never change by that, but what they were decided by is recomputed
     const moments = logTimes(own.map(({ time }) => time));
     own[own.length - 1] = { ...sent, fate: this.#fateOf(sent, own.slice(0, -1), moments) };
   }

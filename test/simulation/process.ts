@@ -35,7 +35,7 @@ export class SimulatedProcess {
     this.release();
   }
 
-  /** Stops at its k-th call from now, until it is released. Resolves when it stands there. */
+  /** Stops at its k-th call from now, until it is released. Resolves when it has stopped there. */
   stallIn(calls: number): Promise<void> {
     this.#stallAt = this.#calls + calls;
     return new Promise((resolve) => {

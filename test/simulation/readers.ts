@@ -77,12 +77,12 @@ export class Readers {
     return this.#all.every(({ follower }) => covers(follower.position, end) && follower.complaint === "");
   }
 
-  /** Where they stand, and why. */
-  tell(): string {
+  /** Their positions, and why. */
+  describe(): string {
     return this.#all.map(({ follower }) => `${formatPosition(follower.position)} ${follower.complaint}`).join("; ");
   }
 
-  /** @returns how many answers were looked at */
+  /** @returns how many answers were checked */
   async check(): Promise<number> {
     let answers = 0;
     for (const reader of this.#all) {

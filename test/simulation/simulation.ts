@@ -48,13 +48,13 @@ interface Speed extends Process {
   readonly shard: number;
 }
 
-/** Something that stands still at a call to the store. */
+/** A process that is stalled at a call to the store. */
 interface Stalled {
   readonly faults: SimulatedProcess;
   readonly done: Promise<unknown>;
 }
 
-export interface Told {
+export interface SimulationReport {
   steps: string[];
   answers: number;
   crashes: number;
@@ -71,7 +71,7 @@ function isInMemory(seed: number): boolean {
 }
 
 class Simulation {
-  readonly told: Told = {
+  readonly report: SimulationReport = {
     steps: [],
     answers: 0,
     crashes: 0,
@@ -98,7 +98,7 @@ class Simulation {
   #zombies: Speed[] = [];
   #stalled: Stalled[] = [];
   #readers!: Readers;
-  /** Every record that a producer was told is in the log. */
+  /** Every record acknowledged to a producer. */
   readonly #acknowledged = new Set<string>();
   #requests = 0;
   /** Of what is appended now, the timestamps, in order. */
@@ -159,8 +159,8 @@ class Simulation {
 
   async step(): Promise<void> {
     const [name, act] = this.#steps[this.#int(this.#steps.length)]!;
-    this.told.steps.push(name);
-    // clocks go, stand, and are set wrongly
+    this.report.steps.push(name);
+    // clocks go, stop, and are set wrongly
     this.#now += this.#random() < 0.05 ? (this.#random() < 0.5 ? -3_600_000 : 30 * 3_600_000) : this.#int(200_000);
     await act();
     await this.#check();
@@ -187,12 +187,12 @@ class Simulation {
   );
 
   async #check(): Promise<void> {
-    this.told.answers += await this.#readers.check();
+    this.report.answers += await this.#readers.check();
   }
 
   // Producers
 
-  /** As a producer does it: again and again, until it is told that all arrived; some give up. */
+  /** As a producer does it: again and again, until all is acknowledged; some give up. */
   async #append(): Promise<void> {
     const request = `r${this.#requests++}`;
     const sequences = [0, 0];
@@ -209,7 +209,7 @@ class Simulation {
         return;
       } catch (error) {
         if (!isCode(error, "LOG_APPEND")) throw error;
-        this.told.lostAppends++;
+        this.report.lostAppends++;
         this.#now += this.#int(3) * 1000;
       }
     }
@@ -247,7 +247,7 @@ class Simulation {
     await this.#stepOf(speed);
   }
 
-  /** A process that stands still does nothing else: others take over from it, until it goes on with what it was at. */
+  /** A stalled process does nothing else: others take over from it, until it goes on with what it was at. */
   async #stallStep(speed: Speed): Promise<void> {
     await this.#stall(speed.faults, async () => {
       await this.#stepOf(speed);
@@ -327,13 +327,13 @@ class Simulation {
     await run();
   }
 
-  /** Goes on until it stands at some call to the store, or has ended. */
+  /** Goes on until it is stalled at some call to the store, or has ended. */
   async #stall(faults: SimulatedProcess, work: () => Promise<unknown>): Promise<void> {
-    const stands = faults.stallIn(this.#int(40));
+    const stalledAt = faults.stallIn(this.#int(40));
     const done = work();
-    const first = await Promise.race([stands.then(() => "stands"), done.then(() => "done")]);
+    const first = await Promise.race([stalledAt.then(() => "stalled"), done.then(() => "done")]);
     if (first === "done") return faults.release();
-    this.told.stalls++;
+    this.report.stalls++;
     this.#stalled.push({ faults, done });
   }
 
@@ -347,7 +347,7 @@ class Simulation {
   // What goes wrong from outside
 
   async #powerCut(): Promise<void> {
-    this.told.powerCuts++;
+    this.report.powerCuts++;
     for (const { faults, done } of this.#stalled.splice(0)) {
       faults.kill();
       await done.catch(() => undefined);
@@ -361,14 +361,14 @@ class Simulation {
     await this.#readers.start();
   }
 
-  /** A file of a delta or of a version goes bad; both can be made again. */
+  /** A file of a delta or of a version goes bad; both can be recomputed. */
   async #damage(): Promise<void> {
     const folder = this.#random() < 0.7 ? "deltas" : "version-files";
     const files = this.#medium.files(folder).filter((name) => !name.endsWith("BEAT"));
     if (files.length === 0) return;
-    this.told.damages++;
+    this.report.damages++;
     const file = files.sort()[this.#int(files.length)]!;
-    this.told.steps.push(`(${this.#medium.damage(file, this.#random)} ${folder})`);
+    this.report.steps.push(`(${this.#medium.damage(file, this.#random)} ${folder})`);
   }
 
   /** As batch does it. */
@@ -386,21 +386,21 @@ class Simulation {
 
   /** Nothing is wrong any more: everything appended is answered, proved, and counted once. */
   async finish(): Promise<void> {
-    this.told.steps.push("finish");
+    this.report.steps.push("finish");
     this.#troubled = false;
     while (this.#stalled.length > 0) await this.#release();
     const end = this.#oracle.end();
     for (let round = 0; ; round++) {
-      if (round > 60) throw new Error(`the readers do not reach the end: ${this.#readers.tell()}`);
+      if (round > 60) throw new Error(`the readers do not reach the end: ${this.#readers.describe()}`);
       await this.#inOwnProcessQuietly(runRepair);
       await this.#tellAll(end);
       await this.#check();
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#readers.haveReached(end)) break;
-      // a newer version is looked for again after some seconds only
+      // a newer version is polled for after some seconds only
       if (round % 10 === 9) for (let i = 0; i < readers; i++) await this.#readers.restart(i);
     }
-    // a file may have gone bad that nobody has read since: the first batch finds that, and makes a version without it
+    // a file may have gone bad that was not read since: the first batch finds that, and makes a version without it
     let last: VersionManifest | null = null;
     for (let tries = 0; last?.proof.state !== "proved"; tries++) {
       if (tries > 1) throw new Error(`the last batch is unproved: ${last!.proof.by}`);
@@ -452,11 +452,11 @@ class Simulation {
       return await work();
     } catch (error) {
       if (faults.isDead || error instanceof Crash) {
-        this.told.crashes++;
+        this.report.crashes++;
         return null;
       }
       if (isDiskFull(error)) {
-        this.told.diskFull++;
+        this.report.diskFull++;
         return null;
       }
       const expected = [
@@ -470,7 +470,7 @@ class Simulation {
         "STORE_CORRUPT",
       ] as const;
       if (isCode(error, ...expected)) {
-        this.told.steps.push(`(${error.code})`);
+        this.report.steps.push(`(${error.code})`);
         return null;
       }
       throw error;
@@ -487,16 +487,16 @@ function eventIn(value: Buffer | null): { e: string; g: string; x: number } | nu
 }
 
 /** One whole run. @throws Error that names the seed and the steps */
-export async function simulate(seed: number, steps: number): Promise<Told> {
+export async function simulate(seed: number, steps: number): Promise<SimulationReport> {
   const simulation = new Simulation(seed);
   try {
     await simulation.open();
     for (let i = 0; i < steps; i++) await simulation.step();
     await simulation.finish();
-    return simulation.told;
+    return simulation.report;
   } catch (error) {
     const what = error instanceof TidemarkError ? error.line : messageOf(error);
-    throw new Error(`SEED=${seed}, after ${simulation.told.steps.join(", ")}: ${what}`, { cause: error });
+    throw new Error(`SEED=${seed}, after ${simulation.report.steps.join(", ")}: ${what}`, { cause: error });
   } finally {
     await simulation.close();
   }

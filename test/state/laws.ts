@@ -110,7 +110,7 @@ class Laws<S extends State<C, R>, C extends CarriedState, R extends object> {
     return text;
   }
 
-  /** From the origin, in stretches of so many records. */
+  /** From the origin, in stretches of this many records. */
   async #folded(upto: number, next: () => number): Promise<S> {
     const state = this.#subject.kind.empty(this.#world.stream, this.#world.store.scratch("law"));
     for (let from = 0; from < upto; ) {

@@ -1,4 +1,4 @@
-/** The one chain, on either store: one owner at a time, whoever comes, stalls or is cleaned in between. */
+/** The one chain, on either store: one owner at a time, whichever process comes, stalls or is cleaned in between. */
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,7 +36,7 @@ describe.each(stores)("a chain in a store: %s", (_name, open) => {
     for (const number of numbers) expect(await ownerOfMember(store, "c/0", number)).toMatch(/^p\d$/);
   });
 
-  it("fences all before, names the later one, and lets a folder alone be nobody", async () => {
+  it("fences all before, names the later one, and takes a folder alone for no owner", async () => {
     const [one, two] = [await claim("a"), await claim("b")];
     await store.createIfAbsent(`${memberFolder("c/0", 3)}/else`, "");
     await two.commit("HEAD", "two");
@@ -115,7 +115,7 @@ describe.each(stores)("a chain in a store: %s", (_name, open) => {
   const newestOf = (members: readonly Membership[], number: number) =>
     members.findLast((each) => each.number === number);
 
-  it("gives a number to nobody that others have come and gone under", async () => {
+  it("gives no process a number that others have come and gone under", async () => {
     const made: number[] = [];
     const passed = await claimNext({
       last: async () => made.at(-1) ?? 0,

@@ -2,7 +2,7 @@ import type { Session } from "../../shared/duckdb/duck.ts";
 
 export interface FailingSession {
   readonly session: Session;
-  /** Of the calls from here on, the one after so many throws. */
+  /** Of the calls from here on, the one after this many throws. */
   failAfter(calls: number, thrown: Error): void;
   /** How many calls there were. */
   readonly calls: number;

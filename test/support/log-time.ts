@@ -1,5 +1,5 @@
 /**
- * Log time by its own words, over all timestamps of a partition at once: slowly, and with a look at what comes
+ * Log time by its own words, over all timestamps of a partition at once: slowly, and reading ahead to what comes
  * after.
  */
 import { stampMax } from "../../shared/duplicates/log-time.ts";
@@ -10,7 +10,7 @@ const behindMax = 1000;
 export interface Moment {
   /** Log time. */
   readonly now: number;
-  /** Where its id is looked for. */
+  /** The time at which its id is compared. */
   readonly at: number;
   /**
    * Where it lies for those that come after `settled`, which is the place of the record that settled it.

@@ -1,4 +1,4 @@
-/** A warning of the process fails the run, as an error that nobody catches does. */
+/** A warning of the process fails the run, as an unhandled error does. */
 const passing = /^(ExperimentalWarning|DeprecationWarning)$/;
 
 process.on("warning", (warning) => {

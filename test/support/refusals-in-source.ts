@@ -1,4 +1,4 @@
-/** Every refusal that stands in the compiler's source: what it may say, and what to write instead, as patterns. */
+/** Every refusal in the compiler's source: what it may say, and what to write instead, as patterns. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { parseAst } from "vitest/node";
@@ -10,7 +10,7 @@ export interface WrittenRefusal {
   readonly insteads: readonly RegExp[];
 }
 
-/** A syntax tree, as far as it is looked at. */
+/** A syntax tree, as far as it is read. */
 interface Node {
   readonly type: string;
   readonly start: number;
@@ -19,7 +19,7 @@ interface Node {
 
 const root = join(import.meta.dirname, "../..");
 const folder = join(root, "shared/compiler");
-/** The calls that refuse, and where their reason stands among the arguments; what to write instead comes next. */
+/** The calls that refuse, and the place of their reason among the arguments; what to write instead comes next. */
 const calls: Readonly<Record<string, number>> = { refuse: 2, refused: 0, no: 1 };
 
 export function refusalsInSource(): WrittenRefusal[] {
@@ -58,7 +58,7 @@ function* nodesIn(value: unknown, above: readonly Node[]): Generator<{ node: Nod
 
 const isNode = (value: unknown): value is Node => typeof (value as Node | null)?.type === "string";
 
-/** Of a name, or of what stands last in `a.b.name`. */
+/** Of a name, or of the last part of `a.b.name`. */
 const nameOf = (node: Node): string => String(node.name ?? (isNode(node.property) ? node.property.name : ""));
 
 /** What was refused elsewhere, or is an argument itself. */

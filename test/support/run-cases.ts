@@ -7,7 +7,7 @@ const folder = join(import.meta.dirname, "../views/cases");
 
 /**
  * A test for each SELECT of the case files whose names match: that it is exact, however its events are cut,
- * unless told otherwise.
+ * by default.
  */
 export function runCases(names: RegExp, expectOf: (bench: ViewBench, sql: string) => Promise<void> = exact): void {
   for (const file of readdirSync(folder).filter((name) => name.endsWith(".sql") && names.test(name))) {

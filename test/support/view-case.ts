@@ -197,7 +197,7 @@ export class ViewBench {
     }
   }
 
-  /** One statement, for what nearly always is the case; else it takes more to tell what differs. */
+  /** One statement, for what nearly always is the case; else it takes more to find what differs. */
   async #exactlySame(left: string, right: string): Promise<boolean> {
     const beyond = (a: string, b: string) => `(SELECT count(*) FROM (FROM ${a} EXCEPT ALL FROM ${b}))`;
     const both = `WITH l AS MATERIALIZED (${left}), r AS MATERIALIZED (${right})`;

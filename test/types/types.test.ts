@@ -1,6 +1,6 @@
 /**
  * A value is the same in every form, on every path, and when it comes back: for every type, over its whole
- * domain, in a zone that is nobody's default.
+ * domain, in a zone that is no machine's default.
  */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -73,7 +73,7 @@ it.each([
   expect(rows.map(({ t }) => [t, offsetAt(Number(t))])).toEqual(rows.map(({ t, o }) => [t, Number(o)]));
 });
 
-it("instants around a change of the clocks are told apart", async () => {
+it("instants around a change of the clocks are distinguished", async () => {
   await session().inZone("Europe/Berlin");
   const { columns, rows } = await fewRows(
     session(),

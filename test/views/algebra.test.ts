@@ -54,7 +54,7 @@ const seconds = [
   field("f"),
 ];
 const everyType = Object.keys(columns).map(field);
-/** They stand for all where a use takes long: each has rows of values of its own, or there are many pairs. */
+/** They represent all where a use takes long: each has rows of values of its own, or there are many pairs. */
 const fewTypes = ["i", "huge", "d", "f", "r", "t", "b", "moment"].map(field);
 const ofPairs = ["i", "f", "t", "moment"].map(field);
 

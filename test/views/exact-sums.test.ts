@@ -22,7 +22,7 @@ function unitsOf(x: number): bigint {
   return word >> 63n ? -size : size;
 }
 
-/** The double nearest to so many units, of two the even one; NaN beyond all. */
+/** The double nearest to this many units, of two the even one; NaN beyond all. */
 function nearest(units: bigint): number {
   const size = units < 0n ? -units : units;
   const drop = BigInt(Math.max(size.toString(2).length - 53, 0));
@@ -135,15 +135,15 @@ describe(`seed ${seed}`, () => {
       const plain = await valuesOf(
         `SELECT g, fsum(x) FROM (SELECT g, x FROM all_events ORDER BY cut[${order}], hash(x)) GROUP BY g`,
       );
-      let told = 0;
+      let compared = 0;
       for (const [g, { exact, sizes }] of drawn.entries()) {
         const [theirs] = plain.get(g)!;
         if (!Number.isFinite(sizes)) continue;
-        told++;
+        compared++;
         // two for it, and the half unit of ours
         expect(Math.abs(theirs! - exact)).toBeLessThanOrEqual(3 * 2 ** -53 * sizes);
       }
-      expect(told).toBeGreaterThan(groups / 2);
+      expect(compared).toBeGreaterThan(groups / 2);
     }
   });
 });

@@ -12,7 +12,7 @@ import { comparePartials } from "../../shared/proof/compare.ts";
 import { randomOf } from "../faults/fault.ts";
 import { stream } from "../support/view-case.ts";
 
-/** What its rounding is a share of: the largest value, its square, the value itself; or only partials tell. */
+/** What its rounding is a share of: the largest value, its square, the value itself; or only partials show it. */
 type Size = "value" | "x" | "x²" | "partials";
 const calls: Readonly<Record<string, Size>> = {
   "sum(x)": "x",
@@ -190,16 +190,16 @@ describe(`seed ${seed}`, () => {
       const events = inputsOf(bound, `place[${order}]`).get("events")!;
       orders.push(await valuesOf(`WITH events AS MATERIALIZED (${events}) ${sql}`));
     }
-    const told = own.map(() => 0);
+    const counted = own.map(() => 0);
     for (const [g, row] of orders[0]!) {
       for (const [i, first] of row.entries()) {
         const all = orders.map((each) => each.get(g)![i]);
         if (!exact[i] || !all.every((value) => kindOf(value) === "finite" && near(g, value, first))) continue;
-        told[i]!++;
+        counted[i]!++;
         const ours = values.get(g)![i];
         expect(near(g, ours, first), `${own[i]} of group ${g}: ${ours} and plain ${first}`).toBe(true);
       }
     }
-    for (const [i, call] of own.entries()) if (exact[i]) expect(told[i], call).toBeGreaterThan(10);
+    for (const [i, call] of own.entries()) if (exact[i]) expect(counted[i], call).toBeGreaterThan(10);
   });
 });

@@ -55,7 +55,7 @@ test.each<[string, Partial<Given>]>([
 
 test("a sketch's parameters change it", async () => {
   const of = (share: string) => identity({ sql: `SELECT approx_quantile(x, ${share}) AS q FROM events` });
-  // the buckets are the same for every share: such views are told apart by what finalize asks of them
+  // the buckets are the same for every share: such views differ in what finalize asks of them
   expect(await of("0.5")).toBe(await of("0.9"));
   expect(await identity({ sql: "SELECT approx_count_distinct(x) AS q FROM events" })).not.toBe(await of("0.5"));
 });

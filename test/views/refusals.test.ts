@@ -31,22 +31,22 @@ beforeAll(async () => {
 });
 
 async function refusal(sql: string): Promise<TidemarkError> {
-  const told = await compiler
+  const refusedAs = await compiler
     .compile({ name: "v", file: "v.sql", sql, description: "" })
     .catch((error: unknown) => error);
-  if (!(told instanceof TidemarkError)) throw new Error(`not refused: ${sql}`, { cause: told });
-  return told;
+  if (!(refusedAs instanceof TidemarkError)) throw new Error(`not refused: ${sql}`, { cause: refusedAs });
+  return refusedAs;
 }
 
 for (const [kind, rows] of Object.entries(refused)) {
   describe(kind, () => {
     for (const [sql, line] of rows) {
       test(sql, async () => {
-        const told = await refusal(sql);
-        expect(told.line.slice(0, `v.sql:${line}`.length)).toBe(`v.sql:${line}`);
-        expect(told.line).not.toMatch(/[\n\t]/);
-        expect(told.todo).not.toBe("");
-        expect(told.exitCode).toBe(2);
+        const refusedAs = await refusal(sql);
+        expect(refusedAs.line.slice(0, `v.sql:${line}`.length)).toBe(`v.sql:${line}`);
+        expect(refusedAs.line).not.toMatch(/[\n\t]/);
+        expect(refusedAs.todo).not.toBe("");
+        expect(refusedAs.exitCode).toBe(2);
       });
     }
   });
@@ -58,8 +58,8 @@ describe("no place", () => {
   });
 
   test("brackets ten thousand deep", async () => {
-    const told = await refusal(`SELECT ${"(".repeat(10_000)}1${")".repeat(10_000)} AS x, count(*) FROM events`);
-    expect(told.line).toMatch(/^v\.sql.*\[VIEW_/);
+    const refusedAs = await refusal(`SELECT ${"(".repeat(10_000)}1${")".repeat(10_000)} AS x, count(*) FROM events`);
+    expect(refusedAs.line).toMatch(/^v\.sql.*\[VIEW_/);
   });
 });
 

@@ -11,7 +11,7 @@ import { isCode } from "../../shared/errors.ts";
 import { runCases } from "../support/run-cases.ts";
 import type { ViewBench } from "../support/view-case.ts";
 
-/** Of a view with many keys, so many of their subsets. */
+/** Of a view with many keys, this many of their subsets. */
 const subsetsMax = 8;
 
 let compared = 0;
@@ -19,7 +19,7 @@ let totals = 0;
 let refused = 0;
 
 runCases(/\.sql$/, async (bench, sql) => {
-  // DuckDB itself takes one for the other where both stand in one SELECT
+  // DuckDB itself takes one for the other where both are in one SELECT
   if (/INTERVAL 1 MONTH AS m, ts \+ INTERVAL 30 DAY AS d/.test(sql)) return;
   const view = await bench.compile(sql);
   for (const by of rollUpsOf(view)) await expectRolledUp(bench, view, by);

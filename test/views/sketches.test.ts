@@ -59,7 +59,7 @@ describe("approx_count_distinct", () => {
       process.stdout.write(
         `approx_count_distinct of ${size}: N=${seeds} seeds, standard error ${(error * 100).toFixed(3)} %, bias ${((sum / seeds) * 100).toFixed(3)} %\n`,
       );
-      // measured over so many seeds, a standard error of 1.63 % is itself known to about 1/sqrt(2 N)
+      // measured over this many seeds, a standard error of 1.63 % is itself known to about 1/sqrt(2 N)
       expect(error).toBeLessThan(0.0163 * (1 + 3 / Math.sqrt(2 * seeds)));
     }, 120_000);
   }

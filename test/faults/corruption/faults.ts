@@ -76,7 +76,7 @@ export class Faults {
   /** Null where the bytes would stay as they are. */
   #draw(kind: Kind, damage: DamageName, alike: readonly string[], random: () => number): Single | null {
     const value = kind === "log value" ? this.#values[Math.floor(random() * this.#values.length)]! : null;
-    // two in three are what is served: the others are left over of what was told again, or of an older version
+    // two in three are what is served: the others are left over of what was recomputed, or of an older version
     const served = alike.filter((each) => !each.startsWith("deltas/") || each.includes("/000002"));
     const among = served.length > 0 && random() < 2 / 3 ? served : alike;
     const name = value ? `${value.database} ${JSON.stringify(value.key)}` : among[Math.floor(random() * among.length)]!;
@@ -116,7 +116,7 @@ export class Faults {
     }
   }
 
-  /** Numbers for a fault; `use` tells them apart. */
+  /** Numbers for a fault; `use` distinguishes them. */
   #randomOf(number: number, use: 0 | 1): () => number {
     const random = randomOf(Math.imul(this.#seed * 1_000_003 + number * 2 + use, 0x9e3779b1));
     // the first ones of near seeds are near each other
@@ -134,7 +134,7 @@ async function put(data: string, { value, damaged, files }: Single): Promise<voi
   }
 }
 
-/** True where the damaged file was written anew, or removed as one that nobody needs. */
+/** True where the damaged file was rewritten, or removed as unused. */
 function isRepaired(data: string, { value, damaged, name }: Single): boolean {
   if (value) return false;
   const path = join(data, name);

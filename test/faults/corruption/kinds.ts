@@ -35,7 +35,7 @@ export function filesBelow(root: string, folder = ""): string[] {
     });
 }
 
-/** What a damage may look at. */
+/** What a damage may read. */
 export interface Scene {
   readonly pristine: Pristine;
   /** All files of the damaged one's kind. */

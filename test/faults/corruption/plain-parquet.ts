@@ -1,4 +1,4 @@
-/** The control: the same damaged Parquet file read by plain DuckDB, which no manifest tells what it has to be. */
+/** The control: the same damaged Parquet file read by plain DuckDB, which has no manifest to check it by. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Duck, quoteText } from "../../../shared/duckdb/duck.ts";

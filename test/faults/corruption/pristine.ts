@@ -1,6 +1,6 @@
 /**
  * The data folder that is damaged: a pipeline with two shards that has been through everything that leaves
- * files. Two versions, a delta told again after a rejection, a rejection not told again yet, dead letters,
+ * files. Two versions, a delta recomputed after a rejection, a rejection not handled yet, dead letters,
  * reference tables, an archive that reaches beyond the delta, a log trimmed below it, a rebuild that was
  * killed.
  */
@@ -26,7 +26,7 @@ const events = stream("events", {
   ts: "TIMESTAMP?",
   text: "VARCHAR?",
 });
-/** Nobody reads it: there is a second origin, so that one can be taken for the other. */
+/** Never read: there is a second origin, so that one can be taken for the other. */
 const other = stream("other", { x: "INTEGER" });
 
 const views = {
@@ -84,8 +84,8 @@ export async function pristine(seed: number): Promise<Pristine> {
     });
     await world.append(records);
   };
-  /** Each time events are appended and told by both shards, in an entry each. */
-  const told = async (version: VersionManifest, times: number) => {
+  /** Each time events are appended, and both shards commit an entry for them. */
+  const committed = async (version: VersionManifest, times: number) => {
     const writers = [await world.writer(version, 0), await world.writer(version, 1)];
     for (let i = 0; i < times; i++) {
       await some(16);
@@ -100,15 +100,15 @@ export async function pristine(seed: number): Promise<Pristine> {
   const zero = await world.firstVersion();
   await ensureOrigin(world.store, world.log, [other]);
   await some(40);
-  await told(zero, 2);
+  await committed(zero, 2);
   // the cut will lie within a segment
   await some(10);
   await runArchive(world.batch);
   const one = await world.runBatch();
-  await told(one, 3);
+  await committed(one, 3);
   for (const shard of [0, 1]) await forge(world, one, shard, 1);
-  await told(one, 2);
-  // what is good may be rejected, too: the writer that comes next tells it again from there
+  await committed(one, 2);
+  // what is good may be rejected, too: the next writer recomputes it from there
   const head = (await newestHead(world.store, 1, 1))!;
   await reject(world.store, { version: 1, shard: 1, from: head.entries[1]!.from, view: "total", why: "a rejection" });
   await some(30);
@@ -162,7 +162,7 @@ function moved(position: Position, by: number): Position {
 }
 
 /**
- * As if speed had told an entry wrongly, with a good hash, and a proof had found it: the next writer tells it
+ * As if speed had computed a wrong entry, with a good hash, and a proof had found it: the next writer recomputes it
  * again.
  */
 async function forge(world: World, version: VersionManifest, shard: number, index: number): Promise<void> {

@@ -159,13 +159,13 @@ export class Reading {
       rebuild: () => this.#rebuild(),
     };
     for (const reader of this.#turn(readers, whole ? readers.length : 3)) await this.#way(reader, ways[reader]);
-    // whoever comes later may find it repaired
+    // a later reader may find it repaired
     for (const writer of this.#turn(writers, whole ? writers.length : 2)) await this.#way(writer, ways[writer]);
     const after = this.#random() < 0.5 ? "follower" : "snapshot";
     await this.#way(`${after} after`, ways[after]);
   }
 
-  /** So many of the ways, from another one on each time: a thousand faults go all of them often enough. */
+  /** This many of the ways, starting at another one each time: a thousand faults use all of them often enough. */
   #turn<T>(ways: readonly T[], count: number): readonly T[] {
     const first = this.#below(ways.length);
     return [...ways.slice(first), ...ways.slice(0, first)].slice(0, count);
@@ -250,8 +250,8 @@ export class Reading {
     if (failed) throw new Error(`${failed.name} FAILED: ${failureOf(snapshot, failed.name)!.message}`);
     for (const view of views)
       await this.#truth.expect(view, snapshot.position, await checkedRows(this.#world.store, snapshot, view));
-    const told = [snapshot.manifest, ...snapshot.heads.flatMap((head) => head.entries)];
-    const sum = (of: "events" | "dead") => told.reduce((all, each) => all + each[of], 0);
+    const counted = [snapshot.manifest, ...snapshot.heads.flatMap((head) => head.entries)];
+    const sum = (of: "events" | "dead") => counted.reduce((all, each) => all + each[of], 0);
     await this.#expectCounts(snapshot.position, sum("events"), sum("dead"));
   }
 

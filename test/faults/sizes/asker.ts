@@ -7,7 +7,7 @@ const requestMsMax = 120_000;
 const failuresMax = 10;
 
 /**
- * Asks all the time, one question after the other: every answer is right for so many events, and they only get
+ * Asks all the time, one question after the other: every answer is right for some number of events, and they only get
  * more.
  */
 export class Asker {

@@ -15,7 +15,7 @@ const leftMsMax = 30_000;
 export class Meter {
   readonly #pids = new Map<Role, () => number>();
   readonly #most = new Map<Role, { bytes: number; files: number }>();
-  readonly #timer = setInterval(() => this.#look(), everyMs);
+  readonly #timer = setInterval(() => this.#sample(), everyMs);
 
   /** @param pid of its process now */
   watch(role: Role, pid: () => number): void {
@@ -28,7 +28,7 @@ export class Meter {
   }
 
   /**
-   * A line for each role that goes on holding so many more files than before; what is still being closed has a
+   * A line for each role that keeps holding this many more files than before; what is still being closed has a
    * while for it.
    */
   async left(before: ReadonlyMap<Role, number>, more: number): Promise<string[]> {
@@ -54,7 +54,7 @@ export class Meter {
     clearInterval(this.#timer);
   }
 
-  #look(): void {
+  #sample(): void {
     for (const [role, pid] of this.#pids) {
       const { bytes, files } = this.#most.get(role) ?? { bytes: 0, files: 0 };
       this.#most.set(role, {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Records of a load; every seventh is no event. */
+/** Records of a load; every seventh is invalid. */
 export const perLoad = 40;
 
 /** One stream with a duplicate window, two views, and files of events. */

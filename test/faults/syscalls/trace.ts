@@ -1,4 +1,4 @@
-/** What strace tells of one command, as changes of a folder in the order they happened. */
+/** What strace shows of one command, as changes of a folder in the order they happened. */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
@@ -62,14 +62,14 @@ export function readTrace(file: string, root: string): Event[] {
   return events.sort((a, b) => a.at - b.at);
 }
 
-type Told = Pick<Event, "what" | "path" | "from">;
+type TracedChange = Pick<Event, "what" | "path" | "from">;
 
-function eventsOf(name: string, args: string, synchronous: ReadonlySet<string>): Told[] {
+function eventsOf(name: string, args: string, synchronous: ReadonlySet<string>): TracedChange[] {
   const descriptor = /^(\d+)<(.*?)>/.exec(args);
   const path = descriptor?.[2] ?? "";
   if (/write|ftruncate/.test(name)) {
     if (descriptor?.[1] === "1") return [{ what: "say", path: "", from: null }];
-    const write: Told = { what: "write", path, from: null };
+    const write: TracedChange = { what: "write", path, from: null };
     return descriptor && synchronous.has(descriptor[0]) ? [write, { what: "sync", path, from: null }] : [write];
   }
   if (/sync/.test(name)) return [{ what: "sync", path, from: null }];

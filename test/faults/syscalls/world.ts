@@ -38,7 +38,7 @@ export class World {
     this.#duck = duck;
   }
 
-  /** A version, a delta on it with entries that want compaction, and events that nobody has seen yet. */
+  /** A version, a delta on it with entries that want compaction, and events that no process has read yet. */
   static async make(): Promise<World> {
     const dir = mkdtempSync(join(tmpdir(), "tidemark-calls-"));
     const world = new World(dir, await Duck.open({ threads: 1 }));

@@ -1,6 +1,6 @@
 /**
  * What the pinned DuckDB has and SQL from outside may not use, and why. What may be used is in
- * serving/sql/allowed. A test reads DuckDB's own catalog, and fails on what is in neither: whoever takes a
+ * serving/sql/allowed. A test reads DuckDB's own catalog, and fails on what is in neither: an upgrade to a
  * newer DuckDB judges what it adds.
  */
 
