@@ -61,7 +61,7 @@ describe.concurrent("work that ends", () => {
     expect(err).toContain("error: unhandled here; ");
   });
 
-  test("because its reader has gone: quietly", async (context) => {
+  test("because its reader has closed the pipe: quietly", async (context) => {
     const { child, ended } = fixture(context, ["floods"]);
     child.stdout?.once("data", () => child.stdout?.destroy());
     const { code, err } = await ended;
@@ -80,7 +80,7 @@ describe.concurrent("a signal", () => {
     expect(await ended).toEqual({ code: expected, out: "", err: "ready\nclosed\n" });
   });
 
-  test("breaks work off without an error", async (context) => {
+  test("interrupts work without an error", async (context) => {
     const { child, ended, said } = fixture(context, ["brokenOff"]);
     await said("ready");
     child.kill("SIGTERM");

@@ -104,7 +104,7 @@ describe("CSV", () => {
     );
   });
 
-  it("escapes without quotes: letters that mean something, and \\N, which is no text", async () => {
+  it("escapes without quotes: letters with a meaning, and \\N, which is not a text", async () => {
     const options = { quote: null, escape: "\\", nulls: ["\\N"] };
     const text = "id\tname\tnote\n1\ta\\tb\\n\\\\n\\x\t\\N\n2\ta\\\tb\\\r\nc\t\\\\N\nx\t\\\n";
     expect(
@@ -154,7 +154,7 @@ describe("CSV", () => {
     ]);
   });
 
-  it("refuses by line what has other columns than the header, or can't be cut, and goes on behind it", async () => {
+  it("refuses by line a record with other columns than the header, or that can't be cut, and goes on after it", async () => {
     const text = 'id,name\n1,a,extra\n2,"b"\n3\n4,"c" d\n"5",e,\n6,f\n7,"open\n8,g\n';
     expect(await read("a.csv", text)).toEqual([
       [2, "3 columns, where the header has 2"],

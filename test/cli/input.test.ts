@@ -53,7 +53,7 @@ describe("lines", () => {
     ]);
   });
 
-  it("keeps bytes that are no text", async () => {
+  it("keeps bytes that are not text", async () => {
     const bad = Buffer.from([0x7b, 0xff, 0xfe, 0x7d]);
     const found: Buffer[] = [];
     for await (const rows of linesOf(Readable.from([Buffer.concat([bad, Buffer.from("\n")])]), "x"))
@@ -105,7 +105,7 @@ describe("files", () => {
     ]);
   });
 
-  it("what can't be read is one line", async () => {
+  it("an unreadable file is one line", async () => {
     const dir = folder({
       "a.xyz": "",
       "a.csv": "page,ms\n/,1\n",
@@ -179,7 +179,7 @@ describe("Parquet", () => {
 });
 
 describe("Arrow", () => {
-  it("what a refused row holds is that row's, in every batch, whatever its values", async () => {
+  it("the content of a refused row is that row's, in every batch, for any values", async () => {
     const at = new Timestamp(TimeUnit.MICROSECOND);
     const batches = ["ff", "fe"].map((bytes, i) => {
       const page = vectorFromArray([Buffer.from("ok"), Buffer.from(bytes, "hex")], new Binary());

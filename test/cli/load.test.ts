@@ -37,7 +37,7 @@ async function load(dir: string, ...args: string[]) {
 
 const mixed = '{"id":1,"name":"a"}\nno\n\n{"id":2,"name":"b","on":"2024-02-30"}\n{"id":3}\n{"id":"4","name":"d"}\n';
 
-describe("rows that are no events", () => {
+describe("invalid rows", () => {
   it("are skipped, reported by line, written to --rejects, and make exit code 1", async () => {
     const dir = project({ "a.ndjson": mixed });
     const bad = join(dir, "bad.ndjson");
@@ -64,7 +64,7 @@ describe("rows that are no events", () => {
     expect((await recordsIn(dir)).sort()).toEqual(['{"id":1,"name":"a"}', '{"id":3}']);
   });
 
-  it("are not written over what is loaded, by whatever name", async () => {
+  it("are not written over a loaded file, under any name", async () => {
     const dir = project({ "a.ndjson": mixed, "b.ndjson": '{"id":7}\n' });
     const [a, b, link, hard] = ["a.ndjson", "b.ndjson", "link", "hard"].map((name) => join(dir, name)) as [
       string,
@@ -167,7 +167,7 @@ describe("what is loaded", () => {
     ]);
   });
 
-  it("has to be whole", async () => {
+  it("has to be complete", async () => {
     const dir = project({ "a.json": '{\n"id": 1', "b.json": '[{"id":1}', "c.json": '[{"id":1],' });
     await expect(load(dir, join(dir, "a.json"))).rejects.toThrow("it ends inside of what begins in line 1");
     await expect(load(dir, join(dir, "b.json"))).rejects.toThrow("it ends inside of an array");

@@ -1,6 +1,6 @@
 /**
  * What was sent and what became of it: every record has a number of its own, so that a lost or doubled one can
- * be told.
+ * be known.
  */
 export class Ledger {
   #next = 0;

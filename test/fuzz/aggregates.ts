@@ -223,7 +223,7 @@ function parted(template: string, terms: Readonly<Record<string, Term>>): Parts 
 export function useOf(entry: AggregateEntry, draw: Draw, scalars: Scalars): Used {
   const kinds = entry.args.map((choices) => draw.of(...choices));
   const depth = draw.int(3);
-  const args = kinds.map((kind) => scalars.told(kind, depth));
+  const args = kinds.map((kind) => scalars.termOf(kind, depth));
   draw.applied.add(`${entry.feature}(${kinds[0] ?? ""})`);
   const kind = resultOf(entry, kinds[0]);
   const distinct = entry.distinct && draw.maybe("DISTINCT", 0.2) ? "DISTINCT " : "";

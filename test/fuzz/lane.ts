@@ -32,8 +32,8 @@ export interface Case {
 }
 
 export type Outcome =
-  /** `looks` comparisons of `rows` rows in all. */
-  | { readonly kind: "same"; readonly looks: number; readonly rows: number }
+  /** `comparisons` of `rows` rows in all. */
+  | { readonly kind: "same"; readonly comparisons: number; readonly rows: number }
   /** The compiler says why the view can't be kept exact. */
   | { readonly kind: "refused"; readonly why: string }
   /** The view's own SQL fails on these events. */
@@ -142,7 +142,7 @@ class Replay {
   /** What the delta begins with: the version's entry, or nothing where there is none yet. */
   #base: Entry | null = null;
   #delta: readonly Entry[] = [];
-  #looks = 0;
+  #comparisons = 0;
   #compared = 0;
 
   constructor(session: Session, of: Case, view: ViewDefinition, events: string) {
@@ -169,7 +169,7 @@ class Replay {
         const why = await this.#step(step);
         if (why) return { kind: "broken", why };
       }
-      return { kind: "same", looks: this.#looks, rows: this.#compared };
+      return { kind: "same", comparisons: this.#comparisons, rows: this.#compared };
     } catch (error) {
       const why = messageOf(error);
       // a view whose own SQL fails, here or over all events, is failed for all to see; what else fails is our fault
@@ -218,7 +218,7 @@ class Replay {
         return null;
       }
       case "look":
-        return this.#look();
+        return this.#compareRows();
     }
   }
 
@@ -293,7 +293,7 @@ class Replay {
   }
 
   /** Why what is served differs, or null. */
-  async #look(): Promise<string | null> {
+  async #compareRows(): Promise<string | null> {
     const entries = [...(this.#base ? [this.#base] : []), ...this.#delta];
     if (entries.length === 0) return null;
     const upto = this.#position;
@@ -303,7 +303,7 @@ class Replay {
     const sketch = this.#view.estimates !== null;
     const truth = sketch ? await this.#merged(partialOf(this.#view, this.#below(upto))) : await this.#plain(upto);
     const served = sketch ? await this.#merged(partials) : await this.#rowsIn(rowsOf(this.#view, partials));
-    this.#looks++;
+    this.#comparisons++;
     this.#compared += truth.length;
     const difference = differenceOf(served, truth, sketch ? [] : this.#case.rounded);
     return difference && `at ${upto.join(",")}: ${difference}`;

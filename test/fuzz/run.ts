@@ -46,7 +46,7 @@ export class Run {
   readonly #tally = { same: 0, refused: 0, failing: 0, broken: 0 };
   readonly failures: Failure[] = [];
   #blocks = 0;
-  #looks = 0;
+  #comparisons = 0;
   #rows = 0;
   #pipelines = 0;
   #inPipelines = 0;
@@ -101,7 +101,7 @@ export class Run {
       if (outcome.kind === "broken") await this.#failed(lane, each, drawing);
       if (outcome.kind !== "same") continue;
       good.push(each);
-      this.#looks += outcome.looks;
+      this.#comparisons += outcome.comparisons;
       this.#rows += outcome.rows;
       this.#pairs.add(each.features);
       for (const use of each.applied) this.#applied.add(use);
@@ -152,7 +152,7 @@ export class Run {
     const share = ((100 * this.#pairs.met) / this.#pairs.possible).toFixed(1);
     return (
       `fuzz: SEED=${this.#options.seed}, N=${views} views in ${seconds.toFixed(0)} s (${(views / seconds).toFixed(1)} a second): ` +
-      `${same} equal plain DuckDB at ${this.#looks} looks (${this.#rows} rows), ${refused} refused, ${failing} fail by themselves, ` +
+      `${same} equal plain DuckDB at ${this.#comparisons} comparisons (${this.#rows} rows), ${refused} refused, ${failing} fail by themselves, ` +
       `${this.#inPipelines} in ${this.#pipelines} whole pipelines; ` +
       `pairs ${this.#pairs.met} of ${this.#pairs.possible} (${share} %), ` +
       `arguments ${this.#applied.size} of ${applications}; ${this.failures.length} FAILED`

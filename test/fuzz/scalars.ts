@@ -132,11 +132,11 @@ export class Scalars {
   }
 
   one(kind: Kind, depth: number): Term {
-    return this.told(kind, depth).term;
+    return this.termOf(kind, depth).term;
   }
 
   /** With the feature of its outermost part: a field's type or a function. */
-  told(kind: Kind, depth: number): { term: Term; feature: string } {
+  termOf(kind: Kind, depth: number): { term: Term; feature: string } {
     const draw = this.#draw;
     const functions = depth > 0 && !draw.chance(0.35) ? scalars.filter((each) => each.kind === kind) : [];
     if (functions.length > 0) {

@@ -47,7 +47,7 @@ describe("POST /v1/streams/{stream}/events", () => {
     return { ...(data[0] as { n: number; s: string; k: string }), meta };
   };
 
-  it("takes one event, an array of them, or lines, and says where they end", async () => {
+  it("takes one event, an array of them, or lines, and returns the position after them", async () => {
     const one = await post('{"k":"a","x":1}');
     expect(one.statusCode).toBe(200);
     expect(one.json()).toMatchObject({ accepted: 1, refused: [] });

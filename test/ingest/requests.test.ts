@@ -98,7 +98,7 @@ describe("Idempotency-Key", () => {
     expect(await counted()).toHaveLength(12);
   });
 
-  it("takes a key in quotes and bare for one, and a key that is none for wrong", async () => {
+  it("takes a key in quotes and bare for the same, and refuses an invalid one", async () => {
     expect(await post(apis[0]!, 'a"b\\c', body)).toMatchObject({ status: 200 });
     expect(await post(apis[1]!, '"a\\"b\\\\c"', body)).toMatchObject({ status: 200 });
     expect(await post(apis[1]!, '"a\\"b\\\\c"', "[]")).toMatchObject({ status: 200, accepted: 0 });
@@ -169,7 +169,7 @@ describe("requests", () => {
     await busy.close();
   });
 
-  it("pass over what is no record of theirs", async () => {
+  it("ignore other records of the topic", async () => {
     const log = new MemoryLog();
     const requests = new Requests(log, "flights", "/nowhere");
     await requests.register("r", registration("A"));

@@ -260,7 +260,7 @@ export function conformance(subject: Subject): void {
       await expect(reader.next(1, 0)).rejects.toThrow("closed");
     });
 
-    it("says loudly that an offset is beyond the end, once what can be read has been", async () => {
+    it("reports loudly that an offset is beyond the end, once what can be read has been", async () => {
       const stream = await made();
       await log.append(stream, records(3));
       const reader = await log.read(stream, new Map([[0, 4]]));

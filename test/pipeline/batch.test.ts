@@ -56,7 +56,7 @@ describe("batch", () => {
     await catchUp(world, writer);
     await writer.close();
   };
-  it("goes to the log's end where the writer of the delta does not run any more, and no farther than it where it does", async () => {
+  it("cuts at the log's end when the delta's writer has stopped, and at the delta's position when it runs", async () => {
     await some(4);
     const writer = await world.writer(version, 0);
     await catchUp(world, writer);
@@ -222,7 +222,7 @@ describe("batch", () => {
     await expect(pin(world.store, pinned, "late")).rejects.toSatisfy(failing("STORE_MISSING"));
   });
 
-  it("publishes nothing that the delta contradicts: the view, the key and both values are named, and no litter stays", async () => {
+  it("publishes nothing that the delta contradicts: the view, the key and both values are named, and no files are left", async () => {
     await some(10);
     await flushed();
     const head = (await newestHead(world.store, version.number, 0))!;
@@ -303,7 +303,7 @@ describe("batch", () => {
     await expect(readVersion(world.store, 0)).rejects.toSatisfy(failing("DATA_FORMAT"));
   });
 
-  it("reads what was trimmed from the log under its hands from the archive", async () => {
+  it("reads from the archive what was trimmed from the log meanwhile", async () => {
     await some(6);
     const session = await world.session();
     const { log, store } = world;

@@ -104,7 +104,7 @@ describe("changed files", () => {
 });
 
 describe("another number of shards", () => {
-  it("is a version at the same cut with everything linked, and the running daemon goes on with it", async () => {
+  it("is a version at the same cut with everything linked, which the running daemon adopts", async () => {
     const zero = await world.firstVersion();
     await some(8);
     await flushed(zero);
@@ -136,7 +136,7 @@ describe("another number of shards", () => {
 });
 
 describe("an incremental run", () => {
-  it("folds the events since the last version in, and a full run finds the same", async () => {
+  it("folds in the events since the last version, and equals a full run", async () => {
     await world.firstVersion();
     await some(10);
     const one = await world.runBatch();

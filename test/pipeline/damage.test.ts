@@ -43,7 +43,7 @@ const damages = async () => {
 };
 
 describe("a damaged file", () => {
-  it("of a version leaves its view without an answer, until batch has made it again at the same cut", async () => {
+  it("of a version leaves its view without an answer, until batch has recomputed it at the same cut", async () => {
     expect(await damages()).toEqual([]);
     flip(version.views.groups!.file!.name);
     const follower = await Follower.open(world.store, world.duck, world.say);
@@ -71,7 +71,7 @@ describe("a damaged file", () => {
     expect(await runRepair(world.batch)).toBeNull();
   });
 
-  it("that was only read wrongly once is no reason for a version", async () => {
+  it("that was only misread once is no reason for a version", async () => {
     const bytes = behind(world.store).read(version.views.groups!.file!.name);
     flip(version.views.groups!.file!.name);
     const follower = await Follower.open(world.store, world.duck, world.say);
@@ -106,7 +106,7 @@ describe("a damaged file", () => {
     expect((await world.runBatch()).proof.state).toBe("proved");
   });
 
-  it("that is a version's manifest, and so is its copy, is passed over, and the next batch makes a new one", async () => {
+  it("that is a version's manifest, and so is its copy, is skipped, and the next batch makes a new one", async () => {
     await world.runBatch();
     flip(layout.version(2));
     flip(layout.copy(layout.version(2)));

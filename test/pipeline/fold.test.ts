@@ -82,7 +82,7 @@ describe("a fold", () => {
     expect(await unfinished()).toEqual([]);
   });
 
-  it("goes on where a killed run was, up to a cut further on, and needs no stretch for the last part", async () => {
+  it("resumes a killed run, up to a later cut, and needs no stretch for the last part", async () => {
     await some(60);
     await flushed(version);
     await expect(run("full", 10, 2)).rejects.toThrow("killed");
@@ -96,7 +96,7 @@ describe("a fold", () => {
     expect(await exact()).toBe(3);
   });
 
-  it("goes on where an earlier release's rebuild was, whose stretches say no level", async () => {
+  it("resumes a rebuild of an earlier release, whose stretches have no level", async () => {
     await some(60);
     await flushed(version);
     await expect(run("full", 10, 3)).rejects.toThrow("killed");
@@ -116,7 +116,7 @@ describe("a fold", () => {
     expect(manifest.proof).toMatchObject({ state: "proved", views: 3 });
   });
 
-  it("does without what lies beyond a cut that is nearer than the one of a killed run", async () => {
+  it("leaves out stretches beyond a cut that is earlier than a killed run's", async () => {
     await some(20);
     await flushed(version);
     await some(40);
@@ -129,7 +129,7 @@ describe("a fold", () => {
     expect(await exact()).toBe(3);
   });
 
-  it("of what came since a version goes on from there, by its own stretches", async () => {
+  it("over the events since a version resumes, by its own stretches", async () => {
     await some(30);
     await flushed(version);
     const { manifest: one } = await run("full", Number.POSITIVE_INFINITY);
@@ -152,7 +152,7 @@ describe("a fold", () => {
     expect(await exact()).toBe(2);
   });
 
-  it("that is not proved is not gone on from", async () => {
+  it("that is not proved is not resumed", async () => {
     await some(40);
     await flushed(version);
     const { manifest: one } = await run("full", 10);

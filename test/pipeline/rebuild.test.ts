@@ -91,7 +91,7 @@ describe("rebuild", () => {
     expect((await world.runBatch()).proof).toMatchObject({ state: "proved", views: 3 });
   });
 
-  it("goes on after a kill at any step, without doing again what was done", async () => {
+  it("resumes after a kill at any step, without repeating work", async () => {
     await some(60);
     await flushed(version);
     for (let step = 1; step <= 5; step++) {
@@ -146,7 +146,7 @@ describe("rebuild", () => {
     expect(result.manifest.events + result.manifest.dead).toBe(60);
   });
 
-  it("follows what is served while events come in", async () => {
+  it("follows the served position while events arrive", async () => {
     await some(40);
     const writer = await world.writer(version, 0);
     await catchUp(world, writer);
@@ -165,7 +165,7 @@ describe("rebuild", () => {
     expect(await exact()).toBe(3);
   });
 
-  it("says what differs from a served delta that is wrong, and serves what is right", async () => {
+  it("reports what differs from a wrong served delta, and serves what is right", async () => {
     await some(20);
     await flushed(version);
     const one = await world.runBatch();

@@ -47,7 +47,7 @@ async function answered(): Promise<string> {
   return found.map(([g, n]) => `${g}${n}`).join(" ");
 }
 
-it("finds nothing where all is whole", async () => {
+it("finds nothing when everything is intact", async () => {
   await append("a", "b", "c");
   await world.runBatch();
   const found = await repair(world.batch, true);
@@ -115,7 +115,7 @@ it("goes on without lost offsets once the loss is accepted, and not before", asy
   expect(await damagedFiles()).toEqual([]);
 });
 
-it("says where answers still count what the archive never had, and rebuild takes it out", async () => {
+it("reports where answers still count events that the archive never had, and rebuild removes them", async () => {
   await append("a", "b");
   const version = await world.runBatch();
   await append("lost", "b");
@@ -137,7 +137,7 @@ it("says where answers still count what the archive never had, and rebuild takes
   expect(await answered()).toBe("a1 b2");
 });
 
-it("keeps a loss that several accept at once, and makes its file again", async () => {
+it("keeps a loss that several accept at once, and rewrites its file", async () => {
   await append("a", "b");
   await world.runBatch();
   await append("lost", "b", "c", "d");

@@ -1,6 +1,6 @@
 /**
  * Large doubles that cancel out leave nothing but rounding: what that is a share of is kept, so that two right
- * tellings are equal.
+ * derivations are equal.
  */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { rebuild } from "../../batch/rebuild.ts";

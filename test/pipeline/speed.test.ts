@@ -45,7 +45,7 @@ describe("speed", () => {
   afterEach(() => world.close());
   const exact = async (manifest = version) => world.expectExact(await snapshotOf(world.store, manifest));
 
-  it("goes on exactly where it ended", async () => {
+  it("resumes exactly where it ended", async () => {
     await open();
     await world.append([event(0, "a"), event(1, "b"), { partition: 0, value: "{", valid: false }]);
     const first = await world.writer(version, 0);
@@ -124,7 +124,7 @@ describe("speed", () => {
     expect(await exact()).toBe(1);
   });
 
-  it("goes through the archive when the log is trimmed under its open reader", async () => {
+  it("reads the archive when the log is trimmed under its open reader", async () => {
     await open();
     const writer = await world.writer(version, 0);
     await world.append([event(0, "a")]);

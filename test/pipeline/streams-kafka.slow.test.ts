@@ -115,7 +115,7 @@ function kafkaTests(): void {
     const configEntries = [{ name: "cleanup.policy", value: "compact,delete" }];
     const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: world.stream.topic, configEntries };
     await admin.alterConfigs({ validateOnly: false, resources: [resource] });
-    // what was looked up is known for a while: another process asks again
+    // metadata is cached for a while: another process asks again
     await world.log.close();
     world.log = new KafkaLog({ brokers: (given ?? own!.brokers).split(",") });
     await until(() =>

@@ -1,5 +1,5 @@
 /**
- * Views whose SQL raises on what valid events add up to: it is the group's failure, whoever asks, and nobody
+ * Views whose SQL raises on what valid events add up to: it is the group's failure for every query, and no other
  * else's.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

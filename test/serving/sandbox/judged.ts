@@ -8,7 +8,7 @@ const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
 /** Functions, by the reason. */
 export const refusedFunctions: Readonly<Record<string, string>> = {
-  "made by DuckDB's own rewriting, for arguments that nobody else checks": `
+  "made by DuckDB's own rewriting, for arguments that are not checked otherwise": `
     __internal_compress_integral_ubigint __internal_compress_integral_uinteger __internal_compress_integral_usmallint
     __internal_compress_integral_utinyint __internal_compress_string_hugeint __internal_compress_string_ubigint
     __internal_compress_string_uhugeint __internal_compress_string_uinteger __internal_compress_string_usmallint
@@ -21,7 +21,7 @@ export const refusedFunctions: Readonly<Record<string, string>> = {
   "states of aggregates, as bytes that are not checked": `
     combine finalize
   `,
-  "tells of the session, the catalogs or the query's text": `
+  "shows the session, the catalogs or the query's text": `
     alias col_description current_catalog current_connection_id current_database current_query current_query_id current_role current_schema
     current_schemas current_setting current_transaction_id current_user currval format_pg_type format_type get_block_size getvariable
     has_any_column_privilege has_column_privilege has_database_privilege has_foreign_data_wrapper_privilege has_function_privilege
@@ -32,7 +32,7 @@ export const refusedFunctions: Readonly<Record<string, string>> = {
     pg_postmaster_start_time pg_table_is_visible pg_ts_config_is_visible pg_ts_dict_is_visible pg_ts_parser_is_visible pg_ts_template_is_visible
     pg_type_is_visible session_user shobj_description stats txid_current user vector_type version
   `,
-  "runs SQL, or tells of texts as DuckDB reads them": `
+  "runs SQL, or shows how DuckDB reads texts": `
     json_deserialize_sql json_serialize_plan json_serialize_sql
   `,
   "has an effect, or waits": `
@@ -41,7 +41,7 @@ export const refusedFunctions: Readonly<Record<string, string>> = {
   "geometry, which no view has": `
     st_asbinary st_astext st_aswkb st_aswkt st_crs st_geomfromwkb st_intersects_extent st_setcrs
   `,
-  "has a subquery or the clock in a macro that is not looked into": `
+  "has a subquery or the clock in a macro that is not inspected": `
     ago current_localtime get_current_time json_group_object
   `,
 };
@@ -61,7 +61,7 @@ export const refusedTableFunctions = words(`
   sniff_csv sql_auto_complete summary test_all_types test_vector_types truncate_duckdb_logs which_secret
 `);
 
-/** Nobody can say PRAGMA: it is no SELECT. */
+/** PRAGMA can't be used: it is not a SELECT. */
 export const pragmas = words(`
   add_parquet_key all_profiling_output collations copy_database database_list database_size disable_checkpoint_on_shutdown disable_object_cache
   disable_optimizer disable_print_progress_bar disable_profile disable_profiling disable_progress_bar disable_verification
@@ -125,7 +125,7 @@ export const refusedTypes = words(`
   GEOMETRY TYPE
 `);
 
-/** Kinds of statements but for SELECT: DuckDB does not tell their trees, so they are refused before anything else. */
+/** Kinds of statements but for SELECT: DuckDB does not show their trees, so they are refused before anything else. */
 export const refusedStatements = words(`
   INVALID INSERT UPDATE EXPLAIN DELETE PREPARE CREATE EXECUTE ALTER TRANSACTION COPY ANALYZE VARIABLE_SET CREATE_FUNC DROP EXPORT PRAGMA VACUUM
   CALL SET LOAD RELATION EXTENSION LOGICAL_PLAN ATTACH DETACH MULTI COPY_DATABASE UPDATE_EXTENSIONS MERGE_INTO
