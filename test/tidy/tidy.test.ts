@@ -1,6 +1,6 @@
 /** The house's rules as a test: arrows between rooms, doors to libraries, lengths, clocks, error codes and words. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -18,44 +18,7 @@ import {
   words,
   wordsLeft,
 } from "./rules.ts";
-
-interface Source {
-  readonly path: string;
-  readonly text: string;
-  readonly lines: readonly string[];
-}
-
-function read(path: string): Source {
-  const text = readFileSync(path, "utf8");
-  return { path, text, lines: text.split("\n") };
-}
-
-function filesIn(folder: string, ends: string): Source[] {
-  const found = readdirSync(folder, { recursive: true, encoding: "utf8" });
-  return found.filter((name) => name.endsWith(ends)).map((name) => read(`${folder}/${name}`));
-}
-
-const all = rooms.flatMap((room) => filesIn(room, ".ts"));
-const sources = all.filter(({ path }) => !path.startsWith("test/"));
-const prose = [
-  ...readdirSync(".")
-    .filter((name) => name.endsWith(".md"))
-    .map(read),
-  ...filesIn("docs", ".md"),
-];
-
-/** What is imported, and whether its types alone. */
-function importsOf({ text }: Source): { from: string; typesOnly: boolean }[] {
-  const statements = text.matchAll(/^(?:import|export)\s+(type\s+)?([^"';]*?)\s*from "([^"]+)";/gm);
-  const calls = text.matchAll(/(?:await import|createRequire\(import\.meta\.url\))\("([^"]+)"\)/g);
-  const called = [...calls].map(([, from]) => ({ from: from!, typesOnly: false }));
-  const stated = [...statements].map(([, type, names, from]) => {
-    const [whole = "", single = ""] = names!.split(/[{}]/);
-    const values = single.split(",").filter((name) => name.trim() !== "" && !/^\s*type\s/.test(name));
-    return { from: from!, typesOnly: type !== undefined || (whole.trim() === "" && values.length === 0) };
-  });
-  return [...stated, ...called];
-}
+import { all, importsOf, prose, sources } from "./sources.ts";
 
 const counted = (found: readonly string[]) => {
   const counts: Record<string, number> = {};
