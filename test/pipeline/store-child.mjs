@@ -54,7 +54,7 @@ async function decode() {
   const value = Buffer.from(JSON.stringify({ g: "MY-MARK".repeat(1000) }));
   const records = Array.from({ length: 500 }, (_, offset) => ({ offset, timestamp: 0, key: null, value }));
   for (let i = 0; ; i++) {
-    await (await decoder.decode([new ArrayBatch(0, 0, records.length, records)])).drop();
+    await (await decoder.decode([new ArrayBatch(0, 0, records.length, records)])).close();
     if (i === 0) process.stdout.write(`decoding ${store.owner}\n`);
   }
 }
