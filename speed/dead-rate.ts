@@ -2,7 +2,7 @@
  * The share of dead letters in a stream's newest records: an incident while it is high. Decided by the log, not
  * by the clock.
  */
-import type { DeadLetter } from "../shared/decode/decoded.ts";
+import type { DeadLetter } from "../shared/decode/dead-letter.ts";
 import type { Incidents, Trouble } from "../shared/store/incidents.ts";
 
 /** How many of the newest records count, rounded up to whole micro-batches. */

@@ -2,8 +2,9 @@
 import { writeFile } from "node:fs/promises";
 import { noEvents } from "../shared/archive/segments.ts";
 import { type Inputs, partialOf } from "../shared/compiler/texts.ts";
+import type { DeadLetter } from "../shared/decode/dead-letter.ts";
 import { Decoder } from "../shared/decode/decode.ts";
-import type { DeadLetter, DecodedRecords } from "../shared/decode/decoded.ts";
+import type { DecodedRecords } from "../shared/decode/decoded.ts";
 import type { Definition, StreamDefinition, ViewDefinition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
 import { isOfSql } from "../shared/duckdb/of-sql.ts";

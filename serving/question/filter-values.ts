@@ -2,11 +2,13 @@
  * A filter's value, read by the same rules as events, so that the same text means the same value;
  * and its SQL.
  */
+
 import { decimalOf, isDecimal, isFloat, listElementOf, structFieldsOf } from "../../shared/compiler/types.ts";
 import { ExactText } from "../../shared/decode/exact-text.ts";
 import { typedValue } from "../../shared/decode/strict.ts";
 import { quoteText } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
+import { isJson } from "../../shared/values/json-text.ts";
 import { hasOffset, readClock, readDay, readInstant } from "../../shared/values/read-times.ts";
 
 const whole = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BIGNUM)$/;
@@ -83,13 +85,4 @@ const field = (type: string) => ({ name: "v", type, nullable: true });
 
 function isNested(type: string): boolean {
   return listElementOf(type) !== null || structFieldsOf(type) !== null;
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -95,19 +95,22 @@ export async function requestsIn(
   }));
 }
 
-/** Counts of the rows in `[from, upto)`. @param segments all of the partition */
-export async function countsOf(
-  session: Session,
-  records: Pick<Records, "rowsOf">,
-  segments: readonly Segment[],
-  segment: Segment,
-  from: number,
-  upto: number,
-): Promise<Counts> {
+/** The rows of a segment in `[from, upto)`. */
+export interface SegmentPart {
+  readonly records: Pick<Records, "rowsOf">;
+  /** All of the partition. */
+  readonly segments: readonly Segment[];
+  readonly segment: Segment;
+  readonly from: number;
+  readonly upto: number;
+}
+
+export async function countsOf(session: Session, part: SegmentPart): Promise<Counts> {
+  const { records, segments, segment, from, upto } = part;
   const { dead, duplicates, late } = segment;
   if (from <= segment.from && upto >= segment.upto)
     return { events: segment.rows - dead - duplicates, dead, duplicates, late };
-  if (segment.unsteady) return countsInUnsteady(session, records, segments, segment, from, upto);
+  if (segment.unsteady) return countsInUnsteady(session, part);
   const id = segment.dedup ? `CAST(${quoteName(segment.dedup.id)} AS VARCHAR)` : "NULL";
   const rows = timedRows(
     await records.rowsOf(segment),
@@ -133,11 +136,7 @@ export async function countsOf(
 /** As `countsOf`, record by record. */
 async function countsInUnsteady(
   session: Session,
-  records: Pick<Records, "rowsOf">,
-  segments: readonly Segment[],
-  segment: Segment,
-  from: number,
-  upto: number,
+  { records, segments, segment, from, upto }: SegmentPart,
 ): Promise<Counts> {
   const counts = { events: 0, dead: 0, duplicates: 0, late: 0 };
   const logTime = new LogTime(clockAt(segments, segment.from));

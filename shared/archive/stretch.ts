@@ -1,5 +1,5 @@
 /** What the archive has of a stretch beside its events: counts, dead letters, the latest timestamp. */
-import type { DeadLetter } from "../decode/decoded.ts";
+import type { DeadLetter } from "../decode/dead-letter.ts";
 import type { StreamDefinition } from "../definition.ts";
 import type { Session } from "../duckdb/duck.ts";
 import { suppressedFaults } from "../duplicates/faults.ts";
@@ -34,7 +34,7 @@ export async function archivedIn(
     const inside = segments.filter((segment) => segment.from < upto && segment.upto > from);
     await records.check(stream, inside);
     for (const segment of inside) {
-      counts = addCounts(counts, await countsOf(session, records, segments, segment, from, upto));
+      counts = addCounts(counts, await countsOf(session, { records, segments, segment, from, upto }));
       const [row] = await session.rows(
         `SELECT coalesce(epoch_ms(max(__timestamp)), 0) AS latest,
            list({o: __offset, f: __fault} ORDER BY __offset)
@@ -56,7 +56,7 @@ export async function countsBelow(records: Records, session: Session, cut: Posit
     const segments = await records.segments(stream, partition);
     for (const segment of segments.filter((each) => each.from < offset)) {
       // only a file that the cut divides is opened
-      counts = addCounts(counts, await countsOf(session, records, segments, segment, 0, offset));
+      counts = addCounts(counts, await countsOf(session, { records, segments, segment, from: 0, upto: offset }));
     }
   }
   return counts;

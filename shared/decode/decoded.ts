@@ -3,15 +3,8 @@ import { eventColumn, eventType } from "../compiler/event-order.ts";
 import type { StreamDefinition } from "../definition.ts";
 import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
 import type { RecordBatch } from "../log/log.ts";
+import type { DeadLetter } from "./dead-letter.ts";
 import { orderTable } from "./place-tables.ts";
-
-/** An invalid record of a stream. Dead letters are a set keyed by stream, partition and offset. */
-export interface DeadLetter {
-  readonly stream: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly reason: string;
-}
 
 /** An invalid record, by its row. */
 export interface DeadRow {

@@ -12,7 +12,7 @@ import {
 } from "@duckdb/node-api";
 import { freshName, type Session } from "../duckdb/duck.ts";
 import type { RecordBatch } from "../log/log.ts";
-import type { DeadLetter } from "./decoded.ts";
+import type { DeadLetter } from "./dead-letter.ts";
 
 /** DuckDB's own size of a vector. */
 const rowsPerChunk = 2048;

@@ -11,7 +11,7 @@
 import type { RecordBatch, RequestRun } from "../log/log.ts";
 import type { RequestRange } from "../store/layout.ts";
 import type { Clock } from "./log-time.ts";
-import { Partition, type Ranges, replayPrefix, requestHourMs, withRange } from "./partition.ts";
+import { type CarriedRequests, Partition, type Ranges, replayPrefix, requestHourMs, withRange } from "./partition.ts";
 import type { Spill } from "./spill.ts";
 
 /** More strange timestamps than these are not noted at a time. */
@@ -25,15 +25,6 @@ export interface StrangeStamp {
   readonly stamp: number | null;
   /** Log time before it, ms; 0: none yet. */
   readonly before: number;
-}
-
-/** What a stretch of a partition leaves behind for those who go on at its end, without reading it again. */
-export interface CarriedRequests {
-  readonly partition: number;
-  /** Log time at its end. */
-  readonly clock: Clock;
-  /** What counted in it of each request, by the hour, ascending; null where that is much. */
-  readonly requests: readonly RequestRange[] | null;
 }
 
 /** Row numbers count over all batches, ascending. */

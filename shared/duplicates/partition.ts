@@ -1,6 +1,5 @@
 /** What one partition remembers: its log time, and what counted of its requests and ids. */
 import type { RequestRange } from "../store/layout.ts";
-import type { CarriedRequests } from "./duplicates.ts";
 import { type Clock, LogTime } from "./log-time.ts";
 import { SeenKeys } from "./seen.ts";
 import type { Spill } from "./spill.ts";
@@ -19,6 +18,15 @@ const carriedMax = 64;
 
 /** Sequence numbers: `[from, upto, from, upto, …]`. */
 export type Ranges = readonly number[];
+
+/** What a stretch of a partition leaves behind for those who go on at its end, without reading it again. */
+export interface CarriedRequests {
+  readonly partition: number;
+  /** Log time at its end. */
+  readonly clock: Clock;
+  /** What counted in it of each request, by the hour, ascending; null where that is much. */
+  readonly requests: readonly RequestRange[] | null;
+}
 
 export class Partition {
   readonly logTime = new LogTime();

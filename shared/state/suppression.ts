@@ -1,12 +1,14 @@
 /** Duplicate suppression as a state at a log position: the rule of `duplicates.ts`, applied to decoded records. */
+
 import { requestsIn } from "../archive/segment-rows.ts";
 import { dedupOf } from "../archive/segments.ts";
 import type { DecodedRecords } from "../decode/decoded.ts";
 import type { StreamDefinition } from "../definition.ts";
 import type { Session } from "../duckdb/duck.ts";
-import { type CarriedRequests, Duplicates, joinCarried, type StrangeStamp } from "../duplicates/duplicates.ts";
+import { Duplicates, joinCarried, type StrangeStamp } from "../duplicates/duplicates.ts";
 import { faultOfDuplicate, faultOfRepeated } from "../duplicates/faults.ts";
 import { type Clock, noClock } from "../duplicates/log-time.ts";
+import type { CarriedRequests } from "../duplicates/partition.ts";
 import { Spill } from "../duplicates/spill.ts";
 import type { RecordBatch } from "../log/log.ts";
 import type { Segment } from "../store/layout.ts";

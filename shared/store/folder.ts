@@ -1,5 +1,5 @@
 /** The store as a folder: names are paths, atomic is a link or a rename, durable is an fsync of file and folder. */
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { access, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isAbandoned, makeOwned, sweep } from "../owned.ts";
@@ -7,7 +7,8 @@ import { digestOf, expectSame, missing } from "./digest.ts";
 import { type Disk, realDisk } from "./disk.ts";
 import { checkFormat } from "./format.ts";
 import { layout } from "./layout.ts";
-import { type FileRef, type LocalFile, ownerOf, type Store } from "./store.ts";
+import { newOwner, newRunOf, ownerOf } from "./runs.ts";
+import type { FileRef, LocalFile, Store } from "./store.ts";
 
 export interface FolderOptions {
   /** false: nothing is fsynced (tests, and files that a crash may take). Default true. */
@@ -19,7 +20,7 @@ export class FolderStore implements Store {
   /** Absolute path of the folder. */
   readonly root: string;
   readonly paceMs = 20;
-  readonly owner = randomBytes(6).toString("hex");
+  readonly owner = newOwner();
   readonly #durable: boolean;
   readonly #disk: Disk;
   /** This process's own folder for scratch files. */
@@ -125,7 +126,7 @@ export class FolderStore implements Store {
   }
 
   newRun(): string {
-    return `${this.owner}-${randomBytes(4).toString("hex")}`;
+    return newRunOf(this.owner);
   }
 
   async isRunning(run: string): Promise<boolean | null> {

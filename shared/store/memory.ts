@@ -3,13 +3,14 @@
  * and everything durable at once. What DuckDB is to read is fetched into files of this process's own. Several
  * processes of a test share a bucket.
  */
-import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expectSame, missing } from "./digest.ts";
 import { checkFormat } from "./format.ts";
-import { type FileRef, type LocalFile, ownerOf, type Store } from "./store.ts";
+import { newOwner, newRunOf, ownerOf } from "./runs.ts";
+import type { FileRef, LocalFile, Store } from "./store.ts";
 
 interface Stored {
   readonly bytes: Buffer;
@@ -66,7 +67,7 @@ let local: string | null = null;
 export class MemoryStore implements Store {
   readonly root = "memory";
   readonly paceMs = 20;
-  readonly owner = randomBytes(6).toString("hex");
+  readonly owner = newOwner();
   readonly #bucket: ObjectBucket;
   /** Processes that live. */
   readonly #owners: Set<string>;
@@ -174,7 +175,7 @@ export class MemoryStore implements Store {
   }
 
   newRun(): string {
-    return `${this.owner}-${randomBytes(4).toString("hex")}`;
+    return newRunOf(this.owner);
   }
 
   async isRunning(run: string): Promise<boolean | null> {

@@ -87,8 +87,3 @@ export interface Store {
   /** Removes what processes that are dead have left of their scratch files. @returns names in the store */
   sweep(): Promise<string[]>;
 }
-
-/** Of a run's name; null: it is of no process. */
-export function ownerOf(run: string): string | null {
-  return /^([0-9a-f]{12})-[0-9a-f]{8}/.exec(run)?.[1] ?? null;
-}

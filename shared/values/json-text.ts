@@ -25,7 +25,7 @@ function plainToken(token: string): string {
   return sign === "-" && found !== '"NaN"' ? found.replace('"', '"-') : found;
 }
 
-function isJson(text: string): boolean {
+export function isJson(text: string): boolean {
   try {
     JSON.parse(text);
     return true;

@@ -35,7 +35,7 @@ it.each([
   ["shared/store/incidents.ts", ["Incident", "Trouble"]],
   ["shared/store/rejections.ts", ["Rejection"]],
   ["shared/duplicates/log-time.ts", ["Clock"]],
-  ["shared/duplicates/duplicates.ts", ["CarriedRequests"]],
+  ["shared/duplicates/partition.ts", ["CarriedRequests"]],
   ["shared/definition.ts", ["StreamDefinition", "ReferenceTable", "ViewDefinition", "ViewSource", "Definition"]],
   ["shared/http/caller.ts", ["ApiKey"]],
 ])("docs/format.md names every field of %s", (file, names) => {

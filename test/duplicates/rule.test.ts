@@ -1,10 +1,12 @@
 /** The rule, against its own words over everything that came before. */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
-import { type CarriedRequests, Duplicates, joinCarried } from "../../shared/duplicates/duplicates.ts";
+import { Duplicates, joinCarried } from "../../shared/duplicates/duplicates.ts";
 import { stampMax, stampWithin } from "../../shared/duplicates/log-time.ts";
+import type { CarriedRequests } from "../../shared/duplicates/partition.ts";
 import { entryBytes } from "../../shared/duplicates/seen.ts";
 import { Spill } from "../../shared/duplicates/spill.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";

@@ -2,181 +2,13 @@
 /** Faults that a change could introduce, each with the tests that must notice. */
 import { apiFaults } from "./api-faults.ts";
 import type { Fault } from "./fault.ts";
+import { viewFaults } from "./view-faults.ts";
 
-const views = ["test/views/cases.test.ts"];
-/** Of the view cases, files by name. */
-const cases = (...names: readonly string[]) => ({ tests: views, named: `^(${names.join("|")}) ` });
 const positions = ["test/position/laws.test.ts"];
 const pipeline = ["test/pipeline/speed.test.ts", "test/pipeline/batch.test.ts"];
 
 export const faults: readonly Fault[] = [
-  {
-    name: "an average of averages",
-    file: "shared/compiler/aggregates/sums.ts",
-    edits: [
-      {
-        find: "if (isFloat(x.type)) return { parts: [...totals, count], finalize: ([s, n]) => `(${s} / nullif(${n}, 0))` };",
-        replace:
-          "if (isFloat(x.type)) return { parts: [{ ...totals[0]!, calls: [call('avg', x.sql)], merge: { law: 'semigroup', combine: ([a]) => `avg(${a})` } }], finalize: ([a]) => a! };",
-      },
-    ],
-    ...cases("moments"),
-  },
-  {
-    name: "HAVING on partials",
-    file: "shared/compiler/view-texts.ts",
-    edits: [
-      { find: "import { nodesOf } from", replace: "import { nodesOf, renderExpressions } from" },
-      {
-        find: "partial: partialText(planned),",
-        replace:
-          "partial: partialText(planned) + (read.having ? " +
-          "` HAVING ${(await renderExpressions(session, [read.having]))[0]}` : ''),",
-      },
-    ],
-    ...cases("every-value", "groups"),
-  },
-  {
-    name: "sums of integers kept as DOUBLE",
-    file: "shared/compiler/aggregates/part.ts",
-    edits: [{ find: '"HUGEINT", "DECIMAL(38,0)"', replace: '"HUGEINT", "DOUBLE"' }],
-    ...cases("constants"),
-  },
-  {
-    name: "an exact sum that forgets what lies below its first digits",
-    file: "shared/duckdb/macros.ts",
-    edits: [{ find: "+ sign(coalesce(list_filter(digits[first + 3:], lambda d: d <> 0)[1], 0))", replace: "+ 0" }],
-    tests: ["test/views/exact-sums.test.ts"],
-  },
-  {
-    name: "a part of decimals that overflows where the whole does not",
-    file: "shared/compiler/aggregates/wide-sums.ts",
-    edits: [{ find: 'return type === "HUGEINT" ||', replace: "return" }],
-    tests: ["test/views/wide-sums.test.ts"],
-  },
-  {
-    name: "REALs interpolated as doubles",
-    file: "shared/duckdb/macros.ts",
-    edits: [{ find: "low + CAST((high - low)::DOUBLE * part AS FLOAT)", replace: "low + (high - low)::DOUBLE * part" }],
-    tests: ["test/views/reals.test.ts"],
-    named: "quantile_cont",
-  },
-  {
-    name: "NULL group lost",
-    file: "shared/compiler/partial-texts.ts",
-    edits: [
-      {
-        find: "FROM partials${groups ?",
-        replace: "FROM partials${plan.keys.length > 0 ? ' WHERE k0 IS NOT NULL' : ''}${groups ?",
-      },
-    ],
-    ...cases("groups"),
-  },
-  {
-    name: "sums of doubles that could be subtracted again",
-    file: "shared/compiler/aggregates/sums.ts",
-    edits: [{ find: '(isFloat(x!.type) ? "semigroup" : "group")', replace: '(x ? "group" : "semigroup")' }],
-    tests: ["test/views/algebra.test.ts"],
-    named: "(sum|avg) keeps",
-  },
-  {
-    name: "an inverse that takes nothing back",
-    file: "shared/compiler/aggregates/part.ts",
-    edits: [{ find: "`(-${part})`", replace: "part" }],
-    tests: ["test/views/algebra.test.ts"],
-    named: "(count|sum) keeps",
-  },
-  {
-    name: "FILTER dropped",
-    file: "shared/compiler/aggregates/part.ts",
-    edits: [
-      { find: 'const clause = filter === null ? "" : ` FILTER (WHERE ${filter})`;', replace: 'const clause = "";' },
-    ],
-    ...cases("groups"),
-  },
-  {
-    name: "count(DISTINCT) as count",
-    file: "shared/compiler/aggregates/table.ts",
-    edits: [{ find: "if (!entry || !distinct || entry.sorted) return entry;", replace: "return entry;" }],
-    ...cases("every-value"),
-  },
-  {
-    name: "a value's count from one part only",
-    file: "shared/compiler/partial-texts.ts",
-    edits: [
-      {
-        find: 'merged.push("CAST(sum(n) AS BIGINT) AS n")',
-        replace: 'merged.push("CAST(max(n) AS BIGINT) AS n")',
-      },
-    ],
-    ...cases("every-value"),
-  },
-  {
-    name: "Chan's formula without what lies between the means",
-    file: "shared/duckdb/macros.ts",
-    edits: [
-      {
-        find: "ELSE list_sum(list_transform(t.l, lambda p: p.n * (p.x - t.x / t.n) * (p.y - t.y / t.n))) END",
-        replace: "ELSE 0.0 END",
-      },
-    ],
-    ...cases("moments"),
-  },
-  {
-    name: "avg divided as doubles",
-    file: "shared/duckdb/macros.ts",
-    edits: [
-      {
-        find: "WHEN abs(total::DOUBLE) < 9007199254740992 AND n < 2048 THEN",
-        replace: "WHEN n < 9007199254740992 THEN",
-      },
-    ],
-    tests: ["test/views/avg-exact.test.ts"],
-  },
-  {
-    name: "the wrong bit of grouping()",
-    file: "shared/compiler/partial-texts.ts",
-    edits: [{ find: "(((gid >> ${keys - 1 - number})", replace: "(((gid >> ${number})" }],
-    ...cases("grouping-sets"),
-  },
-  {
-    name: "the later of two events that tie",
-    file: "shared/compiler/aggregates/order.ts",
-    edits: [{ find: 'which === "min" ? "" : "-"', replace: 'which === "min" ? "-" : ""' }],
-    ...cases("order"),
-  },
-  {
-    name: "the first event of whichever part",
-    file: "shared/compiler/aggregates/order.ts",
-    edits: [{ find: "([v, o]) => `arg_${which}_null(${v}, ${o})`", replace: "([v]) => `any_value(${v})`" }],
-    ...cases("order"),
-  },
-  {
-    name: "the lower of two registers of a sketch",
-    file: "shared/compiler/aggregates/sketches.ts",
-    edits: [{ find: '"VARCHAR", "VARCHAR", "min"', replace: '"VARCHAR", "VARCHAR", "max"' }],
-    tests: ["test/views/sketches.test.ts"],
-  },
-  {
-    name: "a sketch's buckets read with another width",
-    file: "shared/duckdb/macros.ts",
-    edits: [
-      { find: "pow(1.005::DOUBLE / 0.995, abs(b) - 80001)", replace: "pow(1.006::DOUBLE / 0.994, abs(b) - 80001)" },
-    ],
-    tests: ["test/views/sketches.test.ts"],
-  },
-  {
-    name: "a reference table's content left out of the identity",
-    file: "shared/compiler/identity.ts",
-    edits: [{ find: "table.columns, table.file.sha256", replace: "table.columns" }],
-    tests: ["test/views/identity.test.ts"],
-  },
-  {
-    name: "the time zone left out of the identity",
-    file: "shared/compiler/identity.ts",
-    edits: [{ find: "    timezone,\n    view.streams,", replace: "    view.streams," }],
-    tests: ["test/views/identity.test.ts"],
-  },
+  ...viewFaults,
   {
     name: "a rejected entry adopted again",
     file: "speed/generation.ts",
@@ -299,26 +131,6 @@ export const faults: readonly Fault[] = [
     tests: pipeline,
   },
   {
-    name: "a nullable field as a required one",
-    file: "shared/decode/strict.ts",
-    edits: [
-      { find: "field.nullable ? `(v${i} IS NOT NULL OR j${i} IS NULL)` :", replace: "" },
-      { find: "return field.nullable\n      ? wrong\n      :", replace: "return" },
-    ],
-    tests: ["test/decode/ways.test.ts", "test/decode/strict.test.ts"],
-  },
-  {
-    name: "a required field that may be missing",
-    file: "shared/decode/strict.ts",
-    edits: [
-      {
-        find: "field.nullable ? `(v${i} IS NOT NULL OR j${i} IS NULL)` : `v${i} IS NOT NULL`,",
-        replace: "`(v${i} IS NOT NULL OR j${i} IS NULL)`,",
-      },
-    ],
-    tests: ["test/decode/ways.test.ts", "test/decode/strict.test.ts"],
-  },
-  {
     name: "one event too many at the archive's cut",
     file: "shared/archive/segments.ts",
     edits: [{ find: "AND __offset < ${range.upto}`", replace: "AND __offset <= ${range.upto}`" }],
@@ -365,12 +177,6 @@ export const faults: readonly Fault[] = [
     file: "shared/store/rejections.ts",
     edits: [{ find: "if (!from) continue;", replace: "if (from) continue;" }],
     tests: ["test/pipeline/damage.test.ts"],
-  },
-  {
-    name: "a full disk fails the view",
-    file: "shared/duckdb/of-sql.ts",
-    edits: [{ find: "kind !== undefined &&", replace: "kind === undefined ||" }],
-    tests: ["test/pipeline/speed.test.ts"],
   },
   {
     name: "a standby that never takes over",

@@ -1,6 +1,6 @@
 /** The laws of state at a log position, of each kind that there is, and of one that is only here. */
 import { expect, it } from "vitest";
-import type { CarriedRequests } from "../../shared/duplicates/duplicates.ts";
+import type { CarriedRequests } from "../../shared/duplicates/partition.ts";
 import type { CarriedState, State } from "../../shared/state/state.ts";
 import { type SegmentSuppression, type Suppression, suppression } from "../../shared/state/suppression.ts";
 import { stream } from "../support/view-case.ts";
