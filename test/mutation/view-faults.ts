@@ -8,16 +8,29 @@ const cases = (...names: readonly string[]) => ({ tests: views, named: `^(${name
 
 export const viewFaults: readonly Fault[] = [
   {
-    name: "an average of averages",
+    name: "an average of averages, of doubles",
     file: "shared/compiler/aggregates/sums.ts",
     edits: [
       {
-        find: "if (isFloat(x.type)) return { parts: [...totals, count], finalize: ([s, n]) => `(${s} / nullif(${n}, 0))` };",
+        find: "const parts = [...sumParts(x.sql), count];\n    return { parts, finalize: (all) => `(${sumOf(all)} / nullif(${all.at(-1)}, 0))` };",
         replace:
-          "if (isFloat(x.type)) return { parts: [{ ...totals[0]!, calls: [call('avg', x.sql)], merge: { law: 'semigroup', combine: ([a]) => `avg(${a})` } }], finalize: ([a]) => a! };",
+          "const merge: Semigroup = { law: 'semigroup', combine: ([a]) => `avg(${a})` };\n    const part = { ...count, calls: [call('avg', x.sql)], type: 'DOUBLE', storage: 'DOUBLE', merge };\n    return { parts: [part], finalize: ([a]) => a! };",
       },
     ],
     ...cases("moments"),
+  },
+  {
+    name: "an average of averages, of integers",
+    file: "shared/compiler/aggregates/sums.ts",
+    edits: [
+      {
+        find: "if (isSmall(x.type)) {\n    return {",
+        replace:
+          "if (isSmall(x.type)) {\n    const merge: Semigroup = { law: 'semigroup', combine: ([a]) => `avg(${a})` };\n    const part = { ...count, calls: [call('avg', x.sql)], type: 'DOUBLE', storage: 'DOUBLE', merge };\n    if (part) return { parts: [part], finalize: ([a]) => a! };\n    return {",
+      },
+    ],
+    tests: ["test/views/cases-of-traps.test.ts"],
+    named: "^trap-averages ",
   },
   {
     name: "HAVING on partials",
