@@ -6,15 +6,21 @@ const views = ["test/views/cases.test.ts"];
 /** Of the view cases, files by name. */
 const cases = (...names: readonly string[]) => ({ tests: views, named: `^(${names.join("|")}) ` });
 
+/** Parts that are averages themselves, in place of the sums and counts that follow. */
+const averaged = [
+  "const merge: Semigroup = { law: 'semigroup', combine: ([a]) => `avg(${a})` };",
+  "const part = { ...count, calls: [call('avg', x.sql)], type: 'DOUBLE', storage: 'DOUBLE', merge };",
+  "if (part) return { parts: [part], finalize: ([a]) => a! };",
+].join(" ");
+
 export const viewFaults: readonly Fault[] = [
   {
     name: "an average of averages, of doubles",
     file: "shared/compiler/aggregates/sums.ts",
     edits: [
       {
-        find: "const parts = [...sumParts(x.sql), count];\n    return { parts, finalize: (all) => `(${sumOf(all)} / nullif(${all.at(-1)}, 0))` };",
-        replace:
-          "const merge: Semigroup = { law: 'semigroup', combine: ([a]) => `avg(${a})` };\n    const part = { ...count, calls: [call('avg', x.sql)], type: 'DOUBLE', storage: 'DOUBLE', merge };\n    return { parts: [part], finalize: ([a]) => a! };",
+        find: "const parts = [...sumParts(x.sql), count];\n    return {",
+        replace: `const parts = [...sumParts(x.sql), count];\n    ${averaged}\n    return {`,
       },
     ],
     ...cases("moments"),
@@ -25,8 +31,7 @@ export const viewFaults: readonly Fault[] = [
     edits: [
       {
         find: "if (isSmall(x.type)) {\n    return {",
-        replace:
-          "if (isSmall(x.type)) {\n    const merge: Semigroup = { law: 'semigroup', combine: ([a]) => `avg(${a})` };\n    const part = { ...count, calls: [call('avg', x.sql)], type: 'DOUBLE', storage: 'DOUBLE', merge };\n    if (part) return { parts: [part], finalize: ([a]) => a! };\n    return {",
+        replace: `if (isSmall(x.type)) {\n    ${averaged}\n    return {`,
       },
     ],
     tests: ["test/views/cases-of-traps.test.ts"],

@@ -127,7 +127,7 @@ export const longLines: Readonly<Record<string, number>> = {
   ingest: 3,
   serving: 99,
   shared: 65,
-  test: 235,
+  test: 233,
 };
 
 export const limits = { linesPerFunction: 70, parameters: 5 };
