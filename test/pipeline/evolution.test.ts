@@ -85,6 +85,23 @@ describe("a stream's fields", () => {
     expect(third.dead).toBe(1);
   });
 
+  it("gain a default, which older events have, too", async () => {
+    const first = await world.firstVersion();
+    await send('{"g":"a","n":1}', '{"g":"a","n":2,"old":"x"}');
+    await follow(first);
+    await runArchive(world.batch);
+    const named = { name: "old", type: "VARCHAR", nullable: true, default: "'none'" };
+    const olds = { olds: "SELECT old, sum(n) AS n FROM events GROUP BY old" };
+    await world.define(olds, 1, fields(g, { name: "n", type: "INTEGER", nullable: false }, named));
+    const second = await world.runBatch();
+    await send('{"g":"b","n":4}');
+    await follow(second);
+    expect(await rows("olds")).toEqual([
+      { old: "none", n: "5" },
+      { old: "x", n: "2" },
+    ]);
+  });
+
   it("that can't be read from older events are refused before anything runs, with a plan", async () => {
     await world.firstVersion();
     await send('{"g":"a","n":1}');
