@@ -170,7 +170,7 @@ export const faults: readonly Fault[] = [
     name: "a whole file that is taken for another",
     file: "shared/store/sealed.ts",
     edits: [{ find: 'if (!belongs(value)) throw corruptFile(name, "has the content of another file");', replace: "" }],
-    tests: ["test/faults/corruption.test.ts"],
+    tests: ["test/pipeline/kept-twice.test.ts"],
   },
   {
     name: "a damaged delta that is not recomputed",
