@@ -8,6 +8,7 @@ const views = {
     "SELECT date_trunc('hour', \"at\") AS hour, carrier, lower(carrier) AS small, strftime(\"at\", '%H') AS clock, count(*) AS flights, " +
     "avg(delay) AS mean, median(delay) AS middle, count(DISTINCT origin) AS origins FROM flights GROUP BY 1, 2, 4",
   often: "SELECT carrier, origin, count(*) AS n FROM flights GROUP BY ALL HAVING count(*) > 1 AND carrier <> 'CC'",
+  seldom: "SELECT carrier, origin, count(*) AS n FROM flights GROUP BY ALL HAVING count(*) < 4",
   sets: "SELECT carrier, origin, count(*) AS n FROM flights GROUP BY ROLLUP (carrier, origin)",
   total: "SELECT count(*) AS n FROM flights",
 };
@@ -74,6 +75,14 @@ describe("a roll-up over HTTP", () => {
       [
         { carrier: "AA", n: 3 },
         { carrier: "BB", n: 2 },
+      ],
+    ],
+    // AA has four, of groups that have less
+    [
+      "seldom?by=carrier&order=carrier",
+      [
+        { carrier: "BB", n: 2 },
+        { carrier: "CC", n: 1 },
       ],
     ],
     [
