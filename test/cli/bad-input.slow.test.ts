@@ -122,12 +122,11 @@ describe("one clear line and the right exit code", () => {
 
   it("for a broker that does not answer, within 10 s, naming it", async () => {
     const dir = project({ ...good, log: { brokers: ["127.0.0.1:1"] } });
-    const verbs = [["speed"], ["batch", "--once"], ["load", "clicks", "-"], ["status"], ["dev"]];
     const line = /cannot reach Kafka at 127.0.0.1:1: .*\[LOG_UNREACHABLE\]$/;
-    // one after the other: each is to have the machine for itself
-    const times: number[] = [];
-    for (const args of verbs) times.push(await refused([...args, "--project", dir], 1, line));
-    expect(Math.min(...times)).toBeLessThan(10_000);
+    const ask = (...args: string[]) => refused([...args, "--project", dir], 1, line);
+    // the one whose time counts is alone
+    expect(await ask("status")).toBeLessThan(10_000);
+    await Promise.all([ask("speed"), ask("batch", "--once"), ask("load", "clicks", "-"), ask("dev")]);
   });
 
   it("for a data folder of a newer format, or one that can't be used", async () => {

@@ -7,7 +7,7 @@ import { seededNumbers } from "../views/seeded.ts";
 import { World } from "./world.ts";
 
 const hour = 3_600_000;
-const days = 5;
+const days = 4;
 const seed = Number(process.env.SEED || 1);
 
 /** Each begins some days before the clocks change there. */
