@@ -23,7 +23,7 @@ import { Incidents } from "../../shared/store/incidents.ts";
 import { layout, type VersionManifest } from "../../shared/store/layout.ts";
 import { ensureVersion, logStream } from "../../shared/store/origin.ts";
 import type { Store } from "../../shared/store/store.ts";
-import { newestVersion } from "../../shared/store/versions.ts";
+import { lostVersions, newestVersion } from "../../shared/store/versions.ts";
 import { DeltaWriter } from "../../speed/delta-writer.ts";
 import { seededNumbers } from "../views/seeded.ts";
 import { SimulatedBucket } from "./bucket.ts";
@@ -392,7 +392,7 @@ class Simulation {
     const end = this.#oracle.end();
     for (let round = 0; ; round++) {
       if (round > 60) throw new Error(`the readers do not reach the end: ${this.#readers.describe()}`);
-      await this.#inOwnProcessQuietly(runRepair);
+      await this.#inOwnProcessQuietly(cared);
       await this.#tellAll(end);
       await this.#check();
       await new Promise((resolve) => setImmediate(resolve));
@@ -476,6 +476,11 @@ class Simulation {
       throw error;
     }
   }
+}
+
+/** What a batch daemon does between its runs about what it finds lost or damaged. */
+async function cared(batch: Batch): Promise<unknown> {
+  return (await lostVersions(batch.store)).length > 0 ? runBatch(batch) : runRepair(batch);
 }
 
 function eventIn(value: Buffer | null): { e: string; g: string; x: number } | null {

@@ -1,6 +1,9 @@
 /** A warning of the process fails the run, as an unhandled error does. */
 const passing = /^(ExperimentalWarning|DeprecationWarning)$/;
 
-process.on("warning", (warning) => {
+function failOnWarning(warning: Error): void {
   if (!passing.test(warning.name)) throw warning;
-});
+}
+
+// each test file runs this once more, in the same process
+if (!process.listeners("warning").some(({ name }) => name === failOnWarning.name)) process.on("warning", failOnWarning);
