@@ -113,7 +113,8 @@ function reportStopped(incidents: Incidents, stopped: ReadonlyMap<string, Tidema
 export function describeRun({ manifest, timings, archived }: BatchResult): string {
   const { number, events, dead, proof } = manifest;
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
-  const proved = proof.state === "proved" ? `${proof.views} views proved against ${proof.by}` : `unproved: ${proof.by}`;
+  const views = `${proof.views} ${proof.views === 1 ? "view" : "views"}`;
+  const proved = proof.state === "proved" ? `${views} proved against ${proof.by}` : `unproved: ${proof.by}`;
   return (
     `version ${number}: ${events} events${dead > 0 ? ` and ${dead} dead letters` : ""} below the cut, ${archived} newly archived in ` +
     `${seconds(timings.archive)}, recomputed in ${seconds(timings.recompute)}; ${proved} in ${seconds(timings.prove)}`

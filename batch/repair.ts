@@ -4,13 +4,14 @@
  */
 import { Archive } from "../shared/archive/archive.ts";
 import { Records } from "../shared/archive/records.ts";
-import type { StreamDefinition } from "../shared/definition.ts";
+import type { Definition, StreamDefinition } from "../shared/definition.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
 import { isCode, type TidemarkError } from "../shared/errors.ts";
 import { furthest, offsetAt, ofStreams, type Position, places, type Range } from "../shared/position.ts";
 import { damagesOf } from "../shared/store/damage.ts";
 import { layout, type Segment } from "../shared/store/layout.ts";
 import { checkWithinLog, logStream } from "../shared/store/origin.ts";
+import type { Store } from "../shared/store/store.ts";
 import { bestSnapshot, lostVersions, newestVersion, unlessCorrupt } from "../shared/store/versions.ts";
 import { type Archiver, archiveAgain, archiveLoss, archiveLossAgain } from "./archive.ts";
 import { readableStreams } from "./archive-streams.ts";
@@ -52,6 +53,7 @@ export async function repair(batch: Batch, acceptLoss: boolean): Promise<RepairR
     return { ...((await repair(batch, acceptLoss)) as RepairResult), mended, views };
   }
   const { definition } = newest;
+  const renews = lost || !(await areIntact(store, definition));
   const known = furthest(newest.cut, newest.origin);
   const { origin, streams, end } = await readableStreams(store, log, definition.streams, known);
   const answered = (await bestSnapshot(store).catch(() => null))?.position ?? newest.cut;
@@ -84,7 +86,22 @@ export async function repair(batch: Batch, acceptLoss: boolean): Promise<RepairR
   }
   // an unfinished rebuild may have read events from the log that are lost now
   if (acceptLoss && found.lost.length > 0) await store.remove(layout.rebuilds);
-  return { ...found, views: lost && !isBroken(found) ? await runBatch(batch) : await runRepair(batch) };
+  return { ...found, views: renews && !isBroken(found) ? await runBatch(batch) : await runRepair(batch) };
+}
+
+/** Whether the rows of all reference tables are as they were read. */
+async function areIntact(store: Store, { references }: Definition): Promise<boolean> {
+  for (const { file } of references) {
+    const intact = await store.check(file).then(
+      () => true,
+      (error: unknown) => {
+        if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
+        return false;
+      },
+    );
+    if (!intact) return false;
+  }
+  return true;
 }
 
 type Found = { [key in Exclude<keyof RepairResult, "views">]: RepairResult[key][number][] };

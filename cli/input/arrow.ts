@@ -14,6 +14,8 @@ export async function* arrowRows(file: string, stream: StreamDefinition): AsyncG
   try {
     const reader = await RecordBatchReader.from(handle);
     await reader.open();
+    // of what ends before its schema the library makes a stream of nothing
+    if (!(reader.schema as typeof reader.schema | undefined)) throw new Error("it ends before its schema");
     mustHaveColumns(
       file,
       reader.schema.fields.map(({ name }) => name),

@@ -37,9 +37,10 @@ export async function run(context: Context, args: VerbArgs["verify"]): Promise<n
           await context.out(
             `${JSON.stringify({ version: number, position, equal: wrong.length === 0, views: args.values ? verdicts : verdicts.map((each) => ({ ...each, differences: withoutValues(each.differences, sides) })) })}\n`,
           );
+        const counted = `${verdicts.length} ${verdicts.length === 1 ? "view" : "views"}`;
         context.say(
           wrong.length === 0
-            ? `${verdicts.length} views verified: every row equals the views' own SQL over all events`
+            ? `${counted} verified: every row equals the views' own SQL over all events`
             : `${wrong.length} of ${verdicts.length} views do NOT match: ${wrong.map((each) => each.view).join(", ")}`,
         );
         return wrong.length === 0 ? 0 : 1;

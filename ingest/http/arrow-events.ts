@@ -19,7 +19,10 @@ export function arrowEvents(body: Buffer, stream: StreamDefinition, countMax: nu
   const room = { left: unfoldedMax };
   try {
     return unpackingAtMost(unfoldedMax, () => {
-      for (const batch of RecordBatchReader.from(body))
+      const reader = RecordBatchReader.from(body).open();
+      // of what ends before its schema the library makes a stream of nothing
+      if (!(reader.schema as typeof reader.schema | undefined)) throw new Error("it ends before its schema");
+      for (const batch of reader)
         for (const row of rowsOfBatch(batch, stream, room)) {
           if (found.length === countMax) return found;
           found.push(row);

@@ -9,12 +9,12 @@ import { storageOf } from "../compiler/types.ts";
 import { delimiterOf } from "../csv-delimiter.ts";
 import type { ReferenceTable } from "../definition.ts";
 import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
-import { messageOf } from "../errors.ts";
+import { isCode, messageOf } from "../errors.ts";
 import { isName, isOwnName, nameRule, ownNamesRule, sameName } from "../names.ts";
 import { layout } from "../store/layout.ts";
 import { seal } from "../store/sealed.ts";
-import type { Store } from "../store/store.ts";
-import { createTwice, readTwice } from "../store/twice.ts";
+import type { FileRef, Store } from "../store/store.ts";
+import { createTwice, readTwice, replaceTwice } from "../store/twice.ts";
 import { filesIn } from "./files.ts";
 import { csvFault, csvTable } from "./reference-csv.ts";
 import { invalid } from "./section.ts";
@@ -62,7 +62,8 @@ export async function keepReference(
   const known = layout.reference(content);
   const kept = async () => store && readTwice<Kept>(store, known);
   const before = await kept();
-  if (before) {
+  const isWhole = before !== null && store !== null && (await isIntact(store, before.file));
+  if (before && isWhole) {
     // another run may have made it and not synced its name yet
     await store?.settle(layout.references);
     return { name, source, ...before };
@@ -89,9 +90,21 @@ export async function keepReference(
   // what was read must be what the name says, or another project's same content would get these rows
   if ((await contentOf(path)) !== content) invalid(source, "was changed while it was read", "run it again");
   const file = await store.publish(scratch, layout.referenceFile(content, randomUUID().slice(0, 8)), { durable: true });
-  const mine = await createTwice(store, known, seal({ columns, file }));
-  if (!mine) await store.remove(file.name);
+  const sealed = seal({ columns, file });
+  // it takes the place of one whose rows are damaged or gone
+  if (before) await replaceTwice(store, known, sealed);
+  else if (!(await createTwice(store, known, sealed))) await store.remove(file.name);
   return { name, source, ...(await kept())! };
+}
+
+async function isIntact(store: Store, file: FileRef): Promise<boolean> {
+  try {
+    await store.check(file);
+    return true;
+  } catch (error) {
+    if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
+    return false;
+  }
 }
 
 const isParquet = (path: string) => path.toLowerCase().endsWith(".parquet");

@@ -27,6 +27,7 @@ export interface FileVerdict {
 const again = {
   twice: "batch makes it again from the other one of the two: tidemark repair",
   version: "batch makes it again from the archive: tidemark batch --once",
+  reference: "batch makes it again from the project's reference folder: tidemark batch --once",
   delta: "speed recomputes it: restart speed, or let it run",
   archive: "make it again, as long as the log still holds these offsets: tidemark repair; else restore it from a copy",
   log: "restore the log's folder, or read these offsets from the archive",
@@ -74,7 +75,7 @@ async function* filesOfVersion(store: Store, manifest: VersionManifest): AsyncGe
   for (const [view, { file }] of Object.entries(manifest.views))
     if (file) yield await hashed(store, file, `view ${view} of ${of}`, again.version);
   for (const { name, file } of manifest.definition.references)
-    yield await hashed(store, file, `reference table ${name} of ${of}`, again.version);
+    yield await hashed(store, file, `reference table ${name} of ${of}`, again.reference);
   for (let shard = 0; shard < manifest.definition.shards; shard++) {
     let files: readonly FileRef[] = [];
     const what = `HEAD of shard ${shard} of ${of}`;

@@ -199,4 +199,20 @@ describe("Arrow", () => {
       [4, why, '{"page":"/g==","at":"infinity","ms":3}'],
     ]);
   });
+
+  it("Arrow that ends before its schema is refused, wherever it is cut", async () => {
+    const whole = Buffer.from(tableToIPC(new Table({ page: vectorFromArray(["a"]) }), "stream"));
+    const schemaEnd = 8 + whole.readInt32LE(4);
+    const file = join(folder({}), "a.arrow");
+    for (let length = 1; length < schemaEnd; length += 3) {
+      writeFileSync(file, whole.subarray(0, length));
+      const read = async () => {
+        for await (const _ of (await openInput(file, visits)).rows);
+      };
+      await expect(read(), `${length} bytes`).rejects.toMatchObject({
+        code: "LOAD_INPUT",
+        message: expect.not.stringContaining("undefined") as string,
+      });
+    }
+  });
 });

@@ -166,6 +166,16 @@ describe("events come as", () => {
   });
 });
 
+it("not Arrow that ends before its schema, wherever it is cut", () => {
+  const whole = Buffer.from(tableToIPC(new Table({ k: vectorFromArray(["a"]) }), "stream"));
+  const schemaEnd = 8 + whole.readInt32LE(4);
+  expect(() => arrowEvents(whole.subarray(0, schemaEnd), anything, 10)).not.toThrow();
+  for (let length = 0; length < schemaEnd; length++)
+    expect(() => arrowEvents(whole.subarray(0, length), anything, 10), `${length} bytes`).toThrow(
+      /^the body is not a readable Arrow IPC stream: (?!.*undefined)/,
+    );
+});
+
 /** Every column, as it is. */
 const anything = { ...stream("anything", { x: "VARCHAR?" }), upcast: "event" };
 
