@@ -18,7 +18,10 @@ export interface StreamDefinition {
   readonly topic: string;
   /** The project named an existing topic: never created by us. */
   readonly existing: boolean;
+  /** Of a record: of a changelog `before` and `after`, structs of a row's fields. */
   readonly fields: readonly FieldDefinition[];
+  /** Records are changes of keyed rows; left out: they are events. */
+  readonly changelog?: Changelog;
   /** Field that chooses the partition; null: the id, or round robin. */
   readonly key: string | null;
   /** Field with the event time, for people and charts; decides nothing. */
@@ -33,6 +36,14 @@ export interface StreamDefinition {
    */
   readonly upcast: string | null;
   readonly partitions: number;
+}
+
+/** What a changelog's rows are. */
+export interface Changelog {
+  /** Fields that identify a row; none of them is nullable. */
+  readonly key: readonly string[];
+  /** Fields of a row. */
+  readonly row: readonly FieldDefinition[];
 }
 
 /** A table of the project's reference/ folder: the same for all events of a version. */
@@ -116,6 +127,11 @@ export interface ViewDefinition extends ViewSource {
    * has one stream.
    */
   readonly ordered: boolean;
+  /**
+   * It reads a changelog: what it reads has the column `__weight`, 1 for a row that came and -1 for one that went.
+   * Left out: it does not. Such a view is not ordered.
+   */
+  readonly weighted?: true;
   /** Hash of all that decides what the partials mean; partials of different identity are never merged. */
   readonly identity: string;
   /** No group keys: one row, also where there are no events. */
@@ -171,6 +187,8 @@ export interface RollUp {
   /** For each of the view's columns, in their order. */
   readonly columns: readonly OverValues[];
   readonly having: OverValues | null;
+  /** Of a weighted view: the column of `values` with the number of a group's rows. Left out: every group has some. */
+  readonly present?: string;
 }
 
 /** An expression over the group keys (k0, …) and the aggregates' values (a0, …). */

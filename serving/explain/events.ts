@@ -66,7 +66,9 @@ export async function eventsOfGroup(
   const chosen = `SELECT ${eventColumn} ${own} ORDER BY 1 LIMIT ${limit} OFFSET ${after}`;
   const place = [`${eventColumn}.p`, `${eventColumn}.o`, `${eventColumn}.t`];
   const shown = [...place, ...stream.fields.map(({ name }) => quoteName(name))].join(", ");
-  const from = `FROM (${inputs.get(stream.name)!}) WHERE ${eventColumn} IN (${chosen})`;
+  // of a changelog the records, not the rows that they change
+  const events = stream.changelog ? await history.events(session, stream, ranges, true) : inputs.get(stream.name)!;
+  const from = `FROM (${events}) WHERE ${eventColumn} IN (${chosen})`;
   const { columns, rows } = await fewRows(session, `SELECT ${shown} ${from} ORDER BY ${eventColumn}`, params);
   const written = columns.slice(place.length);
   return rows.map(([partition, offset, time, ...values]) => ({

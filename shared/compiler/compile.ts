@@ -17,6 +17,7 @@ import { readView, type Surroundings } from "./read.ts";
 import { internal } from "./refusal.ts";
 import { typedOf } from "./typed.ts";
 import { viewTexts } from "./view-texts.ts";
+import { rowFields } from "./weights.ts";
 
 /** Compiles views against streams and reference tables. */
 export class Compiler {
@@ -36,7 +37,7 @@ export class Compiler {
       const list = columns.map((column) => `${quoteName(column.name)} ${column.type}`);
       await session.run(`CREATE TEMP TABLE ${quoteName(name)} (${list.join(", ")})`);
     };
-    for (const stream of streams) await create(stream.name, stream.fields);
+    for (const stream of streams) await create(stream.name, rowFields(stream));
     for (const table of references) await create(table.name, table.columns);
     const byName = <T extends { name: string }>(list: readonly T[]) =>
       new Map(list.map((each) => [fold(each.name), each] as const));
@@ -61,7 +62,8 @@ export class Compiler {
     const read = await readView(this.#around, source);
     const outer = outerOf(read);
     const typed = await typedOf(this.#around.session, read, outer);
-    const frame = { table: read.input.table, groupingSets: read.sets, groupings: outer.groupings };
+    const { table, typed: plain, changelogs } = read.input;
+    const frame = { table, plain, changelogs, groupingSets: read.sets, groupings: outer.groupings };
     const planned = planView(source, frame, typed);
     return viewTexts(this.#around, { read, outer, typed, planned });
   }

@@ -13,6 +13,7 @@ import { eventColumn } from "./event-order.ts";
 import { findWord, refuse, type SourceText } from "./refusal.ts";
 import { NameScope, type Table } from "./scope.ts";
 import { aggregatesIn, type Catalog, checkExpression, checkModifiers, checkSample } from "./supported.ts";
+import { rowFields, weightColumn } from "./weights.ts";
 
 export interface Input {
   readonly streams: readonly StreamDefinition[];
@@ -26,6 +27,8 @@ export interface Input {
    * streams, where a place is not one event's.
    */
   readonly placed: string | null;
+  /** The changelogs among the streams: where there are any, rows have a weight. */
+  readonly changelogs: readonly string[];
   /** What the view's names can mean. */
   readonly tables: readonly Table[];
 }
@@ -82,19 +85,23 @@ export class InputReader {
       );
     }
     if (ordered) this.#checkOrder(ordered);
-    const found = { streams: [...this.#streams], references: [...this.#references] };
+    const changelogs = [...this.#streams].flatMap(({ name, changelog }) => (changelog ? [name] : []));
+    const weighted = changelogs.length > 0;
+    const found = { streams: [...this.#streams], references: [...this.#references], changelogs };
+    if (weighted && ordered) throw this.#noPlaces(ordered);
     const placedAs = (table: string) => (found.streams.length === 1 ? table : null);
     if (from.type === "JOIN") {
       const whole = inlined(from, queries);
       // what joins is written where it is used, so that its names stay as they are
-      const table = (await renderSelect(this.#session, whole, noQueries)).replace(/^SELECT \* FROM /, "");
-      return { ...found, table, typed: table, placed: placedAs(table), tables: await this.#tablesOf(whole, queries) };
+      const typed = await this.#joined(whole);
+      const table = weighted ? await this.#joined(this.#weighed(whole)) : typed;
+      return { ...found, table, typed, placed: placedAs(typed), tables: await this.#tablesOf(whole, queries) };
     }
     const stream = found.streams[0]!;
     const name = String(from.alias) || (from.type === "BASE_TABLE" ? String(from.table_name) : "");
     if (from.type === "BASE_TABLE" && !queries.has(fold(String(from.table_name)))) {
       const table = quoteName(stream.name);
-      const tables = [{ name: name || stream.name, columns: stream.fields }];
+      const tables = [{ name: name || stream.name, columns: rowFields(stream) }];
       return { ...found, table, typed: table, placed: table, tables };
     }
     const text = await renderSelect(this.#session, from, select.cte_map as Node);
@@ -102,9 +109,10 @@ export class InputReader {
     const kept = keepPlaces({ from_table: from, cte_map: select.cte_map! });
     const placed = kept && `(${await renderSelect(this.#session, kept.from_table as Node, kept.cte_map as Node)})`;
     const tables = [{ name, columns: await this.#columns(text) }];
+    const weighed = weighted && (await this.#weighedText(inlined(from, queries)));
     return {
       ...found,
-      table: (ordered && placed) || `(${text})`,
+      table: weighed || (ordered && placed) || `(${text})`,
       typed: `(${text})`,
       placed: placed && placedAs(placed),
       tables,
@@ -126,6 +134,59 @@ export class InputReader {
       `${String(ordered.function_name)}() depends on the order of events, and ${this.#multiplies} may make several rows of one`,
       "use min, max or another aggregate, or leave that out",
     );
+  }
+
+  #noPlaces(ordered: Node): Error {
+    return this.#no(
+      locationOf(ordered),
+      `${String(ordered.function_name)}() depends on the order of events, and the rows of a changelog have none`,
+      "use max({y: y, x: x}).x, with a field y of the row that says which is the later",
+    );
+  }
+
+  async #joined(from: Node): Promise<string> {
+    return (await renderSelect(this.#session, from, noQueries)).replace(/^SELECT \* FROM /, "");
+  }
+
+  async #weighedText(from: Node): Promise<string> {
+    return `(${await renderSelect(this.#session, this.#weighed(from), noQueries)})`;
+  }
+
+  /** A FROM without WITH whose rows keep their weights, which every SELECT inside hands on as its last column. */
+  #weighed(from: Node): Node {
+    if (from.type === "JOIN")
+      return { ...from, left: this.#weighed(from.left as Node), right: this.#weighed(from.right as Node) };
+    if (from.type !== "SUBQUERY" || !this.#isOfStream(from)) return from;
+    const subquery = from.subquery as Node;
+    return { ...from, subquery: { ...subquery, node: this.#weighedQuery(subquery.node as Node) } };
+  }
+
+  #weighedQuery(query: Node): Node {
+    if (query.type === "SET_OPERATION_NODE") {
+      if (nodesOf(query.children).length > 0)
+        return { ...query, children: nodesOf(query.children).map((side) => this.#weighedQuery(side)) };
+      const [left, right] = [query.left, query.right].map((side) => this.#weighedQuery(side as Node));
+      return { ...query, left: left!, right: right! };
+    }
+    const from = query.from_table as Node;
+    const weighty = relationsIn(from).filter((each) => this.#isOfStream(each));
+    const list = nodesOf(query.select_list).map((item) => {
+      if (item.class !== "STAR") return item;
+      const named = fold(String(item.relation_name));
+      if (named !== "" && !weighty.some((each) => fold(nameIn(each)) === named)) return item;
+      return { ...item, exclude_list: [...(item.exclude_list as string[]), weightColumn] };
+    });
+    return { ...query, from_table: this.#weighed(from), select_list: [...list, columnRef(weightColumn)] };
+  }
+
+  /** Its rows are of events. The FROM names no query of a WITH. */
+  #isOfStream(from: Node): boolean {
+    if (from.type === "JOIN") return this.#isOfStream(from.left as Node) || this.#isOfStream(from.right as Node);
+    if (from.type === "BASE_TABLE") return this.#relations.streams.has(fold(String(from.table_name)));
+    if (from.type !== "SUBQUERY") return false;
+    let query = (from.subquery as Node).node as Node;
+    while (query.type === "SET_OPERATION_NODE") query = sidesOf(query)[0]!;
+    return this.#isOfStream(query.from_table as Node);
   }
 
   async #columns(text: string): Promise<{ name: string; type: string }[]> {
@@ -330,6 +391,14 @@ const nameOf = (from: Node) => String((from.function as Node).function_name);
 function sidesOf(query: Node): Node[] {
   return nodesOf(query.children).length > 0 ? nodesOf(query.children) : [query.left as Node, query.right as Node];
 }
+
+/** The relations that are joined. */
+function relationsIn(from: Node): Node[] {
+  if (from.type !== "JOIN") return [from];
+  return [...relationsIn(from.left as Node), ...relationsIn(from.right as Node)];
+}
+
+const nameIn = (from: Node) => String(from.alias) || String(from.table_name ?? "");
 
 /** A FROM with the queries of WITH written where they are named. */
 function inlined(from: Node, queries: Queries): Node {

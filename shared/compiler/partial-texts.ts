@@ -3,10 +3,12 @@
  * aggregates' values.
  */
 import type { Estimates, PartialColumn } from "../definition.ts";
+import { quoteText } from "../duckdb/duck.ts";
 import { partText } from "./aggregates/part.ts";
 import { aggregateName, countColumn, setColumn } from "./partial-columns.ts";
 import type { ViewPlan } from "./plan.ts";
 import { castTo, isList } from "./types.ts";
+import { weightColumn } from "./weights.ts";
 
 /** Columns that partial rows are grouped by when they merge. */
 export function partialKeyColumns({ keys, sets }: ViewPlan): PartialColumn[] {
@@ -51,7 +53,7 @@ export function partialText(plan: ViewPlan): string {
       `${set.number} AS s`,
       ...noValues.with(i, value),
       ...partsOf(set.number),
-      "count(*) AS n",
+      plan.rows === null ? "count(*) AS n" : `CAST(sum(${weightColumn}) AS BIGINT) AS n`,
     ];
     return select(list, [where, set.filter, `(${set.value}) IS NOT NULL`], [...groups, keys.length + 2 + i]);
   });
@@ -76,6 +78,7 @@ export function valuesText(plan: ViewPlan): string {
   const lists = [
     ...keys.map((key) => `${castTo(key.name, key.type, key.valueType)} AS ${key.name}`),
     ...aggregates.map((each, i) => `CAST(${each.over === "parts" ? each.finalize : `x${i}`} AS ${each.type}) AS a${i}`),
+    ...(plan.rows === null ? [] : [`${presentRows(plan)} AS ${presentName}`]),
     ...groupings.map((named, i) => `CAST(${groupingSets ? bitsOf(named, keys.length) : "0"} AS BIGINT) AS g${i}`),
   ];
   const select = `SELECT ${lists.join(", ") || "1 AS nothing"} FROM`;
@@ -87,6 +90,23 @@ export function valuesText(plan: ViewPlan): string {
   const values = overValues(plan, `(${rolledUp(plan, once)})`);
   if (once.length === groupingSets.length) return `${select} (${values})`;
   return `${select} (${values}) JOIN (VALUES ${ids.map((id) => `(${id})`).join(", ")}) repeated(id) ON repeated.id = gid`;
+}
+
+/** What `valuesText` calls the number of rows in a group of a weighted view. */
+const presentName = "__rows";
+
+/** That of a plan; null: its rows have no weights, and every group has some. */
+export function presentOf({ rows }: ViewPlan): string | null {
+  return rows === null ? null : presentName;
+}
+
+/** The number of a group's rows; it raises where rows went that never came. */
+function presentRows({ rows, changelogs, sets, keys, groupingSets }: ViewPlan): string {
+  const least = sets.length > 0 ? `least(${rows}, lowest)` : rows;
+  const fault = quoteText(`a row of ${changelogs.join(" or ")} went that had not come`);
+  const count = `CASE WHEN ${least} < 0 THEN error(${fault}) ELSE coalesce(${rows}, 0) END`;
+  // the set without keys has a row also where there are none
+  return groupingSets ? `CASE WHEN gid = ${idOf([], keys.length)} THEN greatest(1, ${count}) ELSE ${count} END` : count;
 }
 
 /**
@@ -105,7 +125,7 @@ function idOf(set: readonly number[], keys: number): number {
  * there are none.
  */
 export function estimatesOf(plan: ViewPlan, columns: readonly string[]): Estimates | null {
-  const { table, where, keys, aggregates } = plan;
+  const { where, keys, aggregates } = plan;
   if (aggregates.every(({ sketch }) => sketch === null)) return null;
   const known = aggregates.flatMap(({ sketch, type }, i) => {
     return sketch?.exact ? [{ name: aggregateName(i), exact: sketch.exact, type, error: sketch.error }] : [];
@@ -119,9 +139,10 @@ export function estimatesOf(plan: ViewPlan, columns: readonly string[]): Estimat
     ...known.map((each, i) => list(each.exact, each.type, i)),
   ];
   const groups = keys.length > 0 ? ` GROUP BY ${keys.map((_, i) => i + 1).join(", ")}` : "";
+  const wheres = where === null ? "" : ` WHERE ${where}`;
   return {
     estimate: `SELECT ${estimate.join(", ") || "1 AS nothing"} FROM (${valuesText({ ...plan, groupingSets: null, groupings: [] })})`,
-    exact: `SELECT ${exact.join(", ") || "1 AS nothing"} FROM ${table}${where === null ? "" : ` WHERE ${where}`}${groups}`,
+    exact: `SELECT ${exact.join(", ") || "1 AS nothing"} FROM ${plan.plain}${wheres}${groups}`,
     errors: known.map(({ error }) => error),
     columns,
   };
@@ -159,9 +180,10 @@ function overValues(plan: ViewPlan, merged: string): string {
   const order = sets.map((set) => castTo(set.column, set.storage, set.type)).join(", ");
   const placed =
     `SELECT *, sum(n) OVER (PARTITION BY ${group} ORDER BY ${order} ROWS UNBOUNDED PRECEDING) AS upto, ` +
-    `sum(n) OVER (PARTITION BY ${group}) AS total FROM ${merged}`;
+    `sum(n) OVER (PARTITION BY ${group}) AS total FROM ${merged}${plan.rows === null ? "" : " WHERE s = 0 OR n <> 0"}`;
   const list = [
     ...parts.filter(({ set }) => set === 0).map(({ name }) => `any_value(${name}) FILTER (WHERE s = 0) AS ${name}`),
+    ...(plan.rows === null ? [] : ["min(n) FILTER (WHERE s > 0) AS lowest"]),
     ...aggregates.flatMap((each, i) => (each.over === "values" ? [`${each.finalize} AS x${i}`] : [])),
   ];
   const perGroup = `SELECT ${[...by, ...list].join(", ")} FROM (${placed})${by.length > 0 ? ` GROUP BY ${by.join(", ")}` : ""}`;

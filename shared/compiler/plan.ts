@@ -14,6 +14,7 @@ import {
   type ValuesPlan,
 } from "./aggregates/plan.ts";
 import { aggregateOf } from "./aggregates/table.ts";
+import { rowsPart, weightedOf } from "./aggregates/weighted.ts";
 import { locationOf } from "./ast.ts";
 import { Columns, type PlannedPart, type ValueSet } from "./columns.ts";
 import { countColumn, keyName, setColumn } from "./partial-columns.ts";
@@ -43,6 +44,12 @@ export interface PlannedAggregate {
 
 export interface ViewPlan {
   readonly table: string;
+  /** The same without what is hidden, as the view's own SQL has it. */
+  readonly plain: string;
+  /** Streams of which rows go as well as come; none: rows have no weights. */
+  readonly changelogs: readonly string[];
+  /** The number of rows in a group, where rows have weights: the name of its part; null: they have none. */
+  readonly rows: string | null;
   readonly where: string | null;
   readonly keys: readonly PlannedKey[];
   readonly parts: readonly PlannedPart[];
@@ -55,14 +62,17 @@ export interface ViewPlan {
 }
 
 /** What a plan takes over from the view as it is. */
-export type Frame = Pick<ViewPlan, "table" | "groupingSets" | "groupings">;
+export type Frame = Pick<ViewPlan, "table" | "plain" | "changelogs" | "groupingSets" | "groupings">;
 
 /** Decides everything about a view's partials. */
 export function planView(source: SourceText, frame: Frame, typed: TypedView): ViewPlan {
   const columns = new Columns();
-  const aggregates = typed.uses.map((use) => plannedUse(source, columns, use));
+  const weighted = frame.changelogs.length > 0;
+  const rows = weighted ? columns.parts([rowsPart], null)[0]! : null;
+  const aggregates = typed.uses.map((use) => plannedUse(source, columns, use, weighted));
   return {
     ...frame,
+    rows,
     where: typed.where,
     keys: typed.keys.map((key, i) => plannedKey(source, key, i)),
     parts: columns.planned,
@@ -71,9 +81,10 @@ export function planView(source: SourceText, frame: Frame, typed: TypedView): Vi
   };
 }
 
-function plannedUse(source: SourceText, columns: Columns, use: TypedUse): PlannedAggregate {
+function plannedUse(source: SourceText, columns: Columns, use: TypedUse, weighted: boolean): PlannedAggregate {
   const { node, args, order, filter } = use;
-  const entry = aggregateOf(node)!;
+  const own = aggregateOf(node)!;
+  const entry = weighted ? weightedOf(own, String(node.function_name).toLowerCase()) : own;
   const plan = entry.plan(args, { distinct: node.distinct === true, order });
   if ("why" in plan) throw refuse(source, locationOf(node), plan.why, plan.instead);
   const { names, ...planned } = keptIn(columns, plan, filter);

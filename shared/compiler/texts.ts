@@ -79,8 +79,19 @@ export function rolledUpOf(
   return (
     `WITH partials AS (SELECT ${input.join(", ")} FROM (${partials})${nothing}), merged AS (${rollUp.combine}) ` +
     `SELECT ${shown.join(", ") || "1 AS nothing"} FROM (SELECT ${fields.join(", ")} FROM (${rollUp.values}))` +
-    `${rollUp.having ? ` WHERE ${rollUp.having.sql}` : ""}`
+    whereShown(rollUp.present ?? null, groups.length === 0, rollUp.having?.sql ?? null)
   );
+}
+
+/**
+ * Which groups are shown, over their values.
+ * @param present the number of a group's rows, which raises where it can't be; null: every group has rows
+ * @param isWhole it is the one group that is there also without rows
+ */
+export function whereShown(present: string | null, isWhole: boolean, having: string | null): string {
+  if (present === null) return having === null ? "" : ` WHERE ${having}`;
+  // first of all, since HAVING could hide that it raises
+  return ` WHERE CASE WHEN ${present} ${isWhole ? ">= 0" : "<> 0"} THEN ${having ?? "true"} ELSE false END`;
 }
 
 /** What a group of no events has: a row of its own (`s` is 0) without any parts. */

@@ -9,13 +9,22 @@ import { coordinationOf, type WrittenUse } from "./coordination.ts";
 import { eventColumn, eventType } from "./event-order.ts";
 import { identityOf } from "./identity.ts";
 import type { Outer, OuterExpression } from "./outer.ts";
-import { combineText, estimatesOf, partColumns, partialKeyColumns, partialText, valuesText } from "./partial-texts.ts";
+import {
+  combineText,
+  estimatesOf,
+  partColumns,
+  partialKeyColumns,
+  partialText,
+  presentOf,
+  valuesText,
+} from "./partial-texts.ts";
 import type { ViewPlan } from "./plan.ts";
 import type { ReadView, Surroundings } from "./read.ts";
 import { internal } from "./refusal.ts";
 import { rollUpOf } from "./roll-up.ts";
-import { type Inputs, partialOf, placesOf, rowsOf } from "./texts.ts";
+import { type Inputs, partialOf, placesOf, rowsOf, whereShown } from "./texts.ts";
 import type { TypedView } from "./typed.ts";
+import { weightColumn } from "./weights.ts";
 
 /** What the steps before have made of a view. */
 export interface StepResults {
@@ -35,6 +44,7 @@ export async function viewTexts({ session, timezone }: Surroundings, made: StepR
     streams: streams.map((stream) => stream.name),
     references: references.map((table) => table.name),
     ordered: read.ordered,
+    ...(planned.changelogs.length > 0 ? { weighted: true as const } : {}),
     global: read.keys.length === 0,
     ...(read.sets && read.keys.length === 0 ? { repeated: true as const } : {}),
     keys: partialKeyColumns(planned),
@@ -59,8 +69,9 @@ export async function viewTexts({ session, timezone }: Surroundings, made: StepR
 
 function finalizeText({ read, typed, planned }: StepResults): string {
   const shown = read.columns.map(({ name }, i) => `${typed.shown[i]} AS ${quoteName(name)}`);
-  const having = typed.having === null ? "" : ` WHERE ${typed.having}`;
-  return `SELECT ${shown.join(", ")} FROM (${valuesText(planned)})${having}`;
+  const isWhole = planned.keys.length === 0 && !planned.groupingSets;
+  const where = whereShown(presentOf(planned), isWhole, typed.having);
+  return `SELECT ${shown.join(", ")} FROM (${valuesText(planned)})${where}`;
 }
 
 function columnsOf({ read, outer, planned }: StepResults): ViewColumn[] {
@@ -86,7 +97,7 @@ function coordination({ read, outer, planned }: StepResults, inexact: boolean): 
     // a list of the least is not one value that moves
     bare: each.use !== null && nodesOf(each.use.node.children).length < 2,
   }));
-  return coordinationOf(shown, outer.having && written(outer.having), inexact);
+  return coordinationOf(shown, outer.having && written(outer.having), inexact, planned.changelogs.length > 0);
 }
 
 /** Columns that depend on a sketch; all of them where HAVING does. */
@@ -114,10 +125,11 @@ async function eventsOf(session: Session, { read, planned }: StepResults): Promi
 }
 
 /** The session's empty tables. */
-function emptyInputs(view: Pick<ViewDefinition, "streams" | "references" | "ordered">): Inputs {
+function emptyInputs(view: Pick<ViewDefinition, "streams" | "references" | "ordered" | "weighted">): Inputs {
   const event = view.ordered ? `, CAST(NULL AS ${eventType}) AS ${eventColumn}` : "";
+  const weight = view.weighted ? `, CAST(NULL AS BIGINT) AS ${weightColumn}` : "";
   return new Map([
-    ...view.streams.map((name) => [name, `SELECT *${event} FROM ${quoteName(name)}`] as const),
+    ...view.streams.map((name) => [name, `SELECT *${event}${weight} FROM ${quoteName(name)}`] as const),
     ...view.references.map((name) => [name, `FROM ${quoteName(name)}`] as const),
   ]);
 }

@@ -18,7 +18,7 @@ import { openState } from "../state/open.ts";
 import { suppression } from "../state/suppression.ts";
 import { loadReferences } from "../store/reference-tables.ts";
 import type { Store } from "../store/store.ts";
-import { inputsOf } from "./inputs.ts";
+import { inputsOf, plainInputsOf } from "./inputs.ts";
 
 export class History {
   readonly records: Records;
@@ -69,6 +69,28 @@ export class History {
     definition: Definition,
     ranges: readonly Range[],
   ): (view: ViewDefinition) => Promise<Inputs> {
+    return this.#read(session, definition, ranges, inputsOf);
+  }
+
+  /**
+   * What the views' own SQL reads up to a position: of a changelog the rows that are left.
+   * @param ranges from the origin on
+   * @throws as `inputs`
+   */
+  plainInputs(
+    session: Session,
+    definition: Definition,
+    ranges: readonly Range[],
+  ): (view: ViewDefinition) => Promise<Inputs> {
+    return this.#read(session, definition, ranges, plainInputsOf);
+  }
+
+  #read(
+    session: Session,
+    definition: Definition,
+    ranges: readonly Range[],
+    inputsIn: typeof plainInputsOf,
+  ): (view: ViewDefinition) => Promise<Inputs> {
     const read = new Map<string, Promise<string>>();
     let references: Promise<ReadonlyMap<string, string>> | null = null;
     const eventsOf = (stream: StreamDefinition, ordered: boolean) => {
@@ -78,7 +100,7 @@ export class History {
     };
     return async (view) => {
       references ??= loadReferences(session, this.#store, definition);
-      return inputsOf(definition, view, eventsOf, await references);
+      return inputsIn(definition, view, eventsOf, await references);
     };
   }
 
@@ -98,7 +120,8 @@ export class History {
   }
 
   async #fromLog(session: Session, stream: StreamDefinition, range: Range, ordered: boolean): Promise<string> {
-    const table = `tail_${stream.name}_${range.partition}_${range.from}_${range.upto}`;
+    const places = ordered ? "_placed" : "";
+    const table = `tail_${stream.name}_${range.partition}_${range.from}_${range.upto}${places}`;
     await session.run(`CREATE OR REPLACE TEMP TABLE ${quoteName(table)} AS ${noEvents(stream, ordered)}`);
     await readCounted(this.records, session, stream, range, async (decoded) => {
       await session.run(`INSERT INTO ${quoteName(table)} ${await decoded.select({ ordered })}`);

@@ -55,6 +55,7 @@ export async function* verify(
   const history = new History(store, log, manifest.origin);
   const ranges = rangesBetween(manifest.origin, position);
   const inputsOf = history.inputs(session, manifest.definition, ranges);
+  const plainOf = history.plainInputs(session, manifest.definition, ranges);
   for (const view of views) {
     const failed = failureOf(snapshot, view.name);
     if (failed) {
@@ -63,7 +64,10 @@ export async function* verify(
       continue;
     }
     const served = await checkedPartials(store, snapshot, view);
-    yield await verdictOf({ session, definition: manifest.definition }, view, served, await inputsOf(view));
+    const inputs = await inputsOf(view);
+    // the same tables are read where they are the same rows
+    const plain = view.weighted ? await plainOf(view) : inputs;
+    yield await verdictOf({ session, definition: manifest.definition }, view, served, { inputs, plain });
   }
 }
 
@@ -71,10 +75,10 @@ async function verdictOf(
   { session, definition }: { session: Session; definition: Definition },
   view: ViewDefinition,
   served: string,
-  inputs: Inputs,
+  { inputs, plain }: { readonly inputs: Inputs; readonly plain: Inputs },
 ): Promise<ViewVerdict> {
   const partials = () => compareDerivations(session, definition, view, served, partialOf(view, inputs));
-  const estimates = () => estimatesOff(session, view, served, inputs);
+  const estimates = () => estimatesOff(session, view, served, plain);
   const verdict = { view: view.name, incomparable: null, failed: null, plainRaises: null };
   const failing = failingLine(await failingGroups(session, view, served));
   if (failing !== null) {
@@ -82,7 +86,7 @@ async function verdictOf(
     const failed = { message: failing, at: null };
     return { ...verdict, rows, differences, comparedAs: "partials", failed };
   }
-  const compared = await rowsCompared(session, view, served, inputs);
+  const compared = await rowsCompared(session, view, served, plain);
   const comparedAs = view.estimates ? "estimates" : "partials";
   if (typeof compared === "string") {
     const { rows, differences } = await partials();

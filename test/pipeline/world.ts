@@ -56,6 +56,13 @@ export interface Sent {
   readonly id?: RequestId;
 }
 
+/** The rows of a changelog that are left, by the last record of each key. */
+function rowsOfLast(key: readonly string[], below: string): string {
+  const own = key.map((name) => `coalesce(after, before).${quoteName(name)}`).join(", ");
+  const last = `SELECT arg_max_null(after, __offset) AS row FROM oracle WHERE ${below} GROUP BY ${own}`;
+  return `SELECT unnest(row) FROM (${last}) WHERE row IS NOT NULL`;
+}
+
 export class World {
   readonly dir: string;
   log: Log;
@@ -292,7 +299,10 @@ export class World {
     const fields = this.stream.fields.map((field) => quoteName(field.name));
     if (view.ordered)
       fields.push(`CAST({t: __timestamp, p: __partition, o: __offset} AS ${eventType}) AS ${eventColumn}`);
-    const select = `SELECT ${fields.join(", ")} FROM oracle WHERE ${this.#below(position)}`;
+    const { changelog } = this.stream;
+    const select = changelog
+      ? rowsOfLast(changelog.key, this.#below(position))
+      : `SELECT ${fields.join(", ")} FROM oracle WHERE ${this.#below(position)}`;
     const tables = this.references.map(({ name, source }) => {
       return [name, `FROM read_csv(${quoteText(join(this.dir, source))}, header = true, sample_size = -1)`] as const;
     });

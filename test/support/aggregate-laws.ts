@@ -99,6 +99,9 @@ function viewOf(all: readonly Use[]): View {
   });
   const planned = {
     table: "events",
+    plain: "events",
+    changelogs: [],
+    rows: null,
     where: null,
     keys: [{ name: "k0", type: "INTEGER", valueType: "INTEGER", sql: "g" }],
     parts: columns.planned,

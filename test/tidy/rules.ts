@@ -126,7 +126,7 @@ export const longLines: Readonly<Record<string, number>> = {
   demo: 6,
   ingest: 3,
   serving: 99,
-  shared: 65,
+  shared: 64,
   test: 233,
 };
 
