@@ -11,8 +11,6 @@ const fast = {
   pool: "forks" as const,
   // all cores: what is tested is seldom limited by anything else
   maxWorkers: "100%",
-  // the files of a worker share what they import, which is a sixth of their time else; none of them mocks a module
-  isolate: false,
   testTimeout: 40_000,
   hookTimeout: 40_000,
   setupFiles: ["./test/support/no-warnings.ts"],
