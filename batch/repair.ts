@@ -11,6 +11,7 @@ import { furthest, offsetAt, ofStreams, type Position, places, type Range } from
 import { damagesOf } from "../shared/store/damage.ts";
 import { layout, type Segment } from "../shared/store/layout.ts";
 import { checkWithinLog, logStream } from "../shared/store/origin.ts";
+import { isIntact } from "../shared/store/reference-tables.ts";
 import type { Store } from "../shared/store/store.ts";
 import { bestSnapshot, lostVersions, newestVersion, unlessCorrupt } from "../shared/store/versions.ts";
 import { type Archiver, archiveAgain, archiveLoss, archiveLossAgain } from "./archive.ts";
@@ -91,16 +92,7 @@ export async function repair(batch: Batch, acceptLoss: boolean): Promise<RepairR
 
 /** Whether the rows of all reference tables are as they were read. */
 async function areIntact(store: Store, { references }: Definition): Promise<boolean> {
-  for (const { file } of references) {
-    const intact = await store.check(file).then(
-      () => true,
-      (error: unknown) => {
-        if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
-        return false;
-      },
-    );
-    if (!intact) return false;
-  }
+  for (const { file } of references) if (!(await isIntact(store, file))) return false;
   return true;
 }
 

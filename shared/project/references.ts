@@ -9,11 +9,12 @@ import { storageOf } from "../compiler/types.ts";
 import { delimiterOf } from "../csv-delimiter.ts";
 import type { ReferenceTable } from "../definition.ts";
 import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
-import { isCode, messageOf } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import { isName, isOwnName, nameRule, ownNamesRule, sameName } from "../names.ts";
 import { layout } from "../store/layout.ts";
+import { isIntact } from "../store/reference-tables.ts";
 import { seal } from "../store/sealed.ts";
-import type { FileRef, Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { createTwice, readTwice, replaceTwice } from "../store/twice.ts";
 import { filesIn } from "./files.ts";
 import { csvFault, csvTable } from "./reference-csv.ts";
@@ -95,16 +96,6 @@ export async function keepReference(
   if (before) await replaceTwice(store, known, sealed);
   else if (!(await createTwice(store, known, sealed))) await store.remove(file.name);
   return { name, source, ...(await kept())! };
-}
-
-async function isIntact(store: Store, file: FileRef): Promise<boolean> {
-  try {
-    await store.check(file);
-    return true;
-  } catch (error) {
-    if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
-    return false;
-  }
 }
 
 const isParquet = (path: string) => path.toLowerCase().endsWith(".parquet");

@@ -1,8 +1,9 @@
 /** Reference tables of a definition, in a session. */
 import type { Definition } from "../definition.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
+import { isCode } from "../errors.ts";
 import { relationOf } from "./relation.ts";
-import type { Store } from "./store.ts";
+import type { FileRef, Store } from "./store.ts";
 
 /**
  * A SELECT of each table's rows, by name. The files are checked, and read into temporary tables of the session once.
@@ -22,4 +23,15 @@ export async function loadReferences(
     loaded.set(name, `FROM temp.main.${table}`);
   }
   return loaded;
+}
+
+/** Whether the rows of a table are as they were read. */
+export async function isIntact(store: Store, file: FileRef): Promise<boolean> {
+  try {
+    await store.check(file);
+    return true;
+  } catch (error) {
+    if (!isCode(error, "STORE_CORRUPT", "STORE_MISSING")) throw error;
+    return false;
+  }
 }
