@@ -4,7 +4,7 @@
 
 modules := node_modules/.package-lock.json
 built := dist/.built
-sources := $(shell find batch speed ingest serving shared cli demo bench -name '*.ts' -not -path '*/node_modules/*' 2>/dev/null)
+sources := $(shell find batch speed ingest sources serving shared cli demo bench -name '*.ts' -not -path '*/node_modules/*' 2>/dev/null)
 
 help:        ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

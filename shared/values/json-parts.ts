@@ -18,33 +18,37 @@ interface Part {
   readonly value: string;
 }
 
+const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a];
+const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x7d];
+
 function parts(text: string, opening: "[" | "{", countMax: number): Part[] {
-  const closing = opening === "[" ? "]" : "}";
+  const closing = opening === "[" ? closeBracket : closeBrace;
   const found: Part[] = [];
-  let [depth, start, inText, name] = [0, -1, false, ""];
-  for (let i = text.indexOf(opening) + 1; i < text.length && found.length < countMax; i++) {
-    const each = text[i]!;
-    if (inText) {
-      if (each === "\\") i++;
-      else if (each === '"') inText = false;
-      continue;
-    }
-    if (depth === 0 && (each === "," || each === closing)) {
-      const value = start < 0 ? "" : text.slice(start, i).trim();
+  let [depth, name] = [0, ""];
+  let start = text.indexOf(opening) + 1;
+  for (let i = start; i < text.length && found.length < countMax; i++) {
+    const each = text.charCodeAt(i);
+    if (each === quote) i = endOfText(text, i);
+    else if (depth === 0 && (each === comma || each === closing)) {
+      const value = text.slice(start, i).trim();
       if (value !== "") found.push({ name, value });
-      [start, name] = [-1, ""];
+      [start, name] = [i + 1, ""];
       if (each === closing) return found;
-      continue;
-    }
-    if (depth === 0 && each === ":" && opening === "{" && name === "") {
+    } else if (depth === 0 && each === colon && opening === "{" && name === "") {
       name = text.slice(start, i).trim();
-      start = -1;
-      continue;
-    }
-    if (start < 0 && !/\s/.test(each)) start = i;
-    if (each === '"') inText = true;
-    else if (each === "{" || each === "[") depth++;
-    else if (each === "}" || each === "]") depth--;
+      start = i + 1;
+    } else if (each === openBrace || each === openBracket) depth++;
+    else if (each === closeBrace || each === closeBracket) depth--;
   }
   return found;
+}
+
+/** The offset of the quote that closes the text that opens at `start`. */
+function endOfText(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let escapes = 0;
+    while (text.charCodeAt(end - 1 - escapes) === backslash) escapes++;
+    if (escapes % 2 === 0) return end;
+  }
+  return text.length;
 }

@@ -2,6 +2,7 @@
 import { simulation } from "../simulation/faults.ts";
 import { brokerRestarts } from "./broker.ts";
 import { corruption } from "./corruption.ts";
+import { debezium } from "./debezium.ts";
 import type { Fault } from "./fault.ts";
 import { flood } from "./flood.ts";
 import { kills, killsOverKafka, zombies } from "./kills.ts";
@@ -30,6 +31,7 @@ const faults: readonly Fault[] = [
   soak,
   flood,
   sizes,
+  debezium,
 ];
 
 const { ONLY, N, SEED } = process.env;
