@@ -74,16 +74,15 @@ class DebeziumReader {
     const oldKey = headers["__debezium.oldkey"];
     const places: number[] = [];
     const texts = this.#rows.row(after, { doubtful: places });
-    // of an insert, and where the row of before came along, all is sent
-    const isSent = before !== null || (op !== "u" && oldKey === undefined);
-    const doubtful = isSent || places.length === 0 ? {} : { doubtful: places };
+    // of an insert all is sent
+    const doubtful = op === "u" || oldKey !== undefined ? this.#doubtful(before, places) : {};
     const key = this.#rows.keyIn(texts);
     if (op === "u" && before !== null) {
       const old = this.#rows.key(before);
       if (old.some((text, i) => text !== key[i])) {
         return [
           { change: { op: "d", key: old, after: null }, order, moved: true },
-          { change: { op: "c", key, after: texts, base: old }, order },
+          { change: { op: "c", key, after: texts, base: old }, order, ...doubtful },
         ];
       }
     }
@@ -91,6 +90,15 @@ class DebeziumReader {
       return [{ change: { op, key, after: texts }, order, ...doubtful }];
     }
     return [{ change: { op, key, after: texts, base: this.#keyOfHeader(oldKey) }, order, ...doubtful }];
+  }
+
+  /** A value that the row of before has would have been sent: there, null is NULL. */
+  #doubtful(before: ForeignRow | null, places: readonly number[]): Pick<ForeignChange, "doubtful"> {
+    if (places.length === 0) return {};
+    const members = before === null ? null : membersOf(before.text);
+    const { row } = this.#stream;
+    const doubtful = places.filter((place) => (members?.get(row[place]!.name) ?? "null") === "null");
+    return doubtful.length === 0 ? {} : { doubtful };
   }
 
   #truncate(order: string | null): Reading {

@@ -347,7 +347,8 @@ it("null in an update is doubtful where there is no placeholder, but for full ro
   const doubles = listOf(schemaOf("float64"));
   expect(doubtful("DOUBLE[]", doubles)).toBe(true);
   expect(doubtful("DOUBLE[]", null)).toBe(true);
-  expect(doubtful("DOUBLE[]", doubles, "u", '{"id":1,"v":null}')).toBe(false);
+  expect(doubtful("DOUBLE[]", doubles, "u", '{"id":1,"v":null}')).toBe(true);
+  expect(doubtful("DOUBLE[]", doubles, "u", '{"id":1,"v":[1.5]}')).toBe(false);
   expect(doubtful("DOUBLE[]", doubles, "c")).toBe(false);
   expect(doubtful("VARCHAR[]", listOf(schemaOf("string")))).toBe(false);
   expect(doubtful("INTEGER[]", listOf(schemaOf("int32")))).toBe(false);

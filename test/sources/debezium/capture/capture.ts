@@ -102,9 +102,15 @@ async function engines(server: Server, modes: readonly Mode[], folder: string, s
     const arrived = async () => {
       const mark = `mark-${++marks}`;
       const base64 = Buffer.from(mark).toString("base64");
-      await server.sql(`SELECT pg_logical_emit_message(true, 'mark', '${mark}')`);
       const lacking = () => files.filter((file) => !readFileSync(file, "utf8").includes(base64));
-      await until(child, said, async () => lacking().length === 0, lacking);
+      const isIn = async () => {
+        if (lacking().length === 0) return true;
+        // again, for a slot that was being made
+        await server.sql(`SELECT pg_logical_emit_message(true, 'mark', '${mark}')`);
+        await sleep(800);
+        return false;
+      };
+      await until(child, said, isIn, lacking);
     };
     await stage.changes();
     await arrived();
