@@ -3,13 +3,15 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { debeziumReader } from "../../../sources/debezium.ts";
+import { batchOf, DecodeBench } from "../../decode/records.ts";
+import { stream } from "../../support/view-case.ts";
 import { fold } from "../fold.ts";
 import { foreign } from "../records.ts";
 import type { Expected } from "./capture/capture.ts";
 import { kept, modes } from "./capture/modes.ts";
 import { readCaptured } from "./captured-file.ts";
 import { judge, recordsOf } from "./judge.ts";
-import { jsonOf, unsentFields } from "./streams.ts";
+import { jsonOf, streamOf, unsentFields } from "./streams.ts";
 
 const here = import.meta.dirname;
 const expected = JSON.parse(readFileSync(join(here, "expected.json"), "utf8")) as Expected;
@@ -28,6 +30,17 @@ describe.each(chosen)("$name", (mode) => {
       expect(skipped).toBeGreaterThan(10);
     },
   );
+
+  it("what is read are values of their types for the stream's own decoder", async () => {
+    const { texts } = judge(captured, expected, mode, tables[0]!, true);
+    const { row } = streamOf(mode, tables[0]!, true);
+    const bench = await DecodeBench.open({ ...stream("all", {}), fields: row });
+    try {
+      expect((await bench.decode(batchOf(texts))).dead).toEqual([]);
+    } finally {
+      bench.close();
+    }
+  });
 
   it.each(tables.includes("by_key") ? unsentFields(mode) : [])(
     "what was not sent of %s comes as null, and is refused",

@@ -25,6 +25,8 @@ export function recordsOf(captured: readonly CapturedRecord[], topic: string, wi
 export interface Judged {
   readonly differences: readonly string[];
   readonly rows: number;
+  /** The rows as JSON. */
+  readonly texts: readonly string[];
   readonly skipped: number;
 }
 
@@ -51,5 +53,7 @@ export function judge(
       if (a !== b) differences.push(`${id} ${name}: ${a} instead of ${b}`);
     }
   }
-  return { differences, rows: should.size, skipped };
+  const members = stream.row.map(({ name }) => JSON.stringify(name));
+  const texts = [...rows.values()].map((row) => `{${row.map((text, i) => `${members[i]}:${text}`).join(",")}}`);
+  return { differences, rows: should.size, texts, skipped };
 }
