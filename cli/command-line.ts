@@ -81,6 +81,10 @@ function commandLine(found: (invocation: Invocation) => void): Command {
   serving(program.command("serve"))
     .description("serve the query API and the dashboard")
     .action((_options, command: Command) => give("serve", command, {}));
+  program
+    .command("sources")
+    .description("write changelogs: what is sent to them, and what their sources say")
+    .action((_options, command: Command) => give("sources", command, {}));
   loadCommand(program, (args, command) => give("load", command, args));
   program
     .command("query <sql>")

@@ -39,6 +39,7 @@ function verbs(): { [V in VerbName]: () => Promise<{ run: Run<V> }> } {
     batch: () => import("./verbs/batch.ts"),
     speed: () => import("./verbs/speed.ts"),
     serve: () => import("./verbs/serve.ts"),
+    sources: () => import("./verbs/sources.ts"),
     load: () => import("./verbs/load.ts"),
     query: () => import("./verbs/query.ts"),
     "dead-letters": () => import("./verbs/dead-letters.ts"),

@@ -8,6 +8,7 @@ import { makeDefinition } from "../shared/project/definition.ts";
 import { differencesOf } from "../shared/project/differences.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 import { ensureVersion } from "../shared/store/origin.ts";
+import { runSources } from "../sources/daemon.ts";
 import { runSpeed } from "../speed/daemon.ts";
 import type { Context } from "./context.ts";
 import type { OpenProject } from "./opened.ts";
@@ -50,6 +51,23 @@ export function startSpeed(
     manifest,
     shards: shard === null ? null : [shard],
     flushMsMax: project.speed.flushMsMax,
+    memoryLimit: daemonMemory,
+    now: Date.now,
+    say: (line) => context.log.info(line),
+    signal,
+  });
+}
+
+export function startSources(
+  context: Context,
+  { project, store, log }: OpenProject,
+  signal: AbortSignal,
+): Promise<void> {
+  return runSources({
+    store,
+    log,
+    project: project.name,
+    folder: join(project.dataDir, "sources"),
     memoryLimit: daemonMemory,
     now: Date.now,
     say: (line) => context.log.info(line),

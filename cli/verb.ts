@@ -17,6 +17,7 @@ export interface VerbArgs {
   /** shard null: all shards. */
   speed: { readonly shard: number | null };
   serve: NoArgs;
+  sources: NoArgs;
   /** A file "-" is standard input. request null: a random id. */
   load: {
     readonly stream: string;

@@ -13,6 +13,7 @@ import { Spill } from "../shared/duplicates/spill.ts";
 import { isCode, TidemarkError } from "../shared/errors.ts";
 import type { Log, LogReader, LogRecord, LogStream, RecordBatch } from "../shared/log/log.ts";
 import { partitionOf } from "../shared/log/partitioner.ts";
+import { reservedTopic } from "../shared/reserved.ts";
 import { appendPatiently } from "./append.ts";
 
 /** What is registered of a request. */
@@ -253,10 +254,8 @@ export function fingerprintOf(...sent: readonly (string | Uint8Array)[]): string
 /** The stream that requests of a project are registered in. */
 function requestsOf(project: string): LogStream {
   const name = "__requests";
-  const plain = project.replace(/[^a-zA-Z0-9._-]/g, "_").slice(0, 150);
-  const prefix =
-    plain === project ? plain : `${plain}-${createHash("sha256").update(project).digest("hex").slice(0, 8)}`;
-  return { name, topic: `${prefix}.${name}`, existing: false, partitions: partitionsMade, retentionMs: 2 * keptMs };
+  const topic = reservedTopic(project, name);
+  return { name, topic, existing: false, partitions: partitionsMade, retentionMs: 2 * keptMs };
 }
 
 function registrationOf({ fingerprint, partitions, from }: Registration): Registration {

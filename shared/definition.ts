@@ -18,7 +18,7 @@ export interface StreamDefinition {
   readonly topic: string;
   /** The project named an existing topic: never created by us. */
   readonly existing: boolean;
-  /** Of a record: of a changelog `before` and `after`, structs of a row's fields. */
+  /** Of a record: of a changelog `op`, `before` and `after`, structs of a row's fields, and `source`. */
   readonly fields: readonly FieldDefinition[];
   /** Records are changes of keyed rows; left out: they are events. */
   readonly changelog?: Changelog;
@@ -38,12 +38,23 @@ export interface StreamDefinition {
   readonly partitions: number;
 }
 
-/** What a changelog's rows are. */
+export type ChangelogStream = StreamDefinition & { readonly changelog: Changelog };
+
+/** What a changelog's rows are, and where their changes come from. */
 export interface Changelog {
   /** Fields that identify a row; none of them is nullable. */
   readonly key: readonly string[];
   /** Fields of a row. */
   readonly row: readonly FieldDefinition[];
+  /** Where its changes come from; left out: from HTTP and load. */
+  readonly from?: ChangelogOrigin;
+}
+
+/** A table of a source. */
+export interface ChangelogOrigin {
+  readonly source: string;
+  /** As the source names it, with its schema. */
+  readonly table: string;
 }
 
 /** A table of the project's reference/ folder: the same for all events of a version. */

@@ -9,7 +9,7 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { hostname } from "node:os";
 import { join } from "node:path";
 
-interface Owner {
+export interface Owner {
   /** Where `pid` means something: this boot of this machine, and this container. */
   readonly where: string;
   readonly pid: number;
@@ -28,13 +28,21 @@ let beating: NodeJS.Timeout | null = null;
 /** Makes a folder that is this process's own: 0700, removed when the process ends. Its parent has to be there. */
 export async function makeOwned(folder: string): Promise<void> {
   await mkdir(folder, { mode: 0o700 });
-  const owner: Owner = { where, pid: process.pid, started: startOf(process.pid) };
-  await writeFile(join(folder, ownerFile), JSON.stringify(owner), { mode: 0o600 });
+  await writeFile(join(folder, ownerFile), JSON.stringify(thisProcess()), { mode: 0o600 });
   mine.add(folder);
   if (beating) return;
   process.once("exit", removeMine);
   beating = setInterval(beat, beatMs);
   beating.unref();
+}
+
+export function thisProcess(): Owner {
+  return { where, pid: process.pid, started: startOf(process.pid) };
+}
+
+/** Null where that can't be known from here: it is a process of another machine or container, or of another boot. */
+export function isAlive(owner: Owner): boolean | null {
+  return owner.where === where ? lives(owner) : null;
 }
 
 /** True where the folder's owner is dead. A folder without an owner (yet) is abandoned after a day. */

@@ -1,4 +1,5 @@
 /** The files' rows, each with the verdict of the stream's decoder. */
+import { Changes, isChangelog } from "../../ingest/changes.ts";
 import { Judge } from "../../ingest/judge.ts";
 import { decoderOf } from "../../shared/archive/segments.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
@@ -52,21 +53,28 @@ export async function* rowsIn(
 export class Judges {
   readonly #duck: Duck;
   readonly #judges: readonly Judge[];
+  /** Of a changelog: what is appended is not the rows themselves. */
+  readonly #changes: Changes | null;
 
-  private constructor(duck: Duck, judges: readonly Judge[]) {
+  private constructor(duck: Duck, judges: readonly Judge[], changes: Changes | null) {
     this.#duck = duck;
     this.#judges = judges;
+    this.#changes = changes;
   }
 
   static async open(project: Project, store: Store, stream: StreamDefinition): Promise<Judges> {
     const definition = (await newestVersion(store))?.definition;
     const live = definition?.streams.find(({ name }) => name === stream.name);
     const duck = await Duck.open({ memoryLimit: "1GB" });
+    if (isChangelog(stream)) {
+      const changes = new Changes(await duck.session(project.batch.timezone), stream);
+      return new Judges(duck, [], changes);
+    }
     const judges = [new Judge(await duck.session(project.batch.timezone), stream)];
     const { timezone } = definition ?? project.batch;
     if (live && (decoderOf(live) !== decoderOf(stream) || timezone !== project.batch.timezone))
       judges.push(new Judge(await duck.session(timezone), live));
-    return new Judges(duck, judges);
+    return new Judges(duck, judges, null);
   }
 
   /** In groups, since judging takes a query each. */
@@ -94,6 +102,11 @@ export class Judges {
     const judged = [...group];
     const open = group.flatMap(({ reason }, at) => (reason === null ? [at] : []));
     const values = open.map((at) => group[at]!.row.value);
+    for (const [index, read] of ((await this.#changes?.read(values)) ?? []).entries()) {
+      const each = group[open[index]!]!;
+      const isGood = "value" in read;
+      judged[open[index]!] = isGood ? { ...each, row: { ...each.row, value: read.value } } : { ...each, ...read };
+    }
     for (const judge of this.#judges)
       for (const [index, reason] of await judge.faults(values)) {
         const at = open[index]!;

@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { randomUUID } from "node:crypto";
+import { rowStream } from "../../ingest/changes.ts";
 import { sendEvents } from "../../serving/client/stream.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import type { Context } from "../context.ts";
@@ -44,7 +45,7 @@ export async function loadToServer(
     };
     let waiting: JudgedRow[] = [];
     let bytes = 0;
-    for await (const some of rowsIn(context, stream, args.files, args.input))
+    for await (const some of rowsIn(context, rowStream(stream), args.files, args.input))
       for (const each of some) {
         if (waiting.length === rowsMax || bytes + each.row.value.length > bytesMax) {
           await send(waiting);

@@ -1,7 +1,8 @@
 import { runBatchDaemon } from "../../batch/daemon.ts";
+import { isChangelog } from "../../ingest/changes.ts";
 import type { Context } from "../context.ts";
 import { batchOf, withProject } from "../opened.ts";
-import { firstVersion, startServe, startSpeed } from "../roles.ts";
+import { firstVersion, startServe, startSources, startSpeed } from "../roles.ts";
 import type { VerbArgs } from "../verb.ts";
 
 /** Every role in one process. When one fails, the others stop, too, and its error is the verb's. */
@@ -16,6 +17,7 @@ export async function run(context: Context, _args: VerbArgs["dev"]): Promise<num
         context.say(`${opened.project.name} is live at ${url}`);
       }),
       startSpeed(context, opened, manifest, null, signal),
+      ...(opened.project.streams.some(isChangelog) ? [startSources(context, opened, signal)] : []),
       runBatchDaemon({
         batch: batchOf(opened, (line) => context.log.info(line)),
         schedule,

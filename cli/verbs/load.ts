@@ -1,8 +1,10 @@
+import { rowStream } from "../../ingest/changes.ts";
 import { Producer } from "../../ingest/producer.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log/log.ts";
 import type { Project } from "../../shared/project/project.ts";
+import { inputOf } from "../../shared/reserved.ts";
 import { originOf } from "../../shared/store/origin.ts";
 import { PositionTexts } from "../../shared/store/position-texts.ts";
 import type { Store } from "../../shared/store/store.ts";
@@ -21,11 +23,11 @@ import type { VerbArgs } from "../verb.ts";
  */
 export async function run(context: Context, args: VerbArgs["load"]): Promise<number> {
   if (args.server !== null) {
-    const stream = streamNamed(await context.project(), args.stream);
+    const stream = streamToLoad(await context.project(), args.stream);
     return withRejects(context, args, (rejects) => loadToServer(context, args, stream, rejects));
   }
   return withProject(context, async ({ project, store, log }) => {
-    const stream = streamNamed(project, args.stream);
+    const stream = streamToLoad(project, args.stream);
     const judges = await Judges.open(project, store, stream);
     const texts = new PositionTexts(store, Date.now, (line) => context.say(line));
     try {
@@ -69,7 +71,7 @@ async function loadToLog(
   { project, stream, store, log, texts, judges, rejects }: Loading,
 ): Promise<Outcome> {
   const { request, check, acceptDead, files, input } = args;
-  const rows = judges.judge(rowsIn(context, stream, files, input));
+  const rows = judges.judge(rowsIn(context, rowStream(stream), files, input));
   let events = 0;
   if (check) {
     for await (const group of rows)
@@ -81,11 +83,12 @@ async function loadToLog(
   }
   const { signal } = context;
   const origin = await originOf(store, log, stream);
+  const target = stream.changelog ? inputOf(project.name, stream, origin.partitions) : stream;
   const again =
     request === null
       ? { partitions: origin.partitions }
-      : await resumeLoad(context, args, request, { project, store, log, stream }, origin.partitions);
-  const producer = await Producer.open(log, stream, { signal, ...again });
+      : await resumeLoad(context, args, request, { project, store, log, stream: target }, origin.partitions);
+  const producer = await Producer.open(log, target, { signal, ...again });
   try {
     for await (const group of rows)
       for (const each of group) {
@@ -103,6 +106,13 @@ async function loadToLog(
     context.say(`to append only what is missing, repeat the load with --request-id ${producer.request}`);
     throw error;
   }
+}
+
+function streamToLoad(project: Project, name: string): StreamDefinition {
+  const stream = streamNamed(project, name);
+  const from = stream.changelog?.from;
+  if (!from) return stream;
+  throw new TidemarkError("USAGE", `the rows of "${name}" come from ${from.source}`, "change them there");
 }
 
 export function streamNamed(project: Project, name: string): StreamDefinition {

@@ -4,17 +4,19 @@ import { randomUUID } from "node:crypto";
 import { decoderOf } from "../../shared/archive/segments.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
 import { Shapes } from "../../shared/decode/shape.ts";
-import type { StreamDefinition } from "../../shared/definition.ts";
+import type { ChangelogStream, StreamDefinition } from "../../shared/definition.ts";
 import type { Host } from "../../shared/http/mount.ts";
 import { Refusal } from "../../shared/http/problem.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import type { Log, NewRecord } from "../../shared/log/log.ts";
 import { partitionOf } from "../../shared/log/partitioner.ts";
 import { positionOf } from "../../shared/position.ts";
+import { inputOf } from "../../shared/reserved.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import type { PositionTexts } from "../../shared/store/position-texts.ts";
 import type { Asker } from "../../shared/waiting.ts";
 import { appendPatiently } from "../append.ts";
+import { Changes, isChangelog } from "../changes.ts";
 import { eventKey, quickEventKey } from "../event-key.ts";
 import { faultsIn } from "../judge.ts";
 import { Numbering } from "../numbering.ts";
@@ -55,6 +57,7 @@ interface OpenStream {
 
 export interface IngestOptions {
   readonly log: Log;
+  readonly project: string;
   readonly requests: Requests;
   readonly positions: PositionTexts;
   /** Lends a session, to check events whose shape is new. */
@@ -88,6 +91,7 @@ export class Ingest {
     mode: AppendMode = "events",
   ): Promise<IngestReport> {
     const { log, positions, signal } = this.#options;
+    if (isChangelog(stream)) return this.#takeChanges(stream, read(), request, asker, mode);
     const incoming = read();
     const unreadable = incoming.flatMap((each, index) => ("reason" in each ? [{ index, reason: each.reason }] : []));
     const events = incoming.flatMap((each, index) => ("value" in each ? [{ ...each, index }] : []));
@@ -114,6 +118,23 @@ export class Ingest {
       refused: [...unreadable, ...refused].sort((left, right) => left.index - right.index),
       position: await positions.textOf(position),
     };
+  }
+
+  /** To a changelog's input: tidemark sources makes its records of them. */
+  async #takeChanges(
+    stream: ChangelogStream,
+    incoming: readonly Incoming[],
+    request: KeyedRequest | null,
+    asker: Asker,
+    mode: AppendMode,
+  ): Promise<IngestReport> {
+    const { lend, project, partitionsOf } = this.#options;
+    const sent = incoming.flatMap((each) => ("value" in each ? [each] : []));
+    const read = await lend(asker, (session) => new Changes(session, stream).read(sent.map(({ value }) => value)));
+    const changes = new Map(sent.map((each, at) => [each, { ...each, ...read[at]! }]));
+    const checked = incoming.map((each): Incoming => ("value" in each ? changes.get(each)! : each));
+    const input = inputOf(project, stream, await partitionsOf(stream));
+    return this.take(input, () => checked, request, asker, mode);
   }
 
   /** Records that would become dead letters are refused here, where the reason still reaches their sender. */

@@ -12,7 +12,7 @@ export function ingestMount(store: Store, log: Log): Mount {
   return ({ project, streams, positions, lend, signal }) => {
     const requests = new Requests(log, project, store.scratch("requests"), signal);
     const partitionsOf = async (stream: StreamDefinition) => (await originOf(store, log, stream)).partitions;
-    const ingest = new Ingest({ log, requests, positions, lend, signal, partitionsOf });
+    const ingest = new Ingest({ log, project, requests, positions, lend, signal, partitionsOf });
     return { routes: (scope) => streamRoutes(scope, { streams, ingest }), close: () => requests.close() };
   };
 }

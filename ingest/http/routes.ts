@@ -4,6 +4,7 @@ import type { StreamDefinition } from "../../shared/definition.ts";
 import { problem } from "../../shared/http/problem.ts";
 import { askerOf, route, sendProblem, whenGone } from "../../shared/http/route.ts";
 import { jsonResponse, problems } from "../../shared/http/schemas.ts";
+import { rowStream } from "../changes.ts";
 import { fingerprintOf } from "../requests.ts";
 import { eventsInBody, eventTypes } from "./bodies.ts";
 import { InFlight } from "./in-flight.ts";
@@ -105,7 +106,7 @@ const eventsSchema = {
         "application/problem+json": { schema: { $ref: "Problem#" } },
       },
     },
-    ...problems(400, 401, 403, 404, 413, 415, 421, 429, 503),
+    ...problems(400, 401, 403, 404, 409, 413, 415, 421, 429, 503),
   },
 };
 
@@ -119,6 +120,11 @@ async function append(
   const { append: mode } = request.query as { append: AppendMode };
   const stream = streams().find((each) => each.name === name);
   if (!stream) return sendProblem(reply, problem(404, "NOT_FOUND", `there is no stream "${name}"`));
+  const from = stream.changelog?.from;
+  if (from) {
+    const what = `the rows of "${name}" come from ${from.source}: change them there`;
+    return sendProblem(reply, problem(409, "STREAM_FED", what));
+  }
   const type = (request.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
   const { body } = request;
   if (!Buffer.isBuffer(body) || !eventTypes.includes(type))
@@ -133,7 +139,7 @@ async function append(
       problem(400, "USAGE", "Idempotency-Key: it must have at most 200 characters and no spaces"),
     );
   const keyed = key === null ? null : { id: idOf(request, key), fingerprint: fingerprintOf(...saidBy(request), body) };
-  const read = () => eventsInBody(type, body, request.headers, stream);
+  const read = () => eventsInBody(type, body, request.headers, rowStream(stream));
   const asker = askerOf(request, reply);
   const found = await inFlight.during(asker, body.length, () => ingest.take(stream, read, keyed, asker, mode));
   if (found.position !== "") reply.header("Tidemark-Position", found.position);

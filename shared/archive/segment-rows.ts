@@ -3,7 +3,7 @@
  * suppression has to remember.
  */
 import { quoteName, quoteText, type Session } from "../duckdb/duck.ts";
-import { faultOfDuplicate, faultOfRepeated, suppressedFaults } from "../duplicates/faults.ts";
+import { faultOfRepeated, isSuppressed, suppressedFaults } from "../duplicates/faults.ts";
 import { type Clock, clockOfLatest, LogTime, noClock } from "../duplicates/log-time.ts";
 import { requestHourMs } from "../duplicates/partition.ts";
 import type { Counts } from "../store/counts.ts";
@@ -144,7 +144,7 @@ async function countsInUnsteady(
   for await (const each of recordsOf(session, await records.rowsOf(segment), dedup?.id ?? null)) {
     logTime.pass(each.timestamp);
     if (each.offset < from || each.offset >= upto) continue;
-    if (each.fault === faultOfRepeated || each.fault === faultOfDuplicate) {
+    if (isSuppressed(each.fault)) {
       counts.duplicates++;
       continue;
     }

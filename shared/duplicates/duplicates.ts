@@ -7,9 +7,12 @@
  *   the last 24 hours of log time by the full hour (a replayed dead letter: at any time);
  * - of its event, if it is valid, its stream has a duplicate window, and the last record with its id that
  *   counted in its partition lies within that window of log time. A dead letter suppresses no event.
+ *
+ * Of a changelog only those count that go on after the last one that counted, at any time: see chain.ts.
  */
 import type { RecordBatch, RequestRun } from "../log/log.ts";
 import type { RequestRange } from "../store/layout.ts";
+import type { ChainEnd } from "./chain.ts";
 import type { Clock } from "./log-time.ts";
 import { type CarriedRequests, Partition, type Ranges, replayPrefix, requestHourMs, withRange } from "./partition.ts";
 import type { Spill } from "./spill.ts";
@@ -33,6 +36,8 @@ export interface SuppressedRows {
   readonly duplicates: readonly number[];
   /** Records of a request that had been there. */
   readonly repeated: readonly number[];
+  /** Records of a changelog that do not go on after the last one that counted. */
+  readonly fenced: readonly number[];
   /**
    * Records that are not suppressed and came so late that a copy may have been forgotten, or whose own time is
    * not known for sure.
@@ -44,13 +49,18 @@ export interface SuppressedRows {
 export class Duplicates {
   readonly windowMs: number | null;
   readonly #spill: Spill;
+  readonly #chained: boolean;
   readonly #partitions = new Map<number, Partition>();
   #noted: StrangeStamp[] = [];
 
-  /** @param windowMs the stream's duplicate window; null: only repeated requests are suppressed */
-  constructor(windowMs: number | null, spill: Spill) {
+  /**
+   * @param windowMs the stream's duplicate window; null: only repeated requests are suppressed
+   * @param chained the stream is a changelog
+   */
+  constructor(windowMs: number | null, spill: Spill, chained = false) {
     this.windowMs = windowMs;
     this.#spill = spill;
+    this.#chained = chained;
   }
 
   close(): Promise<void> {
@@ -86,8 +96,19 @@ export class Duplicates {
   rememberRecord(partition: number, stamp: number, id: string | null, request: string | null, sequence: number): void {
     const state = this.#partition(partition);
     state.pass(stamp);
-    if (request !== null) state.count(request, [sequence, sequence + 1]);
+    if (request !== null && this.#chained) state.chain.take(request, sequence);
+    else if (request !== null) state.count(request, [sequence, sequence + 1]);
     if (id !== null) state.setId(id);
+  }
+
+  /** @param end null: it is not known */
+  setChain(partition: number, end: ChainEnd | null): void {
+    this.#partition(partition).chain.end = end;
+  }
+
+  /** Undefined where the stream is no changelog. */
+  chainOf(partition: number): ChainEnd | null | undefined {
+    return this.#chained ? this.#partition(partition).chain.end : undefined;
   }
 
   rememberRequest(partition: number, request: string, from: number, upto: number, time: number): void {
@@ -98,9 +119,10 @@ export class Duplicates {
    * Goes over a stretch, or over the end of one whose beginning is known.
    * @returns false where too little of it was carried: its records have to be read then
    */
-  pass({ partition, clock, requests }: CarriedRequests): boolean {
-    if (!requests) return false;
+  pass({ partition, clock, requests, chain }: CarriedRequests): boolean {
+    if (!requests || (this.#chained && chain === undefined)) return false;
     const state = this.#partition(partition);
+    if (chain !== undefined) state.chain.end = chain;
     const hour = Math.floor(state.logTime.time / requestHourMs);
     for (const { request, from, upto, time } of requests) {
       // ranges of hours before the log time of this state are in it already
@@ -113,7 +135,9 @@ export class Duplicates {
 
   /** What was judged since this was asked last. */
   carry(): CarriedRequests[] {
-    return [...this.#partitions].map(([number, state]) => state.carry(number)).filter(({ clock }) => clock.stamp > 0);
+    return [...this.#partitions]
+      .map(([number, state]) => ({ ...state.carry(number), ...(this.#chained ? { chain: state.chain.end } : {}) }))
+      .filter(({ clock }) => clock.stamp > 0);
   }
 
   /** What was strange about timestamps since it was asked last. */
@@ -133,12 +157,14 @@ export class Duplicates {
    *   where the stream has no window
    */
   judge(batches: readonly RecordBatch[], ids: readonly (string | null)[] | null): SuppressedRows {
-    const [duplicates, repeated]: [number[], number[]] = [[], []];
+    const [duplicates, repeated, fenced]: [number[], number[], number[]] = [[], [], []];
     let late = 0;
     let row = 0;
     for (const batch of batches) {
       const state = this.#partition(batch.partition);
-      if (batch.requests.length === 0 && ids === null) {
+      if (this.#chained) {
+        late += this.#judgeChained(state, batch, row, repeated, fenced);
+      } else if (batch.requests.length === 0 && ids === null) {
         for (let i = 0; i < batch.count; i++) {
           state.pass(batch.timestamps[i]!);
           if (state.logTime.strange) late += this.#noteStrange(state, batch, i);
@@ -149,7 +175,23 @@ export class Duplicates {
       state.forget(this.windowMs);
       row += batch.count;
     }
-    return { duplicates, repeated, late };
+    return { duplicates, repeated, fenced, late };
+  }
+
+  #judgeChained(state: Partition, batch: RecordBatch, first: number, repeated: number[], fenced: number[]): number {
+    const { requests, timestamps } = batch;
+    let [late, next] = [0, 0];
+    for (let i = 0; i < batch.count; i++) {
+      while (next < requests.length && requests[next]!.index + requests[next]!.count <= i) next++;
+      const run = requests[next];
+      state.pass(timestamps[i]!);
+      if (state.logTime.strange) late += this.#noteStrange(state, batch, i);
+      const verdict =
+        run && run.index <= i ? state.chain.take(run.request, run.sequence + i - run.index) : ("fenced" as const);
+      if (verdict === "repeated") repeated.push(first + i);
+      else if (verdict === "fenced") fenced.push(first + i);
+    }
+    return late;
   }
 
   #judgeBatch(
@@ -264,12 +306,12 @@ class RunOfRequest {
 /** Of neighbouring stretches as of one. */
 export function joinCarried(stretches: readonly (readonly CarriedRequests[])[]): CarriedRequests[] {
   const joined = new Map<number, CarriedRequests>();
-  for (const { partition, clock, requests } of stretches.flat()) {
+  for (const { partition, clock, requests, chain } of stretches.flat()) {
     const before = joined.get(partition);
     let all: RequestRange[] | null = before ? before.requests && [...before.requests] : [];
     if (!requests) all = null;
     else for (const range of requests) all = all && withRange(all, range);
-    joined.set(partition, { partition, clock, requests: all });
+    joined.set(partition, { partition, clock, requests: all, ...(chain === undefined ? {} : { chain }) });
   }
   return [...joined.values()];
 }

@@ -1,5 +1,6 @@
 /** What one partition remembers: its log time, and what counted of its requests and ids. */
 import type { RequestRange } from "../store/layout.ts";
+import { Chain, type ChainEnd } from "./chain.ts";
 import { type Clock, LogTime } from "./log-time.ts";
 import { SeenKeys } from "./seen.ts";
 import type { Spill } from "./spill.ts";
@@ -26,10 +27,13 @@ export interface CarriedRequests {
   readonly clock: Clock;
   /** What counted in it of each request, by the hour, ascending; null where that is much. */
   readonly requests: readonly RequestRange[] | null;
+  /** Of a changelog, its chain at the end; null: not known. Left out: it is none. */
+  readonly chain?: ChainEnd | null;
 }
 
 export class Partition {
   readonly logTime = new LogTime();
+  readonly chain = new Chain();
   /** Changes with log time's hour, and when a jump begins or ends. */
   turn = 0;
   #hour = 0;

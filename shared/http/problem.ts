@@ -21,7 +21,8 @@ type OwnCode =
   | "MISDIRECTED"
   | "RATE_LIMIT"
   | "DIGEST_MISMATCH"
-  | "IDEMPOTENCY_REUSED";
+  | "IDEMPOTENCY_REUSED"
+  | "STREAM_FED";
 
 const statusOf: { readonly [code in ErrorCode]?: number } = {
   INTERNAL: 500,

@@ -4,8 +4,22 @@
  * config meets too.
  */
 
+/** Rows that change, by key: a stream whose records say what a row was and what it is. */
+export interface ChangelogConfig {
+  kind: "changelog";
+  /** Fields of a row → DuckDB type; a trailing "?" makes one nullable. */
+  fields: Record<string, string>;
+  /** Field, or fields, that identify a row. */
+  key: string | string[];
+  /** A source's table, "shop:public.customers". Default: rows are sent over HTTP and by `tidemark load`. */
+  from?: string;
+  /** Default 4. */
+  partitions?: number;
+}
+
 /** A stream: a named, typed, partitioned sequence of events. */
 export interface StreamConfig {
+  kind?: "events";
   /**
    * Field name → DuckDB type; a trailing "?" makes a field nullable, DEFAULT says what it is where a record has none:
    * `{ delay: "BIGINT", note: "VARCHAR?", seats: "INTEGER DEFAULT 1" }`.
@@ -90,10 +104,23 @@ export interface ServeConfig {
   cors?: string[];
 }
 
+/** A database whose tables changelogs follow. */
+export interface SourceConfig {
+  /** PostgreSQL's URL, with user and password: "env:NAME" or "file:PATH"; it is never written here. */
+  postgres: string;
+  /** Its replication slot. Default: tidemark_<project>_<source>; made where it is missing. */
+  slot?: string;
+  /** Its publication. Default: named as the slot; made where it is missing, of the tables that streams follow. */
+  publication?: string;
+  /** How often it is written to, so that one without changes keeps no WAL. Default "10 seconds". */
+  heartbeat?: string;
+}
+
 export interface TidemarkConfig {
   /** Default: the folder's name. */
   name?: string;
-  streams: Record<string, StreamConfig>;
+  sources?: Record<string, SourceConfig>;
+  streams: Record<string, StreamConfig | ChangelogConfig>;
   log?: LogConfig;
   batch?: BatchConfig;
   speed?: SpeedConfig;

@@ -6,6 +6,7 @@ import type { Project } from "./project.ts";
 import { readReferences } from "./references.ts";
 import { cronProblem, isTimeZone } from "./schedule.ts";
 import { checkInteger, invalid, Section } from "./section.ts";
+import { readSources } from "./sources.ts";
 import { readStreams } from "./streams.ts";
 import { readViews } from "./views.ts";
 
@@ -37,9 +38,10 @@ type Settings = Pick<LoadOptions, "env" | "flags">;
 export async function loadProject(options: LoadOptions): Promise<Project> {
   const dir = resolve(options.dir);
   const { file, value } = await runConfigFile(dir);
-  const config = Section.of(file, "", value, ["name", "streams", "log", "batch", "speed", "serve"]);
+  const config = Section.of(file, "", value, ["name", "streams", "sources", "log", "batch", "speed", "serve"]);
   const name = config.text("name") ?? basename(dir);
   const streams = await readStreams(config);
+  const sources = readSources(config, name, streams, { dir, env: options.env });
   const log = readLog(config, dir, options);
   const batch = readBatch(config);
   const speed = readSpeed(config);
@@ -55,6 +57,7 @@ export async function loadProject(options: LoadOptions): Promise<Project> {
     dataDir: dataDir === undefined ? resolve(dir, ".tidemark") : resolve(dataDir),
     name,
     streams,
+    sources,
     references,
     views,
     log,

@@ -1,6 +1,7 @@
 import type { StreamDefinition, ViewSource } from "../definition.ts";
 import type { LogSection } from "./log-config.ts";
 import type { ReferenceSource } from "./references.ts";
+import type { SourceSection } from "./sources.ts";
 
 /** A project folder, read and checked: config and views, with flags and environment already applied. */
 export interface Project {
@@ -10,6 +11,7 @@ export interface Project {
   readonly dataDir: string;
   readonly name: string;
   readonly streams: readonly StreamDefinition[];
+  readonly sources: readonly SourceSection[];
   readonly references: readonly ReferenceSource[];
   readonly views: readonly ViewSource[];
   readonly log: LogSection;

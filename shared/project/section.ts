@@ -62,6 +62,17 @@ export class Section {
     return value;
   }
 
+  /** A string; undefined: there is none, or something else. */
+  textOr(key: string): string | undefined {
+    return typeof this.#values[key] === "string" ? this.text(key) : undefined;
+  }
+
+  /** A string or a list of them. */
+  textOrTexts(key: string): string[] | undefined {
+    const one = this.textOr(key);
+    return one === undefined ? this.texts(key) : [one];
+  }
+
   /** Whether it is true or false, where it may be something else, too. */
   isFlag(key: string): boolean {
     return typeof this.#values[key] === "boolean";

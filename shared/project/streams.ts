@@ -1,10 +1,12 @@
 import type { FieldDefinition, StreamDefinition } from "../definition.ts";
 import { isName, isOwnName, nameRule, ownNamesRule, sameName } from "../names.ts";
+import { changelogKeys, readChangelog, refuseEventKeys } from "./changelogs.ts";
 import { parseDuration } from "./duration.ts";
 import { FieldTypes } from "./field-types.ts";
 import { invalid, type Section } from "./section.ts";
 
-const streamKeys = ["fields", "key", "time", "id", "dedup", "partitions", "topic", "upcast"];
+const streamKeys = ["kind", "fields", "key", "time", "id", "dedup", "partitions", "topic", "upcast"];
+const kinds = ["events", "changelog"];
 /** Kafka's rule for topics. */
 const topicPattern = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 
@@ -26,6 +28,10 @@ export async function readStreams(config: Section): Promise<StreamDefinition[]> 
 
 async function readStream(all: Section, name: string, types: FieldTypes): Promise<StreamDefinition> {
   if (!isName(name)) invalid(all.where(name), "not a name for a stream", nameRule);
+  const kind = all.section(name, null).text("kind") ?? "events";
+  if (!kinds.includes(kind))
+    invalid(`${all.where(name)}.kind`, `${JSON.stringify(kind)} is no kind of stream`, `write ${kinds.join(" or ")}`);
+  if (kind === "changelog") return readChangelogStream(all, name, types);
   const stream = all.section(name, streamKeys);
   const fields = await readFields(stream, types);
   const topic = stream.text("topic");
@@ -42,6 +48,23 @@ async function readStream(all: Section, name: string, types: FieldTypes): Promis
     id: fieldNamed(stream, "id", fields)?.name ?? null,
     dedupMs: readDedup(stream, fields),
     upcast: await readUpcast(stream, types),
+    partitions: stream.integer("partitions", 1) ?? 4,
+  };
+}
+
+async function readChangelogStream(all: Section, name: string, types: FieldTypes): Promise<StreamDefinition> {
+  refuseEventKeys(all, name);
+  const stream = all.section(name, changelogKeys);
+  return {
+    name,
+    topic: name,
+    existing: false,
+    ...(await readChangelog(stream, await readFields(stream, types), types)),
+    key: null,
+    time: null,
+    id: null,
+    dedupMs: null,
+    upcast: null,
     partitions: stream.integer("partitions", 1) ?? 4,
   };
 }

@@ -5,8 +5,9 @@
 import { clockAt, clocksOf, recordsOf, requestsIn, timedRows } from "../archive/segment-rows.ts";
 import { dedupOf } from "../archive/segments.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
+import { endAfter } from "../duplicates/chain.ts";
 import type { Duplicates } from "../duplicates/duplicates.ts";
-import { faultOfRepeated } from "../duplicates/faults.ts";
+import { faultOfRepeated, suppressedFaults } from "../duplicates/faults.ts";
 import { type Clock, noClock } from "../duplicates/log-time.ts";
 import { replayPrefix, requestWindowMs } from "../duplicates/partition.ts";
 import type { ArchivedPartition } from "./state.ts";
@@ -39,6 +40,7 @@ export async function recallArchived(
       open: before.jump !== 0 || (end.jump !== 0 && !isDivided),
     };
     const rows = async () => `(FROM ${await rowsOf(segment)}${isDivided ? ` WHERE __offset < ${offset}` : ""})`;
+    if (!isDivided && stream.changelog) duplicates.setChain(partition, segment.chain ?? null);
     if (segment.unsteady && (isDivided || has.requests || has.replays || has.ids || has.open)) {
       if (JSON.stringify(duplicates.clockOf(partition)) !== JSON.stringify(before))
         duplicates.setClock(partition, before);
@@ -70,8 +72,17 @@ export async function recallArchived(
         for (const [i, each] of ids.entries()) duplicates.rememberId(partition, String(each), Number(times[i]));
       }
     }
+    if (isDivided && stream.changelog) await recallChain(duplicates, session, partition, await rows());
     duplicates.setClock(partition, isDivided ? await clockWithin(session, before, await rows()) : end);
   }
+}
+
+/** The last record of a changelog that counted. */
+async function recallChain(duplicates: Duplicates, session: Session, partition: number, rows: string): Promise<void> {
+  const [last] = await session.rows(
+    `SELECT __request, __sequence FROM ${rows} WHERE __fault IS NULL OR __fault NOT IN (${suppressedFaults}) ORDER BY __offset DESC LIMIT 1`,
+  );
+  if (last) duplicates.setChain(partition, endAfter(String(last.__request), Number(last.__sequence)));
 }
 
 /** Log time after more records of a steady segment. */

@@ -6,7 +6,7 @@ import type { DecodedRecords } from "../decode/decoded.ts";
 import type { StreamDefinition } from "../definition.ts";
 import type { Session } from "../duckdb/duck.ts";
 import { Duplicates, joinCarried, type StrangeStamp } from "../duplicates/duplicates.ts";
-import { faultOfDuplicate, faultOfRepeated } from "../duplicates/faults.ts";
+import { faultOfDuplicate, faultOfFenced, faultOfRepeated } from "../duplicates/faults.ts";
 import { type Clock, noClock } from "../duplicates/log-time.ts";
 import type { CarriedRequests } from "../duplicates/partition.ts";
 import { Spill } from "../duplicates/spill.ts";
@@ -19,7 +19,7 @@ import type { State, StateKind } from "./state.ts";
 const requestsInManifest = 1000;
 
 /** What a segment's manifest says of duplicates. */
-export type SegmentSuppression = Pick<Segment, "requests" | "dedup" | "clock" | "unsteady">;
+export type SegmentSuppression = Pick<Segment, "requests" | "dedup" | "clock" | "unsteady" | "chain">;
 
 /** How many records of a fold were suppressed, and how many came late. */
 export interface SuppressionCounts {
@@ -35,18 +35,20 @@ export class Suppression implements State<CarriedRequests, SegmentSuppression> {
 
   constructor(stream: StreamDefinition, scratch: string) {
     this.#stream = stream;
-    this.rule = new Duplicates(stream.dedupMs, new Spill(scratch));
+    this.rule = new Duplicates(stream.dedupMs, new Spill(scratch), stream.changelog !== undefined);
   }
 
   async fold(batches: readonly RecordBatch[], decoded: DecodedRecords | null): Promise<SuppressionCounts> {
     const judged = this.rule.judge(batches, await this.#idsOf(decoded));
     await decoded?.suppress(judged.duplicates, faultOfDuplicate);
     await decoded?.suppress(judged.repeated, faultOfRepeated);
+    await decoded?.suppress(judged.fenced, faultOfFenced);
     for (const { partition, requests } of batches) {
       const segment = this.#segments.get(partition);
       if (segment && requests.length > 0) segment.anyRequest = true;
     }
-    return { duplicates: judged.duplicates.length + judged.repeated.length, late: judged.late };
+    const { duplicates, repeated, fenced, late } = judged;
+    return { duplicates: duplicates.length + repeated.length + fenced.length, late };
   }
 
   /** The event id of each record; null where the stream has no window. */
@@ -78,10 +80,13 @@ export class Suppression implements State<CarriedRequests, SegmentSuppression> {
     const { clock: before, anyRequest } = this.#segments.get(partition) ?? { clock: noClock, anyRequest: true };
     const isSteady = this.rule.isSteady(partition);
     const found = async () => (isSteady ? requestsIn(session, rows, before, requestsInManifest) : null);
+    const chain = this.rule.chainOf(partition);
     return {
-      requests: anyRequest ? await found() : [],
+      // of a changelog there are none but its chain's
+      requests: anyRequest && chain === undefined ? await found() : [],
       dedup: dedupOf(this.#stream),
       clock: this.rule.clockOf(partition),
+      ...(chain === undefined ? {} : { chain }),
       ...(isSteady ? {} : { unsteady: true as const }),
     };
   }

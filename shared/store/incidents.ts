@@ -20,6 +20,8 @@ export type IncidentKind =
   | "log-time"
   /** A stream is not read any more, while the others are. */
   | "stream-stopped"
+  /** What a changelog is written from is not followed. */
+  | "source-stopped"
   /** Nothing has been committed for long, though the log goes on. */
   | "standing-still"
   /** The log grows faster than it is read. */

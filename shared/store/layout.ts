@@ -1,5 +1,6 @@
 /** Where everything lies in the store, and the shapes of the files that name all others. */
 import type { Definition, FieldDefinition } from "../definition.ts";
+import type { ChainEnd } from "../duplicates/chain.ts";
 import type { Clock } from "../duplicates/log-time.ts";
 import type { Place, Position } from "../position.ts";
 import type { Counts } from "./counts.ts";
@@ -108,6 +109,8 @@ export interface Segment {
   readonly latest: number;
   /** Log time at its end. Files of earlier versions have none: there it is the latest timestamp of all so far. */
   readonly clock?: Clock;
+  /** Of a changelog, its chain at the end; null: not known, since records are lost. */
+  readonly chain?: ChainEnd | null;
   /** Log time in it is not just the running maximum of timestamps: it can be derived only from its records. */
   readonly unsteady?: true;
 }

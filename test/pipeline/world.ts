@@ -89,6 +89,7 @@ export class World {
   /** Of each partition, the records' timestamps. */
   readonly #stamps = new Map<number, number[]>();
   readonly #ends: number[];
+  readonly #chains = new Map<number, { readonly writer: string; readonly count: number }>();
   readonly references: readonly ReferenceSource[];
 
   private constructor(dir: string, { stream, references, log }: WorldOptions, duck: Duck, oracle: Session) {
@@ -174,8 +175,9 @@ export class World {
   }
 
   /** Appends to the log and to the oracle. */
-  async append(records: readonly Sent[]): Promise<void> {
+  async append(sent: readonly Sent[]): Promise<void> {
     await this.log.ensure(logStream(this.stream));
+    const records = this.stream.changelog ? this.#chained(sent) : sent;
     const stamped = records.map(({ partition, value, id }) => ({
       partition,
       key: null,
@@ -191,6 +193,26 @@ export class World {
     }
   }
 
+  /** As the one writer of a changelog has them. */
+  #chained(records: readonly Sent[]): Sent[] {
+    const next = [...this.#ends];
+    return records.map((each) => {
+      const sequence = next[each.partition]!++;
+      return { ...each, id: each.id ?? { request: "chain:world:0", sequence } };
+    });
+  }
+
+  /** By the rule's own words: it goes on after the last record that counted. */
+  #isFenced(partition: number, { request, sequence }: RequestId): boolean {
+    const last = this.#chains.get(partition) ?? { writer: "", count: 0 };
+    const [, writer = "", from] = request.split(":");
+    const same = writer === last.writer;
+    const takesOver = Number(from) === last.count;
+    if (sequence !== last.count || !(same || takesOver)) return true;
+    this.#chains.set(partition, { writer, count: sequence + 1 });
+    return false;
+  }
+
   /** Slowly, and by the rule's own words; a log of our own stamps with the world's clock. */
   #isSuppressed(partition: number, value: string | null, id: RequestId | undefined): boolean {
     const hour = (time: number) => Math.floor(time / (60 * 60 * 1000));
@@ -198,6 +220,7 @@ export class World {
     this.#stamps.set(partition, stamps);
     const place = stamps.length;
     stamps.push(stampOf(this.now, stamps.at(-1) ?? 0));
+    if (this.stream.changelog) return this.#isFenced(partition, id!);
     if (!id && this.stream.dedupMs === null) return false;
     const moments = logTimes(stamps);
     const { now, at } = moments[place]!;

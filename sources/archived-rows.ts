@@ -1,0 +1,61 @@
+/** The rows of a changelog by its archive, for who has to go back further than the log still reaches. */
+import { Records } from "../shared/archive/records.ts";
+import { eventsIn, type OpenSegment } from "../shared/archive/segments.ts";
+import { eventColumn } from "../shared/compiler/event-order.ts";
+import type { StreamDefinition } from "../shared/definition.ts";
+import type { Session } from "../shared/duckdb/duck.ts";
+import type { Log } from "../shared/log/log.ts";
+import { openState } from "../shared/state/open.ts";
+import { suppression } from "../shared/state/suppression.ts";
+import { originOf } from "../shared/store/origin.ts";
+import { relationIn } from "../shared/store/relation.ts";
+import type { Store } from "../shared/store/store.ts";
+import { writerOf } from "../shared/values/written.ts";
+import { zoneOffsetsOf } from "../shared/values/zone-offsets.ts";
+import type { ArchivedRows } from "./changelog-writer.ts";
+
+export function archivedRows(store: Store, log: Log, session: Session, stream: StreamDefinition): ArchivedRows {
+  return {
+    async recall(partition, from, use) {
+      const { origin } = await originOf(store, log, stream);
+      const records = new Records(store, log, origin);
+      const segments = await records.segments(stream.name, partition);
+      const upto = segments.at(-1)?.upto ?? 0;
+      if (upto <= from) return null;
+      const inside = segments.filter((segment) => segment.upto > from);
+      await records.check(stream, inside);
+      const files = await records.open(inside);
+      const open = inside.map((segment, i) => ({ segment, path: files[i]!.path }));
+      const keyed = `SELECT __offset AS o, decode(__key) AS k FROM ${relationIn(open)}`;
+      const range = { stream: stream.name, partition, from, upto };
+      const events = `SELECT after, ${eventColumn}.o AS o FROM (${eventsIn(stream, open, range, true)})`;
+      const result = await session.connection.stream(
+        `SELECT k, after FROM (SELECT k, e.o, after FROM (${events}) e JOIN (${keyed}) USING (o)) QUALIFY row_number() OVER (PARTITION BY k ORDER BY o DESC) = 1`,
+      );
+      const written = writerOf(result.columnType(1), await zoneOffsetsOf(session.timezone));
+      for (;;) {
+        const chunk = await result.fetchChunk();
+        if (!chunk || chunk.rowCount === 0) break;
+        const [keys, rows] = [chunk.getColumnValues(0), chunk.getColumnValues(1)];
+        for (const [i, key] of keys.entries()) use(String(key), rows[i] === null ? null : written.json(rows[i]!));
+      }
+      const state = await openState(suppression, { records, session, stream }, [{ partition, offset: upto }]);
+      try {
+        return { upto, chain: state.rule.chainOf(partition) ?? null, source: await sourceIn(session, open) };
+      } finally {
+        await state.close();
+      }
+    },
+  };
+}
+
+/** Where the last record that counts comes from. */
+async function sourceIn(session: Session, segments: readonly OpenSegment[]): Promise<string> {
+  for (const each of [...segments].reverse()) {
+    const found = await session.value(
+      `SELECT source FROM ${relationIn([each])} WHERE __fault IS NULL ORDER BY __offset DESC LIMIT 1`,
+    );
+    if (found !== null) return String(found);
+  }
+  return "";
+}

@@ -1,0 +1,335 @@
+/**
+ * The one writer of a changelog. It keeps what each row is by what the log says, so that every record says what its row
+ * was; and it goes on after the last record of each partition that counts, which the log alone decides: its tail is the
+ * only checkpoint. What a fenced writer appends has no effect.
+ */
+import { randomUUID } from "node:crypto";
+import { appendPatiently } from "../ingest/append.ts";
+import { rowStream } from "../ingest/changes.ts";
+import { Judge } from "../ingest/judge.ts";
+import type { ChangelogStream } from "../shared/definition.ts";
+import type { Session } from "../shared/duckdb/duck.ts";
+import { Chain, chainStart, requestOfWriter } from "../shared/duplicates/chain.ts";
+import { TidemarkError } from "../shared/errors.ts";
+import type { Log, NewRecord, RecordBatch } from "../shared/log/log.ts";
+import { partitionOf } from "../shared/log/partitioner.ts";
+import { logStream } from "../shared/store/origin.ts";
+import type { Change } from "./change.ts";
+import type { Mark, RowFile } from "./row-file.ts";
+import { keyText, RowWriter, readRecord, recordText } from "./row-texts.ts";
+
+const patienceMs = 60_000;
+const bytesAtATime = 8 << 20;
+const waitMs = 1000;
+
+/** A change, and where it comes from. */
+export interface SourcedChange {
+  readonly change: Change;
+  /** Where in its source that is, for who goes on after it. */
+  readonly source: string;
+  /** Left out: the one of its key. */
+  readonly partition?: number;
+  /** Only where there is such a row. */
+  readonly ifThere?: true;
+}
+
+/** What came of changes. */
+export interface WriteCounts {
+  /** Records that were appended. */
+  readonly records: number;
+  /** Rows that were such already. */
+  readonly unchanged: number;
+  /** Removals, and changes only of what is there, of rows that were not there. */
+  readonly absent: number;
+}
+
+export interface WriteResult extends WriteCounts {
+  /** Next offsets, of the partitions that were written. */
+  readonly ends: ReadonlyMap<number, number>;
+}
+
+/** A changelog's rows by the past that the log no longer holds. */
+export interface ArchivedRows {
+  /**
+   * The changes in `[from, upto)` of a partition as far as the archive reaches, the last of each row.
+   * @param use gets key and row, null where the row is gone
+   * @returns where the archive ends; null: it does not reach beyond `from`
+   */
+  recall(partition: number, from: number, use: (key: string, row: string | null) => void): Promise<Mark | null>;
+}
+
+export interface ChangelogWriterOptions {
+  readonly log: Log;
+  readonly stream: ChangelogStream;
+  readonly rows: RowFile;
+  readonly archived: ArchivedRows;
+  /** Checks rows as their readers do. */
+  readonly session: Session;
+  readonly signal?: AbortSignal;
+}
+
+/** Of one partition, as far as it is folded. */
+interface PartitionState {
+  upto: number;
+  readonly chain: Chain;
+  source: string;
+  /** The request id of what this writer appends. */
+  request: string;
+}
+
+export class ChangelogWriter {
+  readonly stream: ChangelogStream;
+  readonly #options: ChangelogWriterOptions;
+  readonly #texts: RowWriter;
+  readonly #judge: Judge;
+  readonly #partitions: PartitionState[] = [];
+  /** False where what the log says is not known. */
+  #folded = false;
+  #topic = "";
+  #name = "";
+
+  private constructor(options: ChangelogWriterOptions) {
+    const { stream, session } = options;
+    this.#options = options;
+    this.stream = stream;
+    this.#texts = new RowWriter(stream.changelog);
+    this.#judge = new Judge(session, rowStream(stream));
+  }
+
+  /**
+   * Folds what the log says since the rows were flushed.
+   * @throws LOG_RANGE where neither log nor archive has it; LOG_UNREACHABLE, STORE_CORRUPT
+   */
+  static async open(options: ChangelogWriterOptions): Promise<ChangelogWriter> {
+    const writer = new ChangelogWriter(options);
+    await writer.#fold();
+    return writer;
+  }
+
+  get partitions(): number {
+    return this.#partitions.length;
+  }
+
+  partitionOf(key: readonly string[]): number {
+    return partitionOf(Buffer.from(keyText(key)), this.#partitions.length);
+  }
+
+  /** Where its last record that counts came from; "": there is none. */
+  sourceOf(partition: number): string {
+    return this.#partitions[partition]!.source;
+  }
+
+  /** A row's JSON. */
+  rowOf(key: readonly string[]): string | undefined {
+    return this.#options.rows.get(keyText(key));
+  }
+
+  /** The JSON of all rows. */
+  rows(): Iterable<string> {
+    this.#flush();
+    return this.#options.rows.rows();
+  }
+
+  keyOf(row: string): string[] {
+    return this.#texts.keyOf(row);
+  }
+
+  /**
+   * Appends what changes anything, in order, in one append.
+   * @throws SOURCE_FENCED where another has written meanwhile: then this goes on from what the log says now, and
+   *   `sourceOf` says from where; SOURCE_ROW for a row that is none of the stream; LOG_APPEND, LOG_UNREACHABLE
+   */
+  async write(changes: readonly SourcedChange[]): Promise<WriteResult> {
+    const { rows, log, signal } = this.#options;
+    if (!this.#folded) await this.#fold();
+    const made = this.#recordsOf(changes);
+    const { records, counts } = made;
+    try {
+      await this.#check(made);
+      if (records.length === 0) return { ...counts, ends: new Map() };
+      const ends = await appendPatiently(log, logStream(this.stream), records, patienceMs, signal);
+      if (!this.#reached(records, ends)) await this.#readBack(made);
+      for (const [partition, source] of made.sources) this.#partitions[partition]!.source = source;
+      if (rows.isFull) this.#flush();
+      return { ...counts, ends };
+    } catch (error) {
+      // what arrived is not known: the log is
+      await this.#fold();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#folded) this.#flush();
+    await this.#options.rows.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #recordsOf(changes: readonly SourcedChange[]): MadeRecords {
+    const { rows } = this.#options;
+    const records: NewRecord[] = [];
+    const afters: Buffer[] = [];
+    const sources = new Map<number, string>();
+    let [unchanged, absent] = [0, 0];
+    const nexts = this.#partitions.map(({ chain }) => chain.end?.next ?? 0);
+    for (const { change, source, ifThere, partition = this.partitionOf(change.key) } of changes) {
+      const key = keyText(change.key);
+      const before = rows.get(key) ?? null;
+      const base = change.base ? rows.get(keyText(change.base)) : (before ?? undefined);
+      const after = change.after && this.#texts.rowText(change.after, base);
+      if (before === after || (ifThere && before === null)) {
+        if (before === null) absent++;
+        else unchanged++;
+        continue;
+      }
+      if (after !== null) afters.push(Buffer.from(after));
+      rows.set(key, after);
+      const op = after === null ? "d" : before === null ? (change.op === "r" ? "r" : "c") : "u";
+      const { request } = this.#partitions[partition]!;
+      records.push({
+        partition,
+        key: Buffer.from(key),
+        value: Buffer.from(recordText({ op, before, after, source })),
+        id: { request, sequence: nexts[partition]!++ },
+      });
+      sources.set(partition, source);
+    }
+    return { records, afters, sources, nexts, counts: { records: records.length, unchanged, absent } };
+  }
+
+  async #check({ afters }: MadeRecords): Promise<void> {
+    const [fault] = (await this.#judge.faults(afters)).values();
+    if (fault === undefined) return;
+    throw new TidemarkError(
+      "SOURCE_ROW",
+      `stream ${this.stream.name}: a row that is none of its own: ${fault}`,
+      "declare the field as what its source has, such as VARCHAR, and run tidemark batch --once",
+      { stream: this.stream.name },
+    );
+  }
+
+  /** True where the log ends right after these records, so that they are all that was appended. */
+  #reached(records: readonly NewRecord[], ends: ReadonlyMap<number, number>): boolean {
+    const counts = new Map<number, number>();
+    for (const { partition } of records) counts.set(partition, (counts.get(partition) ?? 0) + 1);
+    for (const [partition, count] of counts)
+      if (ends.get(partition) !== this.#partitions[partition]!.upto + count) return false;
+    for (const [partition, count] of counts) {
+      const own = this.#partitions[partition]!;
+      own.upto += count;
+      own.chain.end = { writer: this.#name, next: (own.chain.end?.next ?? 0) + count };
+    }
+    return true;
+  }
+
+  /** @throws SOURCE_FENCED where not exactly these records have come to count */
+  async #readBack({ nexts, sources }: MadeRecords): Promise<void> {
+    const name = this.#name;
+    await this.#fold();
+    const isOurs = (partition: number) => {
+      const { end } = this.#partitions[partition]!.chain;
+      return end?.writer === name && end.next === nexts[partition];
+    };
+    if ([...sources.keys()].every(isOurs)) return;
+    throw new TidemarkError(
+      "SOURCE_FENCED",
+      `stream ${this.stream.name}: another process writes it, too`,
+      "one is enough; both go on, and nothing is lost or counted twice",
+      { stream: this.stream.name },
+    );
+  }
+
+  /** To what the log says now. */
+  async #fold(): Promise<void> {
+    const { rows, log, archived } = this.#options;
+    const target = logStream(this.stream);
+    this.#folded = false;
+    this.#name = randomUUID();
+    rows.discard();
+    const { id, first } = await log.ensure(target);
+    if (rows.marks && rows.marks.topic !== id) rows.clear();
+    const { marks } = rows;
+    this.#topic = id;
+    this.#partitions.length = 0;
+    for (let partition = 0; partition < first.length; partition++) {
+      const mark = marks?.partitions[partition] ?? { upto: 0, chain: chainStart, source: "" };
+      this.#partitions.push(stateOf(mark));
+    }
+    const kept = await log.first(target);
+    for (const [partition, own] of this.#partitions.entries()) {
+      if (kept[partition]! <= own.upto) continue;
+      const mark = await archived.recall(partition, own.upto, (key, row) => this.#set(key, row));
+      if (mark) this.#partitions[partition] = stateOf(mark);
+    }
+    await this.#foldLog(await log.end(target));
+    for (const own of this.#partitions) own.request = requestOfWriter(this.#name, own.chain.end ?? chainStart);
+    this.#folded = true;
+  }
+
+  async #foldLog(ends: readonly number[]): Promise<void> {
+    const { log } = this.#options;
+    const isBehind = () => this.#partitions.some(({ upto }, partition) => upto < ends[partition]!);
+    if (!isBehind()) return;
+    const reader = await log.read(
+      logStream(this.stream),
+      new Map(this.#partitions.map(({ upto }, partition) => [partition, upto])),
+    );
+    const until = performance.now() + patienceMs;
+    try {
+      while (isBehind()) {
+        if (performance.now() > until)
+          throw new TidemarkError(
+            "LOG_UNREACHABLE",
+            `reading ${this.stream.topic} from the log timed out`,
+            "is it up?",
+          );
+        for (const batch of await reader.next(bytesAtATime, waitMs)) this.#take(batch);
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+
+  #take(batch: RecordBatch): void {
+    const own = this.#partitions[batch.partition]!;
+    for (const { id, key, value } of batch.records()) {
+      if (!id || !key || !value || own.chain.take(id.request, id.sequence) !== "counts") continue;
+      const { after, source } = readRecord(value.toString());
+      this.#set(key.toString(), after);
+      own.source = source;
+    }
+    own.upto = batch.upto;
+  }
+
+  #set(key: string, row: string | null): void {
+    this.#options.rows.set(key, row);
+    // until the marks of this are there, it is folded again from where they are
+    if (this.#options.rows.isFull) this.#flush();
+  }
+
+  #flush(): void {
+    const partitions = this.#partitions.map(({ upto, chain, source }) => ({ upto, chain: chain.end, source }));
+    this.#options.rows.flush({ topic: this.#topic, partitions });
+  }
+}
+
+/** Records that are to be appended, and what they lead to. */
+interface MadeRecords {
+  readonly records: readonly NewRecord[];
+  /** The rows among them. */
+  readonly afters: readonly Buffer[];
+  /** Where the last record of each partition that has one comes from. */
+  readonly sources: ReadonlyMap<number, string>;
+  /** The number after the last record of each partition. */
+  readonly nexts: readonly number[];
+  readonly counts: WriteCounts;
+}
+
+function stateOf({ upto, chain: end, source }: Mark): PartitionState {
+  const chain = new Chain();
+  chain.end = end;
+  return { upto, chain, source, request: "" };
+}

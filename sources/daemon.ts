@@ -1,0 +1,164 @@
+/**
+ * The daemon that writes changelogs: what HTTP and load have sent to them, and what their sources say. It follows the
+ * newest version, whose streams it writes.
+ */
+import { join } from "node:path";
+import { isChangelog } from "../ingest/changes.ts";
+import type { ChangelogStream, Definition } from "../shared/definition.ts";
+import { Duck } from "../shared/duckdb/duck.ts";
+import { Spill } from "../shared/duplicates/spill.ts";
+import { messageOf, TidemarkError } from "../shared/errors.ts";
+import type { Log } from "../shared/log/log.ts";
+import { pause } from "../shared/pause.ts";
+import { inputOf } from "../shared/reserved.ts";
+import { Incidents } from "../shared/store/incidents.ts";
+import { logStream, originOf } from "../shared/store/origin.ts";
+import type { Store } from "../shared/store/store.ts";
+import { newestVersion } from "../shared/store/versions.ts";
+import { archivedRows } from "./archived-rows.ts";
+import { ChangelogWriter } from "./changelog-writer.ts";
+import { Input } from "./input.ts";
+import { RowFile } from "./row-file.ts";
+
+export interface SourcesOptions {
+  readonly store: Store;
+  readonly log: Log;
+  /** The project's name. */
+  readonly project: string;
+  /** A folder of this machine for the rows of changelogs; derived from the log. */
+  readonly folder: string;
+  readonly memoryLimit: string;
+  readonly now: () => number;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Before the next attempt after any fault, and between looks at another process that has the rows. */
+const retryMs = 1000;
+/** How often a newer version is looked for. */
+const pollMs = 2000;
+
+/** The changelogs of a version, being written. */
+interface Running {
+  readonly streams: string;
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+}
+
+/** Runs until the signal. */
+export async function runSources(options: SourcesOptions): Promise<void> {
+  const { signal } = options;
+  let running: Running | null = null;
+  while (!signal.aborted) {
+    const manifest = await newestVersion(options.store);
+    const streams = JSON.stringify(manifest?.definition.streams.filter(isChangelog) ?? []);
+    if (manifest && streams !== running?.streams) {
+      await end(running);
+      running = start(options, manifest.definition, streams);
+    }
+    await pause(pollMs, signal);
+  }
+  await running?.done;
+}
+
+function start(options: SourcesOptions, definition: Definition, streams: string): Running {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  return { streams, stop, done: writeAll(options, definition, signal) };
+}
+
+async function end(running: Running | null): Promise<void> {
+  running?.stop.abort();
+  await running?.done;
+}
+
+async function writeAll(options: SourcesOptions, definition: Definition, signal: AbortSignal): Promise<void> {
+  const incidents = new Incidents(options.store, "sources", options.now);
+  const duck = await Duck.open({ memoryLimit: options.memoryLimit, timezone: definition.timezone });
+  try {
+    const sent = definition.streams.filter(isChangelog).filter(({ changelog }) => !changelog.from);
+    await Promise.all(
+      sent.map((stream) =>
+        keepOn(options, incidents, stream, signal, (works) => followInput(options, duck, stream, signal, works)),
+      ),
+    );
+  } finally {
+    duck.close();
+  }
+}
+
+/** Does the work again after whatever fault, until the signal. */
+async function keepOn(
+  { say }: SourcesOptions,
+  incidents: Incidents,
+  { name }: ChangelogStream,
+  signal: AbortSignal,
+  work: (works: () => Promise<void>) => Promise<void>,
+): Promise<void> {
+  let last = "";
+  const works = async () => {
+    last = "";
+    await incidents.clear("source-stopped", name);
+  };
+  while (!signal.aborted) {
+    try {
+      await work(works);
+    } catch (error) {
+      if (signal.aborted) return;
+      const line = error instanceof TidemarkError ? error.line : messageOf(error);
+      if (line !== last) say(`${name}: ${line}; trying again`);
+      last = line;
+      await incidents.raiseError("source-stopped", name, error, { streams: [name] });
+    }
+    await pause(retryMs, signal);
+  }
+}
+
+/** Until the signal. @throws what stops it */
+async function followInput(
+  options: SourcesOptions,
+  duck: Duck,
+  stream: ChangelogStream,
+  signal: AbortSignal,
+  works: () => Promise<void>,
+): Promise<void> {
+  const { log, store, project, say } = options;
+  await using writer = await openWriter(options, duck, stream, signal);
+  if (!writer) return;
+  const { partitions } = await originOf(store, log, stream);
+  const spill = new Spill(store.scratch("input-ids"));
+  const input = new Input({ log, input: logStream(inputOf(project, stream, partitions)), writer, spill });
+  try {
+    say(`${stream.name}: following what is sent to it`);
+    for (let first = true; !signal.aborted; first = false) {
+      await input.step();
+      if (first) await works();
+    }
+  } finally {
+    await input.close();
+  }
+}
+
+/** The changelog's writer, once no other process has its rows; null: stopped before. */
+async function openWriter(
+  { log, store, folder, say }: SourcesOptions,
+  duck: Duck,
+  stream: ChangelogStream,
+  signal: AbortSignal,
+): Promise<ChangelogWriter | null> {
+  let rows = RowFile.open(join(folder, stream.name));
+  if (!rows) say(`${stream.name}: another process writes it; standing by`);
+  while (!rows && !signal.aborted) {
+    await pause(retryMs, signal);
+    rows = RowFile.open(join(folder, stream.name));
+  }
+  if (!rows) return null;
+  try {
+    const session = await duck.session();
+    const archived = archivedRows(store, log, session, stream);
+    return await ChangelogWriter.open({ log, stream, rows, archived, session, signal });
+  } catch (error) {
+    await rows.close();
+    throw error;
+  }
+}

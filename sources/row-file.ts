@@ -1,0 +1,191 @@
+/**
+ * Key → row of a changelog, on this machine's disk, with memory for what changed since the last flush. It is derived
+ * from the log and holds where in the log it is, so that it can be removed at any time. One process has it at a time.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import type { Database, RootDatabase } from "lmdb";
+import type { ChainEnd } from "../shared/duplicates/chain.ts";
+import { TidemarkError } from "../shared/errors.ts";
+import { firstMapBytes, openLmdb } from "../shared/lmdb.ts";
+import { isAlive, type Owner, thisProcess } from "../shared/owned.ts";
+
+/** Where in the log the rows are. */
+export interface Marks {
+  /** The topic's id in the log: one that was made again has other rows. */
+  readonly topic: string;
+  readonly partitions: readonly Mark[];
+}
+
+/** Of one partition. */
+export interface Mark {
+  /** The next offset. */
+  readonly upto: number;
+  /** Null: not known, since records are lost. */
+  readonly chain: ChainEnd | null;
+  /** What the last record that counted says of its source; "": there is none. */
+  readonly source: string;
+}
+
+/** Changed rows that memory holds until they go to the file, in key order, which is several times cheaper. */
+const bytesMax = 32 << 20;
+/** LMDB's keys have at most 1978 bytes. */
+const keyBytesMax = 500;
+const entryBytes = 100;
+const beatMs = 10_000;
+/** An owner elsewhere that has said nothing for so long is dead. */
+const silentMs = 6 * beatMs;
+
+export class RowFile {
+  readonly #root: RootDatabase<unknown, string>;
+  readonly #rows: Database<string, string>;
+  readonly #about: Database<string, string>;
+  /** Null: the row is gone. */
+  readonly #changed = new Map<string, string | null>();
+  #bytes = 0;
+  readonly #opening = randomUUID();
+  readonly #beating: NodeJS.Timeout;
+
+  private constructor(root: RootDatabase<unknown, string>) {
+    this.#root = root;
+    this.#rows = root.openDB<string, string>("rows", { encoding: "string", cache: false });
+    this.#about = root.openDB<string, string>("about", { encoding: "string", cache: false });
+    this.#beating = setInterval(() => this.#beat(), beatMs);
+    this.#beating.unref();
+  }
+
+  /** Null: another process that lives has it. */
+  static open(folder: string): RowFile | null {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const root = openLmdb<unknown, string>({
+      path: folder,
+      noSubdir: false,
+      mapSize: firstMapBytes,
+      overlappingSync: false,
+      maxDbs: 2,
+    });
+    const file = new RowFile(root);
+    if (file.#own()) return file;
+    clearInterval(file.#beating);
+    void root.close();
+    return null;
+  }
+
+  #own(): boolean {
+    return this.#root.transactionSync(() => {
+      const before = this.#about.get("owner");
+      if (before !== undefined && isOfAnother(before)) return false;
+      this.#writeOwner();
+      return true;
+    });
+  }
+
+  #writeOwner(): void {
+    const owner: Ownership = { ...thisProcess(), opening: this.#opening, at: Date.now() };
+    this.#about.putSync("owner", JSON.stringify(owner));
+  }
+
+  /** A process that was stopped for long may have lost the file to another. */
+  #checkOwner(): void {
+    const text = this.#about.get("owner");
+    if (text !== undefined && (JSON.parse(text) as Ownership).opening === this.#opening) return;
+    throw new TidemarkError("SOURCE_FENCED", "another process has taken over the rows of this changelog", "");
+  }
+
+  /** Says that the owner lives. */
+  #beat(): void {
+    this.#root.transactionSync(() => {
+      const text = this.#about.get("owner");
+      if (text !== undefined && (JSON.parse(text) as Ownership).opening === this.#opening) this.#writeOwner();
+    });
+  }
+
+  /** Null: it is empty. */
+  get marks(): Marks | null {
+    const text = this.#about.get("marks");
+    return text === undefined ? null : (JSON.parse(text) as Marks);
+  }
+
+  /** True once there is more than memory is meant to hold. */
+  get isFull(): boolean {
+    return this.#bytes > bytesMax;
+  }
+
+  /** A row's JSON text. */
+  get(key: string): string | undefined {
+    const stored = storedKey(key);
+    const changed = this.#changed.get(stored);
+    return changed === undefined ? this.#rows.get(stored) : (changed ?? undefined);
+  }
+
+  /** @param row null: it goes */
+  set(key: string, row: string | null): void {
+    const stored = storedKey(key);
+    this.#changed.set(stored, row);
+    this.#bytes += entryBytes + (row?.length ?? 0);
+  }
+
+  /** Everything since the last flush was not so. */
+  discard(): void {
+    this.#changed.clear();
+    this.#bytes = 0;
+  }
+
+  /** To the file, with where in the log that is. */
+  flush(marks: Marks): void {
+    const keys = [...this.#changed.keys()].sort();
+    this.#root.transactionSync(() => {
+      this.#checkOwner();
+      for (const key of keys) {
+        const row = this.#changed.get(key)!;
+        if (row === null) this.#rows.removeSync(key);
+        else this.#rows.putSync(key, row);
+      }
+      this.#about.putSync("marks", JSON.stringify(marks));
+    });
+    this.discard();
+  }
+
+  /** Empties it. */
+  clear(): void {
+    this.discard();
+    this.#root.transactionSync(() => {
+      this.#checkOwner();
+      this.#rows.clearSync();
+      this.#about.removeSync("marks");
+    });
+  }
+
+  /** All rows. What has changed has to be flushed before. */
+  *rows(): Generator<string> {
+    for (const { value } of this.#rows.getRange({ snapshot: false })) yield value;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#beating);
+    this.#root.transactionSync(() => {
+      const text = this.#about.get("owner");
+      if (text !== undefined && (JSON.parse(text) as Ownership).opening === this.#opening)
+        this.#about.removeSync("owner");
+    });
+    await this.#root.close();
+  }
+}
+
+interface Ownership extends Owner {
+  /** Which opening of the file, of its process. */
+  readonly opening: string;
+  /** When it was last alive for certain, ms. */
+  readonly at: number;
+}
+
+function isOfAnother(text: string): boolean {
+  const owner = JSON.parse(text) as Ownership;
+  return isAlive(owner) ?? Date.now() - owner.at < silentMs;
+}
+
+/** A long key has to be hashed. */
+function storedKey(key: string): string {
+  if (key.length * 3 <= keyBytesMax || Buffer.byteLength(key) <= keyBytesMax) return key;
+  return `#${createHash("sha256").update(key).digest("base64url")}`;
+}
