@@ -8,6 +8,7 @@ import { cronProblem, isTimeZone } from "./schedule.ts";
 import { checkInteger, invalid, Section } from "./section.ts";
 import { readSources } from "./sources.ts";
 import { readStreams } from "./streams.ts";
+import { tableViews } from "./table-views.ts";
 import { readViews } from "./views.ts";
 
 export interface LoadOptions {
@@ -59,7 +60,7 @@ export async function loadProject(options: LoadOptions): Promise<Project> {
     streams,
     sources,
     references,
-    views,
+    views: [...views, ...tableViews(streams, basename(file))],
     log,
     batch,
     speed,

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { runBatch } from "../../batch/run.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
+import { tableViews } from "../../shared/project/table-views.ts";
 import { verify } from "../../shared/proof/verify.ts";
 import { checkedRows } from "../../shared/store/snapshot-rows.ts";
 import { bestSnapshot } from "../../shared/store/versions.ts";
@@ -19,6 +20,7 @@ const customers: StreamDefinition = {
   },
 };
 const views = {
+  customers: tableViews([customers], "")[0]!.sql,
   cities: "SELECT city, count(*) AS n, sum(age) AS age, avg(score) AS score FROM customers GROUP BY city",
   oldest:
     "SELECT city, max(age) AS oldest, count(DISTINCT age) AS ages FROM customers GROUP BY city HAVING count(*) > 1",
@@ -97,6 +99,10 @@ it(`is exact in both layers, version after version (SEED=${seed})`, async () => 
     expect(manifest.proof).toMatchObject({ state: "proved", views: Object.keys(views).length });
     await expectVerified();
   }
+  const left = (await shown("customers")).map(({ id, ...others }) => [Number(id), others] as const);
+  expect(left.sort((a, b) => a[0] - b[0])).toEqual(
+    [...table].sort((a, b) => a[0] - b[0]).map(([key, { id: _, ...others }]) => [key, others]),
+  );
   const rows = (await shown("everyone")).map(({ id }) => Number(id)).sort((a, b) => a - b);
   expect(rows).toEqual([...table.keys()].sort((a, b) => a - b));
 });
