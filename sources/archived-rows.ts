@@ -30,7 +30,8 @@ export function archivedRows(store: Store, log: Log, session: Session, stream: S
       const range = { stream: stream.name, partition, from, upto };
       const events = `SELECT after, ${eventColumn}.o AS o FROM (${eventsIn(stream, open, range, true)})`;
       const result = await session.connection.stream(
-        `SELECT k, after FROM (SELECT k, e.o, after FROM (${events}) e JOIN (${keyed}) USING (o)) QUALIFY row_number() OVER (PARTITION BY k ORDER BY o DESC) = 1`,
+        `SELECT k, after FROM (SELECT k, e.o, after FROM (${events}) e JOIN (${keyed}) USING (o))
+         QUALIFY row_number() OVER (PARTITION BY k ORDER BY o DESC) = 1`,
       );
       const written = writerOf(result.columnType(1), await zoneOffsetsOf(session.timezone));
       for (;;) {

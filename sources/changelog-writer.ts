@@ -5,11 +5,11 @@
  */
 import { randomUUID } from "node:crypto";
 import { appendPatiently } from "../ingest/append.ts";
-import { rowStream } from "../ingest/changes.ts";
 import { Judge } from "../ingest/judge.ts";
+import { rowStream } from "../ingest/sent-changes.ts";
 import type { ChangelogStream } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
-import { Chain, chainStart, requestOfWriter } from "../shared/duplicates/chain.ts";
+import { chainStart, RecordChain, requestOfWriter } from "../shared/duplicates/record-chain.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import type { Log, NewRecord, RecordBatch } from "../shared/log/log.ts";
 import { partitionOf } from "../shared/log/partitioner.ts";
@@ -71,7 +71,7 @@ export interface ChangelogWriterOptions {
 /** Of one partition, as far as it is folded. */
 interface PartitionState {
   upto: number;
-  readonly chain: Chain;
+  readonly chain: RecordChain;
   source: string;
   /** The request id of what this writer appends. */
   request: string;
@@ -329,7 +329,7 @@ interface MadeRecords {
 }
 
 function stateOf({ upto, chain: end, source }: Mark): PartitionState {
-  const chain = new Chain();
+  const chain = new RecordChain();
   chain.end = end;
   return { upto, chain, source, request: "" };
 }

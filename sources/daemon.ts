@@ -3,7 +3,7 @@
  * newest version, whose streams it writes.
  */
 import { join } from "node:path";
-import { isChangelog } from "../ingest/changes.ts";
+import { isChangelog } from "../ingest/sent-changes.ts";
 import type { ChangelogStream, Definition } from "../shared/definition.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
 import { Spill } from "../shared/duplicates/spill.ts";
@@ -17,8 +17,8 @@ import type { Store } from "../shared/store/store.ts";
 import { newestVersion } from "../shared/store/versions.ts";
 import { archivedRows } from "./archived-rows.ts";
 import { ChangelogWriter } from "./changelog-writer.ts";
-import { Input } from "./input.ts";
 import { RowFile } from "./row-file.ts";
+import { type InputCounts, SentInput } from "./sent-input.ts";
 
 export interface SourcesOptions {
   readonly store: Store;
@@ -33,9 +33,9 @@ export interface SourcesOptions {
   readonly signal: AbortSignal;
 }
 
-/** Before the next attempt after any fault, and between looks at another process that has the rows. */
+/** Before the next attempt after any fault, and how often a standby polls. */
 const retryMs = 1000;
-/** How often a newer version is looked for. */
+/** How often it polls for a newer version. */
 const pollMs = 2000;
 
 /** The changelogs of a version, being written. */
@@ -126,8 +126,17 @@ async function followInput(
   await using writer = await openWriter(options, duck, stream, signal);
   if (!writer) return;
   const { partitions } = await originOf(store, log, stream);
+  const onCounts = ({ invalid }: InputCounts) => {
+    if (invalid > 0) say(`${stream.name}: ${invalid} records of its input are no changes, and were left out`);
+  };
   const spill = new Spill(store.scratch("input-ids"));
-  const input = new Input({ log, input: logStream(inputOf(project, stream, partitions)), writer, spill });
+  const input = new SentInput({
+    log,
+    input: logStream(inputOf(project, stream, partitions)),
+    writer,
+    spill,
+    onCounts,
+  });
   try {
     say(`${stream.name}: following what is sent to it`);
     for (let first = true; !signal.aborted; first = false) {
@@ -141,16 +150,16 @@ async function followInput(
 
 /** The changelog's writer, once no other process has its rows; null: stopped before. */
 async function openWriter(
-  { log, store, folder, say }: SourcesOptions,
+  { log, store, folder, now, say }: SourcesOptions,
   duck: Duck,
   stream: ChangelogStream,
   signal: AbortSignal,
 ): Promise<ChangelogWriter | null> {
-  let rows = RowFile.open(join(folder, stream.name));
+  let rows = RowFile.open(join(folder, stream.name), now);
   if (!rows) say(`${stream.name}: another process writes it; standing by`);
   while (!rows && !signal.aborted) {
     await pause(retryMs, signal);
-    rows = RowFile.open(join(folder, stream.name));
+    rows = RowFile.open(join(folder, stream.name), now);
   }
   if (!rows) return null;
   try {

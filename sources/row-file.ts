@@ -5,14 +5,14 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import type { Database, RootDatabase } from "lmdb";
-import type { ChainEnd } from "../shared/duplicates/chain.ts";
+import type { ChainEnd } from "../shared/duplicates/record-chain.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import { firstMapBytes, openLmdb } from "../shared/lmdb.ts";
 import { isAlive, type Owner, thisProcess } from "../shared/owned.ts";
 
 /** Where in the log the rows are. */
 export interface Marks {
-  /** The topic's id in the log: one that was made again has other rows. */
+  /** The topic's id in the log: one that was recreated has other rows. */
   readonly topic: string;
   readonly partitions: readonly Mark[];
 }
@@ -33,10 +33,11 @@ const bytesMax = 32 << 20;
 const keyBytesMax = 500;
 const entryBytes = 100;
 const beatMs = 10_000;
-/** An owner elsewhere that has said nothing for so long is dead. */
+/** An owner elsewhere that has been silent for longer is dead. */
 const silentMs = 6 * beatMs;
 
 export class RowFile {
+  readonly #now: () => number;
   readonly #root: RootDatabase<unknown, string>;
   readonly #rows: Database<string, string>;
   readonly #about: Database<string, string>;
@@ -46,8 +47,9 @@ export class RowFile {
   readonly #opening = randomUUID();
   readonly #beating: NodeJS.Timeout;
 
-  private constructor(root: RootDatabase<unknown, string>) {
+  private constructor(root: RootDatabase<unknown, string>, now: () => number) {
     this.#root = root;
+    this.#now = now;
     this.#rows = root.openDB<string, string>("rows", { encoding: "string", cache: false });
     this.#about = root.openDB<string, string>("about", { encoding: "string", cache: false });
     this.#beating = setInterval(() => this.#beat(), beatMs);
@@ -55,7 +57,7 @@ export class RowFile {
   }
 
   /** Null: another process that lives has it. */
-  static open(folder: string): RowFile | null {
+  static open(folder: string, now: () => number): RowFile | null {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const root = openLmdb<unknown, string>({
       path: folder,
@@ -64,7 +66,7 @@ export class RowFile {
       overlappingSync: false,
       maxDbs: 2,
     });
-    const file = new RowFile(root);
+    const file = new RowFile(root, now);
     if (file.#own()) return file;
     clearInterval(file.#beating);
     void root.close();
@@ -74,14 +76,14 @@ export class RowFile {
   #own(): boolean {
     return this.#root.transactionSync(() => {
       const before = this.#about.get("owner");
-      if (before !== undefined && isOfAnother(before)) return false;
+      if (before !== undefined && isOfAnother(before, this.#now())) return false;
       this.#writeOwner();
       return true;
     });
   }
 
   #writeOwner(): void {
-    const owner: Ownership = { ...thisProcess(), opening: this.#opening, at: Date.now() };
+    const owner: Ownership = { ...thisProcess(), opening: this.#opening, at: this.#now() };
     this.#about.putSync("owner", JSON.stringify(owner));
   }
 
@@ -179,9 +181,9 @@ interface Ownership extends Owner {
   readonly at: number;
 }
 
-function isOfAnother(text: string): boolean {
+function isOfAnother(text: string, now: number): boolean {
   const owner = JSON.parse(text) as Ownership;
-  return isAlive(owner) ?? Date.now() - owner.at < silentMs;
+  return isAlive(owner) ?? now - owner.at < silentMs;
 }
 
 /** A long key has to be hashed. */

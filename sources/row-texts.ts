@@ -1,15 +1,11 @@
 /** Rows and records of a changelog as JSON texts. */
 import type { Changelog } from "../shared/definition.ts";
-import { elementsOf, membersOf } from "../shared/values/json-parts.ts";
+import { membersOf } from "../shared/values/json-parts.ts";
 import type { RowTexts } from "./change.ts";
 
 /** A key as the log's records and the row file have it. @param values JSON texts, in the order of the stream's key */
 export function keyText(values: readonly string[]): string {
   return `[${values.join(",")}]`;
-}
-
-export function keyValues(text: string): string[] {
-  return elementsOf(text, Number.POSITIVE_INFINITY);
 }
 
 /** Writes rows of a changelog, and takes them apart again. */

@@ -1,6 +1,7 @@
 /** The files' rows, each with the verdict of the stream's decoder. */
-import { Changes, isChangelog } from "../../ingest/changes.ts";
+
 import { Judge } from "../../ingest/judge.ts";
+import { isChangelog, SentChanges } from "../../ingest/sent-changes.ts";
 import { decoderOf } from "../../shared/archive/segments.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { Duck } from "../../shared/duckdb/duck.ts";
@@ -54,9 +55,9 @@ export class Judges {
   readonly #duck: Duck;
   readonly #judges: readonly Judge[];
   /** Of a changelog: what is appended is not the rows themselves. */
-  readonly #changes: Changes | null;
+  readonly #changes: SentChanges | null;
 
-  private constructor(duck: Duck, judges: readonly Judge[], changes: Changes | null) {
+  private constructor(duck: Duck, judges: readonly Judge[], changes: SentChanges | null) {
     this.#duck = duck;
     this.#judges = judges;
     this.#changes = changes;
@@ -67,7 +68,7 @@ export class Judges {
     const live = definition?.streams.find(({ name }) => name === stream.name);
     const duck = await Duck.open({ memoryLimit: "1GB" });
     if (isChangelog(stream)) {
-      const changes = new Changes(await duck.session(project.batch.timezone), stream);
+      const changes = new SentChanges(await duck.session(project.batch.timezone), stream);
       return new Judges(duck, [], changes);
     }
     const judges = [new Judge(await duck.session(project.batch.timezone), stream)];

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { randomUUID } from "node:crypto";
-import { rowStream } from "../../ingest/changes.ts";
+import { rowStream } from "../../ingest/sent-changes.ts";
 import { sendEvents } from "../../serving/client/stream.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import type { Context } from "../context.ts";

@@ -1,5 +1,5 @@
 import { runBatchDaemon } from "../../batch/daemon.ts";
-import { isChangelog } from "../../ingest/changes.ts";
+import { isChangelog } from "../../ingest/sent-changes.ts";
 import type { Context } from "../context.ts";
 import { batchOf, withProject } from "../opened.ts";
 import { firstVersion, startServe, startSources, startSpeed } from "../roles.ts";

@@ -1,5 +1,5 @@
-import { rowStream } from "../../ingest/changes.ts";
 import { Producer } from "../../ingest/producer.ts";
+import { rowStream } from "../../ingest/sent-changes.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log/log.ts";

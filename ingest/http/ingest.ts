@@ -16,11 +16,11 @@ import { logStream } from "../../shared/store/origin.ts";
 import type { PositionTexts } from "../../shared/store/position-texts.ts";
 import type { Asker } from "../../shared/waiting.ts";
 import { appendPatiently } from "../append.ts";
-import { Changes, isChangelog } from "../changes.ts";
 import { eventKey, quickEventKey } from "../event-key.ts";
 import { faultsIn } from "../judge.ts";
 import { Numbering } from "../numbering.ts";
 import type { Requests } from "../requests.ts";
+import { isChangelog, type ReadChange, SentChanges } from "../sent-changes.ts";
 import type { Incoming } from "./incoming.ts";
 
 /** How long an append is retried before the failure is reported to the client, which may send the request again. */
@@ -130,11 +130,10 @@ export class Ingest {
   ): Promise<IngestReport> {
     const { lend, project, partitionsOf } = this.#options;
     const sent = incoming.flatMap((each) => ("value" in each ? [each] : []));
-    const read = await lend(asker, (session) => new Changes(session, stream).read(sent.map(({ value }) => value)));
-    const changes = new Map(sent.map((each, at) => [each, { ...each, ...read[at]! }]));
-    const checked = incoming.map((each): Incoming => ("value" in each ? changes.get(each)! : each));
+    const read = await lend(asker, (session) => new SentChanges(session, stream).read(sent.map(({ value }) => value)));
+    const checked = new Map(sent.map((each, at): [Incoming, Incoming] => [each, placed(each, read[at]!)]));
     const input = inputOf(project, stream, await partitionsOf(stream));
-    return this.take(input, () => checked, request, asker, mode);
+    return this.take(input, () => incoming.map((each) => checked.get(each) ?? each), request, asker, mode);
   }
 
   /** Records that would become dead letters are refused here, where the reason still reaches their sender. */
@@ -223,6 +222,11 @@ export class Ingest {
     open.catch(() => this.#open.delete(stream.topic));
     return open;
   }
+}
+
+/** A change in the place of what was sent. */
+function placed(sent: Extract<Incoming, { readonly value: Buffer }>, change: ReadChange): Incoming {
+  return "value" in change ? { ...sent, value: change.value } : change;
 }
 
 /** An event with an id of its own goes to the same partition, whatever else is in its request. */

@@ -12,9 +12,9 @@
  */
 import type { RecordBatch, RequestRun } from "../log/log.ts";
 import type { RequestRange } from "../store/layout.ts";
-import type { ChainEnd } from "./chain.ts";
 import type { Clock } from "./log-time.ts";
 import { type CarriedRequests, Partition, type Ranges, replayPrefix, requestHourMs, withRange } from "./partition.ts";
+import type { ChainEnd } from "./record-chain.ts";
 import type { Spill } from "./spill.ts";
 
 /** More strange timestamps than these are not noted at a time. */

@@ -1,7 +1,7 @@
 /** What one partition remembers: its log time, and what counted of its requests and ids. */
 import type { RequestRange } from "../store/layout.ts";
-import { Chain, type ChainEnd } from "./chain.ts";
 import { type Clock, LogTime } from "./log-time.ts";
+import { type ChainEnd, RecordChain } from "./record-chain.ts";
 import { SeenKeys } from "./seen.ts";
 import type { Spill } from "./spill.ts";
 
@@ -33,7 +33,7 @@ export interface CarriedRequests {
 
 export class Partition {
   readonly logTime = new LogTime();
-  readonly chain = new Chain();
+  readonly chain = new RecordChain();
   /** Changes with log time's hour, and when a jump begins or ends. */
   turn = 0;
   #hour = 0;

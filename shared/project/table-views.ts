@@ -20,7 +20,8 @@ function tableSql(name: string, { key, row }: Changelog): string {
     const at = others.indexOf(field);
     if (at < 0) return quoteName(field.name);
     const value = `struct_extract(max({${members}}), ${quoteText(`v${at}`)})`;
-    return `${kept(field) === quoteName(field.name) ? value : `CAST(${value} AS ${field.type})`} AS ${quoteName(field.name)}`;
+    const typed = kept(field) === quoteName(field.name) ? value : `CAST(${value} AS ${field.type})`;
+    return `${typed} AS ${quoteName(field.name)}`;
   });
   return `SELECT ${columns.join(", ")} FROM ${quoteName(name)} GROUP BY ${keys}`;
 }

@@ -5,11 +5,11 @@
 import { clockAt, clocksOf, recordsOf, requestsIn, timedRows } from "../archive/segment-rows.ts";
 import { dedupOf } from "../archive/segments.ts";
 import { quoteName, type Session } from "../duckdb/duck.ts";
-import { endAfter } from "../duplicates/chain.ts";
 import type { Duplicates } from "../duplicates/duplicates.ts";
 import { faultOfRepeated, suppressedFaults } from "../duplicates/faults.ts";
 import { type Clock, noClock } from "../duplicates/log-time.ts";
 import { replayPrefix, requestWindowMs } from "../duplicates/partition.ts";
+import { endAfter } from "../duplicates/record-chain.ts";
 import type { ArchivedPartition } from "./state.ts";
 
 /**
@@ -80,7 +80,8 @@ export async function recallArchived(
 /** The last record of a changelog that counted. */
 async function recallChain(duplicates: Duplicates, session: Session, partition: number, rows: string): Promise<void> {
   const [last] = await session.rows(
-    `SELECT __request, __sequence FROM ${rows} WHERE __fault IS NULL OR __fault NOT IN (${suppressedFaults}) ORDER BY __offset DESC LIMIT 1`,
+    `SELECT __request, __sequence FROM ${rows} WHERE __fault IS NULL OR __fault NOT IN (${suppressedFaults})
+     ORDER BY __offset DESC LIMIT 1`,
   );
   if (last) duplicates.setChain(partition, endAfter(String(last.__request), Number(last.__sequence)));
 }

@@ -1,7 +1,7 @@
 /** Where everything lies in the store, and the shapes of the files that name all others. */
 import type { Definition, FieldDefinition } from "../definition.ts";
-import type { ChainEnd } from "../duplicates/chain.ts";
 import type { Clock } from "../duplicates/log-time.ts";
+import type { ChainEnd } from "../duplicates/record-chain.ts";
 import type { Place, Position } from "../position.ts";
 import type { Counts } from "./counts.ts";
 import type { FileRef } from "./store.ts";

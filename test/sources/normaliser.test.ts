@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { archive } from "../../batch/archive.ts";
-import { Changes } from "../../ingest/changes.ts";
+import { SentChanges } from "../../ingest/sent-changes.ts";
 import { Archive } from "../../shared/archive/archive.ts";
 import { Records } from "../../shared/archive/records.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
@@ -20,8 +20,8 @@ import { inputOf } from "../../shared/reserved.ts";
 import { logStream, originOf } from "../../shared/store/origin.ts";
 import { archivedRows } from "../../sources/archived-rows.ts";
 import { ChangelogWriter } from "../../sources/changelog-writer.ts";
-import { Input, type InputCounts } from "../../sources/input.ts";
 import { RowFile } from "../../sources/row-file.ts";
+import { type InputCounts, SentInput } from "../../sources/sent-input.ts";
 import { World } from "../pipeline/world.ts";
 import { stream } from "../support/view-case.ts";
 import { seededNumbers } from "../views/seeded.ts";
@@ -77,18 +77,18 @@ afterEach(async () => {
 });
 
 class Normaliser {
-  readonly input: Input;
+  readonly input: SentInput;
   readonly writer: ChangelogWriter;
   readonly counts: InputCounts[] = [];
 
-  private constructor(input: Omit<ConstructorParameters<typeof Input>[0], "onCounts">) {
+  private constructor(input: Omit<ConstructorParameters<typeof SentInput>[0], "onCounts">) {
     this.writer = input.writer;
-    this.input = new Input({ ...input, onCounts: (counts) => this.counts.push(counts) });
+    this.input = new SentInput({ ...input, onCounts: (counts) => this.counts.push(counts) });
   }
 
   static async open(folder: string, bytesAtATime = 1 << 20): Promise<Normaliser> {
     const session = await world.session();
-    const rows = RowFile.open(join(dir, folder))!;
+    const rows = RowFile.open(join(dir, folder), () => world.now)!;
     expect(rows, "the file is free").not.toBeNull();
     const { log } = holding;
     const archived = archivedRows(world.store, log, session, customers);
@@ -125,7 +125,7 @@ class Table {
 
 async function send(random: () => number, table: Table, count: number): Promise<void> {
   const any = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)]!;
-  const changes = new Changes(await world.session(), customers);
+  const changes = new SentChanges(await world.session(), customers);
   const sent: string[] = [];
   for (let i = 0; i < count; i++) {
     const [id, part] = [Math.floor(random() * 6), any(["a", 'b"]', "ü"])];

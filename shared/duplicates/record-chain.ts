@@ -1,9 +1,9 @@
 /**
  * The chain of a changelog: which of its records count. What a record says of a row before its change is right only
- * after all records that its writer knew of, and no other. So the records that count are numbered, and each writer says
- * in the request id of its records from which number on it writes: how many it knew of. A record counts where it has the
- * next number and is of the last writer, or of one that began there. A writer that was stopped and goes on behind
- * another's back, or two at a time, append records that no reader counts.
+ * after all records that its writer knew of, and no other. So the records that count are numbered, and each writer
+ * says in the request id of its records from which number on it writes: how many it knew of. A record counts where it
+ * has the next number and is of the last writer, or of one that began there. A writer that was stopped and goes on
+ * behind another's back, or two at a time, append records that no reader counts.
  */
 
 /** The last record that counted: who wrote it, and the number of the record that may come next. */
@@ -39,7 +39,7 @@ export function endAfter(request: string, sequence: number): ChainEnd | null {
   return link && { writer: link.writer, next: sequence + 1 };
 }
 
-export class Chain {
+export class RecordChain {
   /** Null: not known, since records before it are lost; the next record that comes is taken for good. */
   end: ChainEnd | null = chainStart;
   #request = "";

@@ -1,4 +1,4 @@
-/** What is sent to a changelog: rows that come or change, rows that go, single fields. Checked before it is appended. */
+/** What is sent to a changelog: rows that come or change, that go, single fields; checked before it is appended. */
 import { Decoder } from "../shared/decode/decode.ts";
 import type { Changelog, ChangelogStream, FieldDefinition, StreamDefinition } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
@@ -19,7 +19,7 @@ interface Sent {
   readonly row: ReadonlyMap<string, string>;
 }
 
-export class Changes {
+export class SentChanges {
   readonly #session: Session;
   readonly #changelog: Changelog;
   readonly #streams: Readonly<Record<Op, StreamDefinition>>;

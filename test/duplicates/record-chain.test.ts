@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Chain, requestOfWriter } from "../../shared/duplicates/chain.ts";
+import { RecordChain, requestOfWriter } from "../../shared/duplicates/record-chain.ts";
 
 /** A writer that knew of so many records when it began. */
 const writer = (name: string, from: number) => requestOfWriter(name, { writer: "", next: from });
@@ -66,12 +66,12 @@ it.each<[string, readonly (readonly [request: string, sequence: number, verdict:
     ],
   ],
 ])("%s", (_, records) => {
-  const chain = new Chain();
+  const chain = new RecordChain();
   for (const [request, sequence, verdict] of records) expect(chain.take(request, sequence), request).toBe(verdict);
 });
 
 it("goes on with whatever comes after records that are lost", () => {
-  const chain = new Chain();
+  const chain = new RecordChain();
   chain.end = null;
   expect(chain.take(writer("a", 3), 7)).toBe("counts");
   expect(chain.take(writer("a", 3), 7)).toBe("repeated");

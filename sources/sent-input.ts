@@ -21,18 +21,18 @@ export interface InputCounts extends WriteCounts {
   readonly repeated: number;
 }
 
-export interface InputOptions {
+export interface SentInputOptions {
   readonly log: Log;
   readonly input: LogStream;
   readonly writer: ChangelogWriter;
   readonly spill: Spill;
   /** How much is made into one append; one batch of the log always fits. */
   readonly bytesAtATime?: number;
-  readonly onCounts?: (counts: InputCounts) => void;
+  readonly onCounts: (counts: InputCounts) => void;
 }
 
-export class Input {
-  readonly #options: InputOptions;
+export class SentInput {
+  readonly #options: SentInputOptions;
   #duplicates: Duplicates;
   #reader: LogReader | null = null;
   /** By partition, the first record of each hour of log time that is kept. */
@@ -40,7 +40,7 @@ export class Input {
   /** Next offset that is not made into records yet, by partition. */
   #next: number[] = [];
 
-  constructor(options: InputOptions) {
+  constructor(options: SentInputOptions) {
     this.#options = options;
     this.#duplicates = new Duplicates(null, options.spill);
   }
@@ -78,7 +78,7 @@ export class Input {
     if (first.length !== writer.partitions)
       throw new TidemarkError(
         "LOG_PARTITIONS",
-        `"${input.topic}" has ${first.length} partitions and the changelog ${writer.stream.name} has ${writer.partitions}`,
+        `"${input.topic}" has ${first.length} partitions, and its changelog ${writer.stream.name} ${writer.partitions}`,
         "give both the same number: a row's changes have to stay in one order",
       );
     const kept = await log.first(input);
@@ -87,7 +87,7 @@ export class Input {
       if (next < offset && (next > 0 || writer.sourceOf(partition) !== ""))
         throw new TidemarkError(
           "LOG_RANGE",
-          `${input.topic} partition ${partition}: the log no longer holds offsets ${next} to ${offset}, which were never made into records of ${writer.stream.name}`,
+          `${input.topic} partition ${partition}: offsets ${next} to ${offset} are gone, not in ${writer.stream.name}`,
           "keep the input's records for longer than tidemark sources may be away",
         );
       return Math.max(next, offset);
@@ -122,7 +122,8 @@ export class Input {
       }
       this.#next[batch.partition] = Math.max(this.#next[batch.partition]!, batch.upto);
     }
-    onCounts?.({ ...counts, ...(await writer.write(changes)) });
+    const { ends: _, ...written } = await writer.write(changes);
+    onCounts({ ...counts, ...written });
     await this.#trim();
   }
 
