@@ -7,9 +7,11 @@ export function elementsOf(text: string, countMax: number): string[] {
 
 /** The texts of a valid JSON object's members, by name; of a name that is there twice, the last. */
 export function membersOf(text: string): Map<string, string> {
-  return new Map(
-    parts(text, "{", Number.POSITIVE_INFINITY).map(({ name, value }) => [JSON.parse(name) as string, value]),
-  );
+  const members = new Map<string, string>();
+  for (const { name, value } of parts(text, "{", Number.POSITIVE_INFINITY)) {
+    members.set(name.includes("\\") ? (JSON.parse(name) as string) : name.slice(1, -1), value);
+  }
+  return members;
 }
 
 interface Part {

@@ -101,12 +101,11 @@ async function engines(server: Server, modes: readonly Mode[], folder: string, s
     const files = modes.map(({ name }) => join(folder, `${name}.properties.out`));
     const arrived = async () => {
       const mark = `mark-${++marks}`;
-      const base64 = Buffer.from(mark).toString("base64");
-      const lacking = () => files.filter((file) => !readFileSync(file, "utf8").includes(base64));
+      const lacking = () => files.filter((file) => !readFileSync(file, "utf8").includes(`"prefix":"${mark}"`));
       const isIn = async () => {
         if (lacking().length === 0) return true;
         // again, for a slot that was being made
-        await server.sql(`SELECT pg_logical_emit_message(true, 'mark', '${mark}')`);
+        await server.sql(`SELECT pg_logical_emit_message(true, '${mark}', 'here')`);
         await sleep(800);
         return false;
       };
