@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { debeziumReader } from "../../sources/debezium.ts";
 import type { ForeignRecord, Reading } from "../../sources/formats/foreign.ts";
 import type { FormatSettings } from "../../sources/formats/settings.ts";
+import { fold } from "./fold.ts";
 import { event, foreign, record, schemaOf } from "./records.ts";
 
 const text = schemaOf("string");
@@ -74,6 +75,21 @@ describe.each([
     expect(read(record(null, event("m", "null", schema)))).toEqual({ is: "nothing", what: "message" });
     expect(read(record(null, event("t", "null", schema)))).toEqual({ is: "truncate", order });
   });
+});
+
+it("the halves of a key update may come in either order, from two partitions", () => {
+  const reader = debeziumReader(stream, { nulls: "sent" });
+  const at = (text: string, lsn: number) => text.replace('"lsn":5', `"lsn":${lsn}`);
+  const before = record(key, at(event("c", '{"id":1,"v":"large"}'), 4));
+  const gone = record(key, event("d", "null", null, '{"id":1,"v":null}'), { "__debezium.newkey": '{"id":2}' });
+  const came = record('{"id":2}', event("c", placeholder), { "__debezium.oldkey": key });
+  for (const halves of [
+    [gone, record(key, null), came],
+    [came, gone, record(key, null)],
+    [came, gone, came, gone],
+  ]) {
+    expect([...fold(stream, [before, ...halves], reader).rows]).toEqual([['["2"]', ["2", '"large"']]]);
+  }
 });
 
 it("heartbeats and transactions are counted", () => {
