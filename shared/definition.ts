@@ -3,6 +3,8 @@
  * only this; the project's files are input for making a version and nothing else.
  */
 
+import type { FormatSettings } from "./format-settings.ts";
+
 /** One field of a stream. */
 export interface FieldDefinition {
   readonly name: string;
@@ -38,6 +40,11 @@ export interface StreamDefinition {
   readonly partitions: number;
 }
 
+/** Where a changelog's rows come from, in words. */
+export function sourceOf(from: TableOrigin | TopicOrigin): string {
+  return "source" in from ? from.source : `topic ${from.topic}`;
+}
+
 export type ChangelogStream = StreamDefinition & { readonly changelog: Changelog };
 
 /** What a changelog's rows are, and where their changes come from. */
@@ -47,14 +54,22 @@ export interface Changelog {
   /** Fields of a row. */
   readonly row: readonly FieldDefinition[];
   /** Where its changes come from; left out: from HTTP and load. */
-  readonly from?: ChangelogOrigin;
+  readonly from?: TableOrigin | TopicOrigin;
 }
 
 /** A table of a source. */
-export interface ChangelogOrigin {
+export interface TableOrigin {
   readonly source: string;
   /** As the source names it, with its schema. */
   readonly table: string;
+}
+
+/** A topic of another's, with records of its own. */
+export interface TopicOrigin {
+  readonly topic: string;
+  readonly format: "debezium" | "upsert";
+  /** What its records don't say themselves, by name. */
+  readonly settings: FormatSettings;
 }
 
 /** A table of the project's reference/ folder: the same for all events of a version. */

@@ -1,4 +1,5 @@
 /** The rows of a changelog by its archive, for who has to go back further than the log still reaches. */
+import type { DuckDBValue } from "@duckdb/node-api";
 import { Records } from "../shared/archive/records.ts";
 import { eventsIn, type OpenSegment } from "../shared/archive/segments.ts";
 import { eventColumn } from "../shared/compiler/event-order.ts";
@@ -13,6 +14,8 @@ import type { Store } from "../shared/store/store.ts";
 import { writerOf } from "../shared/values/written.ts";
 import { zoneOffsetsOf } from "../shared/values/zone-offsets.ts";
 import type { ArchivedRows } from "./changelog-writer.ts";
+import { movedKey } from "./row-file.ts";
+import { readSource } from "./source-text.ts";
 
 export function archivedRows(store: Store, log: Log, session: Session, stream: StreamDefinition): ArchivedRows {
   return {
@@ -28,17 +31,21 @@ export function archivedRows(store: Store, log: Log, session: Session, stream: S
       const open = inside.map((segment, i) => ({ segment, path: files[i]!.path }));
       const keyed = `SELECT __offset AS o, decode(__key) AS k FROM ${relationIn(open)}`;
       const range = { stream: stream.name, partition, from, upto };
-      const events = `SELECT after, ${eventColumn}.o AS o FROM (${eventsIn(stream, open, range, true)})`;
+      const events = `SELECT before, after, source, ${eventColumn}.o AS o FROM (${eventsIn(stream, open, range, true)})`;
       const result = await session.connection.stream(
-        `SELECT k, after FROM (SELECT k, e.o, after FROM (${events}) e JOIN (${keyed}) USING (o))
+        `SELECT k, after, source, before FROM (SELECT k, e.o, after, source, before FROM (${events}) e JOIN (${keyed}) USING (o))
          QUALIFY row_number() OVER (PARTITION BY k ORDER BY o DESC) = 1`,
       );
       const written = writerOf(result.columnType(1), await zoneOffsetsOf(session.timezone));
+      const textOf = (row: DuckDBValue) => (row === null ? null : written.json(row));
       for (;;) {
         const chunk = await result.fetchChunk();
         if (!chunk || chunk.rowCount === 0) break;
-        const [keys, rows] = [chunk.getColumnValues(0), chunk.getColumnValues(1)];
-        for (const [i, key] of keys.entries()) use(String(key), rows[i] === null ? null : written.json(rows[i]!));
+        for (const [key, after, source, before] of chunk.getRows()) {
+          const { order, moved } = readSource(String(source ?? ""));
+          use(String(key), { row: textOf(after!), order });
+          if (moved) use(movedKey(String(key)), { row: textOf(before!), order });
+        }
       }
       const state = await openState(suppression, { records, session, stream }, [{ partition, offset: upto }]);
       try {

@@ -14,9 +14,10 @@ import { TidemarkError } from "../shared/errors.ts";
 import type { Log, NewRecord, RecordBatch } from "../shared/log/log.ts";
 import { partitionOf } from "../shared/log/partitioner.ts";
 import { logStream } from "../shared/store/origin.ts";
-import type { Change } from "./change.ts";
-import type { Mark, RowFile } from "./row-file.ts";
+import type { Change, RowTexts } from "./change.ts";
+import { type KnownRow, type Mark, movedKey, type RowFile } from "./row-file.ts";
 import { keyText, RowWriter, readRecord, recordText } from "./row-texts.ts";
+import { readSource, sourceText } from "./source-text.ts";
 
 const patienceMs = 60_000;
 const bytesAtATime = 8 << 20;
@@ -26,11 +27,15 @@ const waitMs = 1000;
 export interface SourcedChange {
   readonly change: Change;
   /** Where in its source that is, for who goes on after it. */
-  readonly source: string;
+  readonly place: string;
+  /** Where it comes in the history of its key; left out: where it comes here. */
+  readonly order?: string | null;
+  /** Of a "d": the row goes on under another key, whose change may not say all of it. */
+  readonly moved?: boolean;
   /** Left out: the one of its key. */
   readonly partition?: number;
-  /** Only where there is such a row. */
-  readonly ifThere?: true;
+  /** Whether it is made, by what is known of its row then; left out: always. */
+  readonly applies?: (known: KnownRow) => boolean;
 }
 
 /** What came of changes. */
@@ -39,8 +44,10 @@ export interface WriteCounts {
   readonly records: number;
   /** Rows that were such already. */
   readonly unchanged: number;
-  /** Removals, and changes only of what is there, of rows that were not there. */
+  /** Removals of rows that were not there. */
   readonly absent: number;
+  /** Changes that did not apply. */
+  readonly passed: number;
 }
 
 export interface WriteResult extends WriteCounts {
@@ -52,10 +59,10 @@ export interface WriteResult extends WriteCounts {
 export interface ArchivedRows {
   /**
    * The changes in `[from, upto)` of a partition as far as the archive reaches, the last of each row.
-   * @param use gets key and row, null where the row is gone
+   * @param use gets the key, and what is known of it then
    * @returns where the archive ends; null: it does not reach beyond `from`
    */
-  recall(partition: number, from: number, use: (key: string, row: string | null) => void): Promise<Mark | null>;
+  recall(partition: number, from: number, use: (key: string, known: KnownRow) => void): Promise<Mark | null>;
 }
 
 export interface ChangelogWriterOptions {
@@ -115,13 +122,13 @@ export class ChangelogWriter {
   }
 
   /** Where its last record that counts came from; "": there is none. */
-  sourceOf(partition: number): string {
-    return this.#partitions[partition]!.source;
+  placeOf(partition: number): string {
+    return readSource(this.#partitions[partition]!.source).place;
   }
 
   /** A row's JSON. */
-  rowOf(key: readonly string[]): string | undefined {
-    return this.#options.rows.get(keyText(key));
+  rowOf(key: readonly string[]): string | null {
+    return this.#options.rows.get(keyText(key)).row;
   }
 
   /** The JSON of all rows. */
@@ -134,17 +141,22 @@ export class ChangelogWriter {
     return this.#texts.keyOf(row);
   }
 
+  /** A row's fields. @param row its JSON */
+  textsOf(row: string): RowTexts {
+    return this.#texts.textsOf(row);
+  }
+
   /**
    * Appends what changes anything, in order, in one append.
    * @throws SOURCE_FENCED where another has written meanwhile: then this goes on from what the log says now, and
-   *   `sourceOf` says from where; SOURCE_ROW for a row that is none of the stream; LOG_APPEND, LOG_UNREACHABLE
+   *   `placeOf` says from where; SOURCE_ROW for a row that is none of the stream; LOG_APPEND, LOG_UNREACHABLE
    */
   async write(changes: readonly SourcedChange[]): Promise<WriteResult> {
     const { rows, log, signal } = this.#options;
     if (!this.#folded) await this.#fold();
-    const made = this.#recordsOf(changes);
-    const { records, counts } = made;
     try {
+      const made = this.#recordsOf(changes);
+      const { records, counts } = made;
       await this.#check(made);
       if (records.length === 0) return { ...counts, ends: new Map() };
       const ends = await appendPatiently(log, logStream(this.stream), records, patienceMs, signal);
@@ -173,31 +185,45 @@ export class ChangelogWriter {
     const records: NewRecord[] = [];
     const afters: Buffer[] = [];
     const sources = new Map<number, string>();
-    let [unchanged, absent] = [0, 0];
+    let [unchanged, absent, passed] = [0, 0, 0];
     const nexts = this.#partitions.map(({ chain }) => chain.end?.next ?? 0);
-    for (const { change, source, ifThere, partition = this.partitionOf(change.key) } of changes) {
+    for (const { change, place, order = null, moved = false, partition, applies } of changes) {
       const key = keyText(change.key);
-      const before = rows.get(key) ?? null;
-      const base = change.base ? rows.get(keyText(change.base)) : (before ?? undefined);
-      const after = change.after && this.#texts.rowText(change.after, base);
-      if (before === after || (ifThere && before === null)) {
+      const known = rows.get(key);
+      if (applies && !applies(known)) {
+        passed++;
+        continue;
+      }
+      const before = known.row;
+      const after = change.after && this.#texts.rowText(change.after, change.base ? this.#moved(change.base) : before);
+      if (before === after) {
         if (before === null) absent++;
         else unchanged++;
         continue;
       }
       if (after !== null) afters.push(Buffer.from(after));
-      rows.set(key, after);
+      rows.set(key, { row: after, order });
+      if (moved) rows.set(movedKey(key), known);
+      const source = sourceText({ place, order, moved });
+      const to = partition ?? this.partitionOf(change.key);
       const op = after === null ? "d" : before === null ? (change.op === "r" ? "r" : "c") : "u";
-      const { request } = this.#partitions[partition]!;
+      const { request } = this.#partitions[to]!;
       records.push({
-        partition,
+        partition: to,
         key: Buffer.from(key),
         value: Buffer.from(recordText({ op, before, after, source })),
-        id: { request, sequence: nexts[partition]!++ },
+        id: { request, sequence: nexts[to]!++ },
       });
-      sources.set(partition, source);
+      sources.set(to, source);
     }
-    return { records, afters, sources, nexts, counts: { records: records.length, unchanged, absent } };
+    return { records, afters, sources, nexts, counts: { records: records.length, unchanged, absent, passed } };
+  }
+
+  /** A row that has gone on, or is about to. */
+  #moved(base: readonly string[]): string | null {
+    const { rows } = this.#options;
+    const key = keyText(base);
+    return rows.get(key).row ?? rows.get(movedKey(key)).row;
   }
 
   async #check({ afters }: MadeRecords): Promise<void> {
@@ -261,7 +287,7 @@ export class ChangelogWriter {
     const kept = await log.first(target);
     for (const [partition, own] of this.#partitions.entries()) {
       if (kept[partition]! <= own.upto) continue;
-      const mark = await archived.recall(partition, own.upto, (key, row) => this.#set(key, row));
+      const mark = await archived.recall(partition, own.upto, (key, known) => this.#set(key, known));
       if (mark) this.#partitions[partition] = stateOf(mark);
     }
     await this.#foldLog(await log.end(target));
@@ -297,15 +323,17 @@ export class ChangelogWriter {
     const own = this.#partitions[batch.partition]!;
     for (const { id, key, value } of batch.records()) {
       if (!id || !key || !value || own.chain.take(id.request, id.sequence) !== "counts") continue;
-      const { after, source } = readRecord(value.toString());
-      this.#set(key.toString(), after);
+      const { before, after, source } = readRecord(value.toString());
+      const { order, moved } = readSource(source);
+      this.#set(key.toString(), { row: after, order });
+      if (moved) this.#set(movedKey(key.toString()), { row: before, order });
       own.source = source;
     }
     own.upto = batch.upto;
   }
 
-  #set(key: string, row: string | null): void {
-    this.#options.rows.set(key, row);
+  #set(key: string, known: KnownRow): void {
+    this.#options.rows.set(key, known);
     // until the marks of this are there, it is folded again from where they are
     if (this.#options.rows.isFull) this.#flush();
   }

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { isChangelog } from "../ingest/sent-changes.ts";
-import type { ChangelogStream, Definition } from "../shared/definition.ts";
+import type { ChangelogStream, Definition, TopicOrigin } from "../shared/definition.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
 import { Spill } from "../shared/duplicates/spill.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
@@ -19,6 +19,7 @@ import { archivedRows } from "./archived-rows.ts";
 import { ChangelogWriter } from "./changelog-writer.ts";
 import { RowFile } from "./row-file.ts";
 import { type InputCounts, SentInput } from "./sent-input.ts";
+import { TopicInput } from "./topic-input.ts";
 
 export interface SourcesOptions {
   readonly store: Store;
@@ -73,101 +74,117 @@ async function end(running: Running | null): Promise<void> {
 }
 
 async function writeAll(options: SourcesOptions, definition: Definition, signal: AbortSignal): Promise<void> {
-  const incidents = new Incidents(options.store, "sources", options.now);
   const duck = await Duck.open({ memoryLimit: options.memoryLimit, timezone: definition.timezone });
+  const role = new Role({ ...options, duck, signal });
+  const streams = definition.streams.filter(isChangelog);
   try {
-    const sent = definition.streams.filter(isChangelog).filter(({ changelog }) => !changelog.from);
     await Promise.all(
-      sent.map((stream) =>
-        keepOn(options, incidents, stream, signal, (works) => followInput(options, duck, stream, signal, works)),
-      ),
+      streams.flatMap((stream) => {
+        const { from } = stream.changelog;
+        if (!from) return [role.keepOn(stream.name, (works) => role.followSent(stream, works))];
+        if ("topic" in from) return [role.keepOn(stream.name, (works) => role.followTopic(stream, from, works))];
+        return [];
+      }),
     );
   } finally {
     duck.close();
   }
 }
 
-/** Does the work again after whatever fault, until the signal. */
-async function keepOn(
-  { say }: SourcesOptions,
-  incidents: Incidents,
-  { name }: ChangelogStream,
-  signal: AbortSignal,
-  work: (works: () => Promise<void>) => Promise<void>,
-): Promise<void> {
-  let last = "";
-  const works = async () => {
-    last = "";
-    await incidents.clear("source-stopped", name);
-  };
-  while (!signal.aborted) {
+interface RoleOptions extends SourcesOptions {
+  readonly duck: Duck;
+}
+
+/** Called once the work goes on. */
+type Works = () => Promise<void>;
+
+class Role {
+  readonly #options: RoleOptions;
+  readonly #incidents: Incidents;
+
+  constructor(options: RoleOptions) {
+    this.#options = options;
+    this.#incidents = new Incidents(options.store, "sources", options.now);
+  }
+
+  /** Does the work again after whatever fault, until the signal. @param subject a stream, or a source */
+  async keepOn(subject: string, work: (works: Works) => Promise<void>): Promise<void> {
+    const { say, signal } = this.#options;
+    let last = "";
+    const works = async () => {
+      last = "";
+      await this.#incidents.clear("source-stopped", subject);
+    };
+    while (!signal.aborted) {
+      try {
+        await work(works);
+      } catch (error) {
+        if (signal.aborted) return;
+        const line = error instanceof TidemarkError ? error.line : messageOf(error);
+        if (line !== last) say(`${subject}: ${line}; trying again`);
+        last = line;
+        await this.#incidents.raiseError("source-stopped", subject, error);
+      }
+      await pause(retryMs, signal);
+    }
+  }
+
+  /** What HTTP and load send. @throws what stops it */
+  async followSent(stream: ChangelogStream, works: Works): Promise<void> {
+    const { log, store, project, say } = this.#options;
+    await using writer = await this.openWriter(stream);
+    if (!writer) return;
+    const { partitions } = await originOf(store, log, stream);
+    const input = new SentInput({
+      log,
+      input: logStream(inputOf(project, stream, partitions)),
+      writer,
+      spill: new Spill(store.scratch("input-ids")),
+      onCounts: ({ invalid }: InputCounts) => {
+        if (invalid > 0) say(`${stream.name}: ${invalid} records of its input are no changes, and were left out`);
+      },
+    });
+    await this.#goOn(`${stream.name}: following what is sent to it`, input, works);
+  }
+
+  /** A topic of another's. @throws what stops it */
+  async followTopic(stream: ChangelogStream, from: TopicOrigin, works: Works): Promise<void> {
+    await using writer = await this.openWriter(stream);
+    if (!writer) return;
+    const input = await TopicInput.open(this.#options.log, stream, from, writer);
+    await this.#goOn(`${stream.name}: following topic ${from.topic}`, input, works);
+  }
+
+  async #goOn(what: string, input: Pick<SentInput, "step" | "close">, works: Works): Promise<void> {
+    const { say, signal } = this.#options;
     try {
-      await work(works);
+      say(what);
+      for (let first = true; !signal.aborted; first = false) {
+        await input.step();
+        if (first) await works();
+      }
+    } finally {
+      await input.close();
+    }
+  }
+
+  /** A changelog's writer, once no other process has its rows; null: stopped before. */
+  async openWriter(stream: ChangelogStream): Promise<ChangelogWriter | null> {
+    const { log, store, folder, now, say, signal, duck } = this.#options;
+    let rows = RowFile.open(join(folder, stream.name), now);
+    if (!rows) say(`${stream.name}: another process writes it; standing by`);
+    while (!rows && !signal.aborted) {
+      await pause(retryMs, signal);
+      rows = RowFile.open(join(folder, stream.name), now);
+    }
+    if (!rows) return null;
+    try {
+      const session = await duck.session();
+      const archived = archivedRows(store, log, session, stream);
+      return await ChangelogWriter.open({ log, stream, rows, archived, session, signal });
     } catch (error) {
-      if (signal.aborted) return;
-      const line = error instanceof TidemarkError ? error.line : messageOf(error);
-      if (line !== last) say(`${name}: ${line}; trying again`);
-      last = line;
-      await incidents.raiseError("source-stopped", name, error, { streams: [name] });
+      await rows.close();
+      throw error;
     }
-    await pause(retryMs, signal);
-  }
-}
-
-/** Until the signal. @throws what stops it */
-async function followInput(
-  options: SourcesOptions,
-  duck: Duck,
-  stream: ChangelogStream,
-  signal: AbortSignal,
-  works: () => Promise<void>,
-): Promise<void> {
-  const { log, store, project, say } = options;
-  await using writer = await openWriter(options, duck, stream, signal);
-  if (!writer) return;
-  const { partitions } = await originOf(store, log, stream);
-  const onCounts = ({ invalid }: InputCounts) => {
-    if (invalid > 0) say(`${stream.name}: ${invalid} records of its input are no changes, and were left out`);
-  };
-  const spill = new Spill(store.scratch("input-ids"));
-  const input = new SentInput({
-    log,
-    input: logStream(inputOf(project, stream, partitions)),
-    writer,
-    spill,
-    onCounts,
-  });
-  try {
-    say(`${stream.name}: following what is sent to it`);
-    for (let first = true; !signal.aborted; first = false) {
-      await input.step();
-      if (first) await works();
-    }
-  } finally {
-    await input.close();
-  }
-}
-
-/** The changelog's writer, once no other process has its rows; null: stopped before. */
-async function openWriter(
-  { log, store, folder, now, say }: SourcesOptions,
-  duck: Duck,
-  stream: ChangelogStream,
-  signal: AbortSignal,
-): Promise<ChangelogWriter | null> {
-  let rows = RowFile.open(join(folder, stream.name), now);
-  if (!rows) say(`${stream.name}: another process writes it; standing by`);
-  while (!rows && !signal.aborted) {
-    await pause(retryMs, signal);
-    rows = RowFile.open(join(folder, stream.name), now);
-  }
-  if (!rows) return null;
-  try {
-    const session = await duck.session();
-    const archived = archivedRows(store, log, session, stream);
-    return await ChangelogWriter.open({ log, stream, rows, archived, session, signal });
-  } catch (error) {
-    await rows.close();
-    throw error;
   }
 }

@@ -1,5 +1,6 @@
 /** Debezium's change events (as of 3.6, from PostgreSQL) as changes of keyed rows. */
 import { TidemarkError } from "../shared/errors.ts";
+import { type FormatSettings, placeholderDefault } from "../shared/format-settings.ts";
 import { membersOf } from "../shared/values/json-parts.ts";
 import { type Enveloped, Envelopes } from "./formats/envelope.ts";
 import type { ForeignChange, ForeignRecord, ForeignStream, Reading, ReadRecord } from "./formats/foreign.ts";
@@ -7,7 +8,6 @@ import { orderText } from "./formats/order.ts";
 import { Placeholder } from "./formats/placeholder.ts";
 import { atPlace, unclear, wrong } from "./formats/refusal.ts";
 import { type ForeignRow, RowReader } from "./formats/row.ts";
-import { type FormatSettings, placeholderDefault } from "./formats/settings.ts";
 
 export function debeziumReader(stream: ForeignStream, settings: FormatSettings): ReadRecord {
   const reader = new DebeziumReader(stream, settings);

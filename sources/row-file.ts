@@ -27,6 +27,18 @@ export interface Mark {
   readonly source: string;
 }
 
+/** What is known of a key. */
+export interface KnownRow {
+  /** The row's JSON; null: there is none. */
+  readonly row: string | null;
+  /** Where its last change comes in its history, where its source says that. */
+  readonly order: string | null;
+}
+
+export const neverSeen: KnownRow = { row: null, order: null };
+/** No key's text begins with it. */
+const movedMark = "m";
+
 /** Changed rows that memory holds until they go to the file, in key order, which is several times cheaper. */
 const bytesMax = 32 << 20;
 /** LMDB's keys have at most 1978 bytes. */
@@ -113,18 +125,17 @@ export class RowFile {
     return this.#bytes > bytesMax;
   }
 
-  /** A row's JSON text. */
-  get(key: string): string | undefined {
+  get(key: string): KnownRow {
     const stored = storedKey(key);
     const changed = this.#changed.get(stored);
-    return changed === undefined ? this.#rows.get(stored) : (changed ?? undefined);
+    const text = changed === undefined ? this.#rows.get(stored) : changed;
+    return text === null || text === undefined ? neverSeen : knownOf(text);
   }
 
-  /** @param row null: it goes */
-  set(key: string, row: string | null): void {
-    const stored = storedKey(key);
-    this.#changed.set(stored, row);
-    this.#bytes += entryBytes + (row?.length ?? 0);
+  set(key: string, known: KnownRow): void {
+    const text = textOf(known);
+    this.#changed.set(storedKey(key), text);
+    this.#bytes += entryBytes + (text?.length ?? 0);
   }
 
   /** Everything since the last flush was not so. */
@@ -158,9 +169,12 @@ export class RowFile {
     });
   }
 
-  /** All rows. What has changed has to be flushed before. */
+  /** The JSON of all rows. What has changed has to be flushed before. */
   *rows(): Generator<string> {
-    for (const { value } of this.#rows.getRange({ snapshot: false })) yield value;
+    for (const { key, value } of this.#rows.getRange({ snapshot: false })) {
+      const { row } = knownOf(value);
+      if (row !== null && !key.startsWith(movedMark)) yield row;
+    }
   }
 
   async close(): Promise<void> {
@@ -186,8 +200,27 @@ function isOfAnother(text: string, now: number): boolean {
   return isAlive(owner) ?? now - owner.at < silentMs;
 }
 
+/** A row has none of these before its first brace. */
+const orderEnd = "\n";
+
+function textOf({ row, order }: KnownRow): string | null {
+  return order === null ? row : `${order}${orderEnd}${row ?? ""}`;
+}
+
+function knownOf(text: string): KnownRow {
+  if (text.startsWith("{")) return { row: text, order: null };
+  const at = text.indexOf(orderEnd);
+  return { row: text.slice(at + 1) || null, order: text.slice(0, at) };
+}
+
+/** The key under which a row is kept that goes on under another one. */
+export function movedKey(key: string): string {
+  return `${movedMark}${key}`;
+}
+
 /** A long key has to be hashed. */
 function storedKey(key: string): string {
   if (key.length * 3 <= keyBytesMax || Buffer.byteLength(key) <= keyBytesMax) return key;
-  return `#${createHash("sha256").update(key).digest("base64url")}`;
+  const mark = key.startsWith(movedMark) ? movedMark : "#";
+  return `${mark}${createHash("sha256").update(key).digest("base64url")}`;
 }

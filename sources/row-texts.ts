@@ -21,8 +21,8 @@ export class RowWriter {
   }
 
   /** A row's JSON. @param base the row that what was not sent is taken from */
-  rowText(texts: RowTexts, base: string | undefined): string {
-    const kept = base !== undefined && texts.includes(undefined) ? membersOf(base) : null;
+  rowText(texts: RowTexts, base: string | null): string {
+    const kept = base !== null && texts.includes(undefined) ? membersOf(base) : null;
     let text = "";
     for (let i = 0; i < this.#members.length; i++)
       text += this.#members[i]! + (texts[i] ?? kept?.get(this.#names[i]!) ?? "null");

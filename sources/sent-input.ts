@@ -84,7 +84,7 @@ export class SentInput {
     const kept = await log.first(input);
     this.#next = kept.map((offset, partition) => {
       const next = this.#nextOf(partition);
-      if (next < offset && (next > 0 || writer.sourceOf(partition) !== ""))
+      if (next < offset && (next > 0 || writer.placeOf(partition) !== ""))
         throw new TidemarkError(
           "LOG_RANGE",
           `${input.topic} partition ${partition}: offsets ${next} to ${offset} are gone, not in ${writer.stream.name}`,
@@ -99,8 +99,8 @@ export class SentInput {
   }
 
   #nextOf(partition: number): number {
-    const source = this.#options.writer.sourceOf(partition);
-    return source === "" ? 0 : Number(source.slice(1)) + 1;
+    const place = this.#options.writer.placeOf(partition);
+    return place === "" ? 0 : Number(place.slice(1)) + 1;
   }
 
   async #take(batches: readonly RecordBatch[]): Promise<void> {
@@ -115,9 +115,9 @@ export class SentInput {
       for (const { offset, value } of batch.records()) {
         const isRepeated = again.has(row++);
         if (offset < this.#next[batch.partition]!) continue;
-        const source = `@${offset}`;
+        const place = `@${offset}`;
         const change = isRepeated ? null : this.#changeOf(value);
-        if (change) changes.push({ ...change, source, partition: batch.partition });
+        if (change) changes.push({ ...change, place, partition: batch.partition });
         else counts[isRepeated ? "repeated" : "invalid"]++;
       }
       this.#next[batch.partition] = Math.max(this.#next[batch.partition]!, batch.upto);
@@ -128,7 +128,7 @@ export class SentInput {
   }
 
   /** Null: none that the door would have let in. */
-  #changeOf(value: Buffer | null): Pick<SourcedChange, "change" | "ifThere"> | null {
+  #changeOf(value: Buffer | null): Pick<SourcedChange, "change" | "applies"> | null {
     const text = value?.toString() ?? "";
     if (!isJson(text) || !text.startsWith("{")) return null;
     const sent = membersOf(text);
@@ -147,7 +147,7 @@ export class SentInput {
       case '"upsert"':
         return { change: { op: "u", key: values, after: texts("null") } };
       case '"patch"':
-        return { change: { op: "u", key: values, after: texts(undefined) }, ifThere: true };
+        return { change: { op: "u", key: values, after: texts(undefined) }, applies: ({ row }) => row !== null };
       case '"delete"':
         return { change: { op: "d", key: values, after: null } };
       default:

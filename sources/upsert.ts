@@ -1,12 +1,12 @@
 /** Records that hold a row each, and take its key's place: Kafka Connect, ksqlDB, compacted topics. */
 import { isUtf8 } from "node:buffer";
+import type { FormatSettings } from "../shared/format-settings.ts";
 import { membersOf } from "../shared/values/json-parts.ts";
 import type { RowTexts } from "./change.ts";
 import { type Enveloped, Envelopes } from "./formats/envelope.ts";
 import type { ForeignRecord, ForeignStream, Reading, ReadRecord } from "./formats/foreign.ts";
 import { atPlace, wrong } from "./formats/refusal.ts";
 import { RowReader } from "./formats/row.ts";
-import type { FormatSettings } from "./formats/settings.ts";
 
 export function upsertReader(stream: ForeignStream, settings: FormatSettings): ReadRecord {
   const reader = new UpsertReader(stream, settings);

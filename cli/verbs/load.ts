@@ -1,6 +1,6 @@
 import { Producer } from "../../ingest/producer.ts";
 import { rowStream } from "../../ingest/sent-changes.ts";
-import type { StreamDefinition } from "../../shared/definition.ts";
+import { type StreamDefinition, sourceOf } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log/log.ts";
 import type { Project } from "../../shared/project/project.ts";
@@ -112,7 +112,7 @@ function streamToLoad(project: Project, name: string): StreamDefinition {
   const stream = streamNamed(project, name);
   const from = stream.changelog?.from;
   if (!from) return stream;
-  throw new TidemarkError("USAGE", `the rows of "${name}" come from ${from.source}`, "change them there");
+  throw new TidemarkError("USAGE", `the rows of "${name}" come from ${sourceOf(from)}`, "change them there");
 }
 
 export function streamNamed(project: Project, name: string): StreamDefinition {

@@ -1,6 +1,6 @@
 /** The route that appends events. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { StreamDefinition } from "../../shared/definition.ts";
+import { type StreamDefinition, sourceOf } from "../../shared/definition.ts";
 import { problem } from "../../shared/http/problem.ts";
 import { askerOf, route, sendProblem, whenGone } from "../../shared/http/route.ts";
 import { jsonResponse, problems } from "../../shared/http/schemas.ts";
@@ -122,7 +122,7 @@ async function append(
   if (!stream) return sendProblem(reply, problem(404, "NOT_FOUND", `there is no stream "${name}"`));
   const from = stream.changelog?.from;
   if (from) {
-    const what = `the rows of "${name}" come from ${from.source}: change them there`;
+    const what = `the rows of "${name}" come from ${sourceOf(from)}: change them there`;
     return sendProblem(reply, problem(409, "STREAM_FED", what));
   }
   const type = (request.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();

@@ -1,8 +1,12 @@
 /** Streams of kind "changelog": rows that change, by key. */
-import type { Changelog, ChangelogOrigin, FieldDefinition, StreamDefinition } from "../definition.ts";
+import type { Changelog, FieldDefinition, StreamDefinition, TopicOrigin } from "../definition.ts";
 import { quoteName } from "../duckdb/duck.ts";
+import { type FormatSettings, formatSettings } from "../format-settings.ts";
 import type { FieldTypes } from "./field-types.ts";
 import { invalid, type Section } from "./section.ts";
+
+/** What records of a foreign topic don't say themselves, and what it may be. Null: any text. */
+const topicSettings: Readonly<Record<string, readonly string[] | null>> = { ...formatSettings, placeholder: null };
 
 export const changelogKeys = ["kind", "fields", "key", "from", "partitions"];
 
@@ -75,11 +79,32 @@ function readKey(stream: Section, row: readonly FieldDefinition[]): string[] {
   return names;
 }
 
-function readFrom(stream: Section): ChangelogOrigin | null {
+function readFrom(stream: Section): Changelog["from"] | null {
   if (!stream.has("from")) return null;
   const text = stream.textOr("from");
+  if (text === undefined) return readTopic(stream);
   const [, source, table] = /^([^:]+):(.+)$/s.exec(text ?? "") ?? [];
   if (source === undefined || table === undefined)
     return invalid(stream.where("from"), "not a source's table", 'write "shop:public.customers"');
   return { source, table };
+}
+
+function readTopic(stream: Section): TopicOrigin {
+  const from = stream.section("from", ["topic", "format", ...Object.keys(topicSettings)]);
+  const topic = from.text("topic");
+  if (topic === undefined) return invalid(from.where("topic"), "is missing", "name the topic to follow");
+  const format = from.text("format");
+  if (format !== "debezium" && format !== "upsert")
+    return invalid(from.where("format"), "is missing or unknown", 'write "debezium" or "upsert"');
+  if (!stream.has("partitions"))
+    invalid(stream.where("partitions"), "is missing", `write as many as topic ${topic} has: a row keeps its order`);
+  const settings: Record<string, string> = {};
+  for (const [name, values] of Object.entries(topicSettings)) {
+    const value = from.text(name);
+    if (value === undefined) continue;
+    if (values && !values.includes(value))
+      invalid(from.where(name), `${JSON.stringify(value)} is unknown`, `write one of ${values.join(", ")}`);
+    settings[name] = value;
+  }
+  return { topic, format, settings: settings as FormatSettings };
 }

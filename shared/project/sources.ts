@@ -32,8 +32,9 @@ export function readSources(
   const all = config.section("sources", null);
   const sources = all.keys().map((name) => readSource(all, name, project, secrets));
   for (const { name, changelog } of streams) {
-    const source = changelog?.from?.source;
-    if (source === undefined || sources.some((each) => each.name === source)) continue;
+    const from = changelog?.from;
+    if (!from || !("source" in from) || sources.some((each) => each.name === from.source)) continue;
+    const { source } = from;
     const known = sources.map((each) => each.name).join(", ");
     invalid(
       config.where(`streams.${name}.from`),

@@ -1,7 +1,8 @@
 /** Bytes, in the ways that connectors write them. */
+
+import type { FormatSettings } from "../../shared/format-settings.ts";
 import type { ConnectSchema } from "./connect-schema.ts";
 import { unclear, wrong } from "./refusal.ts";
-import type { FormatSettings } from "./settings.ts";
 
 /** Bytes as base64 with padding. @param text the value's own */
 export function readBinary(text: string, schema: ConnectSchema | null, settings: FormatSettings): string {

@@ -1,9 +1,9 @@
 /** Decimals, digit by digit. */
 
+import type { FormatSettings } from "../../shared/format-settings.ts";
 import { membersOf } from "../../shared/values/json-parts.ts";
 import type { ConnectSchema } from "./connect-schema.ts";
 import { kindOf, unclear, wrong } from "./refusal.ts";
-import type { FormatSettings } from "./settings.ts";
 
 /** `unscaled` / 10 ^ `scale`. */
 export interface Decimal {

@@ -2,8 +2,9 @@
  * What Debezium writes for a large value that PostgreSQL did not send, because it did not change: a text in place of
  * the value, in the shape that the column's type asks for.
  */
+
+import type { FormatSettings } from "../../shared/format-settings.ts";
 import type { ConnectSchema } from "./connect-schema.ts";
-import type { FormatSettings } from "./settings.ts";
 
 export class Placeholder {
   /** JSON texts of it in all shapes, without white space. */

@@ -1,12 +1,12 @@
 /** A row as a connector writes it → the texts of the stream's fields. */
 import type { FieldDefinition } from "../../shared/definition.ts";
+import type { FormatSettings } from "../../shared/format-settings.ts";
 import { membersOf } from "../../shared/values/json-parts.ts";
 import type { RowTexts } from "../change.ts";
 import type { ConnectSchema } from "./connect-schema.ts";
 import type { ForeignStream } from "./foreign.ts";
 import { mayBeUnsent, type Placeholder } from "./placeholder.ts";
 import { inField, kindOf, unclear, wrong } from "./refusal.ts";
-import type { FormatSettings } from "./settings.ts";
 import { valueReader } from "./values.ts";
 
 export interface ForeignRow {

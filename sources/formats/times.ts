@@ -2,10 +2,11 @@
  * Days, times and instants, in the texts that answers write (docs/types.md). What numbers count is in the schema's
  * name, or in the setting.
  */
+
+import type { FormatSettings } from "../../shared/format-settings.ts";
 import { clockText, dayText, instantText } from "../../shared/values/times.ts";
 import type { ConnectSchema } from "./connect-schema.ts";
 import { kindOf, unclear, wrong } from "./refusal.ts";
-import type { FormatSettings } from "./settings.ts";
 
 type TimeKind = "day" | "clock" | "local" | "instant";
 

@@ -7,13 +7,13 @@ import {
   listElementOf,
   structFieldsOf,
 } from "../../shared/compiler/types.ts";
+import type { FormatSettings } from "../../shared/format-settings.ts";
 import { elementsOf, membersOf } from "../../shared/values/json-parts.ts";
 import { isJson } from "../../shared/values/json-text.ts";
 import { readBinary } from "./binary.ts";
 import type { ConnectSchema } from "./connect-schema.ts";
 import { decimalText, readDecimal, withScale } from "./decimals.ts";
 import { kindOf, unclear, wrong } from "./refusal.ts";
-import type { FormatSettings } from "./settings.ts";
 import { readTime, timeMeaning, timeText } from "./times.ts";
 
 type Read = (raw: string, schema: ConnectSchema | null, settings: FormatSettings) => string;

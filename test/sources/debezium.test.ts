@@ -1,8 +1,8 @@
 /** What Debezium's records mean. */
 import { describe, expect, it } from "vitest";
+import type { FormatSettings } from "../../shared/format-settings.ts";
 import { debeziumReader } from "../../sources/debezium.ts";
 import type { ForeignRecord, Reading } from "../../sources/formats/foreign.ts";
-import type { FormatSettings } from "../../sources/formats/settings.ts";
 import { fold } from "./fold.ts";
 import { event, foreign, record, schemaOf } from "./records.ts";
 

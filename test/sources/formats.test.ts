@@ -1,7 +1,7 @@
 /** Every declared type in every way that connectors write it. */
 import { describe, expect, it } from "vitest";
+import { type FormatSettings, formatSettings } from "../../shared/format-settings.ts";
 import { debeziumReader } from "../../sources/debezium.ts";
-import { type FormatSettings, formatSettings } from "../../sources/formats/settings.ts";
 import { batchOf, DecodeBench } from "../decode/records.ts";
 import { randomOf } from "../faults/fault.ts";
 import { stream } from "../support/view-case.ts";

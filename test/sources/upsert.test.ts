@@ -1,6 +1,6 @@
 /** Rows that take their key's place. */
 import { describe, expect, it } from "vitest";
-import type { FormatSettings } from "../../sources/formats/settings.ts";
+import type { FormatSettings } from "../../shared/format-settings.ts";
 import { upsertReader } from "../../sources/upsert.ts";
 import { foreign, record } from "./records.ts";
 

@@ -1,7 +1,7 @@
 /** The captured tables as streams, and what their rows should be. */
 import type { FieldDefinition } from "../../../shared/definition.ts";
+import type { FormatSettings } from "../../../shared/format-settings.ts";
 import type { ForeignStream } from "../../../sources/formats/foreign.ts";
-import type { FormatSettings } from "../../../sources/formats/settings.ts";
 import type { Expected } from "./capture/capture.ts";
 import type { Mode } from "./capture/modes.ts";
 
