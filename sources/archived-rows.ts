@@ -31,9 +31,10 @@ export function archivedRows(store: Store, log: Log, session: Session, stream: S
       const open = inside.map((segment, i) => ({ segment, path: files[i]!.path }));
       const keyed = `SELECT __offset AS o, decode(__key) AS k FROM ${relationIn(open)}`;
       const range = { stream: stream.name, partition, from, upto };
-      const events = `SELECT before, after, source, ${eventColumn}.o AS o FROM (${eventsIn(stream, open, range, true)})`;
+      const counted = eventsIn(stream, open, range, true);
+      const events = `SELECT before, after, source, ${eventColumn}.o AS o FROM (${counted})`;
       const result = await session.connection.stream(
-        `SELECT k, after, source, before FROM (SELECT k, e.o, after, source, before FROM (${events}) e JOIN (${keyed}) USING (o))
+        `SELECT k, after, source, before FROM (SELECT * FROM (${events}) JOIN (${keyed}) USING (o))
          QUALIFY row_number() OVER (PARTITION BY k ORDER BY o DESC) = 1`,
       );
       const written = writerOf(result.columnType(1), await zoneOffsetsOf(session.timezone));

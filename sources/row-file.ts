@@ -35,7 +35,7 @@ export interface KnownRow {
   readonly order: string | null;
 }
 
-export const neverSeen: KnownRow = { row: null, order: null };
+const neverSeen: KnownRow = { row: null, order: null };
 /** No key's text begins with it. */
 const movedMark = "m";
 

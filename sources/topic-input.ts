@@ -111,7 +111,7 @@ export class TopicInput {
     await this.#writer.write(waiting);
   }
 
-  /** Only the last change of a record says that the record is done: what lies before it may be made again. */
+  /** Only the last change of a record says that the record is done: what lies before it may be repeated. */
   #placed({ offset, partition }: ForeignRecord, changes: readonly Unplaced[]): SourcedChange[] {
     const last = changes.length - 1;
     return changes.map((each, i) => ({ ...each, place: `@${i === last ? offset : offset - 1}`, partition }));
