@@ -70,7 +70,8 @@ export class World {
   readonly #duck: Duck;
   readonly #oracle: Session;
   readonly #decoder: Decoder;
-  readonly #open: (() => void)[] = [];
+  readonly #sessions: Session[] = [];
+  readonly #writers = new Set<DeltaWriter>();
   store!: Store;
   definition!: Definition;
   /** The world's clock, ms; only moves when set. */
@@ -122,7 +123,9 @@ export class World {
   }
 
   async close(): Promise<void> {
-    for (const close of this.#open) close();
+    // a writer that is left open reads on at the log's end for as long as the process lives
+    for (const writer of this.#writers) await writer.close().catch(() => undefined);
+    for (const session of this.#sessions) session.close();
     await this.log.close();
     this.#oracle.close();
     this.#duck.close();
@@ -259,7 +262,7 @@ export class World {
   /** A session of the world's DuckDB, closed with the world. */
   async session(): Promise<Session> {
     const session = await this.#duck.session();
-    this.#open.push(() => session.close());
+    this.#sessions.push(session);
     return session;
   }
 
@@ -272,6 +275,7 @@ export class World {
     return this.#duck;
   }
 
+  /** A writer, closed with the world at the latest. */
   async writer(manifest: VersionManifest, shard: number, options: { flushMsMax?: number } = {}): Promise<DeltaWriter> {
     const { store, log, say } = this;
     const history = new History(store, log, manifest.origin);
@@ -286,7 +290,9 @@ export class World {
       now: () => this.now,
       say,
     };
-    return DeltaWriter.open(deltaOptions, manifest, shard);
+    const writer = await DeltaWriter.open(deltaOptions, manifest, shard);
+    this.#writers.add(writer);
+    return writer;
   }
 
   get batch(): Batch {
