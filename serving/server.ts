@@ -5,6 +5,7 @@ import type { Mount } from "../shared/http/mount.ts";
 import type { Routes } from "../shared/http/route.ts";
 import type { Log } from "../shared/log/log.ts";
 import { pause } from "../shared/pause.ts";
+import { SourcePositions } from "../shared/source-progress.ts";
 import { Incidents, incidentsIn } from "../shared/store/incidents.ts";
 import { PositionTexts } from "../shared/store/position-texts.ts";
 import type { Store } from "../shared/store/store.ts";
@@ -119,7 +120,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     }),
   );
   const [metrics, tickets] = [new Metrics(), new Tickets(access.now)];
-  const waitFor = waitingFor({ follower, freshness, positions, waitMsMax: tuning.waitMsMax, signal });
+  const sources = new SourcePositions(log, follower.manifest.definition.project);
+  const waitFor = waitingFor({ follower, freshness, positions, sources, waitMsMax: tuning.waitMsMax, signal });
   const incidentsNow = () => incidentsIn(store);
   const routes: Routes[] = [
     (app) => viewRoutes(app, { store, follower, pool, freshness, positions, models, health, now }, waitFor),

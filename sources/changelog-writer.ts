@@ -13,6 +13,7 @@ import { chainStart, RecordChain, requestOfWriter } from "../shared/duplicates/r
 import { TidemarkError } from "../shared/errors.ts";
 import type { Log, NewRecord, RecordBatch } from "../shared/log/log.ts";
 import { partitionOf } from "../shared/log/partitioner.ts";
+import { type Position, positionOf } from "../shared/position.ts";
 import { logStream } from "../shared/store/origin.ts";
 import type { Change, RowTexts } from "./change.ts";
 import { type KnownRow, type Mark, movedKey, type RowFile } from "./row-file.ts";
@@ -115,6 +116,12 @@ export class ChangelogWriter {
 
   get partitions(): number {
     return this.#partitions.length;
+  }
+
+  /** Where the changelog ends, as far as it is folded. */
+  get position(): Position {
+    const { name: stream } = this.stream;
+    return positionOf(this.#partitions.map(({ upto: offset }, partition) => ({ stream, partition, offset })));
   }
 
   partitionOf(key: readonly string[]): number {

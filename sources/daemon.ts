@@ -17,6 +17,7 @@ import type { Store } from "../shared/store/store.ts";
 import { newestVersion } from "../shared/store/versions.ts";
 import { archivedRows } from "./archived-rows.ts";
 import { ChangelogWriter } from "./changelog-writer.ts";
+import { ProgressNotes } from "./progress.ts";
 import { RowFile } from "./row-file.ts";
 import { type InputCounts, SentInput } from "./sent-input.ts";
 import { TopicInput } from "./topic-input.ts";
@@ -144,7 +145,7 @@ class Role {
         if (invalid > 0) say(`${stream.name}: ${invalid} records of its input are no changes, and were left out`);
       },
     });
-    await this.#goOn(`${stream.name}: following what is sent to it`, input, works);
+    await this.#goOn(`${stream.name}: following what is sent to it`, writer, input, works);
   }
 
   /** A topic of another's. @throws what stops it */
@@ -152,15 +153,17 @@ class Role {
     await using writer = await this.openWriter(stream);
     if (!writer) return;
     const input = await TopicInput.open(this.#options.log, stream, from, writer);
-    await this.#goOn(`${stream.name}: following topic ${from.topic}`, input, works);
+    await this.#goOn(`${stream.name}: following topic ${from.topic}`, writer, input, works);
   }
 
-  async #goOn(what: string, input: Pick<SentInput, "step" | "close">, works: Works): Promise<void> {
-    const { say, signal } = this.#options;
+  async #goOn(what: string, writer: ChangelogWriter, input: SentInput | TopicInput, works: Works): Promise<void> {
+    const { log, project, say, signal } = this.#options;
+    const progress = new ProgressNotes(log, project, writer.stream.name);
     try {
       say(what);
       for (let first = true; !signal.aborted; first = false) {
         await input.step();
+        if (input.next.length > 0) await progress.note(input.next, writer.position);
         if (first) await works();
       }
     } finally {

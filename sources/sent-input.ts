@@ -66,6 +66,11 @@ export class SentInput {
     }
   }
 
+  /** The next offset of each partition that is not made into records yet. */
+  get next(): readonly number[] {
+    return this.#next;
+  }
+
   async close(): Promise<void> {
     await this.#reader?.close();
     await this.#duplicates.close();

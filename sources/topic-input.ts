@@ -24,6 +24,7 @@ export class TopicInput {
   readonly #read: ReadRecord;
   #reader: LogReader | null = null;
   readonly counts: TopicCounts = {};
+  #next: number[] = [];
 
   private constructor(log: Log, topic: LogStream, foreign: ForeignStream, writer: ChangelogWriter, read: ReadRecord) {
     this.#log = log;
@@ -73,6 +74,11 @@ export class TopicInput {
     }
   }
 
+  /** The next offset of each partition that is not made into records yet. */
+  get next(): readonly number[] {
+    return this.#next;
+  }
+
   async close(): Promise<void> {
     await this.#reader?.close();
     this.#reader = null;
@@ -84,6 +90,7 @@ export class TopicInput {
       const place = this.#writer.placeOf(partition);
       return [partition, place === "" ? offset : Number(place.slice(1)) + 1];
     });
+    this.#next = next.map(([, offset]) => offset);
     return this.#log.read(this.#topic, new Map(next));
   }
 
@@ -109,6 +116,7 @@ export class TopicInput {
       }
     }
     await this.#writer.write(waiting);
+    this.#next[partition] = batch.upto;
   }
 
   /** Only the last change of a record says that the record is done: what lies before it may be repeated. */

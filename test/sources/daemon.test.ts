@@ -7,8 +7,10 @@ import { runBatch } from "../../batch/run.ts";
 import { SentChanges } from "../../ingest/sent-changes.ts";
 import type { ChangelogStream } from "../../shared/definition.ts";
 import { partitionOf } from "../../shared/log/partitioner.ts";
+import { parsePosition } from "../../shared/position.ts";
 import { recordFields } from "../../shared/project/changelogs.ts";
 import { inputOf } from "../../shared/reserved.ts";
+import { SourcePositions, sourcePlaceOf } from "../../shared/source-progress.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { checkedRows } from "../../shared/store/snapshot-rows.ts";
 import { bestSnapshot } from "../../shared/store/versions.ts";
@@ -65,6 +67,47 @@ function start(said: string[]): { readonly stop: () => Promise<void> } {
     },
   };
 }
+
+it("says from which position on what was sent is there", async () => {
+  await world.firstVersion();
+  const running = start([]);
+  const positions = new SourcePositions(world.log, "shop");
+  const signal = AbortSignal.timeout(15_000);
+  for (let n = 1; n <= 5; n++) {
+    await send({ id: n, city: "Bern" });
+    const input = logStream(inputOf("shop", customers, 2));
+    const ends = await world.log.end(input);
+    const { name, covers } = sourcePlaceOf(`${input.name}@${ends.map((end, p) => `${p}:${end}`).join(",")}`)!;
+    const position = parsePosition((await positions.positionOf(name, covers, 15_000, signal))!, {
+      customers: { 0: 0, 1: 0 },
+    });
+    const own = await world.log.end(logStream(customers));
+    expect(own.reduce((sum, end) => sum + end, 0)).toBe(n);
+    expect(Object.values(position.customers!).reduce((sum, end) => sum + end, 0)).toBe(n);
+    expect(covers(ends.map((end) => end - 1))).toBe(false);
+  }
+  expect(await positions.positionOf("customers", () => false, 150, signal)).toBeNull();
+  await running.stop();
+});
+
+it.each<[string, string | readonly number[], boolean]>([
+  ["shop@0/1A2B", "0/1A2B", true],
+  ["shop@0/1a2b", "0/1A2A", false],
+  ["shop@1/0", "0/FFFFFFFF", false],
+  ["shop@1/0", "2/0", true],
+  ["shop@0/1A2B", [7], false],
+  ["__input_rows@0:3,2:1", [3, 0, 1], true],
+  ["__input_rows@0:3,2:1", [3, 9], false],
+  ["__input_rows@0:3", "0/FF", false],
+])("%s and %s", (text, at, covered) => {
+  const place = sourcePlaceOf(text)!;
+  expect([place.name, place.covers(at)]).toEqual([text.startsWith("shop") ? "shop" : "rows", covered]);
+});
+
+it("takes a stream's position for what it is", () => {
+  expect(sourcePlaceOf("orders@0:1,1:2")).toBeNull();
+  expect(() => sourcePlaceOf("__control_shop@x")).toThrow("is none of a stream or a source");
+});
 
 it("makes records of what is sent, and goes on where it was", async () => {
   await world.firstVersion();

@@ -174,6 +174,8 @@ export const clocks: Readonly<Record<string, number>> = {
   "serving/model/read-models.ts": 1,
   "serving/snapshot/answer-reader.ts": 2,
   "serving/sql/children.ts": 2,
+  "serving/http/routes/wait-for.ts": 3,
+  "shared/source-progress.ts": 2,
   "shared/waiting.ts": 2,
   "shared/duckdb/duck.ts": 1,
   "ingest/append.ts": 2,
