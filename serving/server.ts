@@ -1,7 +1,7 @@
 /** Wires a server: what follows the store and the log, what answers, and the API over both. It does not listen yet. */
 import type { FastifyInstance } from "fastify";
 import type { Duck } from "../shared/duckdb/duck.ts";
-import type { Mount } from "../shared/http/mount.ts";
+import type { Host, Mount } from "../shared/http/mount.ts";
 import type { Routes } from "../shared/http/route.ts";
 import type { Log } from "../shared/log/log.ts";
 import { pause } from "../shared/pause.ts";
@@ -21,10 +21,12 @@ import { positionRoutes } from "./http/routes/positions.ts";
 import { probeRoutes } from "./http/routes/probes.ts";
 import { queryRoutes } from "./http/routes/query.ts";
 import { statusRoutes } from "./http/routes/status.ts";
+import { streamEventRoutes } from "./http/routes/stream-events.ts";
 import { ticketRoutes } from "./http/routes/tickets.ts";
 import { viewRoutes } from "./http/routes/views.ts";
 import { waitingFor } from "./http/routes/wait-for.ts";
 import { Feeds } from "./live/feed.ts";
+import { Outboxes } from "./live/outbox.ts";
 import { ReadModels } from "./model/read-models.ts";
 import { Follower } from "./snapshot/follower.ts";
 import { Freshness } from "./snapshot/freshness.ts";
@@ -33,6 +35,8 @@ import { watchLogEnd } from "./snapshot/log-end.ts";
 import { SessionPool } from "./snapshot/pool.ts";
 import { watchFiles } from "./snapshot/watch-files.ts";
 import { type QueryLimits, queryLimits, SqlQueries } from "./sql/queries.ts";
+import type { LogRuns } from "./streams/log-runs.ts";
+import { openReading } from "./streams/reading.ts";
 
 export interface ServerOptions {
   readonly store: Store;
@@ -63,6 +67,8 @@ export interface Tuning {
   readonly queries: QueryLimits;
   /** Memory of read models for rows that the delta touches, bytes; null: there are no models. */
   readonly modelBytesMax: number | null;
+  /** A reader of events that takes nothing for this long is disconnected, ms. */
+  readonly beatMs: number;
 }
 
 const preset: Tuning = {
@@ -71,6 +77,7 @@ const preset: Tuning = {
   waitMsMax: 10_000,
   queries: queryLimits,
   modelBytesMax: 128 << 20,
+  beatMs: 15_000,
 };
 
 /** Sessions for requests with events of a new shape, which DuckDB checks. */
@@ -86,6 +93,10 @@ export interface Server extends AsyncDisposable {
   readonly models: ReadModels | null;
   readonly health: ViewHealth;
   readonly feeds: Feeds;
+  /** What the listeners of changes and the readers of events have not taken yet. */
+  readonly outboxes: Outboxes;
+  /** What is kept of streams' logs for readers of events. */
+  readonly runs: LogRuns;
   /** Polls the store once; `run` does that, too. @returns true when what is served has moved */
   follow(): Promise<boolean>;
   /** Follows the store and the log until the signal aborts; fails where it can't continue. */
@@ -110,22 +121,18 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   const versions = new KeptVersions(store);
   const queries = new SqlQueries({ store, follower, freshness, positions, now, limits: tuning.queries, say });
   const feeds = new Feeds({ store, follower, pool, positions, versions, signal, say });
-  const mounted = options.mounts.map((mount) =>
-    mount({
-      project: follower.manifest.definition.project,
-      streams: () => follower.streams,
-      positions,
-      lend: (asker, work) => judges.lend(asker, work),
-      signal,
-    }),
-  );
+  const outboxes = new Outboxes();
+  const reading = await openReading({ store, log, duck, follower, signal });
+  const host = hostOf(follower, positions, judges, signal);
+  const mounted = options.mounts.map((mount) => mount(host));
   const [metrics, tickets] = [new Metrics(), new Tickets(access.now)];
   const sources = new SourcePositions(log, follower.manifest.definition.project);
   const waitFor = waitingFor({ follower, freshness, positions, sources, waitMsMax: tuning.waitMsMax, signal });
   const incidentsNow = () => incidentsIn(store);
   const routes: Routes[] = [
     (app) => viewRoutes(app, { store, follower, pool, freshness, positions, models, health, now }, waitFor),
-    (app) => changeRoutes(app, { follower, feeds, positions, signal }),
+    (app) => changeRoutes(app, { follower, feeds, positions, outboxes, signal }),
+    (app) => streamEventRoutes(app, { reading, follower, positions, outboxes, beatMs: tuning.beatMs, say }),
     (app) => ticketRoutes(app, tickets),
     (app) => explainRoutes(app, { store, log, follower, pool, freshness, positions, now }),
     (app) => queryRoutes(app, { queries, waitFor, signal }),
@@ -159,6 +166,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     clearTimeout(impatience);
     await Promise.allSettled(loops);
     await queries.close();
+    await reading.close();
     for (const each of mounted) await each.close();
     await models?.close();
     health.close();
@@ -166,7 +174,18 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     pool.close();
     judges.close();
   };
-  return { app, follower, pool, freshness, models, health, feeds, follow, run, [Symbol.asyncDispose]: close };
+  const parts = { app, follower, pool, freshness, models, health, feeds, outboxes, runs: reading.runs };
+  return { ...parts, follow, run, [Symbol.asyncDispose]: close };
+}
+
+function hostOf(follower: Follower, positions: PositionTexts, judges: SessionPool, signal: AbortSignal): Host {
+  return {
+    project: follower.manifest.definition.project,
+    streams: () => follower.streams,
+    positions,
+    lend: (asker, work) => judges.lend(asker, work),
+    signal,
+  };
 }
 
 async function modelsOf(

@@ -1,8 +1,8 @@
 /** The route that appends events. */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import { type StreamDefinition, sourceOf } from "../../shared/definition.ts";
 import { problem } from "../../shared/http/problem.ts";
-import { askerOf, route, sendProblem, whenGone } from "../../shared/http/route.ts";
+import { askerOf, getAndHead, route, sendProblem, whenGone } from "../../shared/http/route.ts";
 import { jsonResponse, problems } from "../../shared/http/schemas.ts";
 import { fingerprintOf } from "../requests.ts";
 import { rowStream } from "../sent-changes.ts";
@@ -26,7 +26,7 @@ export function streamRoutes(app: FastifyInstance, options: StreamOptions): void
   app.addContentTypeParser(eventTypes, { parseAs: "buffer", bodyLimit: bytesMax }, (_request, body, done) =>
     done(null, body),
   );
-  route(app, {
+  const post = {
     method: "POST",
     url: "/v1/streams/:stream/events",
     config: { scope: "ingest" },
@@ -42,7 +42,9 @@ export function streamRoutes(app: FastifyInstance, options: StreamOptions): void
     },
     schema: eventsSchema,
     handler: (request, reply) => append(options, inFlight, request, reply),
-  });
+  } satisfies RouteOptions;
+  // events are read there, too: serving has a route for that
+  route(app, post, getAndHead);
 }
 
 const ingestedSchema = {

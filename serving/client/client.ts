@@ -13,6 +13,7 @@ export { ApiError, type Appended, type Options } from "./connection.ts";
 export { DigestMismatch } from "./frame.ts";
 export type { Meta } from "./meta.ts";
 export type { Question, Where } from "./question.ts";
+export type { EventsQuestion, LostOffsets, StreamEvent } from "./stream.ts";
 export type { Value } from "./values.ts";
 export type { Answer, Change } from "./view.ts";
 

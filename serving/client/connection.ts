@@ -146,7 +146,7 @@ export class Connection {
 }
 
 const positionsPath = "/v1/positions";
-/** Appends don't wait for a position. */
+/** Neither appends nor events wait for a position. */
 const streamsPath = "/v1/streams/";
 /** Longer ones are exchanged for their short text, since they don't fit into headers. */
 const positionMax = 1024;

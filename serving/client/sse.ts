@@ -36,5 +36,6 @@ function eventIn(block: string): ServerSentEvent | null {
     const [name, value] = [line.slice(0, Math.max(colon, 0)), line.slice(colon + 1).replace(/^ /, "")];
     if (name === "id" || name === "event" || name === "data") found[name] = value;
   }
-  return found.data === "" ? null : found;
+  // an id without data says how far the sender is
+  return found.data === "" && found.id === "" ? null : found;
 }

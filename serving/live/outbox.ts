@@ -28,6 +28,11 @@ export class Outboxes {
     return this.#bytes;
   }
 
+  /** How many are open. */
+  get count(): number {
+    return this.#open.size;
+  }
+
   /**
    * @param below bytes that have left the outbox and not the process
    * @param disconnect ends a listener's connection, even with bytes in flight
@@ -81,6 +86,7 @@ export class Outbox extends Readable {
   #keptBytes = 0;
   #asked = false;
   #ended = false;
+  #onAsked: (() => void) | null = null;
   /** `unsent` at the last heartbeat. */
   #unsentThen = 0;
 
@@ -104,6 +110,24 @@ export class Outbox extends Readable {
       this.disconnect();
       return false;
     }
+    return this.#add(bytes);
+  }
+
+  /**
+   * Sends what is read as the client takes what was sent before, however large that was. It resolves once the client
+   * asks for more, or is gone.
+   */
+  async sendAsked(bytes: Buffer): Promise<void> {
+    if (this.destroyed || this.#ended || bytes.length === 0) return;
+    this.#settle();
+    this.#add(bytes);
+    if (this.destroyed || (this.#asked && this.#queue.length === 0)) return;
+    await new Promise<void>((resolve) => {
+      this.#onAsked = resolve;
+    });
+  }
+
+  #add(bytes: Buffer): boolean {
     this.#all.keep(bytes);
     this.#kept.push(bytes);
     this.#keptBytes += bytes.length;
@@ -114,10 +138,13 @@ export class Outbox extends Readable {
     return !this.destroyed;
   }
 
-  /** Keeps the connection open; disconnects it where nothing was delivered since the last heartbeat. */
-  heartbeat(bytes: Buffer): void {
+  /**
+   * Keeps the connection open; disconnects it where nothing was delivered since the last heartbeat.
+   * @param bytes null: nothing may be sent in between
+   */
+  heartbeat(bytes: Buffer | null): void {
     const { unsent } = this;
-    if (unsent === 0) this.send(bytes);
+    if (unsent === 0 && bytes) this.send(bytes);
     else if (unsent >= this.#unsentThen && this.#unsentThen > 0) this.disconnect();
     this.#unsentThen = unsent;
   }
@@ -141,6 +168,7 @@ export class Outbox extends Readable {
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     for (const bytes of this.#kept) this.#all.release(bytes);
     [this.#queue, this.#kept, this.#queued, this.#keptBytes] = [[], [], 0, 0];
+    this.#onAsked?.();
     done(error);
   }
 
@@ -162,5 +190,6 @@ export class Outbox extends Readable {
       this.#queued -= next.length;
       this.push(next);
     } else if (this.#ended) this.push(null);
+    else this.#onAsked?.();
   }
 }

@@ -79,12 +79,17 @@ export const mediaTypes = [json, ndjson, csv, arrow, parquet].map((format) => fo
 /** The available format that an Accept header prefers; null: none. Without a header: JSON. */
 export function formatOf(accept: string | undefined): AnswerFormat | null {
   if (accept === undefined || accept.trim() === "") return json;
+  const wanted = preferredType(accept, known);
+  return wanted === null ? null : known[wanted]!;
+}
+
+/** Of these media types, the one that an Accept header prefers; null: none. */
+export function preferredType(accept: string, types: Readonly<Record<string, unknown>>): string | null {
   const wanted = accept.split(",").map((each, place) => {
     const [type = "", ...params] = each.split(";").map((part) => part.trim().toLowerCase());
     const weight = Number(params.find((param) => param.startsWith("q="))?.slice(2) ?? 1);
     return { type, place, weight: Number.isNaN(weight) ? 0 : weight };
   });
   wanted.sort((a, b) => b.weight - a.weight || a.place - b.place);
-  for (const { type, weight } of wanted) if (weight > 0 && Object.hasOwn(known, type)) return known[type]!;
-  return null;
+  return wanted.find(({ type, weight }) => weight > 0 && Object.hasOwn(types, type))?.type ?? null;
 }

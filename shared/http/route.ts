@@ -9,10 +9,20 @@ export type Routes = (scope: FastifyInstance) => void;
 
 const all: readonly HTTPMethods[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"];
 
-/** A route; any other method at its address is answered 405 with those that there are. */
-export function route(app: FastifyInstance, options: RouteOptions & { readonly method: HTTPMethods }): void {
+/** The methods of a route for GET. */
+export const getAndHead: readonly HTTPMethods[] = ["GET", "HEAD"];
+
+/**
+ * A route; any other method at its address is answered 405 with those that there are.
+ * @param beside methods that have a route of their own at this address
+ */
+export function route(
+  app: FastifyInstance,
+  options: RouteOptions & { readonly method: HTTPMethods },
+  beside: readonly HTTPMethods[] = [],
+): void {
   app.route(options);
-  const own: HTTPMethods[] = options.method === "GET" ? ["GET", "HEAD"] : [options.method];
+  const own: HTTPMethods[] = [...(options.method === "GET" ? getAndHead : [options.method]), ...beside];
   app.route({
     // OPTIONS, too: a preflight is for servers that allow other origins
     method: all.filter((method) => !own.includes(method)),

@@ -154,6 +154,49 @@ describe("the client", () => {
     expect(await flakyClient.view("shops").get({ shop: "once" })).toMatchObject({ sales: 1 });
   });
 
+  it("reads a stream's events over connections that break, each once", async () => {
+    const { position: start } = await client.stream("sales").append({ shop: "start", n: 0 });
+    let calls = 0;
+    const breaking: typeof fetch = async (...args) => {
+      calls++;
+      const response = await fetch(...args);
+      if (!response.body || calls > 2) return response;
+      // the connection ends in the middle of an event
+      let left = 420;
+      const cut = new TransformStream<Uint8Array, Uint8Array>({
+        transform: (chunk, controller) => {
+          if (chunk.length > left) throw new TypeError("terminated");
+          left -= chunk.length;
+          controller.enqueue(chunk.slice());
+        },
+      });
+      return new Response(response.body.pipeThrough(cut), response);
+    };
+    const numbers = Array.from({ length: 12 }, (_, n) => n);
+    for (const n of numbers) await client.stream("sales").append({ shop: "many", n, price: "0.100" });
+    const reader = connect<Views, Streams>({ url, fetch: breaking });
+    const found: number[] = [];
+    let last = "";
+    for await (const { event, position, partition, offset } of reader.stream("sales").events({ from: start })) {
+      if (event.shop !== "many") continue;
+      found.push(Number(event.n));
+      // rows that are read next contain it
+      expect(reader.position).toContain(`${partition}:${offset + 1}`);
+      last = position;
+      if (found.length === numbers.length) break;
+    }
+    expect(calls).toBeGreaterThan(1);
+    expect(found.sort((a, b) => a - b)).toEqual(numbers);
+    const none = reader.stream("sales").events({ from: last, upto: last });
+    expect(await none.next()).toEqual({ done: true, value: undefined });
+    const some = [];
+    for await (const { event } of reader.stream("sales").events({ from: start, limit: 2 })) some.push(event);
+    expect(some).toHaveLength(2);
+    await expect(reader.stream("sales").events({ from: "sales@0:99999" }).next()).rejects.toMatchObject({
+      status: 400,
+    });
+  });
+
   it("writes types of views and streams", () => {
     const text = typesText(world.definition);
     expect(text).toContain(

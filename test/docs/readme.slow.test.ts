@@ -141,7 +141,7 @@ describe("the README's", { timeout: 120_000 }, () => {
     );
     expect(stdout).toMatch(/^16 exact at flights@/);
     expect(stdout).toContain("{ origin: 'JFK', flights: 16 }");
-    expect(stdout).toMatch(/reset \[\]\n$/);
+    expect(stdout).toMatch(/reset \[\]\n\w+ read on from flights@\S+\n$/);
   });
 
   it.skipIf(!bin)("Python", async () => {

@@ -34,6 +34,36 @@ export const apiFaults: readonly Fault[] = [
     tests: ["test/serving/changes.test.ts"],
   },
   {
+    name: "a reader of events gets what it had within a chunk of the log once more",
+    file: "serving/streams/log-run.ts",
+    edits: [{ find: "chunk.events.filter((each) => each.offset >= offset)", replace: "chunk.events" }],
+    tests: ["test/serving/stream-events.test.ts"],
+  },
+  {
+    name: "a reader of events gets duplicates from the log, and not from the archive",
+    file: "serving/streams/log-run.ts",
+    edits: [{ find: "    await this.#state.fold(batches, decoded);\n", replace: "" }],
+    tests: ["test/serving/stream-events.test.ts"],
+  },
+  {
+    name: "an event's position is before it",
+    file: "serving/streams/position-trail.ts",
+    edits: [{ find: "${offset + 1}", replace: "${offset}" }],
+    tests: ["test/serving/stream-events.test.ts"],
+  },
+  {
+    name: "a reader of events passes what was archived at the end of its range",
+    file: "serving/streams/archived-events.ts",
+    edits: [{ find: "Math.min(segment.upto, from + span.offsets)", replace: "segment.upto + 1" }],
+    tests: ["test/serving/stream-events.test.ts"],
+  },
+  {
+    name: "a reader of events that takes nothing stays",
+    file: "serving/live/outbox.ts",
+    edits: [{ find: "else if (unsent >= this.#unsentThen && this.#unsentThen > 0) this.disconnect();", replace: "" }],
+    tests: ["test/serving/stream-events.test.ts"],
+  },
+  {
     name: "a key that is out of date",
     file: "serving/http/access/keys.ts",
     edits: [{ find: "Date.parse(expiresAt) <= now", replace: "Date.parse(expiresAt) > now" }],

@@ -25,6 +25,7 @@ const keyOf = (name: string, scopes: readonly Scope[], expiresAt: string | null 
 const keys = {
   read: keyOf("read", ["read"]),
   ingest: keyOf("ingest", ["ingest"]),
+  events: keyOf("events", ["events"]),
   admin: keyOf("admin", ["admin"], "2030-01-01T00:00:00.000Z"),
   expired: keyOf("expired", ["admin"], "2026-02-01T00:00:00.000Z"),
   unknown: newKey("unknown", ["admin"], null, now).text,
@@ -79,7 +80,8 @@ describe("access", () => {
         .replace("{view}", "groups")
         .replace("{stream}", "events")
         .replace(/changes$/, "changes?limit=1");
-      const own: Scope = path.startsWith("/v1/streams") ? "ingest" : "read";
+      const ofStreams: Scope = method === "post" ? "ingest" : "events";
+      const own: Scope = path.startsWith("/v1/streams") ? ofStreams : "read";
       const other: Scope = own === "read" ? "ingest" : "read";
       const status = async (headers: Record<string, string>) => {
         asked++;

@@ -24,6 +24,8 @@ interface ApiOptions {
   readonly hosts?: readonly string[];
   readonly requestsPerSecond?: number;
   readonly cors?: readonly string[];
+  /** How long a reader of events may take nothing. */
+  readonly beatMs?: number;
   readonly answered?: (facts: AnswerFacts) => void;
 }
 
@@ -56,6 +58,7 @@ export async function openApi(world: World, options: ApiOptions = {}): Promise<A
       waitMsMax: options.waitMsMax ?? 60,
       patienceMs: options.patienceMs ?? 10_000,
       queries: options.limits ?? noQueries,
+      beatMs: options.beatMs ?? 15_000,
       modelBytesMax: models === true ? 128 << 20 : models === false ? null : models.bytesMax,
     },
   });

@@ -32,6 +32,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     "serving/model",
     "serving/snapshot",
     "serving/sql",
+    "serving/streams",
   ],
   "serving/answer.ts": [
     "shared",
@@ -56,6 +57,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     "serving/rows",
     "serving/snapshot",
     "serving/sql",
+    "serving/streams",
   ],
   "serving/sql": [
     "shared",
@@ -65,6 +67,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     "serving/rows",
     "serving/snapshot",
   ],
+  "serving/streams": ["shared", "serving/live", "serving/rows", "serving/snapshot"],
   "serving/live": ["shared", "serving/question", "serving/snapshot"],
   "serving/explain": ["shared", "serving/question", "serving/rows", "serving/snapshot"],
   "serving/model": ["shared", "serving/background-process.ts", "serving/question", "serving/rows", "serving/snapshot"],

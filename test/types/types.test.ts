@@ -6,6 +6,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { runArchive } from "../../batch/archive-streams.ts";
 import { openInput } from "../../cli/input/input.ts";
 import { connect } from "../../serving/client/client.ts";
 import { eventsIn } from "../../serving/client/sse.ts";
@@ -183,6 +184,25 @@ it("what was sent back as events is the same, and in plain DuckDB too", async ()
         : `CAST("${name}" AS VARCHAR)`;
   const body = await ask("/v1/views/sent?order=i", "application/vnd.apache.parquet");
   expect(await differences(body, fields, cellOf)).toEqual([]);
+});
+
+it("a stream's events are what was sent, from the log and from the archive", async () => {
+  const { api, world } = served;
+  const read = async () => {
+    const found = (await ask("/v1/streams/events/events", "application/x-ndjson")).toString().split("\n").slice(0, -1);
+    return found.map((line) => membersOf(line).get("event")!);
+  };
+  const fromLog = await read();
+  const sent = fromLog.map(membersOf).filter((event) => event.get("kind") === '"sent"');
+  expect(sent).toHaveLength(rows);
+  const different = sent.flatMap((event, i) => {
+    const own = membersOf(made[i]!);
+    return fields.filter(({ name }) => event.get(`f_${name}`) !== own.get(name)).map(({ name }) => name);
+  });
+  expect(different).toEqual([]);
+  expect(await runArchive(world.batch)).toBeGreaterThanOrEqual(2 * rows);
+  await api.runs.close();
+  expect(await read()).toEqual(fromLog);
 });
 
 it.each([

@@ -6,7 +6,7 @@ import { problems } from "../../../shared/http/schemas.ts";
 import { type Position, withAdded } from "../../../shared/position.ts";
 import type { PositionTexts } from "../../../shared/store/position-texts.ts";
 import { type Feeds, type Listener, viewIdentity } from "../../live/feed.ts";
-import { Outboxes } from "../../live/outbox.ts";
+import type { Outboxes } from "../../live/outbox.ts";
 import { hasKnownRows } from "../../question/group-keys.ts";
 import { parseQuestion } from "../../question/parse-question.ts";
 import type { Follower } from "../../snapshot/follower.ts";
@@ -23,13 +23,13 @@ interface ChangesOptions {
   readonly follower: Follower;
   readonly feeds: Feeds;
   readonly positions: PositionTexts;
+  readonly outboxes: Outboxes;
   /** Aborts when the server stops. */
   readonly signal: AbortSignal;
 }
 
 export function changeRoutes(app: FastifyInstance, options: ChangesOptions): void {
-  const { follower, feeds, signal } = options;
-  const outboxes = new Outboxes();
+  const { follower, feeds, outboxes, signal } = options;
   route(app, {
     method: "GET",
     url: "/v1/views/:view/changes",

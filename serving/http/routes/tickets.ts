@@ -20,7 +20,7 @@ export function ticketRoutes(app: FastifyInstance, tickets: Tickets): void {
         properties: {
           path: {
             type: "string",
-            pattern: "^/v1/views/[^/?#]{1,500}/changes$",
+            pattern: "^/v1/(views/[^/?#]{1,500}/changes|streams/[^/?#]{1,500}/events)$",
             description: "what it is for, without a query",
           },
         },
