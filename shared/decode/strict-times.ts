@@ -41,9 +41,9 @@ export function strictTime(type: string, text: string, string: string): string |
     return `CASE WHEN ${matches(instantPattern)} THEN CASE WHEN ${isLeap} THEN ${value(next)} ELSE ${value(plain)} END END`;
   }
 
-  /** DuckDB would drop an offset. */
+  /** DuckDB would drop an offset, and of the last hours that there are it makes an error. */
   function inUtc(plain: string): string {
     const offset = `regexp_matches(${text}, ${quoteText(`${offsetAtEnd}"$`)})`;
-    return `CASE WHEN ${offset} THEN timezone('UTC', TRY_CAST(${plain} AS TIMESTAMPTZ)) ELSE TRY_CAST(${plain} AS TIMESTAMP) END`;
+    return `CASE WHEN ${offset} THEN TRY(timezone('UTC', TRY_CAST(${plain} AS TIMESTAMPTZ))) ELSE TRY_CAST(${plain} AS TIMESTAMP) END`;
   }
 }

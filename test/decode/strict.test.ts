@@ -72,6 +72,7 @@ const poison: readonly (readonly [record: Value, reason: string])[] = [
   ['{"i64":1,"ts":"2001-13-01 10:00:00"}', "ts: a text of 19 characters is not a TIMESTAMP"],
   ['{"i64":1,"ts":"epoch"}', "ts: a text of 5 characters is not a TIMESTAMP"],
   ['{"i64":1,"ts":"now"}', "ts: a text of 3 characters is not a TIMESTAMP"],
+  ['{"i64":1,"ts":"294247-01-10 04:00:54.775806+00"}', "ts: a text of 31 characters is not a TIMESTAMP"],
   ['{"i64":1,"ts":978343200}', "ts: a number of 9 characters is not a TIMESTAMP"],
   ['{"i64":1,"ts_ns":"2300-01-01 10:00:00"}', "ts_ns: a text of 19 characters is not a TIMESTAMP_NS"],
   ['{"i64":1,"tz":"today"}', "tz: a text of 5 characters is not a TIMESTAMP WITH TIME ZONE"],

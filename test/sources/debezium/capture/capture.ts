@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { membersOf } from "../../../../shared/values/json-parts.ts";
+import { type PostgresServer, postgresLacking, startPostgres } from "../../../support/postgres.ts";
 import type { Mode } from "./modes.ts";
-import { type Server, serverLacking, startServer } from "./server.ts";
 
 const here = import.meta.dirname;
 const libs = join(here, "../../../../.cache/debezium-3.6.1.Final/libs");
@@ -32,7 +32,7 @@ export interface Captured {
 
 /** Null where it can be captured here, else why not. */
 export function captureLacking(): string | null {
-  const lacking = serverLacking();
+  const lacking = postgresLacking();
   if (lacking !== null) return lacking;
   for (const program of existsSync(libs) ? ["java"] : ["java", "mvn"]) {
     try {
@@ -47,7 +47,7 @@ export function captureLacking(): string | null {
 /** @param folder that is empty */
 export async function capture(modes: readonly Mode[], folder: string): Promise<Captured> {
   await fetchJars();
-  const server = await startServer(modes.length + 2);
+  const server = await startPostgres({ slots: modes.length + 2 });
   try {
     const text = (name: string) => readFileSync(join(here, `${name}.sql`), "utf8");
     const both = async (name: string) => {
@@ -79,7 +79,7 @@ interface Stage {
 
 let marks = 0;
 
-async function engines(server: Server, modes: readonly Mode[], folder: string, stage: Stage): Promise<void> {
+async function engines(server: PostgresServer, modes: readonly Mode[], folder: string, stage: Stage): Promise<void> {
   for (const mode of modes) {
     writeFileSync(join(folder, `${mode.name}.properties`), properties(server, mode, folder, stage.commits));
   }
@@ -135,7 +135,7 @@ async function until(
   }
 }
 
-function properties(server: Server, mode: Mode, folder: string, commits: boolean): string {
+function properties(server: PostgresServer, mode: Mode, folder: string, commits: boolean): string {
   const slot = mode.name.replaceAll("-", "_");
   return Object.entries({
     name: mode.name,
@@ -185,7 +185,7 @@ function recordsIn(file: string): CapturedRecord[] {
 }
 
 /** Of lists, JSON. */
-async function rowsOf(server: Server): Promise<Expected> {
+async function rowsOf(server: PostgresServer): Promise<Expected> {
   const session =
     "SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'iso_8601'; SET extra_float_digits = 3;";
   const rows = await Promise.all(
