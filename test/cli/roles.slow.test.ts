@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Broker, brokerAvailable, startBroker } from "../../demo/broker/broker.ts";
+import { connect } from "../../serving/client/client.ts";
 import { folder } from "../project/project-folder.ts";
 import { outputOf, type Running, start, startBuilt, tidemark } from "./tidemark.ts";
 
@@ -48,6 +49,12 @@ async function load({ dir, stream }: { dir: string; stream: string }, from: numb
   expect(err).toMatch(/events appended/);
   expect(code).toBe(0);
   return out.trim();
+}
+
+/** Reads a stream's events as they come, over as many connections as it takes. */
+async function follow(url: string, stream: string, read: number[], signal: AbortSignal): Promise<void> {
+  const streams = connect<object, Record<string, { v: number }>>({ url });
+  for await (const { event } of streams.stream(stream).events({ from: "earliest", signal })) read.push(event.v);
 }
 
 function truth(upto: number): Answer["data"] {
@@ -99,10 +106,18 @@ function roles(name: string, brokersOf: () => string | null): void {
       await batch.wrote(/recompute at/);
       const url = await urlOf(serve);
       expect((await ask(url, await load(made, 0, 2000))).data).toEqual(truth(2000));
-      speed.child.kill("SIGKILL");
-      await speed.done;
+      const reader = new AbortController();
+      const read: number[] = [];
+      const reading = follow(url, made.stream, read, reader.signal);
+      await expect.poll(() => read.length, { timeout: 20_000 }).toBe(2000);
+      for (const role of [speed, serve]) {
+        role.child.kill("SIGKILL");
+        await role.done;
+      }
       const position = await load(made, 2000, 2600);
       const again = start("speed", "--project", dir);
+      const served = start("serve", "--project", dir, "--port", new URL(url).port);
+      await urlOf(served);
       expect((await ask(url, position)).data).toEqual(truth(2600));
 
       // a second speed process takes over; the first says so, stands by, and takes over when the second is killed
@@ -114,7 +129,12 @@ function roles(name: string, brokersOf: () => string | null): void {
       const behind = await load(made, 3000, 3200);
       await again.wrote(/heartbeat has stopped; taking over/);
       expect((await ask(url, behind)).data).toEqual(truth(3200));
-      for (const role of [batch, again, serve]) await expectStopsCleanly(role);
+      // who reads the stream has each event once, from both servers
+      await expect.poll(() => read.length, { timeout: 20_000 }).toBe(3200);
+      reader.abort();
+      await reading;
+      expect(read.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 3200 }, (_, v) => v));
+      for (const role of [batch, again, served]) await expectStopsCleanly(role);
       expect((await tidemark("verify", "--project", dir)).code).toBe(0);
     });
   });
