@@ -12,7 +12,7 @@ import type { Store } from "../shared/store/store.ts";
 import { readVersion, versionNumbers } from "../shared/store/versions.ts";
 import { type ReadableStreams, readableStreams } from "./archive-streams.ts";
 import type { Batch } from "./batch.ts";
-import { checkFields } from "./changed-fields.ts";
+import { checkFields, checkNotBack } from "./changed-fields.ts";
 import { mendAll } from "./mending.ts";
 
 export interface Run {
@@ -51,6 +51,7 @@ export async function openRun(batch: Batch, threads?: number): Promise<Run & Asy
     ofStreams(furthest(newest.cut, newest.origin), names),
   );
   const archive = await Archive.read(store, from.origin);
+  checkNotBack(definition, newest, archive, from.origin);
   const id = store.newRun();
   const { timezone } = definition;
   const tempDir = store.scratch("spill");

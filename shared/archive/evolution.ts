@@ -1,82 +1,97 @@
 /** How a stream's fields may change over what is archived already, so that old files are read as they are. */
-import { decimalOf, isDecimal, isInteger, listElementOf } from "../compiler/types.ts";
-import type { FieldDefinition, StreamDefinition } from "../definition.ts";
+import { isInteger, structFieldsOf } from "../compiler/types.ts";
+import type { Changelog, FieldDefinition, StreamDefinition } from "../definition.ts";
 import { quoteName } from "../duckdb/duck.ts";
 import { TidemarkError } from "../errors.ts";
+import { readsMore, widens } from "./widens.ts";
 
-/** Bits of the integers' ranges, without the sign. */
-const bits: Readonly<Record<string, number>> = {
-  UTINYINT: 8,
-  TINYINT: 7,
-  USMALLINT: 16,
-  SMALLINT: 15,
-  UINTEGER: 32,
-  INTEGER: 31,
-  UBIGINT: 64,
-  BIGINT: 63,
-  UHUGEINT: 128,
-  HUGEINT: 127,
-};
-
-/** Decimal digits that hold every value of an integer type. */
-const digitsOf = (type: string) => Math.ceil(bits[type]! * Math.log10(2));
-
-/** True where every value of `from` is one of `to`, and a cast gives it. */
-export function widens(from: string, to: string): boolean {
-  if (from === to) return true;
-  const [element, wider] = [listElementOf(from), listElementOf(to)];
-  if (element && wider) return widens(element, wider);
-  if (isDecimal(to)) {
-    const { precision, scale } = decimalOf(to);
-    if (isInteger(from)) return digitsOf(from) <= precision - scale;
-    if (!isDecimal(from)) return false;
-    const old = decimalOf(from);
-    return old.scale <= scale && old.precision - old.scale <= precision - scale;
-  }
-  const [a, b] = [bits[from], bits[to]];
-  if (a !== undefined && b !== undefined) return a <= b && (from.startsWith("U") || !to.startsWith("U"));
-  if (to === "DOUBLE") return from === "FLOAT" || (a !== undefined && a <= 53);
-  if (to === "FLOAT") return a !== undefined && a <= 24;
-  if (to === "TIMESTAMP") return ["DATE", "TIMESTAMP_S", "TIMESTAMP_MS"].includes(from);
-  return to === "TIMESTAMP_MS" && from === "TIMESTAMP_S";
-}
-
-/** Why events with the fields `before` can't be read with the fields `now`, and what to do instead; null: they can. */
-function problemOf(before: readonly FieldDefinition[], now: readonly FieldDefinition[]): [string, string] | null {
+/**
+ * Why events with the fields `before` can't be read with the fields `now`, and what to do instead; null: they can.
+ * @param rows they are rows of a changelog, which have no defaults
+ */
+function problemOf(
+  before: readonly FieldDefinition[],
+  now: readonly FieldDefinition[],
+  rows = false,
+): [string, string] | null {
+  const [all, own] = rows ? ["the rows", "at their source"] : ["the events", "by the producers or an upcast"];
+  const orDefault = (type: string, of: string) =>
+    rows ? "" : `, or ${of}"${type} DEFAULT …" with the value that ${of === "" ? "older events" : "those"} shall have`;
   for (const field of now) {
     const old = before.find((each) => each.name === field.name);
     const { name, type } = field;
     if (!old) {
       if (field.nullable) continue;
       return [
-        `the field ${name} is new and required, and the events so far have none`,
-        `write "${type}?", or "${type} DEFAULT …" with the value that older events shall have`,
+        `the field ${name} is new and required, and ${all} so far have none`,
+        `write "${type}?"${orDefault(type, "")}`,
       ];
     }
     if (old.type !== type && !widens(old.type, type)) {
       return [
         `the field ${name} changes from ${old.type} to ${type}, which does not hold all of its values`,
-        `keep ${name} as it is; add another field ("${name}_2": "${type}?"), fill it from now on, by the producers or an upcast; move the views over to coalesce(${name}_2, …${name}…); then leave ${name} out. Or start a new stream`,
+        `keep ${name} as it is; add another field ("${name}_2": "${type}?"), fill it from now on, ${own}; move the views over to coalesce(${name}_2, …${name}…); then leave ${name} out. Or start a new stream`,
       ];
     }
     if (!field.nullable && old.nullable) {
       return [
-        `the field ${name} becomes required, and events so far may have none`,
-        `keep "${type}?", or write "${type} DEFAULT …" with the value that those shall have`,
+        `the field ${name} becomes required, and ${all} so far may have none`,
+        `keep "${type}?"${orDefault(type, "write ")}`,
       ];
     }
   }
   return null;
 }
 
+/** What a stream was. A segment of the archive says its fields alone. */
+type Before = Pick<StreamDefinition, "fields"> & Partial<Pick<StreamDefinition, "changelog">>;
+
 /**
  * @param what what the events before are, for the message
  * @throws CONFIG_STREAM with a plan when the stream's fields can't be read from them
  */
-export function checkEvolution(stream: StreamDefinition, before: readonly FieldDefinition[], what: string): void {
-  const problem = problemOf(before, stream.fields);
+export function checkEvolution(stream: StreamDefinition, before: Before, what: string): void {
+  const { changelog } = stream;
+  const problem = changelog ? rowProblemOf(before, changelog) : problemOf(before.fields, stream.fields);
   if (!problem) return;
   throw new TidemarkError("CONFIG_STREAM", `stream "${stream.name}": ${problem[0]} (${what})`, problem[1]);
+}
+
+/** As `problemOf`, of a changelog, whose fields are those of its rows. */
+function rowProblemOf(before: Before, { row, key }: Changelog): [string, string] | null {
+  const old = before.changelog?.row ?? archivedRow(before.fields);
+  const keyBefore = before.changelog?.key ?? key;
+  const typeOf = (fields: readonly FieldDefinition[], name: string) => fields.find((each) => each.name === name)?.type;
+  const isAlike = (name: string) => {
+    const [was, now] = [typeOf(old, name), typeOf(row, name)];
+    return was === now || (was && now && isInteger(was) && isInteger(now) && widens(was, now));
+  };
+  if (keyBefore.length !== key.length || !key.every((name, i) => name === keyBefore[i] && isAlike(name)))
+    return [
+      `the key changes from ${described(keyBefore, old)} to ${described(key, row)}, and a row is known by it`,
+      "keep the key as it is, or start a new stream",
+    ];
+  for (const { name, type } of row) {
+    const alike = old.find((each) => each.name !== name && each.name.toLowerCase() === name.toLowerCase());
+    if (alike) return [`the field ${alike.name} changes its case to ${name}`, `keep ${alike.name} as it is`];
+    const was = typeOf(old, name);
+    if (was !== undefined && readsMore(was, type))
+      return [
+        `the field ${name} changes from ${was} to ${type}, and rows are written with digits that a ${was} does not keep`,
+        `keep ${name} as it is; add another field ("${name}_2": "${type}?"), and move the views over`,
+      ];
+  }
+  return problemOf(old, row, true);
+}
+
+/** The fields of a row, by those of its archived records, which don't say which of them may be NULL. */
+function archivedRow(fields: readonly FieldDefinition[]): readonly FieldDefinition[] {
+  const row = structFieldsOf(fields.find(({ name }) => name === "after")?.type ?? "") ?? [];
+  return row.map((member) => ({ ...member, nullable: false }));
+}
+
+function described(key: readonly string[], row: readonly FieldDefinition[]): string {
+  return key.map((name) => `${name} (${row.find((each) => each.name === name)?.type ?? "no field"})`).join(", ");
 }
 
 /** SQL of a field as it is now, from a column of the type it had: NULL or the default where it was not there yet. */

@@ -71,7 +71,7 @@ export class Records {
             "put the old fields back, or use another data folder with --data",
           );
         }
-        checkEvolution(stream, segment.fields, `as archived in ${segment.file.name}`);
+        checkEvolution(stream, { fields: segment.fields }, `as archived in ${segment.file.name}`);
       }
       await this.#open(segment);
     }

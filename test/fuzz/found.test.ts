@@ -22,7 +22,7 @@ const faults: Readonly<Record<string, Tamper>> = {
       : view,
 };
 
-function with_(view: ViewDefinition, text: "combine", from: RegExp, to: string): ViewDefinition {
+function with_(view: ViewDefinition, text: "partial" | "combine", from: RegExp, to: string): ViewDefinition {
   return { ...view, [text]: view[text].replace(from, to) };
 }
 
@@ -42,10 +42,20 @@ describe("a fault that is put in", () => {
   }
 });
 
-async function firstBroken(lane: Lane) {
+test("a fault in what changes is found", async () => {
+  const lane = await Lane.open((view) => with_(view, "partial", /__weight < 0/g, "__weight < -1"));
+  try {
+    const { view } = await firstBroken(lane, { changelog: true });
+    expect(caseOf({ view, records: [], steps: [] }).sql).toContain("events");
+  } finally {
+    lane.close();
+  }
+}, 120_000);
+
+async function firstBroken(lane: Lane, kind: { readonly changelog?: true } = {}) {
   for (const { number, view } of viewsOf(1)) {
     const records = randomRecords(numbersOf(1, "events", number));
-    const drawing = { view, records, steps: randomHistory(numbersOf(1, "history", number), records) };
+    const drawing = { view, records, steps: randomHistory(numbersOf(1, "history", number), records), ...kind };
     if ((await lane.run(caseOf(drawing))).kind === "broken") return drawing;
   }
   throw new Error("unreachable: the views don't end");

@@ -22,6 +22,7 @@ export function keepCase(of: Case, from: string, why: string): string {
     `-- ${why.replace(/\s+/g, " ")}`,
     ...(of.rounded.length > 0 ? [`-- rounded: ${JSON.stringify(of.rounded)}`, `-- scaled: ${of.scaled}`] : []),
     `-- partitions: ${of.records.length}`,
+    ...(of.changelog ? ["-- kind: changelog"] : []),
     ...of.records.flatMap((list, partition) => list.map((record) => `-- record: ${partition} ${toldOf(record)}`)),
     ...of.steps.map((step) => `-- step: ${JSON.stringify(step)}`),
     `${of.sql};`,
@@ -66,6 +67,7 @@ function readCase(file: string, text: string): Found {
     scaled: valuesOf("scaled")[0] ?? sql,
     rounded: JSON.parse(valuesOf("rounded")[0] ?? "[]") as number[],
     records,
+    ...(valuesOf("kind").length > 0 ? { changelog: true } : {}),
     steps: valuesOf("step").map((line) => JSON.parse(line) as Step),
   };
   return { file, of };

@@ -16,6 +16,7 @@ import { Duck, freshName, quoteName, quoteText, type Session } from "../../share
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import { withPlainSql } from "../../shared/proof/plain-sql.ts";
+import { randomChangelog, rowsLeft, rowsThatCame, weighed } from "./changes.ts";
 import { differenceOf } from "./difference.ts";
 import type { Records } from "./events.ts";
 import type { Offsets, Step } from "./history.ts";
@@ -28,6 +29,8 @@ export interface Case {
   readonly scaled: string;
   readonly rounded: readonly number[];
   readonly records: Records;
+  /** They are taken for changes of rows. */
+  readonly changelog?: true;
   readonly steps: readonly Step[];
 }
 
@@ -42,7 +45,7 @@ export type Outcome =
 
 /** Refusals that are the view's own fault; any other means that the compiler could not do its work. */
 const rightly =
-  /can't be kept|whichever came first|depends on order|beyond scale|two columns are called|VIEW_SYNTAX|is not available|no exact interpolation|shown in some groups only|is written twice|has no unique result/;
+  /can't be kept|whichever came first|depends on order|beyond scale|two columns are called|VIEW_SYNTAX|is not available|no exact interpolation|shown in some groups only|is written twice|has no unique result|of a changelog/;
 
 /** A table of one row: the entry that is made next, and the offsets that its events lie between. */
 const span = "span_of_the_fold";
@@ -60,15 +63,16 @@ interface Entry {
 export class Lane {
   readonly #duck: Duck;
   readonly #session: Session;
-  readonly #compiler: Compiler;
+  /** Over events, and over rows that change. */
+  readonly #compilers: readonly [Compiler, Compiler];
   readonly #decoder: Decoder;
   readonly #tamper: Tamper;
-  #loaded: { readonly records: Records; readonly table: string; readonly dead: ReadonlySet<string> } | null = null;
+  #loaded: (Loaded & { readonly records: Records }) | null = null;
 
-  private constructor(duck: Duck, session: Session, compiler: Compiler, tamper: Tamper) {
+  private constructor(duck: Duck, session: Session, compilers: readonly [Compiler, Compiler], tamper: Tamper) {
     this.#duck = duck;
     this.#session = session;
-    this.#compiler = compiler;
+    this.#compilers = compilers;
     this.#decoder = new Decoder(session, randomStream);
     this.#tamper = tamper;
   }
@@ -81,7 +85,11 @@ export class Lane {
     // the only one
     await session.run(`INSERT INTO ${span} VALUES (0, [0], [0]), (${1e9}, [-1, ${1e15}], [-1, ${1e15}])`);
     await session.run(`DELETE FROM ${span} WHERE entry > 0`);
-    return new Lane(duck, session, await Compiler.open(session, [randomStream]), tamper);
+    const compilers = [
+      await Compiler.open(session, [randomStream]),
+      await Compiler.open(await duck.session(), [randomChangelog]),
+    ] as const;
+    return new Lane(duck, session, compilers, tamper);
   }
 
   close(): void {
@@ -93,19 +101,19 @@ export class Lane {
     let view: ViewDefinition;
     try {
       const source = { name: "v", file: "v.sql", sql: of.sql, description: "" };
-      view = this.#tamper(await this.#compiler.compile(source));
+      view = this.#tamper(await this.#compilers[of.changelog ? 1 : 0].compile(source));
     } catch (error) {
       const why = error instanceof TidemarkError ? error.line : messageOf(error);
       return { kind: rightly.test(why) ? "refused" : "broken", why };
     }
     const events = await this.load(of.records);
-    return new Replay(this.#session, of, view, events.table).run();
+    return new Replay(this.#session, of, view, events).run();
   }
 
   /** Places of records that are no events, as "partition:offset". Kept until other records are loaded. */
-  async load(records: Records): Promise<{ table: string; dead: ReadonlySet<string> }> {
+  async load(records: Records): Promise<Loaded> {
     if (this.#loaded?.records === records) return this.#loaded;
-    if (this.#loaded) await this.#session.run(`DROP TABLE ${this.#loaded.table}`);
+    if (this.#loaded) await this.#session.run(`DROP TABLE ${this.#loaded.rows}; DROP TABLE ${this.#loaded.table}`);
     this.#loaded = null;
     const batches = records.map((list, partition) => {
       const typed = list.map((value, offset) => ({
@@ -124,9 +132,18 @@ export class Lane {
     );
     await decoded.close();
     const dead = new Set(decoded.dead.map((each) => `${each.partition}:${each.offset}`));
-    this.#loaded = { records, table, dead };
+    const rows = freshName("rows");
+    await this.#session.run(`CREATE TEMP TABLE ${rows} AS ${rowsThatCame(table)}`);
+    this.#loaded = { records, table, rows, dead };
     return this.#loaded;
   }
+}
+
+/** Tables of the events, and of rows that they make; and places of what is none. */
+interface Loaded {
+  readonly table: string;
+  readonly rows: string;
+  readonly dead: ReadonlySet<string>;
 }
 
 /** One case on its way: the entries that are served, and the rows of all that ever were. */
@@ -134,7 +151,7 @@ class Replay {
   readonly #session: Session;
   readonly #case: Case;
   readonly #view: ViewDefinition;
-  readonly #events: string;
+  readonly #events: Loaded;
   readonly #rows = freshName("entries");
   #made = 0;
   /** Planning the partials' text takes much longer than running it: one plan for all micro-batches. */
@@ -145,7 +162,7 @@ class Replay {
   #comparisons = 0;
   #compared = 0;
 
-  constructor(session: Session, of: Case, view: ViewDefinition, events: string) {
+  constructor(session: Session, of: Case, view: ViewDefinition, events: Loaded) {
     this.#session = session;
     this.#case = of;
     this.#view = view;
@@ -229,7 +246,10 @@ class Replay {
       `UPDATE ${span} SET entry = ${entry.number}, first = [${from.join(", ")}], last = [${entry.upto.join(", ")}]`,
     );
     // not parameters, which would have the statement planned each time
-    const events = `SELECT ${this.#fields} FROM ${this.#events}, ${span} WHERE __offset >= first[__partition + 1] AND __offset < last[__partition + 1]`;
+    const events = this.#read(
+      `, ${span}`,
+      (offset) => `${offset} >= first[__partition + 1] AND ${offset} < last[__partition + 1]`,
+    );
     this.#folding ??= await this.#session.connection.prepare(
       `INSERT INTO ${this.#rows} SELECT (SELECT entry FROM ${span}), * FROM (${partialOf(this.#view, this.#inputs(events))})`,
     );
@@ -268,11 +288,17 @@ class Replay {
     return new Map([[randomStream.name, events]]);
   }
 
+  /** What the view reads. @param more tables that its condition of an offset reads, too */
+  #read(more: string, where: (offset: string) => string): string {
+    const { table, rows } = this.#events;
+    if (this.#case.changelog) return weighed(`${rows}${more}`, where);
+    return `SELECT ${this.#fields} FROM ${table}${more} WHERE ${where("__offset")}`;
+  }
+
+  /** What the view's own SQL reads. */
   #below(upto: Offsets): Inputs {
-    const stretches = upto.map((offset, partition) => `WHEN ${partition} THEN __offset < ${offset}`);
-    return this.#inputs(
-      `SELECT ${this.#fields} FROM ${this.#events} WHERE CASE __partition ${stretches.join(" ")} END`,
-    );
+    const where = isBelow(upto);
+    return this.#inputs(this.#case.changelog ? rowsLeft(this.#events.rows, where) : this.#read("", where));
   }
 
   /** Rows of the view's own SQL, with scales. */
@@ -301,11 +327,21 @@ class Replay {
     // what a sketch estimates is another thing than the exact aggregate, but it must not depend on how events
     // were split
     const sketch = this.#view.estimates !== null;
-    const truth = sketch ? await this.#merged(partialOf(this.#view, this.#below(upto))) : await this.#plain(upto);
+    const truth = sketch
+      ? await this.#merged(partialOf(this.#view, this.#inputs(this.#read("", isBelow(upto)))))
+      : await this.#plain(upto);
     const served = sketch ? await this.#merged(partials) : await this.#rowsIn(rowsOf(this.#view, partials));
     this.#comparisons++;
     this.#compared += truth.length;
     const difference = differenceOf(served, truth, sketch ? [] : this.#case.rounded);
     return difference && `at ${upto.join(",")}: ${difference}`;
   }
+}
+
+/** The condition that an offset, a column, is below. */
+function isBelow(upto: Offsets): (offset: string) => string {
+  return (column) => {
+    const stretches = upto.map((offset, partition) => `WHEN ${partition} THEN ${column} < ${offset}`);
+    return `CASE __partition ${stretches.join(" ")} END`;
+  };
 }

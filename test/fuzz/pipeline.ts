@@ -2,16 +2,17 @@
  * Views through the whole pipeline: a log, a speed writer for each shard that others take over from, batches
  * under them, and the snapshot that serving would choose, compared with plain DuckDB at its position.
  */
+import type { StreamDefinition } from "../../shared/definition.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import { bestSnapshot } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { catchUp, World } from "../pipeline/world.ts";
 import type { Records } from "./events.ts";
-import { randomStream } from "./stream.ts";
 
 /** @param dead places of records that are no events, as "partition:offset" @throws where an answer differs */
 export async function throughPipeline(
   random: () => number,
+  stream: StreamDefinition,
   views: readonly string[],
   records: Records,
   dead: ReadonlySet<string>,
@@ -19,7 +20,7 @@ export async function throughPipeline(
   const int = (below: number) => Math.floor(random() * below);
   const shards = 1 + int(Math.min(2, records.length));
   const world = await World.open({
-    stream: { ...randomStream, partitions: records.length },
+    stream: { ...stream, partitions: records.length },
     views: Object.fromEntries(views.map((sql, at) => [`v${at}`, sql])),
     shards,
   });

@@ -3,14 +3,16 @@
  * reached.
  */
 import { applications } from "./aggregates.ts";
-import { randomRecords } from "./events.ts";
+import { changeRecords, randomChangelog } from "./changes.ts";
+import { type Records, randomRecords } from "./events.ts";
 import { keepCase } from "./found.ts";
 import { type Drawn, isExact, newPairs, viewsOf } from "./grammar.ts";
 import { randomHistory } from "./history.ts";
-import { Lane, type Tamper } from "./lane.ts";
+import { type Case, Lane, type Tamper } from "./lane.ts";
 import { throughPipeline } from "./pipeline.ts";
 import { numbersOf } from "./seeds.ts";
 import { caseOf, shrink } from "./shrink.ts";
+import { randomStream } from "./stream.ts";
 import { write } from "./view.ts";
 
 export interface RunOptions {
@@ -28,6 +30,8 @@ const blockSize = 16;
 /** One view in 200 goes through the whole pipeline: this many views of one block in this many. */
 const pipelineViews = 4;
 const pipelineEvery = 50;
+/** In one block in this many, events are taken for changes of rows. */
+const changelogEvery = 3;
 /** Further failures are mostly repeats of these. */
 const failuresMax = 5;
 const reportEveryMs = 5_000;
@@ -92,10 +96,11 @@ export class Run {
   async #block(lane: Lane, block: number, drawn: readonly Drawn[]): Promise<void> {
     const { seed } = this.#options;
     const records = randomRecords(numbersOf(seed, "events", block));
+    const kind = block % changelogEvery === changelogEvery - 1 ? ({ changelog: true } as const) : {};
     const good: Drawn[] = [];
     for (const each of drawn) {
       const steps = randomHistory(numbersOf(seed, "history", each.number), records);
-      const drawing = { view: each.view, records, steps };
+      const drawing = { view: each.view, records, steps, ...kind };
       const outcome = await lane.run(caseOf(drawing));
       this.#tally[outcome.kind]++;
       if (outcome.kind === "broken") await this.#failed(lane, each, drawing);
@@ -107,7 +112,7 @@ export class Run {
       for (const use of each.applied) this.#applied.add(use);
       this.#report();
     }
-    if (block % pipelineEvery === pipelineEvery - 1) await this.#pipeline(lane, block, good, records);
+    if (block % pipelineEvery === pipelineEvery - 1) await this.#pipeline(lane, block, good, records, kind);
   }
 
   async #failed(lane: Lane, { number }: Drawn, drawing: Parameters<typeof shrink>[1]): Promise<void> {
@@ -121,14 +126,16 @@ export class Run {
     lane: Lane,
     block: number,
     good: readonly Drawn[],
-    records: ReturnType<typeof randomRecords>,
+    records: Records,
+    kind: Pick<Case, "changelog">,
   ): Promise<void> {
     const exact = good.filter((each) => isExact(each.view, each.applied)).slice(0, pipelineViews);
     const { dead } = await lane.load(records);
     const random = numbersOf(this.#options.seed, "pipeline", block);
     const views = exact.map((each) => write(each.view).sql);
     try {
-      await throughPipeline(random, views, records, dead);
+      if (kind.changelog) await throughPipeline(random, randomChangelog, views, changeRecords(records, dead), dead);
+      else await throughPipeline(random, randomStream, views, records, dead);
       this.#pipelines++;
       this.#inPipelines += views.length;
     } catch (error) {

@@ -8,11 +8,12 @@ import { simplerViews, type View, write } from "./view.ts";
 export interface Drawing {
   readonly view: View;
   readonly records: Records;
+  readonly changelog?: true;
   readonly steps: readonly Step[];
 }
 
-export function caseOf({ view, records, steps }: Drawing): Case {
-  return { ...write(view), records, steps };
+export function caseOf({ view, ...rest }: Drawing): Case {
+  return { ...write(view), ...rest };
 }
 
 /** The number of tries that a smaller case is worth. */

@@ -4,7 +4,8 @@
  */
 import { afterEach, beforeEach, describe, expect, it, test } from "vitest";
 import { runArchive } from "../../batch/archive-streams.ts";
-import { checkEvolution, widens } from "../../shared/archive/evolution.ts";
+import { checkEvolution } from "../../shared/archive/evolution.ts";
+import { widens } from "../../shared/archive/widens.ts";
 import type { FieldDefinition, StreamDefinition } from "../../shared/definition.ts";
 import { verify } from "../../shared/proof/verify.ts";
 import { logStream } from "../../shared/store/origin.ts";
@@ -190,7 +191,7 @@ test.each<[string, FieldDefinition[], string | null]>([
   ],
   ["a field that becomes nullable", [{ ...g, nullable: true }], null],
 ])("%s", (_what, now, problem) => {
-  const check = () => checkEvolution(fields(...now), before.fields, "here");
+  const check = () => checkEvolution(fields(...now), before, "here");
   if (problem === null) check();
   else expect(check).toThrow(problem);
 });

@@ -3,16 +3,20 @@ import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { expect } from "vitest";
+import { isChangelog, rowStream } from "../../ingest/sent-changes.ts";
 import { Compiler } from "../../shared/compiler/compile.ts";
 import { eventColumn, eventType } from "../../shared/compiler/event-order.ts";
 import { combineOf, type Inputs, noPartials, partialOf, rowsOf } from "../../shared/compiler/texts.ts";
+import { weightedRows } from "../../shared/compiler/weights.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
-import type { FieldDefinition, StreamDefinition, ViewDefinition } from "../../shared/definition.ts";
+import type { ChangelogStream, FieldDefinition, StreamDefinition, ViewDefinition } from "../../shared/definition.ts";
 import { Duck, freshName, quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import { comparePartials, compareRows, doublesOf } from "../../shared/proof/compare.ts";
 import { estimatesOff } from "../../shared/proof/estimates.ts";
 import { withPlainSql } from "../../shared/proof/plain-sql.ts";
+import { membersOf } from "../../shared/values/json-parts.ts";
+import { changelogOf } from "./changelog-stream.ts";
 
 export interface CaseFile {
   readonly name: string;
@@ -24,10 +28,11 @@ export interface CaseFile {
   readonly selects: readonly string[];
 }
 
-/** An event of a stream, as JSON text. */
+/** An event of a stream, as JSON text; of a changelog, a row as it is from then on, or one that goes. */
 export interface CaseEvent {
   readonly stream: string;
   readonly json: string;
+  readonly goes?: true;
 }
 
 export function stream(name: string, fields: Record<string, string>): StreamDefinition {
@@ -49,17 +54,27 @@ export function stream(name: string, fields: Record<string, string>): StreamDefi
 }
 
 /**
- * `-- fields: {…}` of the stream "events", or `-- fields of NAME: {…}` of another; `-- reference NAME: SELECT
- * …`; `-- timezone: …`; then events as `-- {…}` or `-- NAME {…}`, then SELECTs that each end with `;`.
+ * `-- fields: {…}` of the stream "events", or `-- fields of NAME: {…}` of another; `-- key: id, shop` or `-- key of
+ * NAME: id` of one that is a changelog; `-- reference NAME: SELECT …`; `-- timezone: …`; then events as `-- {…}` or
+ * `-- NAME {…}`, of a changelog rows, and `-- gone {…}` or `-- NAME gone {…}` with the key of one that goes; then
+ * SELECTs that each end with `;`.
  */
 export function readCaseFile(path: string): CaseFile {
   const lines = readFileSync(path, "utf8").split("\n");
   const found = (pattern: RegExp) => lines.flatMap((line) => pattern.exec(line) ?? []);
   const matches = (pattern: RegExp) => lines.map((line) => pattern.exec(line)).filter((match) => match !== null);
-  const streams = matches(/^-- fields(?: of (\w+))?: (.*)$/).map((match) =>
-    stream(match[1] ?? "events", JSON.parse(match[2]!) as Record<string, string>),
+  const keys = new Map(
+    matches(/^-- key(?: of (\w+))?: (.*)$/).map((match) => [match[1] ?? "events", match[2]!.split(", ")]),
   );
-  const events = matches(/^-- (?:(\w+) )?(\{.*)$/).map((match) => ({ stream: match[1] ?? "events", json: match[2]! }));
+  const streams = matches(/^-- fields(?: of (\w+))?: (.*)$/).map((match) => {
+    const name = match[1] ?? "events";
+    const plain = stream(name, JSON.parse(match[2]!) as Record<string, string>);
+    const key = keys.get(name);
+    return key ? changelogOf(plain, key) : plain;
+  });
+  const events = matches(/^-- (?:((?!gone )\w+) )?(gone )?(\{.*)$/).map(
+    (match): CaseEvent => ({ stream: match[1] ?? "events", json: match[3]!, ...(match[2] ? { goes: true } : {}) }),
+  );
   const references = new Map(matches(/^-- reference (\w+): (.*)$/).map((match) => [match[1]!, match[2]!]));
   const timezone = found(/^-- timezone: (.*)$/)[1] ?? "UTC";
   const text = lines.filter((line) => !line.startsWith("--")).join("\n");
@@ -70,13 +85,47 @@ export function readCaseFile(path: string): CaseFile {
   return { name: basename(path, ".sql"), streams, events, references, timezone, selects };
 }
 
+type Reading = Pick<ViewDefinition, "ordered" | "weighted">;
+
+/** A table of the events, and the place of each in `__o`. */
+async function decodedTable(session: Session, stream: StreamDefinition, texts: readonly string[]): Promise<string> {
+  const records = texts.map((json, offset) => ({ offset, timestamp: offset, key: null, value: Buffer.from(json) }));
+  const decoded = await new Decoder(session, stream).decode([new ArrayBatch(0, 0, texts.length + 1, records)]);
+  expect(decoded.dead).toEqual([]);
+  const table = freshName("decoded");
+  const events = await decoded.select({ ordered: true });
+  await session.run(
+    `CREATE TEMP TABLE ${table} AS SELECT * EXCLUDE (${eventColumn}), ${eventColumn}.o AS __o FROM (${events})`,
+  );
+  await decoded.close();
+  return table;
+}
+
+/** The records of a changelog, and the rows that are left. */
+function changesOf(
+  { changelog }: ChangelogStream,
+  events: readonly CaseEvent[],
+): { records: string[]; left: string[] } {
+  const rows = new Map<string, string>();
+  const records = events.map(({ json, goes }) => {
+    const members = membersOf(json);
+    const key = changelog.key.map((name) => members.get(name)).join();
+    const before = rows.get(key) ?? null;
+    if (goes) rows.delete(key);
+    else rows.set(key, json);
+    const op = goes ? "d" : before === null ? "c" : "u";
+    return `{"op":"${op}","source":"","before":${before},"after":${goes ? null : json}}`;
+  });
+  return { records, left: [...rows.values()] };
+}
+
 /** One DuckDB with one compiler over streams whose events lie in tables, numbered in their common order. */
 export class ViewBench {
   readonly #duck: Duck;
   readonly session: Session;
   readonly compiler: Compiler;
-  /** By stream. */
-  readonly #tables: ReadonlyMap<string, string>;
+  /** By stream: of what its log has, and of the rows of a changelog that are left in the end. */
+  readonly #tables: ReadonlyMap<string, { readonly log: string; readonly left: string | null }>;
   readonly #streams: readonly StreamDefinition[];
   readonly #references: ReadonlyMap<string, string>;
   readonly count: number;
@@ -86,7 +135,7 @@ export class ViewBench {
     session: Session,
     compiler: Compiler,
     streams: readonly StreamDefinition[],
-    tables: ReadonlyMap<string, string>,
+    tables: ReadonlyMap<string, { readonly log: string; readonly left: string | null }>,
     references: ReadonlyMap<string, string>,
     count: number,
   ) {
@@ -114,24 +163,16 @@ export class ViewBench {
       described.push({ name, source: "", columns, file: { name: "", bytes: 0, sha256: sql } });
     }
     const compiler = await Compiler.open(session, streams, described);
-    const tables = new Map<string, string>();
+    const tables = new Map<string, { log: string; left: string | null }>();
     for (const stream of streams) {
       const own = events.map((event, number) => ({ ...event, number })).filter((event) => event.stream === stream.name);
-      const records = own.map(({ json }, offset) => ({
-        offset,
-        timestamp: offset,
-        key: null,
-        value: Buffer.from(json),
-      }));
-      const decoded = await new Decoder(session, stream).decode([new ArrayBatch(0, 0, own.length + 1, records)]);
-      expect(decoded.dead).toEqual([]);
-      const table = freshName("numbered");
+      const { records, left } = isChangelog(stream)
+        ? changesOf(stream, own)
+        : { records: own.map(({ json }) => json), left: null };
+      const log = await decodedTable(session, stream, records);
       const numbers = `([${own.map((event) => event.number).join(", ")}]::BIGINT[])`;
-      await session.run(
-        `CREATE TEMP TABLE ${table} AS SELECT * EXCLUDE (${eventColumn}), ${numbers}[${eventColumn}.o + 1] AS __n FROM (${await decoded.select({ ordered: true })})`,
-      );
-      await decoded.close();
-      tables.set(stream.name, table);
+      await session.run(`ALTER TABLE ${log} ADD COLUMN __n BIGINT; UPDATE ${log} SET __n = ${numbers}[__o + 1]`);
+      tables.set(stream.name, { log, left: left && (await decodedTable(session, rowStream(stream), left)) });
     }
     return new ViewBench(duck, session, compiler, streams, tables, references, events.length);
   }
@@ -146,18 +187,31 @@ export class ViewBench {
   }
 
   /** The typed events [from, upto); each one's log time is its number, so that this is their order. */
-  inputs(view: Pick<ViewDefinition, "ordered">, from: number, upto: number): Inputs {
+  inputs(view: Reading, from: number, upto: number): Inputs {
     return this.#inputs(view, `__n >= ${from} AND __n < ${upto}`);
   }
 
-  #inputs({ ordered }: Pick<ViewDefinition, "ordered">, condition: string): Inputs {
+  #inputs({ ordered, weighted }: Reading, condition: string): Inputs {
     const inputs = new Map(this.#references);
     for (const stream of this.#streams) {
       const fields = stream.fields.map((field) => quoteName(field.name));
       if (ordered) fields.push(`CAST({t: __n, p: 0, o: __n} AS ${eventType}) AS ${eventColumn}`);
-      const table = this.#tables.get(stream.name)!;
-      inputs.set(stream.name, `SELECT ${fields.join(", ")} FROM ${table} WHERE ${condition}`);
+      const { log } = this.#tables.get(stream.name)!;
+      const records = `SELECT ${fields.join(", ")} FROM ${log} WHERE ${condition}`;
+      inputs.set(stream.name, weighted ? weightedRows(stream, records, ordered) : records);
     }
+    return inputs;
+  }
+
+  /** What the view's own SQL reads of all events, or of none. */
+  #plainInputs(view: Reading, of: "all" | "none"): Inputs {
+    const inputs = new Map(
+      of === "all"
+        ? this.inputs({ ordered: view.ordered }, 0, this.count)
+        : this.inputs({ ordered: view.ordered }, 0, 0),
+    );
+    for (const [name, { left }] of this.#tables)
+      if (left) inputs.set(name, `SELECT * EXCLUDE (__o) FROM ${left} WHERE ${of === "all"}`);
     return inputs;
   }
 
@@ -170,7 +224,7 @@ export class ViewBench {
   /** A table of the user's own SQL over all events. */
   async plain(view: ViewDefinition): Promise<string> {
     const table = freshName("plain");
-    await withPlainSql(this.session, view, this.inputs(view, 0, this.count), (plain) =>
+    await withPlainSql(this.session, view, this.#plainInputs(view, "all"), (plain) =>
       this.session.run(`CREATE TEMP TABLE ${table} AS ${plain}`),
     );
     return `FROM ${table}`;
@@ -179,7 +233,7 @@ export class ViewBench {
   /** The same over none of them. */
   async plainOfNothing(view: ViewDefinition): Promise<string> {
     const table = freshName("plain");
-    await withPlainSql(this.session, view, this.inputs(view, 0, 0), (plain) =>
+    await withPlainSql(this.session, view, this.#plainInputs(view, "none"), (plain) =>
       this.session.run(`CREATE TEMP TABLE ${table} AS ${plain}`),
     );
     return `FROM ${table}`;
@@ -213,7 +267,7 @@ export class ViewBench {
       tolerance: view.tolerance,
     });
     expect(differences, `merging adds no error\n${view.sql}`).toEqual([]);
-    const off = await estimatesOff(this.session, view, parts, this.inputs(view, 0, this.count));
+    const off = await estimatesOff(this.session, view, parts, this.#plainInputs(view, "all"));
     expect(off, `beyond its error\n${view.sql}`).toEqual([]);
   }
 
@@ -239,6 +293,11 @@ export class ViewBench {
       const [batch, speed] = [this.inputs(view, 0, cut), this.inputs(view, cut, this.count)];
       const parts = `(${partialOf(view, batch)}) UNION ALL (${partialOf(view, speed)})`;
       await this.expectSame(view, plain, rowsOf(view, parts), `cut at ${cut}`);
+    }
+    if (view.weighted) {
+      // rows of different keys may come in any order, and so may their changes once they are merged
+      const bags = [0, 1, 2].map((bag) => `(${partialOf(view, this.#inputs(view, `hash(__n) % 3 = ${bag}`))})`);
+      await this.expectSame(view, plain, rowsOf(view, bags.join(" UNION ALL ")), "in disorder");
     }
     const middle = Math.floor(this.count / 2);
     const [batch, speed] = [await this.partials(view, 0, middle), await this.partials(view, middle, this.count)];
