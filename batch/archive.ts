@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Archive } from "../shared/archive/archive.ts";
 import { noRecords, type Records } from "../shared/archive/records.ts";
 import { clockAt } from "../shared/archive/segment-rows.ts";
-import { archivedType, decoderOf, dedupOf } from "../shared/archive/segments.ts";
+import { archivedTypes, decoderOf, dedupOf } from "../shared/archive/segments.ts";
 import { Decoder } from "../shared/decode/decode.ts";
 import { placeTable } from "../shared/decode/place-tables.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
@@ -177,8 +177,7 @@ export async function archiveLoss(
     lost: true,
     requests: [],
     dedup: dedupOf(stream),
-    decoder: decoderOf(stream),
-    fields: stream.fields,
+    ...kindOf(stream),
     latest: 0,
     clock: clockAt(await archiver.records.segments(stream.name, partition), from),
   };
@@ -189,7 +188,8 @@ export async function archiveLoss(
 export async function archiveLossAgain(archiver: Archiver, stream: StreamDefinition, damaged: Segment): Promise<void> {
   const { partition, from, upto } = damaged;
   const file = await emptyFile(archiver, stream, partition, from, upto);
-  const again: Segment = { ...damaged, file, decoder: decoderOf(stream), fields: stream.fields };
+  const { nested: _, ...rest } = damaged;
+  const again: Segment = { ...rest, file, ...kindOf(stream) };
   await replaceTwice(archiver.store, layout.segment(stream.name, partition, from), seal(again));
   await archiver.store.remove(damaged.file.name);
 }
@@ -210,11 +210,18 @@ async function emptyFile(
   }
 }
 
+/** How a segment's file is to be read. */
+function kindOf(stream: StreamDefinition): Pick<Segment, "decoder" | "fields" | "nested"> {
+  const { nested } = archivedTypes(stream.fields);
+  return { decoder: decoderOf(stream), fields: stream.fields, ...(nested ? { nested } : {}) };
+}
+
 /** A table with the columns of an archive file. */
 async function createRows(session: Session, stream: StreamDefinition, partition: number, run: string): Promise<string> {
   const rows = quoteName(`archive_${stream.name}_${partition}_${run}`);
+  const { types } = archivedTypes(stream.fields);
   const columns = [
-    ...stream.fields.map((field) => `${quoteName(field.name)} ${archivedType(field.type)}`),
+    ...stream.fields.map((field, i) => `${quoteName(field.name)} ${types[i]!}`),
     "__offset BIGINT",
     "__timestamp TIMESTAMP",
     "__key BLOB",
@@ -250,8 +257,7 @@ async function archiveStretch(
       file,
       rows: count,
       ...counts,
-      decoder: decoderOf(stream),
-      fields: stream.fields,
+      ...kindOf(stream),
       latest,
       ...(await duplicates.remembered(session, partition, rows)),
     };

@@ -17,7 +17,7 @@ export function checkFields({ streams }: Definition, before: VersionManifest): v
     if ((old.changelog === undefined) !== (stream.changelog === undefined))
       throw new TidemarkError(
         "CONFIG_STREAM",
-        `stream "${stream.name}" was ${old.changelog ? "a changelog" : "one of events"}, and its records are of that kind`,
+        `stream "${stream.name}" was ${old.changelog ? "a changelog" : "one of events"}, and so are its records`,
         "keep its kind, and start another stream",
       );
     checkEvolution(stream, old, `as they are in version ${before.number}`);

@@ -77,7 +77,7 @@ function rowProblemOf(before: Before, { row, key }: Changelog): [string, string]
     const was = typeOf(old, name);
     if (was !== undefined && readsMore(was, type))
       return [
-        `the field ${name} changes from ${was} to ${type}, and rows are written with digits that a ${was} does not keep`,
+        `the field ${name} changes from ${was} to ${type}, and rows are written with more digits than a ${was} keeps`,
         `keep ${name} as it is; add another field ("${name}_2": "${type}?"), and move the views over`,
       ];
   }

@@ -1,8 +1,8 @@
 /** The archive: one typed Parquet file per stretch of a partition, tiling it from the origin without gap or overlap. */
 import { createHash } from "node:crypto";
 import { eventColumn, eventType } from "../compiler/event-order.ts";
-import { storageOf } from "../compiler/types.ts";
-import type { StreamDefinition } from "../definition.ts";
+import { carrierOf, storageOf } from "../compiler/types.ts";
+import type { FieldDefinition, StreamDefinition } from "../definition.ts";
 import { quoteName } from "../duckdb/duck.ts";
 import { isCode, TidemarkError } from "../errors.ts";
 import type { Range } from "../position.ts";
@@ -65,9 +65,11 @@ async function readSegment(store: Store, name: string, stream: string): Promise<
   }
 }
 
-/** Type of a field's column in archive files. */
-export function archivedType(type: string): string {
-  return storageOf(type) ?? "VARCHAR";
+/** Types of the fields' columns in archive files; `nested`, where the first files have texts for lists and structs. */
+export function archivedTypes(fields: readonly FieldDefinition[]): { types: string[]; nested?: true } {
+  const types = fields.map(({ type }) => carrierOf(type));
+  const nested = fields.some(({ type }, i) => types[i] !== (storageOf(type) ?? "VARCHAR"));
+  return nested ? { types, nested } : { types };
 }
 
 /** SELECT list of a stream's fields from the columns of a segment, which may have been archived with other fields. */
@@ -76,7 +78,7 @@ function typedFields(stream: StreamDefinition, segment: Segment): string {
   return stream.fields
     .map((field) => {
       const old = before.find((each) => each.name === field.name);
-      const same = old?.type === field.type && archivedType(field.type) === field.type;
+      const same = old?.type === field.type && carrierOf(field.type) === field.type;
       if (same && old.default === field.default) return quoteName(field.name);
       return `${evolvedField(field, before)} AS ${quoteName(field.name)}`;
     })
@@ -108,8 +110,9 @@ export function eventsIn(
   const place = `CAST({t: epoch_ms(__timestamp), p: ${range.partition}, o: __offset} AS ${eventType}) AS ${eventColumn}`;
   const parts: string[] = [];
   const select = (files: readonly OpenSegment[], where: string) => {
-    for (const decoder of new Set(files.map(({ segment }) => segment.decoder))) {
-      const alike = files.filter(({ segment }) => segment.decoder === decoder);
+    const kindOf = ({ decoder, nested }: Segment) => `${decoder}${nested ? " nested" : ""}`;
+    for (const kind of new Set(files.map(({ segment }) => kindOf(segment)))) {
+      const alike = files.filter(({ segment }) => kindOf(segment) === kind);
       const fields = typedFields(stream, alike[0]!.segment);
       parts.push(`SELECT ${ordered ? `${fields}, ${place}` : fields} FROM ${relationIn(alike)}${where}`);
     }

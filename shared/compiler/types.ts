@@ -42,6 +42,22 @@ export function storageOf(type: string): string | null {
   return inner?.every((each) => storageOf(each) === each) ? type : null;
 }
 
+/**
+ * The type that carries a value of any stream's field without loss, inside lists and structs too. By text a value in
+ * those may not come back: DuckDB does not read all that it writes.
+ * @param realsAsTexts doubles too, of which -0.0 and 0.0 are equal
+ */
+export function carrierOf(type: string, realsAsTexts = false): string {
+  const element = listElementOf(type);
+  if (element !== null) return `${carrierOf(element, realsAsTexts)}[]`;
+  const members = structFieldsOf(type);
+  if (!members) return realsAsTexts && isFloat(type) ? "VARCHAR" : (storageOf(type) ?? "VARCHAR");
+  const carried = members.map((member) => carrierOf(member.type, realsAsTexts));
+  // as DuckDB writes it
+  if (carried.every((each, i) => each === members[i]!.type)) return type;
+  return `STRUCT(${members.map(({ name }, i) => `"${name.replaceAll('"', '""')}" ${carried[i]!}`).join(", ")})`;
+}
+
 const decimalPattern = /^DECIMAL\((\d+),(\d+)\)$/;
 
 export function isDecimal(type: string): boolean {

@@ -45,5 +45,10 @@ export function rowsLeft(stream: Rows, { key }: NonNullable<Rows["changelog"]>, 
 }
 
 function valuesOf(stream: Rows, field: string): string[] {
-  return rowFields(stream).map(({ name }) => `struct_extract(${field}, ${quoteText(name)}) AS ${quoteName(name)}`);
+  return rowFields(stream).map(({ name, type }) => {
+    const value = `struct_extract(${field}, ${quoteText(name)})`;
+    // inside a record a null of JSON is one of its values
+    const own = type === "JSON" ? `nullif(${value}, CAST('null' AS JSON))` : value;
+    return `${own} AS ${quoteName(name)}`;
+  });
 }

@@ -10,14 +10,18 @@ const values =
 
 /** The message on one line; instead of a text its length, instead of a number how many digits it has. */
 export function saidWithoutValues(error: unknown): string {
-  return messageOf(error)
-    .replace(/\s*LINE \d+:.*$/, "")
-    .replace(/ when casting from source column .*$/, "")
-    .replace(values, (found) => {
-      if (/^[A-Za-z_]/.test(found)) return found;
-      if (/^['"]/.test(found)) return lengthOf([...found].length - 2, "character");
-      return lengthOf(found.replace(/[eE].*$/, "").replace(/\D/g, "").length, "digit");
-    });
+  return (
+    messageOf(error)
+      .replace(/\s*LINE \d+:.*$/, "")
+      // a value that is a text of texts has quotes of its own
+      .replace(/ with value .* can't be cast/s, " with a value that can't be cast")
+      .replace(/ when casting from source column .*$/, "")
+      .replace(values, (found) => {
+        if (/^[A-Za-z_]/.test(found)) return found;
+        if (/^['"]/.test(found)) return lengthOf([...found].length - 2, "character");
+        return lengthOf(found.replace(/[eE].*$/, "").replace(/\D/g, "").length, "digit");
+      })
+  );
 }
 
 function lengthOf(length: number, unit: string): string {

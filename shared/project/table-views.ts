@@ -1,5 +1,5 @@
 /** A changelog's rows as a view of the stream's own name: what the table is, at every position. */
-import { storageOf } from "../compiler/types.ts";
+import { carrierOf } from "../compiler/types.ts";
 import type { Changelog, FieldDefinition, StreamDefinition, ViewSource } from "../definition.ts";
 import { quoteName, quoteText } from "../duckdb/duck.ts";
 
@@ -28,6 +28,6 @@ function tableSql(name: string, { key, row }: Changelog): string {
 
 /** As files keep it. Doubles as their texts: -0.0 equals 0.0, and one of them would be shown for the other. */
 function kept({ name, type }: FieldDefinition): string {
-  const storage = /FLOAT|DOUBLE/.test(type) ? "VARCHAR" : (storageOf(type) ?? "VARCHAR");
-  return storage === type ? quoteName(name) : `CAST(${quoteName(name)} AS ${storage})`;
+  const carrier = carrierOf(type, true);
+  return carrier === type ? quoteName(name) : `CAST(${quoteName(name)} AS ${carrier})`;
 }

@@ -105,6 +105,8 @@ export interface Segment {
   readonly decoder: string;
   /** The stream's fields then. Files of earlier versions have none. */
   readonly fields?: readonly FieldDefinition[];
+  /** What Parquet would lose inside lists and structs lies there as texts; left out: the whole value is one. */
+  readonly nested?: true;
   /** Latest log timestamp in it, ms. */
   readonly latest: number;
   /** Log time at its end. Files of earlier versions have none: there it is the latest timestamp of all so far. */

@@ -19,7 +19,8 @@ const fields = randomStream.fields.map((field) => quoteName(field.name)).join(",
 /** A SELECT of the rows that came at `__offset`, and went at `__next`, if at all. @param events a table */
 export function rowsThatCame(events: string): string {
   const next = `lead(__offset) OVER (PARTITION BY __partition, seq % ${rowsMax} ORDER BY __offset)`;
-  return `SELECT * EXCLUDE (__gone) FROM (SELECT *, ${next} AS __next, seq // ${rowsMax} % ${goesEvery} = 0 AS __gone FROM ${events}) WHERE NOT __gone`;
+  const all = `SELECT *, ${next} AS __next, seq // ${rowsMax} % ${goesEvery} = 0 AS __gone FROM ${events}`;
+  return `SELECT * EXCLUDE (__gone) FROM (${all}) WHERE NOT __gone`;
 }
 
 /** Changes whose offset, a column, is within. @param where its condition */

@@ -12,7 +12,7 @@ import { Compiler } from "../../shared/compiler/compile.ts";
 import { eventColumn, eventType } from "../../shared/compiler/event-order.ts";
 import type { Inputs } from "../../shared/compiler/texts.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
-import type { Definition, StreamDefinition, ViewDefinition } from "../../shared/definition.ts";
+import type { Changelog, Definition, StreamDefinition, ViewDefinition } from "../../shared/definition.ts";
 import { Duck, quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
 import { stampOf } from "../../shared/duplicates/log-time.ts";
 import { TidemarkError } from "../../shared/errors.ts";
@@ -57,10 +57,14 @@ export interface Sent {
 }
 
 /** The rows of a changelog that are left, by the last record of each key. */
-function rowsOfLast(key: readonly string[], below: string): string {
+function rowsOfLast({ key, row }: Changelog, below: string): string {
   const own = key.map((name) => `coalesce(after, before).${quoteName(name)}`).join(", ");
   const last = `SELECT arg_max_null(after, __offset) AS row FROM oracle WHERE ${below} GROUP BY ${own}`;
-  return `SELECT unnest(row) FROM (${last}) WHERE row IS NOT NULL`;
+  const fields = row.map(({ name, type }) => {
+    const value = `row.${quoteName(name)}`;
+    return `${type === "JSON" ? `if(${value}::VARCHAR = 'null', NULL, ${value})` : value} AS ${quoteName(name)}`;
+  });
+  return `SELECT ${fields.join(", ")} FROM (${last}) WHERE row IS NOT NULL`;
 }
 
 export class World {
@@ -330,7 +334,7 @@ export class World {
       fields.push(`CAST({t: __timestamp, p: __partition, o: __offset} AS ${eventType}) AS ${eventColumn}`);
     const { changelog } = this.stream;
     const select = changelog
-      ? rowsOfLast(changelog.key, this.#below(position))
+      ? rowsOfLast(changelog, this.#below(position))
       : `SELECT ${fields.join(", ")} FROM oracle WHERE ${this.#below(position)}`;
     const tables = this.references.map(({ name, source }) => {
       return [name, `FROM read_csv(${quoteText(join(this.dir, source))}, header = true, sample_size = -1)`] as const;

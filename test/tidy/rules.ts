@@ -143,7 +143,7 @@ export const longLines: Readonly<Record<string, number>> = {
   ingest: 3,
   serving: 99,
   shared: 64,
-  test: 233,
+  test: 231,
 };
 
 export const limits = { linesPerFunction: 70, parameters: 5 };

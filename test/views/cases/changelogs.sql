@@ -2,7 +2,7 @@
 -- key: shop, id
 -- {"id":1,"shop":"a","city":"Bern","age":30,"big":9223372036854775807,"price":10.50,"d":0.1,"x":0.1,"ok":true,"day":"2026-01-01","seen":"2026-01-01T10:00:00","tags":["x","y"],"place":{"a":1,"b":"é"},"j":{"k":1},"h":170141183460469231731687303715884105}
 -- {"id":1,"shop":"b","city":"Bern","age":40,"big":9223372036854775807,"price":0.01,"d":"Infinity","x":0.2,"ok":false,"day":"2026-01-02"}
--- {"id":2,"shop":"a","city":"Rome","age":null,"big":-9223372036854775808,"price":-3.25,"d":"NaN","x":-7.25,"ok":null,"tags":[]}
+-- {"id":2,"shop":"a","city":"Rome","age":null,"big":-9223372036854775808,"price":-3.25,"d":"NaN","x":-7.25,"ok":null,"tags":[],"j":null}
 -- {"id":3,"shop":"a","city":null,"age":50,"price":99.99,"d":"-Infinity","x":1000.5,"ok":true,"seen":"2026-03-01T00:00:00.123456"}
 -- {"id":2,"shop":"a","city":"Oslo","age":20,"big":1,"price":7.00,"d":1e15,"x":3.5,"ok":true,"tags":["x",null],"place":{"a":null,"b":"z"}}
 -- gone {"id":3,"shop":"a"}
