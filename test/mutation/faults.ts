@@ -2,6 +2,7 @@
 /** Faults that a change could introduce, each with the tests that must notice. */
 import { apiFaults } from "./api-faults.ts";
 import type { Fault } from "./fault.ts";
+import { sourceFaults } from "./source-faults.ts";
 import { viewFaults } from "./view-faults.ts";
 
 const positions = ["test/position/laws.test.ts"];
@@ -9,6 +10,7 @@ const pipeline = ["test/pipeline/speed.test.ts", "test/pipeline/batch.test.ts"];
 
 export const faults: readonly Fault[] = [
   ...viewFaults,
+  ...sourceFaults,
   {
     name: "a rejected entry adopted again",
     file: "speed/generation.ts",

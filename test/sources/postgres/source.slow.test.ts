@@ -164,6 +164,25 @@ describe.skipIf(skipsPostgres("a source, on a real PostgreSQL server"))("a sourc
     await server.sql("DROP DATABASE other WITH (FORCE)");
   });
 
+  it("needs a role that may replicate and read, and no more", async () => {
+    await server.sql("CREATE ROLE reader LOGIN REPLICATION; GRANT SELECT ON items, items_full TO reader");
+    const url = server.url.replace("postgres:secret@", "reader:secret@");
+    const replica = new Replica({ ...options, url });
+    await server.sql("INSERT INTO items VALUES (1, 'read')");
+    let positions = 0;
+    // heartbeats and polls, too
+    await replica.run(() => ++positions > 4);
+    expect(replica.found).toEqual([]);
+    expect(replica.rows.get(items.table)!.get('["1"]')).toEqual(["1", '"read"', "null", "null"]);
+    // what it lacks is said
+    await server.sql("REVOKE SELECT ON items FROM reader");
+    await expect(new Replica({ ...options, url, slot: "reader" }).run(() => true)).rejects.toMatchObject({
+      code: "SOURCE_FORBIDDEN",
+      message: expect.stringContaining("permission denied for table items"),
+    });
+    await server.sql("DROP OWNED BY reader; DROP ROLE reader");
+  });
+
   it("says who keeps a slot from being created, and gives up in time", async () => {
     const blocker = await PostgresConnection.open({ source: "blocker", url: server.url });
     await blocker.rows("BEGIN");
