@@ -4,6 +4,7 @@ import { type Scope, scopes } from "../shared/http/caller.ts";
 import { loadCommand } from "./load-options.ts";
 import type { Options } from "./options.ts";
 import { serverUrl } from "./server-url.ts";
+import { sourcesCommand } from "./sources-options.ts";
 import type { Invocation, QueryFormat, VerbArgs, VerbName } from "./verb.ts";
 import { packageVersion } from "./version.ts";
 
@@ -81,10 +82,7 @@ function commandLine(found: (invocation: Invocation) => void): Command {
   serving(program.command("serve"))
     .description("serve the query API and the dashboard")
     .action((_options, command: Command) => give("serve", command, {}));
-  program
-    .command("sources")
-    .description("write changelogs: what is sent to them, and what their sources say")
-    .action((_options, command: Command) => give("sources", command, {}));
+  sourcesCommand(program, (args, command) => give("sources", command, args));
   loadCommand(program, (args, command) => give("load", command, args));
   program
     .command("query <sql>")

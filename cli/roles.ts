@@ -67,6 +67,7 @@ export function startSources(
     store,
     log,
     project: project.name,
+    sources: project.sources,
     folder: join(project.dataDir, "sources"),
     memoryLimit: daemonMemory,
     now: Date.now,

@@ -17,7 +17,18 @@ export interface VerbArgs {
   /** shard null: all shards. */
   speed: { readonly shard: number | null };
   serve: NoArgs;
-  sources: NoArgs;
+  sources:
+    | { readonly does: "run" }
+    | { readonly does: "status" }
+    | { readonly does: "inspect"; readonly source: string }
+    /** No streams: all that follow a database. repair: what differs is read again. */
+    | {
+        readonly does: "verify";
+        readonly streams: readonly string[];
+        readonly values: boolean;
+        readonly repair: boolean;
+      }
+    | { readonly does: "resnapshot"; readonly stream: string };
   /** A file "-" is standard input. request null: a random id. */
   load: {
     readonly stream: string;

@@ -19,13 +19,13 @@ import { readSource } from "./source-text.ts";
 
 export function archivedRows(store: Store, log: Log, session: Session, stream: StreamDefinition): ArchivedRows {
   return {
-    async recall(partition, from, use) {
+    async recall(partition, from, to, use) {
       const { origin } = await originOf(store, log, stream);
       const records = new Records(store, log, origin);
       const segments = await records.segments(stream.name, partition);
-      const upto = segments.at(-1)?.upto ?? 0;
+      const upto = Math.min(to, segments.at(-1)?.upto ?? 0);
       if (upto <= from) return null;
-      const inside = segments.filter((segment) => segment.upto > from);
+      const inside = segments.filter((segment) => segment.upto > from && segment.from < upto);
       await records.check(stream, inside);
       const files = await records.open(inside);
       const open = inside.map((segment, i) => ({ segment, path: files[i]!.path }));
@@ -50,7 +50,7 @@ export function archivedRows(store: Store, log: Log, session: Session, stream: S
       }
       const state = await openState(suppression, { records, session, stream }, [{ partition, offset: upto }]);
       try {
-        return { upto, chain: state.rule.chainOf(partition) ?? null, source: await sourceIn(session, open) };
+        return { upto, chain: state.rule.chainOf(partition) ?? null, source: await sourceIn(session, open, upto) };
       } finally {
         await state.close();
       }
@@ -59,10 +59,11 @@ export function archivedRows(store: Store, log: Log, session: Session, stream: S
 }
 
 /** Where the last record that counts comes from. */
-async function sourceIn(session: Session, segments: readonly OpenSegment[]): Promise<string> {
+async function sourceIn(session: Session, segments: readonly OpenSegment[], upto: number): Promise<string> {
   for (const each of [...segments].reverse()) {
     const found = await session.value(
-      `SELECT source FROM ${relationIn([each])} WHERE __fault IS NULL ORDER BY __offset DESC LIMIT 1`,
+      `SELECT source FROM ${relationIn([each])} WHERE __fault IS NULL AND __offset < ${upto}
+       ORDER BY __offset DESC LIMIT 1`,
     );
     if (found !== null) return String(found);
   }

@@ -23,6 +23,7 @@ import { readSource, sourceText } from "./source-text.ts";
 const patienceMs = 60_000;
 const bytesAtATime = 8 << 20;
 const waitMs = 1000;
+const keysAtATime = 1000;
 
 /** A change, and where it comes from. */
 export interface SourcedChange {
@@ -56,14 +57,25 @@ export interface WriteResult extends WriteCounts {
   readonly ends: ReadonlyMap<number, number>;
 }
 
+export interface SeenKeysOfSnapshot {
+  add(keys: readonly (readonly string[])[]): void;
+  /** The keys of all other rows, some at a time. */
+  others(): Iterable<string[][]>;
+}
+
 /** A changelog's rows by the past that the log no longer holds. */
 export interface ArchivedRows {
   /**
-   * The changes in `[from, upto)` of a partition as far as the archive reaches, the last of each row.
+   * The changes in `[from, to)` of a partition as far as the archive reaches, the last of each row.
    * @param use gets the key, and what is known of it then
-   * @returns where the archive ends; null: it does not reach beyond `from`
+   * @returns where that ends; null: the archive does not reach beyond `from`
    */
-  recall(partition: number, from: number, use: (key: string, known: KnownRow) => void): Promise<Mark | null>;
+  recall(
+    partition: number,
+    from: number,
+    to: number,
+    use: (key: string, known: KnownRow) => void,
+  ): Promise<Mark | null>;
 }
 
 export interface ChangelogWriterOptions {
@@ -74,6 +86,8 @@ export interface ChangelogWriterOptions {
   /** Checks rows as their readers do. */
   readonly session: Session;
   readonly signal?: AbortSignal;
+  /** Of a fold that is only read: which records' places are folded; left out: all. */
+  readonly folds?: (place: string) => boolean;
 }
 
 /** Of one partition, as far as it is folded. */
@@ -151,6 +165,30 @@ export class ChangelogWriter {
   /** A row's fields. @param row its JSON */
   textsOf(row: string): RowTexts {
     return this.#texts.textsOf(row);
+  }
+
+  /** Notes which keys a snapshot has, to find those that it does not have. */
+  beginSeen(): SeenKeysOfSnapshot {
+    const { rows } = this.#options;
+    rows.beginSeen();
+    return {
+      add: (keys) => rows.seeAll(keys.map(keyText)),
+      others: () => this.#unseen(),
+    };
+  }
+
+  *#unseen(): Generator<string[][]> {
+    this.#flush();
+    let keys: string[][] = [];
+    // all of them before any is removed: what is read is not changed meanwhile
+    const all = [...this.#options.rows.unseen()].map((row) => this.#texts.keyOf(row));
+    for (const key of all) {
+      keys.push(key);
+      if (keys.length < keysAtATime) continue;
+      yield keys;
+      keys = [];
+    }
+    if (keys.length > 0) yield keys;
   }
 
   /**
@@ -294,7 +332,7 @@ export class ChangelogWriter {
     const kept = await log.first(target);
     for (const [partition, own] of this.#partitions.entries()) {
       if (kept[partition]! <= own.upto) continue;
-      const mark = await archived.recall(partition, own.upto, (key, known) => this.#set(key, known));
+      const mark = await archived.recall(partition, own.upto, kept[partition]!, (key, known) => this.#set(key, known));
       if (mark) this.#partitions[partition] = stateOf(mark);
     }
     await this.#foldLog(await log.end(target));
@@ -331,7 +369,8 @@ export class ChangelogWriter {
     for (const { id, key, value } of batch.records()) {
       if (!id || !key || !value || own.chain.take(id.request, id.sequence) !== "counts") continue;
       const { before, after, source } = readRecord(value.toString());
-      const { order, moved } = readSource(source);
+      const { place, order, moved } = readSource(source);
+      if (this.#options.folds?.(place) === false) continue;
       this.#set(key.toString(), { row: after, order });
       if (moved) this.#set(movedKey(key.toString()), { row: before, order });
       own.source = source;

@@ -10,6 +10,7 @@ import { Spill } from "../shared/duplicates/spill.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import type { Log } from "../shared/log/log.ts";
 import { pause } from "../shared/pause.ts";
+import type { SourceSection } from "../shared/project/sources.ts";
 import { inputOf } from "../shared/reserved.ts";
 import { Incidents } from "../shared/store/incidents.ts";
 import { logStream, originOf } from "../shared/store/origin.ts";
@@ -17,7 +18,9 @@ import type { Store } from "../shared/store/store.ts";
 import { newestVersion } from "../shared/store/versions.ts";
 import { archivedRows } from "./archived-rows.ts";
 import { ChangelogWriter } from "./changelog-writer.ts";
-import { ProgressNotes } from "./progress.ts";
+import { Control } from "./control.ts";
+import type { Finding } from "./postgres/checks.ts";
+import { PostgresFollower } from "./postgres-follower.ts";
 import { RowFile } from "./row-file.ts";
 import { type InputCounts, SentInput } from "./sent-input.ts";
 import { TopicInput } from "./topic-input.ts";
@@ -27,6 +30,8 @@ export interface SourcesOptions {
   readonly log: Log;
   /** The project's name. */
   readonly project: string;
+  /** Databases that streams follow. */
+  readonly sources: readonly SourceSection[];
   /** A folder of this machine for the rows of changelogs; derived from the log. */
   readonly folder: string;
   readonly memoryLimit: string;
@@ -76,16 +81,27 @@ async function end(running: Running | null): Promise<void> {
 
 async function writeAll(options: SourcesOptions, definition: Definition, signal: AbortSignal): Promise<void> {
   const duck = await Duck.open({ memoryLimit: options.memoryLimit, timezone: definition.timezone });
-  const role = new Role({ ...options, duck, signal });
+  const role = new Role({ ...options, duck, definition, signal });
   const streams = definition.streams.filter(isChangelog);
   try {
     await Promise.all(
-      streams.flatMap((stream) => {
-        const { from } = stream.changelog;
-        if (!from) return [role.keepOn(stream.name, (works) => role.followSent(stream, works))];
-        if ("topic" in from) return [role.keepOn(stream.name, (works) => role.followTopic(stream, from, works))];
-        return [];
-      }),
+      streams
+        .flatMap((stream) => {
+          const { from } = stream.changelog;
+          if (!from) return [role.keepOn(stream.name, (works) => role.followSent(stream, works))];
+          if ("topic" in from) return [role.keepOn(stream.name, (works) => role.followTopic(stream, from, works))];
+          return [];
+        })
+        .concat(
+          options.sources.map((source) => {
+            const own = streams.filter(
+              ({ changelog: { from } }) => from && "source" in from && from.source === source.name,
+            );
+            return own.length === 0 && !source.postgres.outbox
+              ? Promise.resolve()
+              : role.keepOn(source.name, (works) => role.followSource(source, own, works));
+          }),
+        ),
     );
   } finally {
     duck.close();
@@ -94,6 +110,7 @@ async function writeAll(options: SourcesOptions, definition: Definition, signal:
 
 interface RoleOptions extends SourcesOptions {
   readonly duck: Duck;
+  readonly definition: Definition;
 }
 
 /** Called once the work goes on. */
@@ -156,14 +173,61 @@ class Role {
     await this.#goOn(`${stream.name}: following topic ${from.topic}`, writer, input, works);
   }
 
+  /** Tables of a database. @throws what stops it */
+  async followSource(
+    { name, postgres }: SourceSection,
+    streams: readonly ChangelogStream[],
+    works: Works,
+  ): Promise<void> {
+    const { log, project, now, say, signal, duck, definition } = this.#options;
+    const writers: ChangelogWriter[] = [];
+    try {
+      for (const stream of streams) {
+        const writer = await this.openWriter(stream);
+        if (!writer) return;
+        writers.push(writer);
+      }
+      const onTrouble = async (stream: string, found: Finding | null) => {
+        if (!found) return this.#incidents.clear("source-stopped", stream);
+        const { meaning, todo } = found;
+        const trouble = { code: "SOURCE_TABLE", message: todo === "" ? meaning : `${meaning}; ${todo}` };
+        await this.#incidents.raise("source-stopped", stream, { ...trouble, streams: [stream] });
+      };
+      const section = postgres;
+      const session = await duck.session();
+      const follower = await PostgresFollower.open({
+        session,
+        streams: definition.streams,
+        log,
+        project,
+        name,
+        section,
+        writers,
+        now,
+        say,
+        signal,
+        onTrouble,
+      });
+      try {
+        const followed = [...streams.map((each) => each.name), ...(postgres.outbox ? ["its outbox"] : [])];
+        say(`${name}: following ${followed.join(", ")}`);
+        await follower.run(works);
+      } finally {
+        await follower.close();
+      }
+    } finally {
+      for (const writer of writers) await writer.close();
+    }
+  }
+
   async #goOn(what: string, writer: ChangelogWriter, input: SentInput | TopicInput, works: Works): Promise<void> {
     const { log, project, say, signal } = this.#options;
-    const progress = new ProgressNotes(log, project, writer.stream.name);
+    const control = await Control.open(log, project, writer.stream.name);
     try {
       say(what);
       for (let first = true; !signal.aborted; first = false) {
         await input.step();
-        if (input.next.length > 0) await progress.note(input.next, writer.position);
+        if (input.next.length > 0) await control.note(input.next, writer.position);
         if (first) await works();
       }
     } finally {

@@ -45,7 +45,7 @@ const bytesMax = 32 << 20;
 const keyBytesMax = 500;
 const entryBytes = 100;
 const beatMs = 10_000;
-/** An owner elsewhere that has been silent for longer is dead. */
+/** An owner that has been silent for longer is dead or stopped. */
 const silentMs = 6 * beatMs;
 
 export class RowFile {
@@ -53,6 +53,7 @@ export class RowFile {
   readonly #root: RootDatabase<unknown, string>;
   readonly #rows: Database<string, string>;
   readonly #about: Database<string, string>;
+  readonly #seen: Database<string, string>;
   /** Null: the row is gone. */
   readonly #changed = new Map<string, string | null>();
   #bytes = 0;
@@ -64,6 +65,7 @@ export class RowFile {
     this.#now = now;
     this.#rows = root.openDB<string, string>("rows", { encoding: "string", cache: false });
     this.#about = root.openDB<string, string>("about", { encoding: "string", cache: false });
+    this.#seen = root.openDB<string, string>("seen", { encoding: "string", cache: false });
     this.#beating = setInterval(() => this.#beat(), beatMs);
     this.#beating.unref();
   }
@@ -76,7 +78,7 @@ export class RowFile {
       noSubdir: false,
       mapSize: firstMapBytes,
       overlappingSync: false,
-      maxDbs: 2,
+      maxDbs: 3,
     });
     const file = new RowFile(root, now);
     if (file.#own()) return file;
@@ -177,6 +179,26 @@ export class RowFile {
     }
   }
 
+  /** Begins to note which keys are seen: see `Seen`. */
+  beginSeen(): void {
+    this.#seen.clearSync();
+  }
+
+  seeAll(keys: readonly string[]): void {
+    this.#root.transactionSync(() => {
+      for (const key of keys) this.#seen.putSync(storedKey(key), "");
+    });
+  }
+
+  /** The JSON of rows whose key was not seen. What has changed has to be flushed before. */
+  *unseen(): Generator<string> {
+    for (const { key, value } of this.#rows.getRange({ snapshot: false })) {
+      if (key.startsWith(movedMark) || this.#seen.doesExist(key)) continue;
+      const { row } = knownOf(value);
+      if (row !== null) yield row;
+    }
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#beating);
     this.#root.transactionSync(() => {
@@ -197,7 +219,8 @@ interface Ownership extends Owner {
 
 function isOfAnother(text: string, now: number): boolean {
   const owner = JSON.parse(text) as Ownership;
-  return isAlive(owner) ?? now - owner.at < silentMs;
+  // one that is stopped lives, too, and does not know what it has lost until it goes on
+  return isAlive(owner) !== false && now - owner.at < silentMs;
 }
 
 /** A row has none of these before its first brace. */

@@ -17,6 +17,17 @@ export interface PostgresSection {
   readonly publication: string;
   /** How often it is written to, so that one without changes keeps no WAL, ms. */
   readonly heartbeatMs: number;
+  /** Where the application puts its events; null: it has no outbox. */
+  readonly outbox: OutboxSection | null;
+}
+
+export interface OutboxSection {
+  /** With its schema; null: there is none. */
+  readonly table: string | null;
+  /** Rows are deleted once the log has them. */
+  readonly remove: boolean;
+  /** The prefix of messages (pg_logical_emit_message) that are events; null: none are. */
+  readonly messages: string | null;
 }
 
 /** PostgreSQL's rule for slots. */
@@ -47,7 +58,7 @@ export function readSources(
 
 function readSource(all: Section, name: string, project: string, secrets: SecretSources): SourceSection {
   if (!isName(name)) invalid(all.where(name), "not a name for a source", nameRule);
-  const source = all.section(name, ["postgres", "slot", "publication", "heartbeat"]);
+  const source = all.section(name, ["postgres", "slot", "publication", "heartbeat", "outbox"]);
   const postgres = source.text("postgres");
   if (postgres === undefined) return invalid(source.where("postgres"), "is missing", 'name its URL: "env:NAME"');
   checkSecret(source.where("postgres"), postgres);
@@ -60,5 +71,17 @@ function readSource(all: Section, name: string, project: string, secrets: Secret
   if (heartbeatMs === null)
     return invalid(source.where("heartbeat"), `${JSON.stringify(heartbeat)} is not a duration`, 'write "10 seconds"');
   const url = () => readSecret(source.where("postgres"), postgres, secrets);
-  return { name, postgres: { url, slot, publication: source.text("publication") ?? own, heartbeatMs } };
+  const publication = source.text("publication") ?? own;
+  return { name, postgres: { url, slot, publication, heartbeatMs, outbox: readOutbox(source) } };
+}
+
+function readOutbox(source: Section): OutboxSection | null {
+  if (!source.has("outbox")) return null;
+  const outbox = source.section("outbox", ["table", "remove", "messages"]);
+  const [table, messages] = [outbox.text("table") ?? null, outbox.text("messages") ?? null];
+  if (table === null && messages === null)
+    invalid(source.where("outbox"), "names neither a table nor messages", 'write { table: "public.outbox" }');
+  if (table !== null && !table.includes("."))
+    invalid(outbox.where("table"), `${JSON.stringify(table)} has no schema`, `write "public.${table}"`);
+  return { table, remove: outbox.flag("remove") ?? false, messages };
 }

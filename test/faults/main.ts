@@ -1,6 +1,7 @@
 /** `make faults [ONLY=name] [N=…] [SEED=…]`: puts every fault in, in full, and prints one table. */
 import { simulation } from "../simulation/faults.ts";
 import { brokerRestarts } from "./broker.ts";
+import { cdcKills, cdcSlots } from "./cdc.ts";
 import { corruption } from "./corruption.ts";
 import { debezium } from "./debezium.ts";
 import type { Fault } from "./fault.ts";
@@ -32,6 +33,8 @@ const faults: readonly Fault[] = [
   flood,
   sizes,
   debezium,
+  cdcKills,
+  cdcSlots,
 ];
 
 const { ONLY, N, SEED } = process.env;

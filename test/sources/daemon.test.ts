@@ -58,7 +58,7 @@ function start(said: string[]): { readonly stop: () => Promise<void> } {
   const { store, log } = world;
   const say = (line: string) => said.push(line);
   const folder = join(dir, "sources");
-  const options = { store, log, project: "shop", folder, memoryLimit: "1GB", now: () => world.now, say };
+  const options = { store, log, project: "shop", sources: [], folder, memoryLimit: "1GB", now: () => world.now, say };
   const running = runSources({ ...options, signal: stop.signal });
   return {
     stop: async () => {
