@@ -257,9 +257,7 @@ export class PostgresFollower {
       waitMsMax: slotWaitMsMax,
       onWaiting: ([first]) => {
         if (first)
-          say(
-            `${name}: the snapshot waits for transaction of ${first.pid} (${first.who}), ${first.ageSeconds} s old`,
-          );
+          say(`${name}: the snapshot waits for transaction of ${first.pid} (${first.who}), ${first.ageSeconds} s old`);
       },
     });
   }
