@@ -64,7 +64,8 @@ export async function eventsOfGroup(
   const params: Param[] = [];
   const own = `FROM (${placesOf(view, text, inputs)}) WHERE ${groupCondition(group, params)}`;
   const chosen = `SELECT ${eventColumn} ${own} ORDER BY 1 LIMIT ${limit} OFFSET ${after}`;
-  const place = [`${eventColumn}.p`, `${eventColumn}.o`, `${eventColumn}.t`];
+  // named so that a field may have any name
+  const place = ["p", "o", "t"].map((part) => `${eventColumn}.${part} AS __${part}`);
   const shown = [...place, ...stream.fields.map(({ name }) => quoteName(name))].join(", ");
   // of a changelog the records, not the rows that they change
   const events = stream.changelog ? await history.events(session, stream, ranges, true) : inputs.get(stream.name)!;

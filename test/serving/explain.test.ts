@@ -10,7 +10,9 @@ import { catchUp, World } from "../pipeline/world.ts";
 import { stream } from "../support/view-case.ts";
 import { type Api, openApi } from "./api.ts";
 
-const sales = { ...stream("sales", { shop: "VARCHAR?", n: "BIGINT", big: "DECIMAL(38,0)?" }), partitions: 2 };
+// a field may be called as a part of its event's place is
+const fields = { shop: "VARCHAR?", n: "BIGINT", big: "DECIMAL(38,0)?", t: "VARCHAR?" };
+const sales = { ...stream("sales", fields), partitions: 2 };
 const views = {
   shops: "SELECT shop, count(*) AS sales, avg(n) AS mean, max(big) AS big FROM sales WHERE n >= 0 GROUP BY shop",
   parts: "SELECT s.part, count(*) AS c FROM (SELECT n % 3 AS part, shop FROM sales WHERE n > 1) AS s GROUP BY s.part",
@@ -117,6 +119,8 @@ it("names every event of every row, by its place", async () => {
     named += count;
   }
   expect(named).toBe(8);
+  const [event] = (await explain("shops/explain?shop=eq.c&events=1")).events!.data;
+  expect(Object.keys(event!.event)).toEqual(Object.keys(fields));
   const part = await explain("parts/explain?part=eq.0&events=100");
   expect(part.events!.data.map(({ event }) => event.n).sort()).toEqual(
     sent.filter(({ n }) => n > 1 && n % 3 === 0).map(({ n }) => n),
