@@ -235,7 +235,11 @@ export class IncomingFrames {
         this.#isPaused = false;
         this.#wire.stream.resume();
       }
-      if (frames !== null) return frames;
+      if (frames !== null) {
+        // a reader that waits for nothing else would keep timers from their turn, and with them our signs of life
+        await new Promise((resolve) => setImmediate(resolve));
+        return frames;
+      }
       if (this.#ended !== null) {
         if (this.#ended.error !== null) throw this.#ended.error;
         return null;
