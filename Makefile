@@ -52,8 +52,8 @@ demo: $(built)  ## the whole story in one minute; LOG=kafka runs it on a real br
 dev: $(built)  ## every role in one process, over demo/flights, until stopped
 	node dist/cli/main.js dev --project demo/flights
 
-bench: $(built)  ## measure throughput and latency
-	node dist/bench/main.js
+bench: $(built)  ## measure throughput and latency (ONLY='sources http')
+	node dist/bench/main.js $(ONLY)
 
 clean:       ## remove what was built and fetched, but for node_modules
 	rm -rf dist .cache coverage demo/flights/.tidemark

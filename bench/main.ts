@@ -11,11 +11,12 @@ import { http } from "./http.ts";
 import { latency } from "./latency.ts";
 import type { Bench, Figure, Part } from "./part.ts";
 import { point } from "./point.ts";
+import { sources } from "./sources.ts";
 import { speedEmbedded } from "./speed-embedded.ts";
 import { speedKafka } from "./speed-kafka.ts";
 import { tableText } from "./table.ts";
 
-const parts: readonly Part[] = [batch, aggregates, speedKafka, speedEmbedded, point, http, latency];
+const parts: readonly Part[] = [batch, aggregates, speedKafka, speedEmbedded, point, http, latency, sources];
 
 /** `main.js [names…] [--scale S] [--rounds N] [--minutes M]`: one table; goals are reported, never asserted. */
 const command = new Command("bench")

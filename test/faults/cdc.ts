@@ -3,13 +3,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type PostgresServer, postgresLacking, startPostgres } from "../../demo/postgres/server.ts";
 import { isChangelog } from "../../ingest/sent-changes.ts";
 import { Duck } from "../../shared/duckdb/duck.ts";
 import { openLog } from "../../shared/log/open.ts";
 import { FolderStore } from "../../shared/store/folder.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
 import { foldedRecords } from "../sources/folded.ts";
-import { type PostgresServer, postgresLacking, startPostgres } from "../support/postgres.ts";
 import { Daemon, runVerb } from "./daemon.ts";
 import { type Fault, type FaultReport, randomOf } from "./fault.ts";
 

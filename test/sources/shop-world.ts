@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type PostgresServer, startPostgres } from "../../demo/postgres/server.ts";
 import { isChangelog } from "../../ingest/sent-changes.ts";
 import type { ChangelogStream, Definition } from "../../shared/definition.ts";
 import { Duck } from "../../shared/duckdb/duck.ts";
@@ -17,7 +18,6 @@ import { archivedRows } from "../../sources/archived-rows.ts";
 import { ChangelogWriter } from "../../sources/changelog-writer.ts";
 import { runSources } from "../../sources/daemon.ts";
 import { RowFile } from "../../sources/row-file.ts";
-import { type PostgresServer, startPostgres } from "../support/postgres.ts";
 
 export class ShopWorld {
   readonly dir: string;

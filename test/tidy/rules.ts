@@ -79,7 +79,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   "serving/dashboard/page": [],
   cli: ["shared", "batch", "speed", "ingest", "sources", "serving"],
   demo: ["shared", "batch", "speed", "ingest", "serving", "cli"],
-  bench: ["shared", "batch", "speed", "ingest", "serving", "cli", "demo"],
+  bench: ["shared", "batch", "speed", "ingest", "sources", "serving", "cli", "demo"],
 };
 
 /** Who may import a library's values; its types may be named by all. Libraries of one room only are not listed. */

@@ -1,10 +1,11 @@
 /** A server's messages of each kind: what makes it send them, and how they are kept as data. */
+
+import type { PostgresServer } from "../../../demo/postgres/server.ts";
 import { PostgresConnection } from "../../../sources/postgres/connection.ts";
 import { lsnText } from "../../../sources/postgres/lsn.ts";
 import { PgOutputDecoder, type RelationColumn, type Tuple } from "../../../sources/postgres/pgoutput.ts";
 import { createSlot, dropSlot } from "../../../sources/postgres/slot.ts";
 import { kinds, WalStream, walHeaderBytes } from "../../../sources/postgres/wal-stream.ts";
-import type { PostgresServer } from "../../support/postgres.ts";
 
 const tables = `
   CREATE TYPE mood AS ENUM ('glad', 'sad');

@@ -1,8 +1,9 @@
 /** What a source streams up to now. */
+
+import type { PostgresServer } from "../../../demo/postgres/server.ts";
 import type { Finding } from "../../../sources/postgres/checks.ts";
 import type { Piece, TableChange } from "../../../sources/postgres/items.ts";
 import type { PostgresSource } from "../../../sources/postgres/source.ts";
-import type { PostgresServer } from "../../support/postgres.ts";
 
 export interface Followed {
   readonly pieces: readonly Piece[];

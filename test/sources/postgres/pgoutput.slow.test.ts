@@ -1,6 +1,7 @@
 /** The captured messages are what a server sends. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type PostgresServer, skipsPostgres, startPostgres } from "../../support/postgres.ts";
+import { type PostgresServer, startPostgres } from "../../../demo/postgres/server.ts";
+import { skipsPostgres } from "../../support/postgres.ts";
 import { captureMessages, expectedMessages, shownMessages } from "./every-message.ts";
 
 describe.skipIf(skipsPostgres("messages of pgoutput, of a real server"))("messages of a real server", () => {

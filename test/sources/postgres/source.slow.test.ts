@@ -2,12 +2,13 @@
 import { connect as connectTo, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type PostgresServer, startPostgres } from "../../../demo/postgres/server.ts";
 import { PostgresConnection } from "../../../sources/postgres/connection.ts";
 import type { Blocker } from "../../../sources/postgres/slot.ts";
 import { PostgresSource, type PostgresSourceOptions } from "../../../sources/postgres/source.ts";
 import type { SourceTable } from "../../../sources/postgres/tables.ts";
 import { randomOf } from "../../faults/fault.ts";
-import { type PostgresServer, skipsPostgres, startPostgres } from "../../support/postgres.ts";
+import { skipsPostgres } from "../../support/postgres.ts";
 import { Replica } from "./replica.ts";
 
 const items: SourceTable = {

@@ -3,13 +3,14 @@
  * after a restart, and mended by what the finding says, so that the rows are the table's in the end.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type PostgresServer, startPostgres } from "../../../demo/postgres/server.ts";
 import type { FindingKind } from "../../../sources/postgres/checks.ts";
 import { PostgresConnection } from "../../../sources/postgres/connection.ts";
 import { inspect } from "../../../sources/postgres/inspect.ts";
 import { publishTables } from "../../../sources/postgres/publication.ts";
 import { PostgresSource, type PostgresSourceOptions } from "../../../sources/postgres/source.ts";
 import type { SourceTable } from "../../../sources/postgres/tables.ts";
-import { type PostgresServer, skipsPostgres, startPostgres } from "../../support/postgres.ts";
+import { skipsPostgres } from "../../support/postgres.ts";
 import { Replica } from "./replica.ts";
 
 const items: SourceTable = {

@@ -3,12 +3,13 @@
  * own decoder: the decoded value is the one that PostgreSQL has.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type PostgresServer, startPostgres } from "../../../demo/postgres/server.ts";
 import type { FieldDefinition } from "../../../shared/definition.ts";
 import type { RowTexts } from "../../../sources/change.ts";
 import { PostgresSource } from "../../../sources/postgres/source.ts";
 import type { SourceTable } from "../../../sources/postgres/tables.ts";
 import { batchOf, DecodeBench } from "../../decode/records.ts";
-import { type PostgresServer, skipsPostgres, startPostgres } from "../../support/postgres.ts";
+import { skipsPostgres } from "../../support/postgres.ts";
 import { stream } from "../../support/view-case.ts";
 import { followed } from "./followed.ts";
 import { columns, decodedValue, floatBytes, serversValue, setup, type TypedColumn } from "./typed-values.ts";

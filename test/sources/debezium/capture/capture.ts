@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { type PostgresServer, postgresLacking, startPostgres } from "../../../../demo/postgres/server.ts";
 import { membersOf } from "../../../../shared/values/json-parts.ts";
-import { type PostgresServer, postgresLacking, startPostgres } from "../../../support/postgres.ts";
 import type { Mode } from "./modes.ts";
 
 const here = import.meta.dirname;
