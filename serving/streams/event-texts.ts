@@ -2,8 +2,8 @@
 import { eventColumn } from "../../shared/compiler/event-order.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { quoteName, type Session } from "../../shared/duckdb/duck.ts";
-import { jsonRow } from "../rows/json.ts";
-import { fewRows } from "../rows/rows.ts";
+import { JsonRows } from "../rows/json-rows.ts";
+import { rowsFrom } from "../rows/rows.ts";
 
 export interface ReadEvent {
   readonly offset: number;
@@ -39,16 +39,21 @@ export async function eventTexts(
   stream: StreamDefinition,
   events: string,
 ): Promise<ReadonlyMap<number, readonly ReadEvent[]>> {
-  const places = ["p", "o", "t"].map((part) => `${eventColumn}.${part} AS __${part}`);
   const fields = stream.fields.map(({ name }) => quoteName(name));
-  const shown = [...places, ...fields].join(", ");
-  const { columns, rows } = await fewRows(session, `SELECT ${shown} FROM (${events}) ORDER BY __p, __o`);
-  const written = columns.slice(places.length);
+  const places = ["p", "o", "t"].map((part) => `${eventColumn}.${part}::DOUBLE AS __${part}`);
+  const text = `SELECT ${[...fields, ...places].join(", ")} FROM (${events}) ORDER BY __p, __o`;
+  const { columns, chunks } = await rowsFrom(session, text, []);
+  const json = new JsonRows(columns.slice(0, fields.length), { after: "\n" });
   const found = new Map<number, ReadEvent[]>();
-  for (const [partition, offset, time, ...values] of rows) {
-    const own = found.get(Number(partition)) ?? [];
-    found.set(Number(partition), own);
-    own.push({ offset: Number(offset), time: Number(time), json: jsonRow(written, values) });
+  for await (const chunk of chunks) {
+    // no event has a line break of its own
+    const lines = Buffer.from(json.encode(chunk)).toString().split("\n");
+    const [partitions, offsets, times] = places.map((_, i) => chunk.getColumnValues(fields.length + i) as number[]);
+    for (let row = 0; row < chunk.rowCount; row++) {
+      const own = found.get(partitions![row]!) ?? [];
+      found.set(partitions![row]!, own);
+      own.push({ offset: offsets![row]!, time: times![row]!, json: lines[row]! });
+    }
   }
   return found;
 }
