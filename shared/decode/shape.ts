@@ -6,7 +6,7 @@
  * nothing: it is judged by itself.
  */
 import { isUtf8 } from "node:buffer";
-import { decimalOf, isDecimal } from "../compiler/types.ts";
+import { decimalOf, isDecimal, type StructField, structFieldsOf } from "../compiler/types.ts";
 import type { FieldDefinition } from "../definition.ts";
 import { quoteName, quoteText } from "../duckdb/duck.ts";
 import { hasLineBreak } from "../log/batch.ts";
@@ -59,8 +59,10 @@ const digitsOf: Readonly<Record<string, number>> = {
   UHUGEINT: 18,
 };
 
-/** Null for types whose values have no pattern (JSON, lists, structs): a record that has such a field has no shape. */
+/** Null for types whose values have no pattern (JSON, lists): a record that has such a field has no shape. */
 function plainOf(type: string): Plain | null {
+  const members = structFieldsOf(type);
+  if (members) return plainStruct(members);
   const digits = digitsOf[type];
   if (digits) return asIs(`(?:0|${type.startsWith("U") ? "" : "-?"}[1-9]\\d{0,${digits - 1}})`, type);
   if (isDecimal(type)) {
@@ -109,6 +111,26 @@ function plainOf(type: string): Plain | null {
   }
 }
 
+/** All members, in the order of the type, as a changelog's rows are written; each of them may be null. */
+function plainStruct(members: readonly StructField[]): Plain | null {
+  const each = members.map((member) => ({ ...member, plain: plainOf(member.type) }));
+  if (each.some(({ plain }) => plain === null)) return null;
+  const tokens = each.map(({ name, plain }) => memberToken(bytesOf(name), `(?:${plain!.token}|null)`));
+  const columns = each.map(({ name, plain }) => `${quoteName(name)} ${plain!.column}`);
+  const value = (column: string) => {
+    const at = (name: string) => `struct_extract(${column}, ${quoteText(name)})`;
+    if (each.every(({ name, plain }) => plain!.value(at(name)) === at(name))) return column;
+    const packed = each.map(({ name, plain }) => `${quoteName(name)} := ${plain!.value(at(name))}`);
+    return `CASE WHEN ${column} IS NOT NULL THEN struct_pack(${packed.join(", ")}) END`;
+  };
+  return { token: `\\{${tokens.join(", ?")}\\}`, column: `STRUCT(${columns.join(", ")})`, value };
+}
+
+/** @param name its bytes, one character each */
+function memberToken(name: string, token: string): string {
+  return `${escaped(JSON.stringify(name))}: ?${token}`;
+}
+
 function asIs(token: string, type: string): Plain {
   return { token, column: type, value: (name) => name };
 }
@@ -145,8 +167,8 @@ export class Shapes {
 
   constructor(fields: readonly FieldDefinition[]) {
     this.#fields = fields.map((field) => ({ ...field, bytes: bytesOf(field.name), plain: plainOf(field.type) }));
-    this.#doubtful = fields.some(({ type }) => type === "BLOB" || type === "TIMESTAMP WITH TIME ZONE");
-    this.#dated = fields.some(({ type }) => /^(DATE|TIMESTAMP)/.test(type));
+    this.#doubtful = fields.some(({ type }) => /BLOB|WITH TIME ZONE/.test(type));
+    this.#dated = fields.some(({ type }) => /DATE|TIMESTAMP/.test(type));
   }
 
   /** Processes a batch once; called again with it, returns the same. */
@@ -242,7 +264,7 @@ export class Shapes {
       const field = this.#fields.find((each) => each.bytes === key);
       const token = field ? field.plain?.token : scalar;
       if (!token) return null;
-      members.push(`${escaped(JSON.stringify(key))}: ?${field?.nullable ? `(?:${token}|null)` : token}`);
+      members.push(memberToken(key, field?.nullable ? `(?:${token}|null)` : token));
     }
     return `\\{${members.join(", ?")}\\}\\n`;
   }
