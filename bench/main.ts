@@ -7,6 +7,7 @@ import { listenForStop } from "../cli/stop.ts";
 import { Duck } from "../shared/duckdb/duck.ts";
 import { aggregates } from "./aggregates.ts";
 import { batch } from "./batch.ts";
+import { changelogs } from "./changelogs.ts";
 import { http } from "./http.ts";
 import { latency } from "./latency.ts";
 import type { Bench, Figure, Part } from "./part.ts";
@@ -16,7 +17,17 @@ import { speedEmbedded } from "./speed-embedded.ts";
 import { speedKafka } from "./speed-kafka.ts";
 import { tableText } from "./table.ts";
 
-const parts: readonly Part[] = [batch, aggregates, speedKafka, speedEmbedded, point, http, latency, sources];
+const parts: readonly Part[] = [
+  batch,
+  aggregates,
+  speedKafka,
+  speedEmbedded,
+  point,
+  http,
+  latency,
+  sources,
+  changelogs,
+];
 
 /** `main.js [names…] [--scale S] [--rounds N] [--minutes M]`: one table; goals are reported, never asserted. */
 const command = new Command("bench")
