@@ -50,7 +50,7 @@ export const aggregates: Part = {
         definitions.set(name, { ...made.definition, views: [await compile(name, sql)] });
       found.push(...(await inBatch(bench, session, made.stream, definitions)));
       const count = Math.round(1_000_000 * bench.scale);
-      const log = openLog({ data: made.project.dataDir });
+      const log = await openLog({ data: made.project.dataDir });
       try {
         await fill(log, stream, count, bench.signal);
         for (const [name, definition] of definitions) {

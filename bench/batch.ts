@@ -125,7 +125,7 @@ async function spilling(
 /** Whole runs on a real log with a delta from the speed layer: these include archiving and proving. */
 async function wholeRuns(bench: Bench, { project, definition, stream }: BenchProject): Promise<Figure[]> {
   const count = Math.round(1_000_000 * bench.scale);
-  const log = openLog({ data: project.dataDir });
+  const log = await openLog({ data: project.dataDir });
   const rates: number[] = [];
   const proofs: number[] = [];
   try {

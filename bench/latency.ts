@@ -23,7 +23,7 @@ export const latency: Part = {
   name: "latency",
   run: async (bench) => {
     const { project, stream } = await make(bench.folder);
-    const log = openLog({ data: project.dataDir });
+    const log = await openLog({ data: project.dataDir });
     await log.ensure(logStream(stream));
     const where = ["--project", bench.folder];
     const roles = [new Role("speed", ["speed", ...where])];

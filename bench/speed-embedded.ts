@@ -12,7 +12,7 @@ export const speedEmbedded: Part = {
   run: async (bench) => {
     const made = await make(bench.folder);
     const count = Math.round(5_000_000 * bench.scale);
-    const log = openLog({ data: made.project.dataDir });
+    const log = await openLog({ data: made.project.dataDir });
     try {
       const ms = await timed(() => fill(log, made.stream, count, bench.signal));
       bench.say(`${count} events appended to the embedded log in ${(ms / 1000).toFixed(1)} s`);

@@ -20,7 +20,7 @@ export interface OpenProject {
 export async function withProject<T>(context: Context, work: (opened: OpenProject) => Promise<T>): Promise<T> {
   const project = await context.project();
   const store = await openStore(project.dataDir);
-  const log = openLog({
+  const log = await openLog({
     data: project.dataDir,
     ...(project.log.brokers ? { brokers: project.log.brokers, ...project.log.connection() } : {}),
     warn: (line) => context.log.warn(line),

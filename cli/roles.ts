@@ -1,7 +1,5 @@
 /** The daemons over an opened project, as `speed`, `serve` and `dev` run them. */
 import { join } from "node:path";
-import { ingestMount } from "../ingest/http/mount.ts";
-import { runServe } from "../serving/daemon.ts";
 import { keyFile } from "../serving/http/access/key-file.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { makeDefinition } from "../shared/project/definition.ts";
@@ -76,12 +74,17 @@ export function startSources(
   });
 }
 
-export function startServe(
+/** The server is loaded only where it runs: the other verbs start without it. */
+export async function startServe(
   context: Context,
   { project, store, log }: OpenProject,
   signal: AbortSignal,
   onListening: (url: string) => void,
 ): Promise<void> {
+  const [{ runServe }, { ingestMount }] = await Promise.all([
+    import("../serving/daemon.ts"),
+    import("../ingest/http/mount.ts"),
+  ]);
   return runServe({
     store,
     log,

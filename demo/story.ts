@@ -78,7 +78,7 @@ async function openFresh({ data, log: kind }: StoryOptions, broker: Broker | nul
   }
   await rm(folder, { recursive: true, force: true });
   const store = await FolderStore.open(folder);
-  return { project, store, log: openLog({ data: folder, ...(broker ? { brokers: [broker.brokers] } : {}) }) };
+  return { project, store, log: await openLog({ data: folder, ...(broker ? { brokers: [broker.brokers] } : {}) }) };
 }
 
 async function run(options: StoryOptions, screen: Screen, opened: OpenProject): Promise<number> {

@@ -1,6 +1,5 @@
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
-import { arrowRows } from "./arrow.ts";
 import { csvRows } from "./csv.ts";
 import { type CsvOptions, plainCsv } from "./csv-options.ts";
 import { type Format, formats } from "./formats.ts";
@@ -41,9 +40,11 @@ export async function openInput(
     case "parquet":
       mustSeek(file, "Parquet");
       return parquetRows(file, stream);
-    case "arrow":
+    case "arrow": {
       mustSeek(file, "Arrow");
+      const { arrowRows } = await import("./arrow.ts");
       return { unit: "row", count: null, rows: arrowRows(file, stream) };
+    }
   }
 }
 

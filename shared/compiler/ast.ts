@@ -1,7 +1,7 @@
 /**
  * DuckDB's own syntax tree, as json_serialize_sql gives it and json_deserialize_sql takes it back.
  */
-import type { Session } from "../duckdb/duck.ts";
+import type { DuckDBValue, Session } from "../duckdb/duck.ts";
 import { fold } from "../duckdb/fold.ts";
 
 export type Json = null | boolean | number | string | Json[] | Node;
@@ -36,7 +36,21 @@ export interface ParsedSql {
 export const notSelect = "not a SELECT";
 
 export async function parseSql(session: Session, sql: string): Promise<ParsedSql> {
-  const tree = parseJson(String(await session.value("SELECT json_serialize_sql(?::VARCHAR)", [sql]))) as Node;
+  return parsedOf(await session.value("SELECT json_serialize_sql(?::VARCHAR)", [sql]));
+}
+
+/** Several texts, all in one call. */
+export async function parseTexts(session: Session, texts: readonly string[]): Promise<ParsedSql[]> {
+  if (texts.length === 0) return [];
+  const rows = await session.rows(
+    `SELECT json_serialize_sql(t::VARCHAR) AS tree FROM (VALUES ${texts.map((_, i) => `(${i}, ?)`).join(", ")}) v(i, t) ORDER BY i`,
+    texts,
+  );
+  return rows.map(({ tree }) => parsedOf(tree ?? null));
+}
+
+function parsedOf(serialized: DuckDBValue): ParsedSql {
+  const tree = parseJson(String(serialized)) as Node;
   if (tree.error === true) {
     const position = tree.position === undefined ? null : Number(tree.position);
     const message = String(tree.error_message).replace(/^Only SELECT statements can be serialized.*/, notSelect);

@@ -1,5 +1,5 @@
 import type { Session } from "../duckdb/duck.ts";
-import { isNode, parseSql, visit } from "./ast.ts";
+import { isNode, type ParsedSql, parseTexts, visit } from "./ast.ts";
 
 export type FunctionKind = "aggregate" | "scalar" | "volatile" | "rows";
 
@@ -14,11 +14,21 @@ const inconsistent = new Set(
   ).split(" "),
 );
 
+let known: Promise<ReadonlyMap<string, FunctionKind>> | null = null;
+
 /**
  * What DuckDB knows of its functions: aggregates, scalars that are functions of their arguments, and those that are not
- * (random, now, …). A macro counts as what it is made of.
+ * (random, now, …). A macro counts as what it is made of. All instances of a process are alike, so it is read once.
  */
-export async function readCatalog(session: Session): Promise<ReadonlyMap<string, FunctionKind>> {
+export function readCatalog(session: Session): Promise<ReadonlyMap<string, FunctionKind>> {
+  known ??= kindsIn(session).catch((error: unknown) => {
+    known = null;
+    throw error;
+  });
+  return known;
+}
+
+async function kindsIn(session: Session): Promise<ReadonlyMap<string, FunctionKind>> {
   const kinds = new Map<string, FunctionKind>();
   const rows = await session.rows(
     `SELECT lower(function_name) AS name, function_type AS type, bool_and(coalesce(stability, 'CONSISTENT') = 'CONSISTENT') AS pure, string_agg(macro_definition, ', ') AS body
@@ -33,7 +43,11 @@ export async function readCatalog(session: Session): Promise<ReadonlyMap<string,
     else if (!kinds.has(name)) kinds.set(name, row.pure ? "scalar" : "volatile");
   }
   const bodies = new Map<string, Set<string> | null>();
-  for (const [name, body] of macros) bodies.set(name, await namesIn(session, body));
+  const parsed = await parseTexts(
+    session,
+    [...macros.values()].map((body) => `SELECT ${body}`),
+  );
+  for (const [i, name] of [...macros.keys()].entries()) bodies.set(name, namesIn(parsed[i]!));
   const kindOf = (name: string, seen: Set<string>): FunctionKind => {
     const known = name === "unnest" ? "rows" : kinds.get(name);
     if (known) return known;
@@ -47,9 +61,8 @@ export async function readCatalog(session: Session): Promise<ReadonlyMap<string,
 }
 
 /** Functions and clock words that a macro's body uses; null where it is more than an expression. */
-async function namesIn(session: Session, body: string): Promise<Set<string> | null> {
-  const parsed = await parseSql(session, `SELECT ${body}`);
-  const statement = parsed.statements[0];
+function namesIn({ statements }: ParsedSql): Set<string> | null {
+  const statement = statements[0];
   const node = isNode(statement?.node) ? statement.node : null;
   if (!node || !Array.isArray(node.select_list)) return null;
   const names = new Set<string>();

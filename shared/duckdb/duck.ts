@@ -51,7 +51,7 @@ export class Duck {
     settings.temp_directory = options.tempDir ?? "";
     const instance = await DuckDBInstance.create(":memory:", settings);
     const connection = await instance.connect();
-    for (const macro of macros) await connection.run(macro);
+    await connection.run(macros.join(";\n"));
     connection.closeSync();
     return new Duck(instance, options.timezone ?? "UTC");
   }

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { EmbeddedLog } from "./embedded.ts";
-import { KafkaLog } from "./kafka.ts";
 import type { KafkaOptions } from "./kafka-client.ts";
 import type { Log } from "./log.ts";
 
@@ -11,7 +10,9 @@ export interface LogOptions extends Omit<KafkaOptions, "brokers"> {
   readonly brokers?: readonly string[];
 }
 
-/** The project's log: Kafka where brokers are named, else the embedded one. */
-export function openLog({ data, brokers, ...kafka }: LogOptions): Log {
-  return brokers && brokers.length > 0 ? new KafkaLog({ ...kafka, brokers }) : new EmbeddedLog(join(data, "log"));
+/** The project's log: Kafka where brokers are named, else the embedded one. Kafka's client is loaded only for it. */
+export async function openLog({ data, brokers, ...kafka }: LogOptions): Promise<Log> {
+  if (!brokers || brokers.length === 0) return new EmbeddedLog(join(data, "log"));
+  const { KafkaLog } = await import("./kafka.ts");
+  return new KafkaLog({ ...kafka, brokers });
 }

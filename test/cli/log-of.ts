@@ -12,7 +12,7 @@ export async function recordsIn(
   dir: string,
   of: (record: Found) => unknown = ({ value }) => value,
 ): Promise<unknown[]> {
-  const log = openLog({ data: join(dir, ".tidemark") });
+  const log = await openLog({ data: join(dir, ".tidemark") });
   try {
     const stream = { name: "s", topic: "s", existing: false, partitions: 3 };
     const { first } = await log.ensure(stream);

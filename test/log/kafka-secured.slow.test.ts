@@ -78,7 +78,11 @@ describe.skipIf(lacking !== null && process.env.CI !== "true")("a broker with TL
   /** Through the project's own configuration. */
   async function withLog<T>(log: unknown, work: (log: Log) => Promise<T>): Promise<T> {
     const project = await loadProject({ dir: writeProject(log), env });
-    const opened = openLog({ data: join(dir, "data"), brokers: project.log.brokers!, ...project.log.connection() });
+    const opened = await openLog({
+      data: join(dir, "data"),
+      brokers: project.log.brokers!,
+      ...project.log.connection(),
+    });
     try {
       return await work(opened);
     } finally {
@@ -218,7 +222,7 @@ describe.skipIf(lacking !== null && process.env.CI !== "true")("a broker with TL
     const carol = { mechanism: "scram-sha-512", username: "carol", password: "env:CAROL" };
     const own = writeProject(settings("SECURE", { ca }, carol));
     const project = await loadProject({ dir: own, env: { CAROL: secrets.carol } });
-    const log = openLog({ data: join(dir, "data"), brokers: project.log.brokers!, ...project.log.connection() });
+    const log = await openLog({ data: join(dir, "data"), brokers: project.log.brokers!, ...project.log.connection() });
     try {
       await log.ensure({ ...stream, existing: true });
       const reader = await log.read(stream, new Map([[0, 0]]));

@@ -69,7 +69,7 @@ export class World {
   /** Until the delta covers everything in the log. @returns false when it does not in time */
   async reached(data: string, msMax = verbMsMax, ended: () => boolean = () => false): Promise<boolean> {
     const store = await FolderStore.open(data);
-    const log = openLog({ data, warn: () => undefined });
+    const log = await openLog({ data, warn: () => undefined });
     try {
       for (const until = performance.now() + msMax; ; await sleep(15)) {
         const snapshot = await bestSnapshot(store).catch(() => null);
@@ -87,7 +87,7 @@ export class World {
    * @returns what was seen, or what is wrong
    */
   async judge(data: string, files: boolean): Promise<Seen | { wrong: string }> {
-    const log = openLog({ data, warn: () => undefined });
+    const log = await openLog({ data, warn: () => undefined });
     const run = "judge";
     const session = await this.#duck.session();
     try {
