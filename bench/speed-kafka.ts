@@ -17,7 +17,7 @@ export const speedKafka: Part = {
       const goal = { text: "≥ 0.60", reached: false };
       return [{ name: "speed, Kafka: SKIPPED, no broker", median: "–", spread: "–", ratio: null, goal }];
     }
-    const broker = await startBroker({ dir: join(bench.folder, "broker") });
+    const broker = await startBroker({ dir: join(bench.folder, "broker"), throughput: true });
     try {
       return await run(bench, broker);
     } finally {
@@ -29,7 +29,7 @@ export const speedKafka: Part = {
 async function run(bench: Bench, { brokers }: Broker): Promise<Figure[]> {
   const made = await make(bench.folder, [brokers]);
   const count = Math.round(5_000_000 * bench.scale);
-  const log = openLog({ data: made.project.dataDir, brokers: [brokers], warn: bench.say });
+  const log = await openLog({ data: made.project.dataDir, brokers: [brokers], warn: bench.say });
   try {
     const ms = await timed(() => fill(log, made.stream, count, bench.signal));
     bench.say(`${count} events appended to Kafka in ${(ms / 1000).toFixed(1)} s`);

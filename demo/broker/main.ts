@@ -5,7 +5,11 @@ import { brokerAvailable, startBroker } from "./broker.ts";
 async function main(dir: string | undefined, port: string | undefined): Promise<void> {
   const reason = brokerAvailable();
   if (reason) throw new Error(reason);
-  const broker = await startBroker({ ...(dir ? { dir } : {}), ...(port ? { port: Number(port) } : {}) });
+  const broker = await startBroker({
+    throughput: true,
+    ...(dir ? { dir } : {}),
+    ...(port ? { port: Number(port) } : {}),
+  });
   process.stdout.write(`${broker.brokers}\n`);
   // One listener each; a second signal ends the process at once.
   await new Promise<void>((resolve) => {
