@@ -4,6 +4,9 @@
 
 modules := node_modules/.package-lock.json
 built := dist/.built
+# tests of which make test runs a share
+shared := test/decode test/names test/types test/pipeline/clocks test/pipeline/duplicates test/pipeline/random \
+  test/serving/changes test/serving/http test/serving/openapi test/serving/read-model test/serving/sandbox
 sources := $(shell find batch speed ingest sources serving shared cli demo bench -name '*.ts' -not -path '*/node_modules/*' 2>/dev/null)
 
 help:        ## this list
@@ -35,7 +38,7 @@ one: $(built)  ## one test by name: make one CASE='refuses unknown keys'
 	@npx vitest run --testNamePattern "$$CASE"
 
 cases: $(modules)  ## every case of the views, cut at every event
-	@CUTS=all npx vitest run --project fast test/views/cases
+	@FULL=1 npx vitest run --project fast test/views
 
 fuzz: $(modules)  ## random views against plain DuckDB: make fuzz N=50000 SEED=2
 	@N="$(N)" SEED="$(SEED)" VERBOSE="$(VERBOSE)" node --import jiti/register test/fuzz/main.ts
@@ -45,6 +48,7 @@ mutate: $(modules)  ## put faults into copies of the sources: the tests must not
 
 faults: $(built)  ## every fault in full: simulation, kills, zombies, poison … (ONLY=name, N=, SEED=)
 	@ONLY="$(ONLY)" N="$(N)" SEED="$(SEED)" node --import jiti/register test/faults/main.ts
+	@test -n "$(ONLY)" || FULL=1 npx vitest run $(shared)
 
 demo: $(built)  ## the whole story in one minute; LOG=kafka runs it on a real broker
 	node dist/demo/main.js $(if $(LOG),--log $(LOG))

@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Shapes } from "../../shared/decode/shape.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
+import { isFull } from "../support/share.ts";
 import { stream } from "../support/view-case.ts";
 import { allTypes } from "./all-types.ts";
 import { batchOf, DecodeBench, type Value } from "./records.ts";
@@ -59,7 +60,7 @@ const token: fc.Arbitrary<string> = fc.oneof(
 
 /** Each of the types, as a field of its own and inside a row of a changelog. */
 const places = {
-  "as a field": { of: () => allTypes, wrapped: (value: string) => value, runs: 150 },
+  "as a field": { of: () => allTypes, wrapped: (value: string) => value, runs: isFull ? 150 : 60 },
   "inside a row": {
     // a wide row of rows takes long to plan
     of: (name: string) => {

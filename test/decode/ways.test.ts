@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ExactText } from "../../shared/decode/exact-text.ts";
 import { fastLines } from "../../shared/decode/frame.ts";
+import { isFull } from "../support/share.ts";
 import { stream } from "../support/view-case.ts";
 import { allTypes } from "./all-types.ts";
 import { batchOf, DecodeBench } from "./records.ts";
@@ -70,9 +71,9 @@ describe("fast and slow", () => {
         expect(one.rows).toEqual(two.rows);
         expect(one.dead).toEqual(two.dead.slice(0, -1));
       }),
-      { numRuns: 80 },
+      { numRuns: isFull ? 80 : 30 },
     );
-    expect(fast).toBeGreaterThan(5);
+    expect(fast).toBeGreaterThan(1);
   }, 240_000);
 
   test("fields may have any name", async () => {

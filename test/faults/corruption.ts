@@ -28,7 +28,7 @@ export const corruption: Fault = {
   promise: "a damaged file is reported or recomputed, never answered from",
   how: "one file at a time, of every kind: bits flipped, sectors zeroed, truncated, exchanged, another's or older content, emptied, removed",
   full: 1500,
-  short: 50,
+  short: 30,
   async run({ n, seed, say }) {
     const at = process.env.AT;
     const numbers = at ? [Number(at)] : Array.from({ length: n }, (_, number) => number);

@@ -7,7 +7,6 @@ import { furthest, type Position } from "../../shared/position.ts";
 import { Ledger } from "./ledger.ts";
 
 const sendersMax = 2;
-const groupMax = 60;
 const keys = 11;
 
 /** Events that keep coming from a few senders, each of which sends again what may not have arrived, as a user would. */
@@ -21,13 +20,16 @@ export class EventLoad {
   readonly #log: Log;
   readonly #stream: StreamDefinition;
   readonly #random: () => number;
+  readonly #groupMax: number;
   readonly #senders: Promise<void>[];
   #stopped = false;
 
-  constructor(log: Log, stream: StreamDefinition, random: () => number) {
+  /** @param groupMax events that a sender appends at a time */
+  constructor(log: Log, stream: StreamDefinition, random: () => number, groupMax: number) {
     this.#log = log;
     this.#stream = stream;
     this.#random = random;
+    this.#groupMax = groupMax;
     this.#senders = Array.from({ length: sendersMax }, (_, sender) => this.#send(sender));
   }
 
@@ -52,7 +54,7 @@ export class EventLoad {
   async #send(sender: number): Promise<void> {
     let producer: Producer | null = null;
     while (!this.#stopped) {
-      const numbers = this.ledger.take(1 + Math.floor(this.#random() * groupMax));
+      const numbers = this.ledger.take(1 + Math.floor(this.#random() * this.#groupMax));
       for (let arrived = false; !arrived; ) {
         producer ??= await this.#open();
         if (!producer) return;

@@ -15,8 +15,8 @@ import { ownMemory } from "./measure.ts";
 
 /** Together more bytes at once than the server takes in. */
 const clients = 64;
-const perRequest = 50_000;
-const padding = "-".repeat(50);
+/** Events in the 4 MB of a request: in a short run fewer, longer ones. */
+const requests = { long: { events: 50_000, padding: 50 }, short: { events: 12_500, padding: 310 } };
 const requestMsMax = 30_000;
 const endMsMax = 600_000;
 /** What a daemon may take at most, bytes: DuckDB's share is one gigabyte, and records under way come on top. */
@@ -79,8 +79,12 @@ class Flooding {
     const { n, say } = this.#options;
     const url = await this.#daemons.serve.url(20_000);
     const endsAt = performance.now() + n * 1000;
+    const { padding } = this.#request;
     const body = Buffer.from(
-      Array.from({ length: perRequest }, (_, i) => `{"g":"g${i % 50}","x":${i},"not read":"${padding}"}\n`).join(""),
+      Array.from(
+        { length: this.#request.events },
+        (_, i) => `{"g":"g${i % 50}","x":${i},"not read":"${"-".repeat(padding)}"}\n`,
+      ).join(""),
     );
     const flood = Promise.all([
       this.#load(endsAt),
@@ -92,6 +96,10 @@ class Flooding {
     );
     await this.#finish(url);
     return { n, failures: this.#failures, facts: this.#facts() };
+  }
+
+  get #request(): { events: number; padding: number } {
+    return this.#options.n < 10 ? requests.short : requests.long;
   }
 
   async close(): Promise<void> {
@@ -118,7 +126,7 @@ class Flooding {
         if (answer === "accepted") break;
         await sleep(answer);
       }
-      this.#accepted += perRequest;
+      this.#accepted += this.#request.events;
     }
   }
 

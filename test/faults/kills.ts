@@ -227,7 +227,7 @@ export const kills: Fault = {
   promise,
   how: `SIGKILL at random moments to ${roles}, embedded log`,
   full: 500,
-  short: 20,
+  short: 12,
   run: (options) => new Killing({ ...options, brokers: null, stops: false }).run(),
 };
 
@@ -236,7 +236,7 @@ export const killsOverKafka: Fault = {
   promise,
   how: `SIGKILL at random moments to ${roles}, a real broker`,
   full: 500,
-  short: 12,
+  short: 6,
   run: (options) => overKafka(options, false),
 };
 
@@ -245,6 +245,6 @@ export const zombies: Fault = {
   promise: "a process that was stopped and continued does no harm",
   how: `SIGSTOP, some seconds or a minute, SIGCONT to ${roles}, embedded log`,
   full: 100,
-  short: 6,
+  short: 4,
   run: (options) => new Killing({ ...options, brokers: null, stops: true }).run(),
 };

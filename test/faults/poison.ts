@@ -52,7 +52,7 @@ export const poison: Fault = {
   promise: "an invalid record becomes one dead letter, stops nothing, and is replayed once",
   how: `${Object.keys(kinds).length} kinds of bad records among good ones, through speed, batch and replay`,
   full: 10_000,
-  short: 700,
+  short: 250,
   run: async ({ n, seed, say }) => {
     const random = randomOf(seed);
     const int = (below: number) => Math.floor(random() * below);

@@ -19,6 +19,8 @@ import { type Answer, Watcher } from "./watcher.ts";
 const partitions = 3;
 const goesOnMsMax = 60_000;
 const verifyMsMax = 60_000;
+/** A run of this many rounds has as many appends as a shorter one, and more events in each. */
+const longRun = 10;
 
 const numbers = { ...stream("numbers", { g: "VARCHAR", v: "BIGINT", s: "INTEGER" }), key: "g", partitions };
 
@@ -62,7 +64,7 @@ export async function runRounds(
     const serve = daemons[1]!;
     const watcher = new Watcher(() => serve.url(goesOnMsMax), origin);
     ends.unshift(() => watcher.stop());
-    const load = new EventLoad(log, numbers, randomOf(options.seed ^ 0x10ad));
+    const load = new EventLoad(log, numbers, randomOf(options.seed ^ 0x10ad), options.n < longRun ? 12 : 60);
     ends.unshift(() => load.stop(goesOnMsMax));
     return await new Rounds(options, trouble, log, project, daemons, watcher, load).run();
   } finally {

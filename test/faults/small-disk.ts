@@ -18,7 +18,7 @@ export const smallDisk: Fault = {
   promise: "a disk that is full says so, answers go on, and the next run with space makes everything",
   how: "batch --once on a small tmpfs with 0, 1, 2 … pages left, until it has enough",
   full: Number.POSITIVE_INFINITY,
-  short: 6,
+  short: 3,
   async run({ n, say }): Promise<FaultReport> {
     const world = await World.make();
     const disk = join(world.dir, "disk");
@@ -32,7 +32,7 @@ export const smallDisk: Fault = {
       const failures: string[] = [];
       const facts = { "said so": 0, "had room": 0, "pages needed": 0 };
       // in a short run every few pages
-      const step = Number.isFinite(n) ? 4 : 1;
+      const step = Number.isFinite(n) ? 8 : 1;
       let [pages, rounds, inARow] = [0, 0, 0];
       for (; rounds < n && inARow < enough; rounds++, pages += step) {
         const { failure, code } = await withRoom(world, disk, pages);

@@ -15,9 +15,9 @@ import { type Fault, type FaultOptions, type FaultReport, randomOf } from "./fau
 import { bytesOf, filesOf, ownMemory, percentile } from "./measure.ts";
 
 const partitions = 3;
-/** To find the top speed with. */
-const calibrated = 400_000;
-const killsEveryMs = { least: 8000, spread: 24_000 };
+/** To find the top speed with, in a run of minutes and in a shorter one. */
+const calibrated = { long: 400_000, short: 100_000 };
+const killsEveryMs = { long: { least: 8000, spread: 24_000 }, short: { least: 2000, spread: 4000 } };
 /** A recompute takes minutes at the end: one that is killed again and again never ends. */
 const batchShare = 0.1;
 /** Of all events, one in this many comes twice. */
@@ -39,7 +39,7 @@ export const soak: Fault = {
   promise: "at half of the top speed, with kills, answers keep up, memory is flat and files are bounded",
   how: "N minutes of speed, serve and batch (archive every minute, recompute every five) as processes, one of them killed every 8 to 32 s",
   full: 30,
-  short: 0.25,
+  short: 0.2,
   run: async (options) => {
     if (ownMemory(process.pid) === null)
       return { n: 0, failures: [], facts: {}, skipped: "/proc does not show a process's own memory" };
@@ -127,9 +127,10 @@ class Soaking {
     await this.#add(1);
     await this.#until(() => this.#records, 60_000);
     const began = performance.now();
-    await this.#add(calibrated);
+    const count = this.#options.n < 1 ? calibrated.short : calibrated.long;
+    await this.#add(count);
     await this.#until(() => this.#records, verbMsMax);
-    return calibrated / ((performance.now() - began) / 1000);
+    return count / ((performance.now() - began) / 1000);
   }
 
   /** Appends the next events, some of them twice, and waits until the log has them. */
@@ -190,8 +191,9 @@ class Soaking {
 
   async #kill(endsAt: number): Promise<void> {
     const { speed, serve, batch } = this.#daemons;
+    const { least, spread } = this.#options.n < 1 ? killsEveryMs.short : killsEveryMs.long;
     for (;;) {
-      await sleep(killsEveryMs.least + this.#random() * killsEveryMs.spread);
+      await sleep(least + this.#random() * spread);
       // the end is for catching up
       if (performance.now() > endsAt - 5000) return;
       const dice = this.#random();

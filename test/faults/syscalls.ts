@@ -35,7 +35,7 @@ export const syscalls: Fault = {
     "a process that ends at any of its calls to the disk, and a disk that fails or is full there, lose and double nothing",
   how: "kill, torn write, EIO of a sync, full disk at the k-th write, sync or name of batch, flush and load, for every k (a preloaded library)",
   full: Number.POSITIVE_INFINITY,
-  short: 4,
+  short: 3,
   async run({ n, seed, say }): Promise<FaultReport> {
     const world = await World.make();
     try {

@@ -8,11 +8,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Broker, brokerAvailable, startBroker } from "../../demo/broker/broker.ts";
 import { type Running, start } from "../cli/tidemark.ts";
 import { folder } from "../project/project-folder.ts";
+import { isFull } from "../support/share.ts";
 import { seededNumbers } from "../views/seeded.ts";
 
 const given = process.env.KAFKA_BROKERS;
 const lacking = given ? null : brokerAvailable();
-const rounds = 3;
+const rounds = isFull ? 3 : 2;
 
 describe("on the embedded log", () => killed(() => null));
 

@@ -16,7 +16,7 @@ export async function firstFailure(dir: string, files: readonly string[], named 
     stdio: "ignore",
     detached: true,
     // the same random runs each time
-    env: { ...process.env, TIDEMARK_SEED: "1", SEED: "1" },
+    env: { ...process.env, TIDEMARK_SEED: "1", SEED: "1", FULL: "1" },
   });
   let late = false;
   const timer = setTimeout(() => {

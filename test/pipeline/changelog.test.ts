@@ -84,7 +84,7 @@ const shown = async (view: string) => {
   return (await (await world.session()).read(await checkedRows(world.store, snapshot, definition))).getRowObjectsJson();
 };
 
-it(`is exact in both layers, version after version (SEED=${seed})`, async () => {
+it(`is exact in both layers, version after version (SEED=${seed})`, { timeout: 120_000 }, async () => {
   await change(30);
   let manifest = await world.firstVersion();
   for (const how of ["full", "incremental", "full", "incremental"] as const) {

@@ -10,6 +10,7 @@ import { newestVersion } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { randomOf } from "../faults/fault.ts";
 import { catchUp, World } from "../pipeline/world.ts";
+import { isFull } from "../support/share.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { type Api, openApi } from "./api.ts";
@@ -213,7 +214,7 @@ it("keeps a mirror equal, through flushes, compaction and new versions", { timeo
   const kept = names.map((name) => new Mirror(`${name}/changes`));
   await until(async () => kept.every((mirror) => mirror.received.length === 1));
   for (const [i, mirror] of kept.entries()) for (const [key, row] of await rowsOf(names[i]!)) mirror.rows.set(key, row);
-  const steps = Number(process.env.N || 60);
+  const steps = Number(process.env.N || (isFull ? 60 : 30));
   for (let step = 0; step < steps; step++) {
     if (step % 20 === 19) await swap();
     const sent = Array.from({ length: 1 + Math.floor(random() * 4) }, () => {

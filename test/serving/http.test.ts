@@ -10,6 +10,7 @@ import { newestHead, newestVersion } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { catchUp, type Sent, World } from "../pipeline/world.ts";
 import { scratchOf } from "../support/scratch.ts";
+import { isFull } from "../support/share.ts";
 import { behind } from "../support/store.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
@@ -451,7 +452,8 @@ describe("the API", () => {
       };
       const reading = reader();
       let old = writer;
-      for (let round = 0; round < 6; round++) {
+      const rounds = isFull ? 6 : 3;
+      for (let round = 0; round < rounds; round++) {
         await world.append(Array.from({ length: 10 }, (_, n) => sent(event(30 + round * 10 + n), n % 2)));
         await catchUp(world, old);
         await follower.tick();
@@ -469,9 +471,9 @@ describe("the API", () => {
       stop = true;
       await reading;
       writer = old;
-      expect(seen).toBe(90);
+      expect(seen).toBe(30 + 10 * rounds);
       expect(asked).toBeGreaterThan(20);
-      expect((await get("/v1/views/total")).headers["tidemark-version"]).toBe("7");
+      expect((await get("/v1/views/total")).headers["tidemark-version"]).toBe(String(1 + rounds));
     });
 
     it("a damaged entry is never served: the old snapshot stays, and readyz says why", async () => {

@@ -11,6 +11,7 @@ import { queryLimits } from "../../serving/sql/queries.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
 import { catchUp, World } from "../pipeline/world.ts";
 import { pythonBin } from "../support/python.ts";
+import { isFull } from "../support/share.ts";
 import { stream } from "../support/view-case.ts";
 import { openApi } from "./api.ts";
 
@@ -29,7 +30,7 @@ enabled = true
 `;
 
 it.skipIf(!bin)("holds to its OpenAPI description", { timeout: 300_000 }, async () => {
-  const [examples, seed] = [Number(process.env.N || 40), Number(process.env.SEED || 1)];
+  const [examples, seed] = [Number(process.env.N || (isFull ? 40 : 15)), Number(process.env.SEED || 1)];
   const world = await World.open({
     stream: { ...stream("events", { g: "VARCHAR", x: "BIGINT?", at: "TIMESTAMP?" }), partitions: 2 },
     views: { groups: 'SELECT g, count(*) AS n, avg(x) AS mean, max("at") AS last FROM events GROUP BY g' },

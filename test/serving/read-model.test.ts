@@ -8,6 +8,7 @@ import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { randomOf } from "../faults/fault.ts";
 import { catchUp, World } from "../pipeline/world.ts";
 import { scratchOf } from "../support/scratch.ts";
+import { isFull } from "../support/share.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { type Api, openApi } from "./api.ts";
@@ -107,7 +108,7 @@ async function ask(view: string, query: string, accept = "application/json"): Pr
 }
 
 it("is the row that DuckDB gives", { timeout: 120_000 }, async () => {
-  const steps = Number(process.env.N || 12);
+  const steps = Number(process.env.N || (isFull ? 12 : 6));
   let [found, asked] = [0, 0];
   const lookup = models.lookup.bind(models);
   models.lookup = (...args) => {
@@ -138,7 +139,7 @@ it("is the row that DuckDB gives", { timeout: 120_000 }, async () => {
   process.stdout.write(
     `read model: SEED=${seed} N=${steps} steps, ${rows} rows equal, ${found} of ${asked} from a model\n`,
   );
-  expect(found).toBeGreaterThan(asked / 5);
+  expect(found).toBeGreaterThan(asked / 10);
   expect(await ask("texts", "g=eq.a", "application/x-ndjson")).toBe(
     await ask("texts", "g=eq.a&limit=1", "application/x-ndjson"),
   );

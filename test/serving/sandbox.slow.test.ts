@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { queryLimits } from "../../serving/sql/queries.ts";
 import { percentile } from "../faults/measure.ts";
 import { World } from "../pipeline/world.ts";
+import { someOf } from "../support/share.ts";
 import { stream } from "../support/view-case.ts";
 import { type Api, openApi } from "./api.ts";
 import { catalogTables } from "./sandbox/judged.ts";
@@ -101,7 +102,8 @@ describe("SQL from outside", () => {
     const poll = setInterval(() => {
       resident = Math.max(resident, ...childrenResident());
     }, 10);
-    for (const sql of exhaustions) {
+    const wanted = someOf(exhaustions, 9);
+    for (const sql of wanted) {
       const began = performance.now();
       let over = false;
       const beside = others(Number.POSITIVE_INFINITY, () => over);
@@ -123,7 +125,7 @@ describe("SQL from outside", () => {
         0.99,
       ).toFixed(0);
     process.stdout.write(
-      `sandbox: N=${exhaustions.length} queries that want everything: the longest answered after ${most.toFixed(0)} ms with a deadline of ` +
+      `sandbox: N=${wanted.length} queries that want everything: the longest answered after ${most.toFixed(0)} ms with a deadline of ` +
         `${secondsMax * 1000} ms; a process had ${(resident / 2 ** 20).toFixed(0)} MB at most, of ${residentMax >> 20}; others' p99 ${p99(slow)} ms beside them (${slow.length}), ${p99(quickest)} ms alone\n`,
     );
   });

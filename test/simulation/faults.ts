@@ -10,7 +10,7 @@ export const simulation: Fault = {
   promise: "every answer is exact at its own position, and no reader goes back",
   how: "the whole pipeline on a simulated disk and log: crashes at any call, stalls, power cuts, damage, lost appends and answers",
   full: 10_000,
-  short: 20,
+  short: 12,
   run: async ({ n, seed, say }): Promise<FaultReport> => {
     const failures: string[] = [];
     const sum: Record<string, number> = {};

@@ -10,6 +10,7 @@ import { aggregateNamed, table } from "../../shared/compiler/aggregates/table.ts
 import { eventColumn, eventType } from "../../shared/compiler/event-order.ts";
 import { Duck, type Session } from "../../shared/duckdb/duck.ts";
 import { type Use, verdictOf } from "../support/aggregate-laws.ts";
+import { someOf } from "../support/share.ts";
 import { seededNumbers } from "./seeded.ts";
 
 const seed = Number(process.env.SEED ?? 20_261);
@@ -111,7 +112,8 @@ async function usesOf(entry: Aggregate, name: string, distinct: boolean): Promis
 }
 
 async function expectLaws(entry: Aggregate, name: string, distinct: boolean): Promise<void> {
-  const all = await usesOf(entry, name, distinct);
+  const planned = (await usesOf(entry, name, distinct)).filter((use) => !("why" in entry.plan(use.args, use.written)));
+  const all = someOf(planned, 6);
   for (let round = 0; round < rounds; round++) {
     const { uses, broken } = await verdictOf(session, all, `rows_${round}`);
     expect(broken, `seed ${seed}, round ${round}`).toEqual([]);

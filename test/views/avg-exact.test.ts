@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Compiler } from "../../shared/compiler/compile.ts";
 import { partialOf, rowsOf } from "../../shared/compiler/texts.ts";
 import { Duck, type Session } from "../../shared/duckdb/duck.ts";
+import { isFull } from "../support/share.ts";
 import { stream } from "../support/view-case.ts";
 import { seededNumbers } from "./seeded.ts";
 
@@ -28,6 +29,9 @@ const columns: Readonly<Record<string, { type: string; value: string }>> = {
   tod: { type: "TIME", value: "TIME '00:00:00' + to_microseconds(abs(x % 86400000000))" },
 };
 
+const rows = isFull ? { few: 12_000, many: 40, divided: 30_000 } : { few: 3000, many: 16, divided: 8000 };
+
+let duck: Duck;
 let session: Session;
 let groups = 0;
 const all = stream("events", {
@@ -36,10 +40,11 @@ const all = stream("events", {
 });
 
 beforeAll(async () => {
-  session = await (await Duck.open()).session();
-  // for each type 12,000 groups of 1 to 4 rows, half of them shifted to small values, and 40 of 2,048 to 6,000 rows
-  await session.run(`CREATE TEMP TABLE sizes AS SELECT range AS g, 1 + hash(range) % 4 AS size FROM range(12000)
-    UNION ALL SELECT 12000 + range, 2048 + hash(range) % 3953 FROM range(40)`);
+  duck = await Duck.open({ threads: 1 });
+  session = await duck.session();
+  // for each type groups of 1 to 4 rows, half of them shifted to small values, and some of 2,048 to 6,000 rows
+  await session.run(`CREATE TEMP TABLE sizes AS SELECT range AS g, 1 + hash(range) % 4 AS size FROM range(${rows.few})
+    UNION ALL SELECT ${rows.few} + range, 2048 + hash(range) % 3953 FROM range(${rows.many})`);
   await session.run(`CREATE TEMP TABLE drawn AS SELECT g, (hash(g, unnest)::HUGEINT - 9223372036854775808)::BIGINT AS x,
     CASE WHEN g % 2 = 0 THEN 0 ELSE hash(g) % 60 END::INTEGER AS shift, unnest % 2 AS part FROM sizes, unnest(range(size::BIGINT))`);
   const list = Object.entries(columns).map(
@@ -49,12 +54,16 @@ beforeAll(async () => {
   groups = Number(await session.value("SELECT count(*) FROM sizes"));
 }, 240_000);
 
-afterAll(() => session.close());
+afterAll(() => {
+  session.close();
+  duck.close();
+});
 
 describe("avg from two parts equals DuckDB's avg", () => {
   for (const name of Object.keys(columns)) {
     test(columns[name]!.type, async () => {
-      const compiler = await Compiler.open(await (await Duck.open()).session(), [all]);
+      using own = await duck.session();
+      const compiler = await Compiler.open(own, [all]);
       const sql = `SELECT g, avg(${name}) AS a, avg(${name}) FILTER (WHERE g % 3 = 0) AS f FROM events GROUP BY g`;
       const view = await compiler.compile({ name, file: `views/${name}.sql`, sql, description: "" });
       for (const part of [0, 1]) {
@@ -109,18 +118,18 @@ describe("the division behind it equals exact arithmetic", () => {
         return value;
       };
       const pairs = Array.from(
-        { length: 30_000 },
+        { length: rows.divided },
         () => [wide(126) * (random() < 0.5 ? -1n : 1n), wide(width)] as const,
       );
       pairs.push([0n, 1n], [0n, 5000n], [-1n, 2048n], [10n ** 38n - 1n, 1n], [1n - 10n ** 38n, 3n]);
       const values = pairs.map(([total, n]) => `('${total}', '${n}')`).join(", ");
-      const rows = await session.rows(
+      const found = await session.rows(
         `SELECT t, n, ${macro}(t::HUGEINT, n::HUGEINT) AS a FROM (VALUES ${values}) v(t, n)`,
       );
-      const wrong = rows.filter(
+      const wrong = found.filter(
         (row) => !Object.is(row.a, reference(BigInt(String(row.t)), BigInt(String(row.n))) + 0),
       );
-      expect(rows).toHaveLength(pairs.length);
+      expect(found).toHaveLength(pairs.length);
       expect(wrong.slice(0, 3)).toEqual([]);
     }, 240_000);
   }

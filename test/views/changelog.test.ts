@@ -7,6 +7,7 @@ import type { ReferenceTable, StreamDefinition, ViewDefinition } from "../../sha
 import { Duck, freshName, quoteName, type Session } from "../../shared/duckdb/duck.ts";
 import { compareRows, doublesOf } from "../../shared/proof/compare.ts";
 import { estimatesOff } from "../../shared/proof/estimates.ts";
+import { someOf } from "../support/share.ts";
 import { stream } from "../support/view-case.ts";
 import { seededNumbers } from "./seeded.ts";
 
@@ -226,10 +227,13 @@ describe(`views over rows that change (SEED=${seed})`, () => {
 
   it.each(aggregates)("%s", async (aggregate) => {
     await changed.expectExact(`SELECT city, ${aggregate} AS a FROM customers GROUP BY city`);
-    await changed.expectExact(`SELECT ${aggregate} AS a, count(*) AS n FROM customers WHERE id < 3`);
-    await changed.expectExact(`SELECT ok, day, ${aggregate} FILTER (WHERE id > 2) AS a FROM customers GROUP BY ALL`);
-    await changed.expectExact(`SELECT ok, city, ${aggregate} AS a FROM customers GROUP BY ROLLUP (ok, city)`);
-    await changed.expectExact(`SELECT ${aggregate} AS a FROM customers WHERE id < 0`);
+    const others = [
+      `SELECT ${aggregate} AS a, count(*) AS n FROM customers WHERE id < 3`,
+      `SELECT ok, day, ${aggregate} FILTER (WHERE id > 2) AS a FROM customers GROUP BY ALL`,
+      `SELECT ok, city, ${aggregate} AS a FROM customers GROUP BY ROLLUP (ok, city)`,
+      `SELECT ${aggregate} AS a FROM customers WHERE id < 0`,
+    ];
+    for (const sql of someOf(others, 1)) await changed.expectExact(sql);
   });
 
   it.each([

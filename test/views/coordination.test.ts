@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Compiler } from "../../shared/compiler/compile.ts";
 import type { Coordination, ViewDefinition } from "../../shared/definition.ts";
 import { Duck } from "../../shared/duckdb/duck.ts";
+import { isFull } from "../support/share.ts";
 import { type CaseFile, readCaseFile, stream, ViewBench } from "../support/view-case.ts";
 import { seededNumbers } from "./seeded.ts";
 
@@ -65,8 +66,7 @@ describe(`views in any order, SEED=${seed}`, () => {
       // the same events, whose places in the log are others
       const moved = await ViewBench.open({ ...cases, events: shuffled(cases.events) });
       try {
-        // half of them each time; ALL=1 for every one
-        for (const sql of cases.selects.filter(() => process.env.ALL === "1" || random() < 0.25)) {
+        for (const sql of cases.selects.filter(() => isFull || random() < 0.12)) {
           const view = await bench.compile(sql);
           const plain = await bench.plain(view);
           const order = batchesOf(bench.count);

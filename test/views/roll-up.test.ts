@@ -9,6 +9,7 @@ import { rolledUpOf } from "../../shared/compiler/texts.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { isCode } from "../../shared/errors.ts";
 import { runCases } from "../support/run-cases.ts";
+import { oneIn } from "../support/share.ts";
 import type { ViewBench } from "../support/view-case.ts";
 
 /** Of a view with many keys, this many of their subsets. */
@@ -21,6 +22,7 @@ let refused = 0;
 runCases(/\.sql$/, async (bench, sql) => {
   // DuckDB itself takes one for the other where both are in one SELECT
   if (/INTERVAL 1 MONTH AS m, ts \+ INTERVAL 30 DAY AS d/.test(sql)) return;
+  if (!oneIn(3)) return;
   const view = await bench.compile(sql);
   for (const by of rollUpsOf(view)) await expectRolledUp(bench, view, by);
   if (view.rollUp) await expectTotalOfNothing(bench, view);
@@ -30,8 +32,8 @@ test("enough were compared", () => {
   process.stdout.write(
     `roll-ups: ${compared} equal the view's SQL with another GROUP BY, ${refused} refused for their HAVING; ${totals} totals of nothing\n`,
   );
-  expect(compared).toBeGreaterThan(100);
-  expect(totals).toBeGreaterThan(100);
+  expect(compared).toBeGreaterThan(40);
+  expect(totals).toBeGreaterThan(40);
 });
 
 /** Subsets of the shown keys, and those with a time in larger buckets. */
