@@ -53,7 +53,7 @@ const csv: RowFormat = {
   },
 };
 
-/** The library is loaded with the first such answer: a process that runs queries starts in three quarters of the time. */
+/** The library is loaded with the first such answer: processes that run queries start without it. */
 const arrow: RowFormat = {
   mediaType: "application/vnd.apache.arrow.stream",
   async *encode({ columns, chunks }) {

@@ -42,8 +42,9 @@ export async function parseSql(session: Session, sql: string): Promise<ParsedSql
 /** Several texts, all in one call. */
 export async function parseTexts(session: Session, texts: readonly string[]): Promise<ParsedSql[]> {
   if (texts.length === 0) return [];
+  const values = texts.map((_, i) => `(${i}, ?)`).join(", ");
   const rows = await session.rows(
-    `SELECT json_serialize_sql(t::VARCHAR) AS tree FROM (VALUES ${texts.map((_, i) => `(${i}, ?)`).join(", ")}) v(i, t) ORDER BY i`,
+    `SELECT json_serialize_sql(t::VARCHAR) AS tree FROM (VALUES ${values}) v(i, t) ORDER BY i`,
     texts,
   );
   return rows.map(({ tree }) => parsedOf(tree ?? null));

@@ -27,7 +27,7 @@ export function start(
   const jiti = fileURLToPath(new URL("node_modules/jiti/lib/jiti-cli.mjs", root));
   const { LOG_LEVEL: _level, ...ours } = process.env;
   const child = spawn(process.execPath, [jiti, fileURLToPath(new URL(file, root)), ...args], {
-    env: { ...ours, JITI_FS_CACHE: "false", ...env },
+    env: { ...ours, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   context.onTestFinished(() => {

@@ -125,7 +125,7 @@ describe("SQL from outside", () => {
         0.99,
       ).toFixed(0);
     process.stdout.write(
-      `sandbox: N=${wanted.length} queries that want everything: the longest answered after ${most.toFixed(0)} ms with a deadline of ` +
+      `sandbox: N=${wanted.length} queries that want everything: the longest answered after ${most.toFixed(0)} ms, of ` +
         `${secondsMax * 1000} ms; a process had ${(resident / 2 ** 20).toFixed(0)} MB at most, of ${residentMax >> 20}; others' p99 ${p99(slow)} ms beside them (${slow.length}), ${p99(quickest)} ms alone\n`,
     );
   });

@@ -1,4 +1,4 @@
-/** What the full lanes (make cases, make faults, make mutate) run whole, and make test a share of, each time another. */
+/** What make cases, make faults and make mutate run whole, and make test a share of, each time another one. */
 
 export const isFull = process.env.FULL === "1";
 

@@ -152,7 +152,6 @@ export const largeFunctions: Readonly<Record<string, number>> = {
   "bench/archive-files.ts": 1,
   "bench/big-view.ts": 1,
   "cli/command-line.ts": 1,
-  "demo/broker/broker.ts": 1,
   "shared/duplicates/duplicates.ts": 1,
   "shared/health/failing-groups.ts": 1,
   "shared/log/embedded.ts": 1,
