@@ -112,7 +112,7 @@ class Shop {
     const project = await loadProject({ dir: folder, env: { SHOP: server.url } });
     mkdirSync(project.dataDir, { recursive: true });
     const store = await FolderStore.open(project.dataDir);
-    const log = openLog({ data: project.dataDir });
+    const log = await openLog({ data: project.dataDir });
     const { definition } = await ensureVersion(store, log, () => makeDefinition(project, store));
     return new Shop(bench, server, project, store, { log, stream: logStream(definition.streams[0]!) });
   }

@@ -118,7 +118,7 @@ class Shop {
     const wrong =
       verified.code === 0 ? [] : [`sources verify ended with ${verified.code}: ${verified.out}${verified.err}`];
     const store = await FolderStore.open(join(this.dir, ".tidemark"));
-    const log = openLog({ data: join(this.dir, ".tidemark") });
+    const log = await openLog({ data: join(this.dir, ".tidemark") });
     const duck = await Duck.open({ memoryLimit: "1GB" });
     let [records, fenced] = [0, 0];
     try {

@@ -55,7 +55,7 @@ export class ShopWorld {
     world.project = await loadProject({ dir: world.dir, env: { SHOP: server.url } });
     mkdirSync(world.project.dataDir);
     world.store = await FolderStore.open(world.project.dataDir);
-    world.log = openLog({ data: world.project.dataDir });
+    world.log = await openLog({ data: world.project.dataDir });
     const manifest = await ensureVersion(world.store, world.log, () => makeDefinition(world.project, world.store));
     world.definition = manifest.definition;
     return world;
