@@ -19,7 +19,7 @@ export function logStream(stream: StreamDefinition): LogStream {
  * A stream's origin: read from the store, or written there at first contact (create-if-absent). Partitions that
  * were added since begin at 0.
  *
- * @throws LOG_COMPACTED; LOG_STREAM_MISSING when it was there and is not any more; LOG_PARTITIONS when the
+ * @throws LOG_COMPACTED; LOG_RANGE for a changelog whose beginning is gone; LOG_STREAM_MISSING when it was there and is not any more; LOG_PARTITIONS when the
  *   topic was recreated, has fewer partitions than it had, or has more and suppresses repeated ids: those would
  *   go to other partitions than before
  */
@@ -33,6 +33,14 @@ export async function originOf(store: Store, log: Log, stream: StreamDefinition)
       "LOG_COMPACTED",
       `"${stream.topic}" is a compacted topic: Kafka removes records of it that may have been counted`,
       `set its cleanup.policy to delete, or let stream "${stream.name}" read another topic that keeps all records`,
+      { stream: stream.name, topic: stream.topic },
+    );
+  }
+  if (!known && stream.changelog && now.first.some((offset) => offset > 0)) {
+    throw new TidemarkError(
+      "LOG_RANGE",
+      `"${stream.topic}" is a changelog whose beginning the log no longer holds: its rows can't be known`,
+      "use the data folder whose archive has it, or another project name, whose changelogs begin anew",
       { stream: stream.name, topic: stream.topic },
     );
   }

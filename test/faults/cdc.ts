@@ -119,7 +119,7 @@ class Shop {
       verified.code === 0 ? [] : [`sources verify ended with ${verified.code}: ${verified.out}${verified.err}`];
     const store = await FolderStore.open(join(this.dir, ".tidemark"));
     const log = await openLog({ data: join(this.dir, ".tidemark") });
-    const duck = await Duck.open({ memoryLimit: "1GB" });
+    const duck = await Duck.open({ memoryLimit: "4GB" });
     let [records, fenced] = [0, 0];
     try {
       const session = await duck.session();
@@ -294,6 +294,8 @@ const traps: readonly Trap[] = [
     name: "slot advanced by another",
     set: (shop) =>
       whileStopped(shop, async () => {
+        // what was sent before lies in the reader's socket, and is not lost
+        await shop.server.sql(disconnect);
         await shop.server.sql(unseen);
         await shop.server.sql(seized(`PERFORM pg_replication_slot_advance('${slot}', pg_current_wal_flush_lsn());`));
       }),

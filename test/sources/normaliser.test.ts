@@ -23,6 +23,7 @@ import { ChangelogWriter } from "../../sources/changelog-writer.ts";
 import { RowFile } from "../../sources/row-file.ts";
 import { type InputCounts, SentInput } from "../../sources/sent-input.ts";
 import { World } from "../pipeline/world.ts";
+import { openStore } from "../support/store.ts";
 import { stream } from "../support/view-case.ts";
 import { seededNumbers } from "../views/seeded.ts";
 
@@ -249,3 +250,14 @@ it(`two at a time, one of which is stopped in the middle of an append (SEED=${se
 async function until(is: () => boolean): Promise<void> {
   while (!is()) await new Promise((done) => setTimeout(done, 1));
 }
+
+it("a changelog whose beginning is gone is no one's", async () => {
+  const table = new Table();
+  await send(seededNumbers(seed), table, 20);
+  const normaliser = await Normaliser.open("one");
+  await normaliser.catchUp();
+  await normaliser.close();
+  await world.log.trim(logStream(customers), new Map([[0, 3]]));
+  const elsewhere = await openStore(join(dir, "elsewhere"));
+  await expect(originOf(elsewhere, world.log, customers)).rejects.toThrow("whose beginning the log no longer holds");
+});
