@@ -19,9 +19,9 @@ export function logStream(stream: StreamDefinition): LogStream {
  * A stream's origin: read from the store, or written there at first contact (create-if-absent). Partitions that
  * were added since begin at 0.
  *
- * @throws LOG_COMPACTED; LOG_RANGE for a changelog whose beginning is gone; LOG_STREAM_MISSING when it was there and is not any more; LOG_PARTITIONS when the
- *   topic was recreated, has fewer partitions than it had, or has more and suppresses repeated ids: those would
- *   go to other partitions than before
+ * @throws LOG_COMPACTED; LOG_RANGE for a changelog whose beginning is gone; LOG_STREAM_MISSING when it was there
+ *   and is not any more; LOG_PARTITIONS when the topic was recreated, has fewer partitions than it had, or has more
+ *   and suppresses repeated ids: those would go to other partitions than before
  */
 export async function originOf(store: Store, log: Log, stream: StreamDefinition): Promise<StreamOrigin> {
   const name = layout.origin(stream.name);
