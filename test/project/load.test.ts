@@ -27,6 +27,7 @@ describe("a project", () => {
           partitions: 4,
         },
       ],
+      sources: [],
       references: [],
       views: [],
       log: { connection: expect.any(Function), brokers: null, retentionMs: 7 * 86_400_000 },
