@@ -195,7 +195,7 @@ async function idleLags(server: PostgresServer, shop: Shop, count: number): Prom
     for (let i = 0; i < count; i++) {
       await sleep(50);
       const before = await shop.ended();
-      await connection.rows(`UPDATE rows SET age = ${i} + 1000 WHERE id = 1`);
+      await connection.rows(`UPDATE public.rows SET age = ${i} + 1000 WHERE id = 1`);
       const committed = performance.now();
       await shop.reached(before + 1);
       lags.push(performance.now() - committed);
