@@ -4,6 +4,7 @@ import type { StreamDefinition } from "../../shared/definition.ts";
 import type { CarriedRequests } from "../../shared/duplicates/partition.ts";
 import type { CarriedState, State } from "../../shared/state/state.ts";
 import { type SegmentSuppression, type Suppression, suppression } from "../../shared/state/suppression.ts";
+import { isFull } from "../support/share.ts";
 import { stream } from "../support/view-case.ts";
 import { seededNumbers } from "../views/seeded.ts";
 import { type CarriedRows, type LastRows, lastRows } from "./last-rows.ts";
@@ -86,7 +87,7 @@ async function holds<S extends State<C, R>, C extends CarriedState, R extends ob
   subject: Subject<S, C, R> | (() => Subject<S, C, R>),
 ): Promise<void> {
   const seed = Number(process.env.SEED || Math.floor(Math.random() * 2 ** 31));
-  const runs = Number(process.env.RUNS ?? 3);
+  const runs = Number(process.env.RUNS ?? (isFull ? 3 : 2));
   let positions = 0;
   for (let run = 0; run < runs; run++) {
     const own = typeof subject === "function" ? subject() : subject;
