@@ -11,6 +11,8 @@
 -- {"id":1,"shop":"b","city":"Rome","age":40,"big":1,"price":0.01,"d":0.2,"x":0.2,"ok":null}
 -- gone {"id":4,"shop":"it's \"b\""}
 -- {"id":3,"shop":"a","city":"Oslo","age":20,"d":-1e15,"x":-0.0,"ok":false}
+-- {"id":2,"shop":"a","city":"Oslo","age":20,"big":1,"price":7.00,"d":0.7,"x":3.5,"ok":true,"tags":["x",null],"place":{"a":null,"b":"z"}}
+-- {"id":3,"shop":"a","city":"Oslo","age":20,"d":-0.3,"x":-0.0,"ok":false}
 -- {"id":4,"shop":"it's \"b\"","city":"Lima","age":7,"price":5.01,"d":0.0,"x":0.3,"ok":false,"day":"2025-12-31","j":"t","h":-1}
 -- gone {"id":1,"shop":"a"}
 
