@@ -11,7 +11,7 @@ import type { Project } from "../shared/project/project.ts";
 import { FolderStore } from "../shared/store/folder.ts";
 import { ensureVersion, logStream } from "../shared/store/origin.ts";
 import { runSources } from "../sources/daemon.ts";
-import { PostgresConnection } from "../sources/postgres/connection.ts";
+import { connectTo } from "../sources/postgres/target.ts";
 import type { Bench, Figure, Goal, Part } from "./part.ts";
 
 const streams = `{ rows: { kind: "changelog", from: "shop:public.rows", key: "id", partitions: 4, fields: {
@@ -190,7 +190,7 @@ function figure(name: string, median: string, goal: Goal): Figure {
 /** From a commit's answer to its record in the log, ms. */
 async function idleLags(server: PostgresServer, shop: Shop, count: number): Promise<number[]> {
   const lags: number[] = [];
-  const connection = await PostgresConnection.open({ source: "bench", url: server.url });
+  const connection = await connectTo({ source: "bench", url: server.url });
   try {
     for (let i = 0; i < count; i++) {
       await sleep(50);

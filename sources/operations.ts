@@ -6,17 +6,17 @@ import { pause } from "../shared/pause.ts";
 import type { SourceSection } from "../shared/project/sources.ts";
 import { SourcePositions } from "../shared/source-progress.ts";
 import { Control } from "./control.ts";
-import { PostgresConnection } from "./postgres/connection.ts";
 import { inspect } from "./postgres/inspect.ts";
 import { lsnOf, lsnText } from "./postgres/lsn.ts";
 import { PostgresSource } from "./postgres/source.ts";
 import type { SourceTable } from "./postgres/tables.ts";
+import { connectTo } from "./postgres/target.ts";
 import type { PostgresState } from "./postgres-follower.ts";
 import { type TableVerdict, type VerifyTableOptions, verifyTable } from "./verify-table.ts";
 
 /** Lines of a configuration's `streams`. */
 export async function inspectSource({ name, postgres }: SourceSection): Promise<string> {
-  const query = await PostgresConnection.open({ source: name, url: postgres.url() });
+  const query = await connectTo({ source: name, url: postgres.url() });
   try {
     return await inspect(query, [postgres.publication]);
   } finally {
@@ -72,7 +72,7 @@ export interface VerifySourceOptions extends VerifyTableOptions {
   readonly signal: AbortSignal;
 }
 
-/** @throws SOURCE_UNREACHABLE; SOURCE_FAILED where nothing follows the source */
+/** @throws DATABASE_UNREACHABLE; DATABASE_FAILED where nothing follows the source */
 export async function* verifySource(
   options: VerifySourceOptions,
   { name, postgres }: SourceSection,
@@ -114,7 +114,7 @@ function isReadBefore(state: PostgresState | null, { name }: ChangelogStream, ls
 
 function notFollowed(source: string, lsn: string): TidemarkError {
   return new TidemarkError(
-    "SOURCE_FAILED",
+    "DATABASE_FAILED",
     `source ${source} is not followed to ${lsn} within ${patienceMs / 1000} s`,
     "run tidemark sources, and see what it says",
   );

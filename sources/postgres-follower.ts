@@ -3,18 +3,19 @@
  * in one append, and are acknowledged only once the log has them. Whatever the server did behind the stream's back is
  * mended by the one means that there is: a snapshot, of which the log gets what it does not say already.
  */
+
 import type { ChangelogStream, StreamDefinition, TableOrigin } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import type { Log } from "../shared/log/log.ts";
 import { type Position, places, positionOf } from "../shared/position.ts";
+import type { PostgresConnection } from "../shared/postgres/connection.ts";
 import type { PostgresSection } from "../shared/project/sources.ts";
 import type { ChangelogWriter, SourcedChange } from "./changelog-writer.ts";
 import { Control } from "./control.ts";
 import { isBehind, type LsnPlace, lsnPlaceText } from "./lsn-place.ts";
 import { type OutboxRow, OutboxWriter, outboxTable, rowOfMessage, rowOfTexts } from "./outbox.ts";
 import type { Finding, FindingKind } from "./postgres/checks.ts";
-import { PostgresConnection } from "./postgres/connection.ts";
 import { type Evidence, sqlName } from "./postgres/evidence.ts";
 import type { Piece, SourceItem, TableChange } from "./postgres/items.ts";
 import { lsnOf, lsnText } from "./postgres/lsn.ts";
@@ -22,6 +23,7 @@ import { publishTables } from "./postgres/publication.ts";
 import type { TableSnapshot } from "./postgres/snapshot.ts";
 import { PostgresSource } from "./postgres/source.ts";
 import type { SourceTable } from "./postgres/tables.ts";
+import { connectTo } from "./postgres/target.ts";
 
 const pollMs = 5000;
 /** How long a slot may wait for transactions that are open. */
@@ -104,7 +106,7 @@ export class PostgresFollower {
     if (this.#state && this.#durable === null) this.#durable = lsnOf(this.#state.slotLsn);
   }
 
-  /** Nothing is changed at the server yet. @throws SOURCE_UNREACHABLE, SOURCE_LOGIN, SOURCE_SETTING */
+  /** Nothing is changed at the server yet. @throws DATABASE_UNREACHABLE, DATABASE_LOGIN, DATABASE_SETTING */
   static async open(options: PostgresFollowerOptions): Promise<PostgresFollower> {
     const { log, project, name, section, writers, now } = options;
     const control = await Control.open<PostgresState>(log, project, name);
@@ -113,7 +115,7 @@ export class PostgresFollower {
     const outbox = box && (await OutboxWriter.open(log, options.session, options.streams, control.position));
     const boxTables = box?.table == null ? [] : [outboxTable(box.table)];
     const target = { source: name, url: section.url() };
-    const query = await PostgresConnection.open(target);
+    const query = await connectTo(target);
     try {
       const source = await PostgresSource.open({
         ...target,
@@ -135,7 +137,7 @@ export class PostgresFollower {
   /**
    * Until the signal.
    * @param works called once the stream is followed
-   * @throws SOURCE_UNREACHABLE and others: it is opened again
+   * @throws DATABASE_UNREACHABLE and others: it is opened again
    */
   async run(works: () => Promise<void>): Promise<void> {
     const { signal } = this.#options;

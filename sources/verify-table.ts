@@ -39,7 +39,7 @@ export interface VerifyTableOptions {
   readonly now: () => number;
 }
 
-/** @param epoch of the slot that is followed. @throws SOURCE_TABLE, SOURCE_VALUE, SOURCE_UNREACHABLE */
+/** @param epoch of the slot that is followed. @throws SOURCE_TABLE, SOURCE_VALUE, DATABASE_UNREACHABLE */
 export async function verifyTable(
   { store, log, session, now }: VerifyTableOptions,
   source: PostgresSource,

@@ -1,5 +1,5 @@
 /** What the server says of itself, the slot, the publications and the tables: one poll, as plain JSON. */
-import type { PostgresConnection } from "./connection.ts";
+import type { PostgresConnection } from "../../shared/postgres/connection.ts";
 import type { TypeCatalog } from "./type-catalog.ts";
 import type { PgType } from "./types.ts";
 

@@ -1,5 +1,5 @@
 /** What a project would declare for a database's tables: text for its configuration. */
-import type { PostgresConnection } from "./connection.ts";
+import type { PostgresConnection } from "../../shared/postgres/connection.ts";
 import { type Evidence, readEvidence, type TableEvidence } from "./evidence.ts";
 import { withoutKey } from "./tables.ts";
 import { TypeCatalog } from "./type-catalog.ts";
@@ -23,7 +23,7 @@ export async function inspect(query: PostgresConnection, publications: readonly 
   const tables = found.map(({ schema, relation }) => `${schema}.${relation}`);
   const types = new TypeCatalog(query);
   const evidence = await readEvidence(query, types, { slot: "", publications, tables });
-  return streamsText(query.source, evidence);
+  return streamsText(query.name, evidence);
 }
 
 /** Pure. */

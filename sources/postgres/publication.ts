@@ -1,6 +1,6 @@
 /** Tables are published only after they are known to have a usable key: else the application's UPDATE would fail. */
 import { isCode, TidemarkError } from "../../shared/errors.ts";
-import type { PostgresConnection } from "./connection.ts";
+import type { PostgresConnection } from "../../shared/postgres/connection.ts";
 import { type Evidence, sqlName } from "./evidence.ts";
 import { type SourceTable, unfitColumns, withoutKey } from "./tables.ts";
 
@@ -10,7 +10,7 @@ import { type SourceTable, unfitColumns, withoutKey } from "./tables.ts";
  *
  * @param evidence of now
  * @returns the statements that were run
- * @throws SOURCE_TABLE where a table has no usable key, or other columns than are declared; SOURCE_FORBIDDEN with the
+ * @throws SOURCE_TABLE where a table has no usable key, or other columns than are declared; DATABASE_FORBIDDEN with the
  *   statement, where the role may not run it
  */
 export async function publishTables(
@@ -20,15 +20,15 @@ export async function publishTables(
   evidence: Evidence,
 ): Promise<string[]> {
   const lacking = tables.filter(({ table }) => evidence.tables[table]?.published == null);
-  for (const table of lacking) refuseUnfit(query.source, table, evidence);
+  for (const table of lacking) refuseUnfit(query.name, table, evidence);
   const statements = statementsFor(publication, lacking, evidence);
   for (const statement of statements) {
     try {
       await query.rows(statement);
     } catch (error) {
-      if (!isCode(error, "SOURCE_FORBIDDEN")) throw error;
+      if (!isCode(error, "DATABASE_FORBIDDEN")) throw error;
       const todo = `run it as the tables' owner: ${statement}`;
-      throw new TidemarkError("SOURCE_FORBIDDEN", error.message, todo, error.facts, error);
+      throw new TidemarkError("DATABASE_FORBIDDEN", error.message, todo, error.facts, error);
     }
   }
   return statements;

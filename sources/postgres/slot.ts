@@ -1,7 +1,9 @@
 /** A replication slot: how it is created, with the snapshot that its changes continue, and dropped. */
+
 import { TidemarkError } from "../../shared/errors.ts";
-import { PostgresConnection, type PostgresTarget } from "./connection.ts";
+import type { PostgresConnection } from "../../shared/postgres/connection.ts";
 import { lsnOf } from "./lsn.ts";
+import { connectTo, type PostgresTarget } from "./target.ts";
 
 export interface NewSlot {
   readonly name: string;
@@ -43,7 +45,7 @@ export async function createSlot(
   query: PostgresConnection,
   slot: NewSlot,
 ): Promise<CreatedSlot> {
-  const connection = await PostgresConnection.open(target, "replication");
+  const connection = await connectTo(target, "replication");
   const temporary = slot.isTemporary ? "TEMPORARY " : "";
   const creating = connection.rows(
     `CREATE_REPLICATION_SLOT ${quoted(slot.name)} ${temporary}LOGICAL pgoutput EXPORT_SNAPSHOT`,

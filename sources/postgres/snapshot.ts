@@ -3,12 +3,13 @@
  * others come from a slot, without a gap and without an overlap.
  */
 import { TidemarkError } from "../../shared/errors.ts";
+import type { PostgresConnection } from "../../shared/postgres/connection.ts";
+import type { Frames } from "../../shared/postgres/frames.ts";
 import type { Change } from "../change.ts";
-import { PostgresConnection, type PostgresTarget } from "./connection.ts";
 import { type Evidence, sqlName, type TableEvidence } from "./evidence.ts";
-import type { Frames } from "./frames.ts";
 import { createSlot, type NewSlot } from "./slot.ts";
 import type { SourceTable } from "./tables.ts";
+import { connectTo, type PostgresTarget } from "./target.ts";
 import { TupleReader } from "./tuple-reader.ts";
 
 /** Changes of a batch. */
@@ -32,7 +33,7 @@ export class TableSnapshot {
   static async open(target: PostgresTarget, query: PostgresConnection, slot: NewSlot): Promise<TableSnapshot> {
     const created = await createSlot(target, query, slot);
     try {
-      const connection = await PostgresConnection.open(target);
+      const connection = await connectTo(target);
       try {
         await connection.rows("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
         await connection.rows(`SET TRANSACTION SNAPSHOT '${created.snapshot.replaceAll("'", "''")}'`);
@@ -52,11 +53,11 @@ export class TableSnapshot {
    * of no more use.
    *
    * @param evidence of now
-   * @throws SOURCE_TABLE, SOURCE_VALUE, SOURCE_UNREACHABLE
+   * @throws SOURCE_TABLE, SOURCE_VALUE, DATABASE_UNREACHABLE
    */
   async *rows(table: SourceTable, evidence: Evidence): AsyncGenerator<readonly Change[]> {
     const found = evidence.tables[table.table] ?? null;
-    const { source } = this.#connection;
+    const { name: source } = this.#connection;
     if (found === null) throw new TidemarkError("SOURCE_TABLE", `source ${source}: there is no ${table.table}`);
     await this.#lock(table, found);
     const names = table.row.map(({ name }) => name);
@@ -95,7 +96,7 @@ export class TableSnapshot {
       [String(oid)],
     );
     if (row?.rewritten === "0") return;
-    const what = `source ${this.#connection.source}: ${table} was rewritten while its snapshot began`;
+    const what = `source ${this.#connection.name}: ${table} was rewritten while its snapshot began`;
     throw new TidemarkError("SOURCE_TABLE", what, "it is taken again");
   }
 }

@@ -1,14 +1,16 @@
 /** A PostgreSQL database that changelogs are read from. One caller reads it, and says how far its log has it. */
+
 import { isCode, TidemarkError } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
+import type { PostgresConnection } from "../../shared/postgres/connection.ts";
 import { type Finding, findings, newFindings } from "./checks.ts";
-import { PostgresConnection, type PostgresTarget } from "./connection.ts";
 import { type Evidence, readEvidence } from "./evidence.ts";
 import type { SourceItem } from "./items.ts";
 import { PgOutputDecoder } from "./pgoutput.ts";
 import { type Blocker, dropSlot } from "./slot.ts";
 import { TableSnapshot } from "./snapshot.ts";
 import type { SourceTable } from "./tables.ts";
+import { connectTo, type PostgresTarget } from "./target.ts";
 import { Transactions } from "./transactions.ts";
 import { TypeCatalog } from "./type-catalog.ts";
 import { keepaliveEndAt, kinds, WalStream, walHeaderBytes } from "./wal-stream.ts";
@@ -59,9 +61,12 @@ export class PostgresSource {
     this.#transactions = new Transactions({ source, tables, types, messages, pieceBytes });
   }
 
-  /** Reads what the server says, and changes nothing there. @throws SOURCE_UNREACHABLE, SOURCE_LOGIN, SOURCE_SETTING */
+  /**
+   * Reads what the server says, and changes nothing there.
+   * @throws DATABASE_UNREACHABLE, DATABASE_LOGIN, DATABASE_SETTING
+   */
   static async open(options: PostgresSourceOptions): Promise<PostgresSource> {
-    const query = await PostgresConnection.open(options);
+    const query = await connectTo(options);
     try {
       const types = new TypeCatalog(query);
       const evidence = await readEvidence(query, types, evidenceOf(options));
@@ -127,7 +132,7 @@ export class PostgresSource {
    * throws. Beside come findings of polls.
    *
    * @param from the end of the last commit that the log has, or a snapshot's LSN
-   * @throws SOURCE_UNREACHABLE, SOURCE_SLOT, SOURCE_FAILED
+   * @throws DATABASE_UNREACHABLE, SOURCE_SLOT, DATABASE_FAILED
    */
   async *stream(from: bigint): AsyncGenerator<readonly SourceItem[]> {
     const { slot, publications, now } = this.#options;
@@ -259,7 +264,7 @@ class Beside {
   async last(): Promise<Finding[]> {
     this.stop();
     const before = this.#found;
-    if (isCode(this.#failed, "SOURCE_UNREACHABLE")) return before;
+    if (isCode(this.#failed, "DATABASE_UNREACHABLE")) return before;
     const timer = new AbortController();
     try {
       // the way to the server may be gone without a sign
@@ -298,7 +303,7 @@ class Beside {
 
   #silent(): TidemarkError {
     const what = `source ${this.#source}: the server does not answer`;
-    return new TidemarkError("SOURCE_UNREACHABLE", what, "it is connected to again");
+    return new TidemarkError("DATABASE_UNREACHABLE", what, "it is connected to again");
   }
 
   #fail(error: unknown): void {

@@ -1,5 +1,5 @@
 /** Which types the oids are that relations and tables name. */
-import type { PostgresConnection } from "./connection.ts";
+import type { PostgresConnection } from "../../shared/postgres/connection.ts";
 import type { PgType } from "./types.ts";
 
 interface TypeRow {

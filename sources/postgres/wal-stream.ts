@@ -3,9 +3,10 @@
  * see by its answers that it does.
  */
 import { TidemarkError } from "../../shared/errors.ts";
-import { PostgresConnection, type PostgresTarget, type Replication } from "./connection.ts";
-import type { Frames } from "./frames.ts";
+import type { PostgresConnection, Replication } from "../../shared/postgres/connection.ts";
+import type { Frames } from "../../shared/postgres/frames.ts";
 import { lsnText } from "./lsn.ts";
+import { connectTo, type PostgresTarget } from "./target.ts";
 
 export interface WalStreamOptions {
   readonly slot: string;
@@ -66,7 +67,7 @@ export class WalStream {
 
   /** @throws SOURCE_SLOT where another process reads it; what else is wrong with the slot is thrown by `next` */
   static async open(target: PostgresTarget, options: WalStreamOptions): Promise<WalStream> {
-    const connection = await PostgresConnection.open(target, "replication");
+    const connection = await connectTo(target, "replication");
     try {
       const [row] = await connection.rows("SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout'");
       return new WalStream(connection, options, Number(row?.setting ?? 0));
@@ -89,7 +90,7 @@ export class WalStream {
   /**
    * Messages of both kinds, as they came; none where it was woken. What comes meanwhile waits in the socket.
    *
-   * @throws SOURCE_UNREACHABLE, SOURCE_SLOT, SOURCE_FAILED
+   * @throws DATABASE_UNREACHABLE, SOURCE_SLOT, DATABASE_FAILED
    */
   async next(): Promise<Frames> {
     return (await this.#replication.incoming.next()) as Frames;
@@ -130,9 +131,9 @@ export class WalStream {
   }
 
   #silent(timeoutMs: number): void {
-    const { source } = this.#connection;
+    const { name: source } = this.#connection;
     const what = `source ${source}: the server sent nothing for ${(2 * timeoutMs) / 1_000} s (2 × wal_sender_timeout)`;
-    this.#replication.incoming.end(new TidemarkError("SOURCE_UNREACHABLE", what, "it is connected to again"));
+    this.#replication.incoming.end(new TidemarkError("DATABASE_UNREACHABLE", what, "it is connected to again"));
   }
 
   #every(ms: number, run: () => void): void {

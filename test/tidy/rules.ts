@@ -107,7 +107,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   lmdb: ["shared/lmdb.ts"],
   "lz4-napi": ["shared/log/kafka-codecs.ts"],
   "node-cron": ["batch/daemon.ts"],
-  pg: ["sources/postgres/connection.ts"],
+  pg: ["shared/postgres/connection.ts"],
   pino: ["cli/logger.ts"],
   "prom-client": ["serving/http/metrics.ts"],
   snappy: ["shared/log/kafka-codecs.ts"],

@@ -1,10 +1,10 @@
 /** A server's messages of each kind: what makes it send them, and how they are kept as data. */
 
 import type { PostgresServer } from "../../../demo/postgres/server.ts";
-import { PostgresConnection } from "../../../sources/postgres/connection.ts";
 import { lsnText } from "../../../sources/postgres/lsn.ts";
 import { PgOutputDecoder, type RelationColumn, type Tuple } from "../../../sources/postgres/pgoutput.ts";
 import { createSlot, dropSlot } from "../../../sources/postgres/slot.ts";
+import { connectTo } from "../../../sources/postgres/target.ts";
 import { kinds, WalStream, walHeaderBytes } from "../../../sources/postgres/wal-stream.ts";
 
 const tables = `
@@ -43,7 +43,7 @@ const changes = `
 export async function captureMessages(server: PostgresServer): Promise<string[]> {
   const target = { source: "shop", url: server.url };
   await server.sql(tables);
-  const query = await PostgresConnection.open(target);
+  const query = await connectTo(target);
   const { lsn, connection } = await createSlot(target, query, { name: "every", isTemporary: false, waitMsMax: 10_000 });
   await connection.close();
   await server.sql(changes);

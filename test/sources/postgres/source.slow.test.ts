@@ -1,12 +1,12 @@
 /** A source on a real server: what is committed comes once, in order, through restarts, from a snapshot on. */
-import { connect as connectTo, createServer, type Server, type Socket } from "node:net";
+import { connect as connectSocket, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type PostgresServer, startPostgres } from "../../../demo/postgres/server.ts";
-import { PostgresConnection } from "../../../sources/postgres/connection.ts";
 import type { Blocker } from "../../../sources/postgres/slot.ts";
 import { PostgresSource, type PostgresSourceOptions } from "../../../sources/postgres/source.ts";
 import type { SourceTable } from "../../../sources/postgres/tables.ts";
+import { connectTo } from "../../../sources/postgres/target.ts";
 import { randomOf } from "../../faults/fault.ts";
 import { skipsPostgres } from "../../support/postgres.ts";
 import { Replica } from "./replica.ts";
@@ -70,7 +70,7 @@ describe.skipIf(skipsPostgres("a source, on a real PostgreSQL server"))("a sourc
     const random = randomOf(7);
     let isDone = false;
     const writers = [0, 1].map(async (writer) => {
-      const connection = await PostgresConnection.open({ source: "writer", url: server.url });
+      const connection = await connectTo({ source: "writer", url: server.url });
       await connection.rows("SET search_path = public");
       for (let n = 0; !isDone; n++) await connection.rows(transaction(random, writer, n));
       await connection.rows(`SELECT pg_logical_emit_message(true, 'end', 'writer ${writer}')`);
@@ -142,7 +142,7 @@ describe.skipIf(skipsPostgres("a source, on a real PostgreSQL server"))("a sourc
   it("lets an idle database keep no WAL while another one writes", async () => {
     const replica = new Replica(options);
     await server.sql("CREATE DATABASE other");
-    const other = await PostgresConnection.open({ source: "other", url: server.url.replace(/postgres$/, "other") });
+    const other = await connectTo({ source: "other", url: server.url.replace(/postgres$/, "other") });
     await other.rows("CREATE TABLE public.filler (t text)");
     const kept: number[] = [];
     const keptBytes = `SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn) FROM pg_replication_slots
@@ -178,14 +178,14 @@ describe.skipIf(skipsPostgres("a source, on a real PostgreSQL server"))("a sourc
     // what it lacks is said
     await server.sql("REVOKE SELECT ON items FROM reader");
     await expect(new Replica({ ...options, url, slot: "reader" }).run(() => true)).rejects.toMatchObject({
-      code: "SOURCE_FORBIDDEN",
+      code: "DATABASE_FORBIDDEN",
       message: expect.stringContaining("permission denied for table items"),
     });
     await server.sql("DROP OWNED BY reader; DROP ROLE reader");
   });
 
   it("says who keeps a slot from being created, and gives up in time", async () => {
-    const blocker = await PostgresConnection.open({ source: "blocker", url: server.url });
+    const blocker = await connectTo({ source: "blocker", url: server.url });
     await blocker.rows("BEGIN");
     await blocker.rows("INSERT INTO public.items VALUES (1)");
     const source = await PostgresSource.open(options);
@@ -240,7 +240,7 @@ describe.skipIf(skipsPostgres("a source, on a real PostgreSQL server"))("a sourc
     }
     relay.falterSilent();
     await expect(next).rejects.toMatchObject({
-      code: "SOURCE_UNREACHABLE",
+      code: "DATABASE_UNREACHABLE",
       message: expect.stringContaining("sent nothing for 6 s"),
     });
     await relay.close();
@@ -270,7 +270,7 @@ class Relay {
   static async open(to: number): Promise<Relay> {
     const sockets: Socket[] = [];
     const server = createServer((incoming) => {
-      const outgoing = connectTo(to, "127.0.0.1");
+      const outgoing = connectSocket(to, "127.0.0.1");
       sockets.push(incoming, outgoing);
       for (const socket of [incoming, outgoing]) socket.on("error", () => {});
       incoming.pipe(outgoing);

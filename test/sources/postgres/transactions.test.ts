@@ -1,6 +1,6 @@
 /** Messages → items, of messages that are made here; of a server's, in source.slow.test.ts. */
 import { describe, expect, it } from "vitest";
-import type { PostgresConnection } from "../../../sources/postgres/connection.ts";
+import type { PostgresConnection } from "../../../shared/postgres/connection.ts";
 import type { Piece, SourceItem } from "../../../sources/postgres/items.ts";
 import type { Relation, Tuple, WalMessage } from "../../../sources/postgres/pgoutput.ts";
 import type { SourceTable } from "../../../sources/postgres/tables.ts";

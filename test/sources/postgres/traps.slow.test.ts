@@ -5,11 +5,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type PostgresServer, startPostgres } from "../../../demo/postgres/server.ts";
 import type { FindingKind } from "../../../sources/postgres/checks.ts";
-import { PostgresConnection } from "../../../sources/postgres/connection.ts";
 import { inspect } from "../../../sources/postgres/inspect.ts";
 import { publishTables } from "../../../sources/postgres/publication.ts";
 import { PostgresSource, type PostgresSourceOptions } from "../../../sources/postgres/source.ts";
 import type { SourceTable } from "../../../sources/postgres/tables.ts";
+import { connectTo } from "../../../sources/postgres/target.ts";
 import { skipsPostgres } from "../../support/postgres.ts";
 import { Replica } from "./replica.ts";
 
@@ -268,7 +268,7 @@ describe.skipIf(skipsPostgres("what PostgreSQL does silently, on a real server")
 
   it("publishes tables, but not one without a key, whose UPDATE would fail", async () => {
     await server.sql("DROP PUBLICATION shop; ALTER TABLE items DROP CONSTRAINT items_pkey");
-    const query = await PostgresConnection.open(options);
+    const query = await connectTo(options);
     const evidence = async () => {
       const source = await PostgresSource.open(options);
       await source.close();
@@ -292,7 +292,7 @@ describe.skipIf(skipsPostgres("what PostgreSQL does silently, on a real server")
   });
 
   it("inspects what there is", async () => {
-    const query = await PostgresConnection.open(options);
+    const query = await connectTo(options);
     const published = await inspect(query, ["shop"]);
     expect(published).toContain('from: "shop:public.items"');
     expect(published).toContain('mood: "VARCHAR?"');

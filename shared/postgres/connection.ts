@@ -1,13 +1,14 @@
 /** The one door to pg. Values come and go as PostgreSQL's texts, the same ones on every connection. */
 import pg from "pg";
-import { TidemarkError } from "../../shared/errors.ts";
+import { TidemarkError } from "../errors.ts";
 import { FrameQueue, type Frames } from "./frames.ts";
 import { serverRefusal } from "./refusals.ts";
 
-/** Where a source's database is. */
-export interface PostgresTarget {
-  /** The source's name, for messages. */
-  readonly source: string;
+/** Where a database is. */
+export interface DatabaseAddress {
+  readonly role: "source" | "consumer";
+  /** The source's name, or the consumer's, for messages. */
+  readonly name: string;
   /** postgres://…, with the password: never shown. */
   readonly url: string;
 }
@@ -50,8 +51,9 @@ interface Inner {
   readonly processID: number;
 }
 
-async function connected(target: PostgresTarget, kind: "query" | "replication"): Promise<pg.Client> {
-  const { source, url } = target;
+async function connected(address: DatabaseAddress, kind: "query" | "replication"): Promise<pg.Client> {
+  const { role, name, url } = address;
+  const of = `${role} ${name}`;
   let client: pg.Client;
   try {
     client = new pg.Client({
@@ -59,14 +61,14 @@ async function connected(target: PostgresTarget, kind: "query" | "replication"):
       connectionTimeoutMillis: connectMsMax,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
-      fallback_application_name: `tidemark ${source}`,
+      fallback_application_name: `tidemark ${of}`,
       types: { getTypeParser: () => (text: string) => text },
     } as pg.ClientConfig);
   } catch {
     // its message has the address
     throw new TidemarkError(
-      "SOURCE_SETTING",
-      `source ${source}: the database's address is not one`,
+      "DATABASE_SETTING",
+      `${of}: the database's address is not one`,
       "write postgres://user:password@host:port/database",
     );
   }
@@ -81,26 +83,30 @@ async function connected(target: PostgresTarget, kind: "query" | "replication"):
     return client;
   } catch (error) {
     await client.end().catch(() => {});
-    throw serverRefusal(source, "connecting", error);
+    throw serverRefusal(of, "connecting", error);
   }
 }
 
 export class PostgresConnection {
-  readonly source: string;
+  /** See DatabaseAddress. */
+  readonly name: string;
+  /** For messages. */
+  readonly #of: string;
   readonly #client: pg.Client;
   readonly #inner: Inner;
   #isClosed = false;
   #asked: Promise<unknown> = Promise.resolve();
 
-  private constructor(source: string, client: pg.Client) {
-    this.source = source;
+  private constructor({ role, name }: DatabaseAddress, client: pg.Client) {
+    this.name = name;
+    this.#of = `${role} ${name}`;
     this.#client = client;
     this.#inner = client as unknown as Inner;
   }
 
-  /** @throws SOURCE_UNREACHABLE, SOURCE_LOGIN, SOURCE_SETTING */
-  static async open(target: PostgresTarget, kind: "query" | "replication" = "query"): Promise<PostgresConnection> {
-    return new PostgresConnection(target.source, await connected(target, kind));
+  /** @throws DATABASE_UNREACHABLE, DATABASE_LOGIN, DATABASE_SETTING */
+  static async open(address: DatabaseAddress, kind: "query" | "replication" = "query"): Promise<PostgresConnection> {
+    return new PostgresConnection(address, await connected(address, kind));
   }
 
   /** The server process of this connection. */
@@ -120,7 +126,7 @@ export class PostgresConnection {
     try {
       return await asked;
     } catch (error) {
-      throw serverRefusal(this.source, "asking the server", error);
+      throw serverRefusal(this.#of, "asking the server", error);
     }
   }
 
@@ -130,7 +136,7 @@ export class PostgresConnection {
     const query = {
       submit: (wire: Wire) => void wire.query(text),
       handleCopyData: ({ chunk }: { chunk: Buffer }) => copied.push(chunk),
-      handleError: (error: unknown) => copied.end(serverRefusal(this.source, "reading a table", error)),
+      handleError: (error: unknown) => copied.end(serverRefusal(this.#of, "reading a table", error)),
       handleReadyForQuery: () => copied.end(null),
       handleCommandComplete: () => {},
       handleRowDescription: () => {},
@@ -150,8 +156,8 @@ export class PostgresConnection {
     wire.removeAllListeners("copyData");
     wire.on("copyData", ({ chunk }) => incoming.push(chunk));
     this.#client.query(command).then(
-      () => incoming.end(serverRefusal(this.source, "following changes", new Error("ended"))),
-      (error: unknown) => incoming.end(serverRefusal(this.source, "following changes", error)),
+      () => incoming.end(serverRefusal(this.#of, "following changes", new Error("ended"))),
+      (error: unknown) => incoming.end(serverRefusal(this.#of, "following changes", error)),
     );
     let isStarted = false;
     wire.once("replicationStart", () => {
