@@ -46,4 +46,22 @@ export const sourceFaults: readonly Fault[] = [
     edits: [{ find: "if (!/^\\.?0*$/.test(text.slice(kept)))", replace: "if (kept < 0)" }],
     tests: ["test/sources/postgres/types.test.ts"],
   },
+  {
+    name: "what a key that is forgotten was before it moved stays",
+    file: "sources/row-file.ts",
+    edits: [{ find: "[storedKey(key), storedKey(movedKey(key))]", replace: "[storedKey(key)]" }],
+    tests: ["test/sources/row-file.test.ts"],
+  },
+  {
+    name: "the file that has a forgotten key stays beside the new one",
+    file: "sources/row-file.ts",
+    edits: [{ find: "await before.root.close();\n    this.#removeOthers();", replace: "await before.root.close();" }],
+    tests: ["test/sources/row-file.test.ts"],
+  },
+  {
+    name: "rows are forgotten that another process has taken over",
+    file: "sources/row-file.ts",
+    edits: [{ find: "this.#checkOwner();\n        renameSync", replace: "renameSync" }],
+    tests: ["test/sources/row-file.test.ts"],
+  },
 ];
