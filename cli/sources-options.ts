@@ -27,4 +27,11 @@ export function sourcesCommand(program: Command, give: (args: VerbArgs["sources"
     .command("resnapshot <stream>")
     .description("have a table read again: the changelog gets what it does not say already")
     .action((stream: string, _options, command: Command) => give({ does: "resnapshot", stream }, command));
+  sources
+    .command("letters [source]")
+    .description("list what was committed to an outbox and is no event, the oldest first")
+    .option("--values", "include what was committed", false)
+    .action((source: string | undefined, { values }: { values: boolean }, command: Command) => {
+      give({ does: "letters", source: source ?? null, values }, command);
+    });
 }

@@ -28,7 +28,9 @@ export interface VerbArgs {
         readonly values: boolean;
         readonly repair: boolean;
       }
-    | { readonly does: "resnapshot"; readonly stream: string };
+    | { readonly does: "resnapshot"; readonly stream: string }
+    /** source null: all that have an outbox. */
+    | { readonly does: "letters"; readonly source: string | null; readonly values: boolean };
   /** A file "-" is standard input. request null: a random id. */
   load: {
     readonly stream: string;

@@ -119,16 +119,6 @@ export class Control<S> {
     await this.#trim();
   }
 
-  /** Keeps what was committed to a source and can't be made into anything. */
-  async keepLetters(letters: readonly object[]): Promise<void> {
-    const records = letters.map((letter) => ({
-      partition: 0,
-      key: null,
-      value: Buffer.from(JSON.stringify({ letter })),
-    }));
-    if (records.length > 0) await this.#log.append(this.#stream, records);
-  }
-
   async #append(value: Buffer): Promise<void> {
     await this.#log.append(this.#stream, [{ partition: 0, key: null, value }]);
   }

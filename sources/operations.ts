@@ -6,6 +6,7 @@ import { pause } from "../shared/pause.ts";
 import type { SourceSection } from "../shared/project/sources.ts";
 import { SourcePositions } from "../shared/source-progress.ts";
 import { Control } from "./control.ts";
+import { countLetters } from "./letters.ts";
 import { inspect } from "./postgres/inspect.ts";
 import { lsnOf, lsnText } from "./postgres/lsn.ts";
 import { PostgresSource } from "./postgres/source.ts";
@@ -35,6 +36,8 @@ export interface SourceStatus {
   /** Streams to be read again. */
   readonly pending: readonly string[];
   readonly troubles: readonly string[];
+  /** What was committed to its outbox and is no event; null: it has no outbox. */
+  readonly letters: number | null;
   /** Why the server can't be asked; null: it can. */
   readonly unreachable: string | null;
 }
@@ -51,6 +54,7 @@ export async function sourceStatus(
     reached: typeof control.at === "string" ? control.at : null,
     pending: [...new Set([...(control.state?.pending ?? []), ...control.asked])],
     troubles,
+    letters: postgres.outbox ? await countLetters(log, project, name) : null,
   };
   try {
     const source = await PostgresSource.open({ ...sourceOptions(name, postgres, []), now: Date.now });

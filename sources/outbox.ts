@@ -118,22 +118,22 @@ export class OutboxWriter {
 
   /**
    * Appends events in commit order, one append for each stream.
-   * @returns those that are none
+   * @returns those that are none, in their order
    * @throws LOG_APPEND, LOG_UNREACHABLE
    */
   async append(rows: readonly OutboxRow[]): Promise<OutboxLetter[]> {
-    const letters: OutboxLetter[] = [];
+    const reasons = new Map<OutboxRow, string>();
     const byStream = new Map<string, { readonly row: OutboxRow; readonly id: string; readonly value: Buffer }[]>();
     for (const row of rows) {
       const found = this.#eventOf(row);
-      if (typeof found === "string") letters.push(letterOf(row, found));
+      if (typeof found === "string") reasons.set(row, found);
       else if (!this.#known.has(found.id))
         byStream.set(found.stream, [...(byStream.get(found.stream) ?? []), { row, ...found }]);
     }
     const appends = [...byStream].map(async ([name, events]) => {
       const target = this.#targets.get(name)!;
       const faults = await target.judge.faults(events.map(({ value }) => value));
-      for (const [index, reason] of faults) letters.push(letterOf(events[index]!.row, reason));
+      for (const [index, reason] of faults) reasons.set(events[index]!.row, reason);
       const records = events.flatMap(({ id, value }, index) =>
         faults.has(index) ? [] : [recordOf(target, id, value)],
       );
@@ -142,7 +142,7 @@ export class OutboxWriter {
       for (const [partition, end] of ends) target.ends[partition] = Math.max(end, target.ends[partition] ?? 0);
     });
     await Promise.all(appends);
-    return letters;
+    return rows.flatMap((row) => (reasons.has(row) ? [letterOf(row, reasons.get(row)!)] : []));
   }
 
   #eventOf({ values }: OutboxRow): { readonly stream: string; readonly id: string; readonly value: Buffer } | string {

@@ -13,6 +13,7 @@ import type { PostgresConnection } from "../shared/postgres/connection.ts";
 import type { PostgresSection } from "../shared/project/sources.ts";
 import type { ChangelogWriter, SourcedChange } from "./changelog-writer.ts";
 import { Control } from "./control.ts";
+import { keepLetters } from "./letters.ts";
 import { isBehind, type LsnPlace, lsnPlaceText } from "./lsn-place.ts";
 import { type OutboxRow, OutboxWriter, outboxTable, rowOfMessage, rowOfTexts } from "./outbox.ts";
 import type { Finding, FindingKind } from "./postgres/checks.ts";
@@ -428,8 +429,8 @@ export class PostgresFollower {
   async #emit(events: readonly OutboxRow[]): Promise<void> {
     if (!this.#outbox || events.length === 0) return;
     const letters = await this.#outbox.append(events);
-    await this.#control.keepLetters(letters);
-    const { name, say, section } = this.#options;
+    const { name, say, section, log, project } = this.#options;
+    await keepLetters(log, project, name, letters);
     for (const { lsn, n, reason } of letters)
       say(`${name}: what was committed to the outbox at ${lsn} (${n}) is no event: ${reason}`);
     if (!section.outbox?.remove) return;

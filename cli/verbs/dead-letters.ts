@@ -2,7 +2,10 @@ import { type Correction, replayDeadLetters } from "../../ingest/dead-letters.ts
 import type { StreamDefinition } from "../../shared/definition.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { type DeadLetters, LetterList, type ListedLetter } from "../../shared/history/letter-list.ts";
+import type { Log } from "../../shared/log/log.ts";
+import type { Project } from "../../shared/project/project.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
+import { countLetters } from "../../sources/letters.ts";
 import type { Context } from "../context.ts";
 import { linesOf } from "../input/ndjson.ts";
 import { bytesOf, mustBeFile, nameOf } from "../input/source.ts";
@@ -18,6 +21,7 @@ export async function run(context: Context, args: VerbArgs["dead-letters"]): Pro
     const manifest = await newestVersion(store);
     if (!manifest) throw nothing(store);
     if (args.stream !== null) streamNamed(project, args.stream);
+    else if (args.replay.length === 0) await sayOfOutboxes(context, project, log);
     const streams = manifest.definition.streams.filter(({ name }) => args.stream === null || name === args.stream);
     return withSession(project, store, manifest.definition, (session) => {
       const letters = { store, log, session, manifest };
@@ -26,6 +30,14 @@ export async function run(context: Context, args: VerbArgs["dead-letters"]): Pro
         : list(context, letters, streams, args);
     });
   });
+}
+
+/** They are of no stream, and can't be replayed. */
+async function sayOfOutboxes(context: Context, { name: project, sources }: Project, log: Log): Promise<void> {
+  for (const { name } of sources.filter(({ postgres }) => postgres.outbox)) {
+    const letters = await countLetters(log, project, name);
+    if (letters > 0) context.say(`${letters} more of the outbox of ${name}: tidemark sources letters ${name}`);
+  }
 }
 
 async function list(

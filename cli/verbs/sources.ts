@@ -6,6 +6,7 @@ import type { Project } from "../../shared/project/project.ts";
 import type { SourceSection } from "../../shared/project/sources.ts";
 import { incidentsIn } from "../../shared/store/incidents.ts";
 import { Control } from "../../sources/control.ts";
+import { type KeptLetter, keptLetters } from "../../sources/letters.ts";
 import { inspectSource, type SourceStatus, sourceStatus, verifySource } from "../../sources/operations.ts";
 import type { TableVerdict } from "../../sources/verify-table.ts";
 import type { Context } from "../context.ts";
@@ -38,6 +39,8 @@ export async function run(context: Context, args: VerbArgs["sources"]): Promise<
         context.say(`${args.stream} is read again by the process that runs tidemark sources`);
         return 0;
       });
+    case "letters":
+      return withProject(context, (opened) => listLetters(context, opened, args));
   }
 }
 
@@ -89,6 +92,7 @@ async function showStatus(context: Context, { project, store, log }: OpenProject
     "server at": each.serverEnd ?? "",
     "WAL kept": each.keptBytes === null ? "" : `${(each.keptBytes / 2 ** 20).toFixed(1)} MB`,
     "to be read again": each.pending.join(", "),
+    "dead letters": each.letters === null ? "" : String(each.letters),
     wrong: [...each.troubles, ...(each.unreachable === null ? [] : [each.unreachable])].join("; "),
   }));
   await context.out(tableText(rows));
@@ -97,6 +101,30 @@ async function showStatus(context: Context, { project, store, log }: OpenProject
 
 function isOf(from: ChangelogStream["changelog"]["from"], source: SourceSection): boolean {
   return from !== undefined && "source" in from && from.source === source.name;
+}
+
+async function listLetters(
+  context: Context,
+  { project, log }: OpenProject,
+  { source, values }: Extract<VerbArgs["sources"], { does: "letters" }>,
+): Promise<number> {
+  const chosen = source === null ? project.sources : [sourceNamed(project, source)];
+  let count = 0;
+  for (const { name } of chosen.filter(({ postgres }) => postgres.outbox))
+    for await (const letter of keptLetters(log, project.name, name)) {
+      count++;
+      await context.out(`${context.json ? JSON.stringify(shownLetter(letter, values)) : letterLine(letter, values)}\n`);
+    }
+  context.say(`${count} dead letters of outboxes`);
+  return 0;
+}
+
+function shownLetter({ row, ...letter }: KeptLetter, values: boolean): object {
+  return values ? { ...letter, row } : { ...letter, bytes: Buffer.byteLength(row) };
+}
+
+function letterLine({ source, at, lsn, n, reason, row }: KeptLetter, values: boolean): string {
+  return `${at} ${source} ${lsn} (${n}): ${reason}${values ? `: ${row}` : ""}`;
 }
 
 async function verify(

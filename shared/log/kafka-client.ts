@@ -175,7 +175,8 @@ export class KafkaClient {
       // log time has to be the log's own: a producer's clock may be wrong, or its events old
       const configEntries = [{ name: "message.timestamp.type", value: "LogAppendTime" }];
       // Kafka removes whole segments, and never the newest
-      if (retentionMs !== undefined)
+      if (retentionMs === Number.POSITIVE_INFINITY) configEntries.push({ name: "retention.ms", value: "-1" });
+      else if (retentionMs !== undefined)
         configEntries.push(
           { name: "retention.ms", value: String(retentionMs) },
           { name: "segment.ms", value: String(Math.ceil(retentionMs / 4)) },

@@ -16,7 +16,7 @@ export interface LogStream {
   readonly existing: boolean;
   /** Partitions to create; ignored when the stream exists already. */
   readonly partitions: number;
-  /** Of a stream that is made: for how long its records are needed, ms; absent: what the log does by itself. */
+  /** Of a stream that is made: how long its records are needed, ms or Infinity; absent: what the log does by itself. */
   readonly retentionMs?: number;
 }
 

@@ -4,6 +4,7 @@ import type { VerbArgs } from "../../cli/verb.ts";
 import { run as batch } from "../../cli/verbs/batch.ts";
 import { run as load } from "../../cli/verbs/load.ts";
 import { run as query } from "../../cli/verbs/query.ts";
+import { run as sources } from "../../cli/verbs/sources.ts";
 import { run as status } from "../../cli/verbs/status.ts";
 
 /** Runs a verb in this process. @returns its standard output */
@@ -24,6 +25,7 @@ export async function tidemarkHere(...args: string[]): Promise<string> {
   else if (verb === "batch") await batch(context, given as VerbArgs["batch"]);
   else if (verb === "query") await query(context, given as VerbArgs["query"]);
   else if (verb === "status") await status(context, given as VerbArgs["status"]);
+  else if (verb === "sources") await sources(context, given as VerbArgs["sources"]);
   else throw new Error(`not among these verbs: ${verb}`);
   return out;
 }

@@ -1,6 +1,8 @@
 /** Events that are committed with rows: once, in commit order, whatever is killed; and a control that writes twice. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { logStream } from "../../shared/store/origin.ts";
+import { keptLetters } from "../../sources/letters.ts";
+import { sourceStatus } from "../../sources/operations.ts";
 import { skipsPostgres } from "../support/postgres.ts";
 import { until } from "../support/until.ts";
 import { ShopWorld } from "./shop-world.ts";
@@ -66,6 +68,16 @@ describe.skipIf(skipsPostgres("the outbox of a PostgreSQL"))("an outbox", () => 
       "id: an event needs one",
     ])
       await expect.poll(() => world.said.join("\n")).toContain(`is no event: ${reason}`);
+    const letters = [];
+    for await (const { reason, row } of keptLetters(world.log, "shop", "shop")) letters.push([reason, row]);
+    expect(letters.map(([reason]) => reason)).toEqual([
+      "aggregatetype: the project has no stream of that name",
+      "n: a text of 4 characters is not a BIGINT",
+      "id: an event needs one",
+    ]);
+    expect(letters[2]![1]).toBe('{"payload":"hello"}');
+    const status = await sourceStatus(world.log, "shop", world.project.sources[0]!, []);
+    expect([status.letters, status.unreachable]).toEqual([3, null]);
   });
 
   it("gives none twice that was not acknowledged", async () => {
