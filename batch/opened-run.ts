@@ -27,6 +27,8 @@ export interface Run {
   /** The archive when the run began. */
   readonly archive: Archive;
   readonly session: Session;
+  /** Another one, which the caller closes. */
+  readonly openSession: () => Promise<Session>;
   /** The past, read from the archive as it was when the run began. */
   readonly history: History;
   /** A monotonic clock, ms, to time steps with. */
@@ -65,7 +67,9 @@ export async function openRun(batch: Batch, threads?: number): Promise<Run & Asy
     if (!(await isNamed(store, id))) await store.remove(layout.versionFolder(id));
   };
   const clock = () => performance.now();
-  return { batch, id, definition, newest, from, archive, session, history, clock, [Symbol.asyncDispose]: close };
+  const openSession = () => duck.session();
+  const opened = { batch, id, definition, newest, from, archive, session, openSession, history, clock };
+  return { ...opened, [Symbol.asyncDispose]: close };
 }
 
 /** True when a kept version names files of the run: its own, or a later one that links them. */

@@ -16,7 +16,7 @@ import { type FoldContext, foldInto, foldingOf, fullPace, linkFile, type Pace } 
 import type { FoldProgress } from "./fold-progress.ts";
 import { openRun, type Run } from "./opened-run.ts";
 import { planRun, type RunMode, type RunPlan } from "./plan.ts";
-import { publish } from "./publish.ts";
+import { publish, reportBroken } from "./publish.ts";
 import { type ProofOutcome, settleProof } from "./settle.ts";
 import { survey } from "./situation.ts";
 import { trim } from "./trim.ts";
@@ -76,6 +76,7 @@ export async function carryOut(
   // another run may have archived what is below the cut and not synced its names yet
   for (const { stream, partition } of places(upto)) await store.settle(layout.segments(stream, partition));
   const manifest = await timed("publish", () => publish(batch, draft(batch, plan, settled, counted)));
+  await reportBroken(run, manifest);
   await removeAll(begun);
   if (plan.trim) await trim(batch, archive, manifest, plan.trim);
   return { manifest, timings, archived: records, views: settled.verdicts };

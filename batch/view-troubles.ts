@@ -1,5 +1,5 @@
 /** The troubles of a version's views, for its incidents and its status. */
-import { failingLine } from "../shared/health/failing-groups.ts";
+import { failingLine, failingTexts, isGoneUnknown } from "../shared/health/failing-groups.ts";
 import type { Trouble } from "../shared/store/incidents.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 
@@ -16,8 +16,10 @@ export function viewTroubles({ number, views, proof }: VersionManifest): Map<str
       found.set(view, { code, message: `view "${view}" of version ${number} ${says}; ${todo}`, views: [view] });
     if (failed)
       report("SERVE_VIEW_FAILED", `fails on valid events: ${failed.message}`, "correct its SQL and run a batch");
-    else if (line) report("SERVE_VIEW_FAILED", `fails on valid events: ${line}`, "correct its SQL and run a batch");
-    else if (doubt !== undefined && !expected.test(doubt))
+    else if (line && !isGoneUnknown(line)) {
+      const { says, todo } = failingTexts(line);
+      report("SERVE_VIEW_FAILED", says, todo);
+    } else if (doubt !== undefined && !expected.test(doubt))
       report(
         "BATCH_UNPROVED",
         `is not proved: ${doubt}`,

@@ -7,12 +7,20 @@ import { groupKeyNames } from "../shared/compiler/partial-columns.ts";
 import { partialColumns, rowsOf } from "../shared/compiler/texts.ts";
 import { freshName, type Session } from "../shared/duckdb/duck.ts";
 import { messageOf } from "../shared/errors.ts";
-import { aroundFailing, failingLine, noneFailing, raisedBy } from "../shared/health/failing-groups.ts";
+import { type BrokenSearch, brokenChangelogs } from "../shared/health/broken-changelogs.ts";
+import {
+  aroundFailing,
+  failingLine,
+  failingTexts,
+  isGoneUnknown,
+  noneFailing,
+  raisedBy,
+} from "../shared/health/failing-groups.ts";
 import { pause } from "../shared/pause.ts";
-import type { Incidents } from "../shared/store/incidents.ts";
+import type { Incidents, Trouble } from "../shared/store/incidents.ts";
 import type { FailingGroups, VersionManifest } from "../shared/store/layout.ts";
 import type { Follower } from "./snapshot/follower.ts";
-import type { ServedView } from "./snapshot/loaded.ts";
+import type { ServedVersion, ServedView } from "./snapshot/loaded.ts";
 import { versionName } from "./snapshot/name.ts";
 
 /** Between two checks; and the pause after a check, as a multiple of the time that it took. */
@@ -36,18 +44,27 @@ interface Known {
 export class ViewHealth {
   readonly #follower: Follower;
   readonly #session: Session;
-  readonly #incidents: Incidents | null;
+  readonly #search: Omit<BrokenSearch, "keysOf">;
+  readonly #incidents: Incidents;
   readonly #say: (line: string) => void;
   readonly #known = new Map<string, Known>();
   #reported = "";
 
   /**
    * @param session of its own
-   * @param incidents where failing views are reported
+   * @param search where the record is found that breaks a changelog
+   * @param incidents where failing views and broken changelogs are reported
    */
-  constructor(follower: Follower, session: Session, incidents: Incidents | null, say: (line: string) => void) {
+  constructor(
+    follower: Follower,
+    session: Session,
+    search: Omit<BrokenSearch, "keysOf">,
+    incidents: Incidents,
+    say: (line: string) => void,
+  ) {
     this.#follower = follower;
     this.#session = session;
+    this.#search = search;
     this.#incidents = incidents;
     this.#say = say;
   }
@@ -91,7 +108,7 @@ export class ViewHealth {
       this.#known.set(name, known);
     }
     for (const name of this.#known.keys()) if (!served.views.has(name)) this.#known.delete(name);
-    await this.#report(served.views);
+    await this.#report(served);
   }
 
   async #checkView(view: ServedView, manifest: VersionManifest, before: Known | undefined): Promise<Known> {
@@ -140,24 +157,38 @@ export class ViewHealth {
     );
   }
 
-  /** Reports failing views, once for each change. */
-  async #report(views: ReadonlyMap<string, ServedView>): Promise<void> {
-    const failing = [...views.keys()].flatMap((name) => {
-      const line = failingLine(this.failing(name));
-      return line === null ? [] : [[name, `view "${name}" fails on valid events: ${line}`] as const];
-    });
-    const text = JSON.stringify(failing);
+  /** Reports failing views and broken changelogs, once for each change. */
+  async #report({ views, manifest, position }: ServedVersion): Promise<void> {
+    const failing = new Map([...views.keys()].map((name) => [name, this.failing(name)] as const));
+    const text = JSON.stringify([...failing]);
     if (text === this.#reported) return;
     this.#reported = text;
-    for (const [, line] of failing)
-      this.#say(`serve: ${line}; its other groups and the other views are still answered`);
-    const found = failing.map(([view, line]) => {
-      return [
-        view,
-        { code: "SERVE_VIEW_FAILED", message: `${line}; correct its SQL and run a batch`, views: [view] },
-      ] as const;
+    const found = new Map<string, Trouble>();
+    for (const [view, { groups, more }] of failing) {
+      const line = failingLine({ groups: groups.filter(({ message }) => !isGoneUnknown(message)), more });
+      if (line === null) continue;
+      const { says, todo } = failingTexts(line);
+      this.#say(`serve: view "${view}" ${says}; its other groups and the other views are still answered`);
+      found.set(view, { code: "SERVE_VIEW_FAILED", message: `view "${view}" ${says}; ${todo}`, views: [view] });
+    }
+    await this.#incidents.settle("view-failed", found);
+    const search = { ...this.#search, keysOf: (stream: string) => this.#failingKeys(views, stream) };
+    const broken = await brokenChangelogs(search, manifest, position, failing);
+    for (const { message } of broken.values()) this.#say(`serve: ${message}`);
+    await this.#incidents.settle("changelog-broken", broken);
+  }
+
+  /** Keys of a changelog's table without a value, as texts; null: they are not known one by one. */
+  async #failingKeys(views: ServedVersion["views"], stream: string): Promise<string[][] | null> {
+    const table = views.get(stream)?.definition;
+    const keys = this.#known.get(stream)?.keys;
+    if (!table || !keys) return null;
+    const list = groupKeyNames(table).map((key) => {
+      const { type } = table.columns.find((column) => column.key === key)!;
+      return `CAST(CAST(${key} AS ${type}) AS VARCHAR) AS ${key}`;
     });
-    await this.#incidents?.settle("view-failed", new Map(found));
+    const rows = await this.#session.rows(`SELECT ${list.join(", ")} FROM ${keys}`);
+    return rows.map((row) => Object.values(row).map(String));
   }
 
   close(): void {

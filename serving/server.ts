@@ -117,7 +117,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   const positions = new PositionTexts(store, now, say);
   const models = await modelsOf(options, tuning, follower);
   const incidents = new Incidents(store, "serve", now);
-  const health = new ViewHealth(follower, await duck.session(), incidents, say);
+  const search = { store, log, openSession: () => duck.session() };
+  const health = new ViewHealth(follower, await duck.session(), search, incidents, say);
   const versions = new KeptVersions(store);
   const queries = new SqlQueries({ store, follower, freshness, positions, now, limits: tuning.queries, say });
   const feeds = new Feeds({ store, follower, pool, positions, versions, signal, say });

@@ -206,7 +206,7 @@ export interface ViewDefinition extends ViewSource {
  * column, `g`, a struct of whatever the question groups by, in place of the keys.
  */
 export interface RollUp {
-  /** Over `partials` with `g` in place of the keys. */
+  /** Over `partials` with `g` in place of the keys; of a weighted view over merged groups, each with its `fewest`. */
   readonly combine: string;
   /** Over `merged`: a row for each `g` with the aggregates' values (a0, …). */
   readonly values: string;
@@ -215,6 +215,8 @@ export interface RollUp {
   readonly having: OverValues | null;
   /** Of a weighted view: the column of `values` with the number of a group's rows. Left out: every group has some. */
   readonly present?: string;
+  /** Of a weighted view: over a merged partial, the fewest rows of a group or of a value of it. */
+  readonly fewest?: string;
 }
 
 /** An expression over the group keys (k0, …) and the aggregates' values (a0, …). */

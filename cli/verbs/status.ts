@@ -91,6 +91,7 @@ function stateOf(best: Snapshot, { name, streams }: ViewDefinition, incidents: r
   const isStopped = ofKind("stream-stopped").some(({ subject }) => streams.includes(subject));
   const isFailing =
     (best.manifest.views[name]?.failing?.groups.length ?? 0) > 0 ||
+    ofKind("changelog-broken").some(({ views }) => views?.includes(name)) ||
     ofKind("view-failed").some(({ code, subject }) => code === "SERVE_VIEW_FAILED" && subject === name);
   return { failed, state: failed ? "failed" : isStopped ? "stopped" : isFailing ? "failing" : "ok" };
 }

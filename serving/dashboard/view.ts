@@ -210,9 +210,11 @@ export class ViewPanel {
         );
       return new Map((data as ViewRow[]).map((row) => [cellText(row[axis.name]), numberOf(row[this.#measure])]));
     };
+    // rows that change have no share of speed: then the bars are whole
+    const share = (layer: string) => ask(layer).catch(() => new Map<string, number | null>());
     let layers: Map<string, number | null>[];
     try {
-      layers = await Promise.all([ask(""), ask("batch"), ask("speed")]);
+      layers = await Promise.all([ask(""), share("batch"), share("speed")]);
     } catch (error) {
       if (this.#leaving.signal.aborted) return [];
       return [h("p", { class: "soft" }, `No chart: ${(error as Error).message}`)];

@@ -12,7 +12,7 @@ import { covers, type Position, rangesBetween } from "../../shared/position.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import type { Store } from "../../shared/store/store.ts";
 import { keyWriter } from "../question/group-keys.ts";
-import { hidesGroups, shownOf } from "../question/shown.ts";
+import { maySkipGroups, shownOf } from "../question/shown.ts";
 import { jsonRow } from "../rows/json.ts";
 import { fewRows } from "../rows/rows.ts";
 import { atPosition, type Past } from "../snapshot/past.ts";
@@ -76,7 +76,7 @@ export async function diffBetween(options: DiffOptions, views: readonly ViewDefi
     for (const past of [before, after]) checkSame(view, past);
     const table = await touchedGroups(session, history, manifest, view, rangesBetween(from, to));
     try {
-      if (hidesGroups(view)) await leaveOutHidden(session, view, table, [before, after]);
+      if (maySkipGroups(view)) await leaveOutHidden(session, view, table, [before, after]);
       found.push(await changedIn(options, view, table, before, after));
     } finally {
       await session.run(`DROP TABLE ${table}`);
@@ -122,7 +122,7 @@ async function touchedGroups(
   return table;
 }
 
-/** Removes groups that the view shows at neither position. */
+/** Removes groups that the view shows at neither position; one without a value is not hidden. */
 async function leaveOutHidden(
   session: Session,
   view: ViewDefinition,
@@ -130,12 +130,29 @@ async function leaveOutHidden(
   at: readonly Past[],
 ): Promise<void> {
   const same = groupKeyNames(view).map((key) => `own.${key} IS NOT DISTINCT FROM touched.${key}`);
-  const own = (partials: string) =>
-    `SELECT own.* FROM (${partials}) own SEMI JOIN ${table} touched ON ${same.join(" AND ") || "true"}`;
-  const rows: string[] = [];
-  for (const past of at) rows.push(rowsOf(view, own(await past.partials(session, view))));
-  const all = rows.map((each) => `(${each})`).join(" UNION ALL ");
-  await session.run(`CREATE OR REPLACE TEMP TABLE ${table} AS ${shownOf(view, `FROM ${table}`, all)}`);
+  const touching = (rows: string, others: string) =>
+    `SELECT own.* FROM (${rows}) own SEMI JOIN (${others}) touched ON ${same.join(" AND ") || "true"}`;
+  const kept = freshName("kept");
+  const keep = (some: string) => session.run(`INSERT INTO ${kept} ${some}`);
+  const keepShown = (partials: string) => keep(shownOf(view, `FROM ${table}`, rowsOf(view, partials)));
+  await session.run(`CREATE TEMP TABLE ${kept} AS FROM ${table} LIMIT 0`);
+  try {
+    for (const past of at) {
+      const partials = touching(await past.partials(session, view), `FROM ${table}`);
+      await keepShown(partials).catch((error: unknown) => {
+        if (!isOfValues(error)) throw error;
+        return aroundFailing(session, view, partials, [], failingMax, async (passing, failing) => {
+          if (failing.groups.length === 0) throw error;
+          if (passing === null) throw failingError(view.name, failing);
+          await keepShown(passing);
+          await keep(touching(`FROM ${table}`, failing.keys));
+        });
+      });
+    }
+    await session.run(`CREATE OR REPLACE TEMP TABLE ${table} AS SELECT DISTINCT * FROM ${kept}`);
+  } finally {
+    await session.run(`DROP TABLE ${kept}`);
+  }
 }
 
 async function changedIn(

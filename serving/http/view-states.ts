@@ -6,7 +6,7 @@ import { unanswerable } from "../snapshot/answerable.ts";
 import type { ServedVersion } from "../snapshot/loaded.ts";
 
 /**
- * failing: some of its groups have no value, the others are answered; failed, damaged: it can't be
+ * failing: some of its groups have no value, or a changelog that it reads is broken, the others are answered; failed, damaged: it can't be
  * answered; stopped: it is answered, but one of its streams is not read any more.
  */
 export type ViewState = "ok" | "failing" | "failed" | "damaged" | "stopped";
@@ -36,7 +36,10 @@ export function viewStates(
     const stopped = own.find(({ kind }) => kind === "stream-stopped");
     if (stopped) return given("stopped", stopped.message);
     const failing = health && failingLine(health.failing(name));
-    return failing ? given("failing", failing) : given("ok", null);
+    if (failing) return given("failing", failing);
+    // where its groups have other rows, too, a number may be short of one
+    const broken = own.find(({ kind }) => kind === "changelog-broken");
+    return broken ? given("failing", broken.message) : given("ok", null);
   });
 }
 

@@ -13,7 +13,7 @@ import type { FileRef, Store } from "../../shared/store/store.ts";
 import type { Filter } from "../question/filters.ts";
 import { keyColumns } from "../question/group-keys.ts";
 import { rowsOfGroups } from "../question/group-rows.ts";
-import { hidesGroups } from "../question/shown.ts";
+import { maySkipGroups } from "../question/shown.ts";
 import type { ServedVersion, ServedView } from "../snapshot/loaded.ts";
 
 /** Of one event: a client had better read larger changes as rows of the view. */
@@ -69,13 +69,13 @@ export async function changedRows(
     }
     if (bytes > bytesMax) return null;
   }
-  if (removed.length === 0 || !hidesGroups(view.definition)) return { rows, removed, failing };
+  if (removed.length === 0 || !maySkipGroups(view.definition)) return { rows, removed, failing };
   // a group without a row before and now is hidden, and must not be reported
   const before = await partialsAt(store, served, view, since, basis);
   if (before === null) return null;
   const shown = new Set<string>();
   for await (const some of rowsOfGroups(session, view, touched, filters, before))
-    for (const [key, row] of some) if (typeof row === "string") shown.add(key);
+    for (const [key, row] of some) if (row !== null) shown.add(key);
   return { rows, removed: removed.filter((key) => shown.has(key)), failing };
 }
 

@@ -2,7 +2,7 @@
 import { rolledUpOf } from "../../shared/compiler/texts.ts";
 import type { Session } from "../../shared/duckdb/duck.ts";
 import { TidemarkError } from "../../shared/errors.ts";
-import { failingError, failingGroups, raisedBy } from "../../shared/health/failing-groups.ts";
+import { failingError, failingGroups, failingTexts, raisedBy } from "../../shared/health/failing-groups.ts";
 import type { ServedView } from "../snapshot/loaded.ts";
 import { mergedFor, type ParsedQuestion } from "./query.ts";
 
@@ -23,7 +23,7 @@ export async function failureFor(
   return new TidemarkError(
     "SERVE_VIEW_FAILED",
     `view "${view.name}" has no value for one of the groups that by= makes: ${message}`,
-    "ask for fewer groups at a time with filters on its keys, or correct its SQL and run a batch",
+    `ask for fewer groups at a time with filters on its keys; ${failingTexts(message).todo}`,
     { view: view.name },
   );
 }

@@ -57,6 +57,7 @@ interface MergeInput {
 export function mergedFor(served: ServedView, question: ParsedQuestion): MergeInput {
   const view = served.definition;
   const params: Param[] = [];
+  if (view.weighted && question.layer === "speed") throw noShare(view.name);
   const rolledUp = question.by === null ? null : rollUpBy(view, question.by);
   const below = question.filters.filter((filter) => goesBelow(view, filter, rolledUp !== null));
   const above = question.filters.filter((filter) => !below.includes(filter));
@@ -76,6 +77,14 @@ export function mergedFor(served: ServedView, question: ParsedQuestion): MergeIn
   // a view without keys has a row even without partials: whether HAVING hides it depends on all of them
   if (view.global) return { partials, params, rolledUp, above, whole: all };
   return { partials: onlyShown(view, partials, all), params, rolledUp, above, whole: null };
+}
+
+function noShare(view: string): TidemarkError {
+  return new TidemarkError(
+    "USAGE",
+    `view "${view}" follows rows that change: what speed has is which came and went since the version, and no answer`,
+    "leave out layer, or ask for layer=batch",
+  );
 }
 
 /** The SQL of a question over a pinned view. @throws USAGE when the question uses what the view does not have */

@@ -11,7 +11,17 @@ import { hasKnownRows, keyColumns } from "./group-keys.ts";
 import { keySql } from "./roll-up.ts";
 
 /** True for a view with HAVING: the compiler writes it as finalize's own WHERE, outside of all parentheses. */
-export function hidesGroups({ finalize }: Pick<ViewDefinition, "finalize">): boolean {
+export function hidesGroups(view: Pick<ViewDefinition, "finalize" | "weighted" | "having">): boolean {
+  // a weighted view has a WHERE of its own, for groups without rows
+  return view.weighted ? view.having !== undefined : hasWhere(view);
+}
+
+/** True where a group with events may be without a row: HAVING hides it, or all its rows went. */
+export function maySkipGroups(view: Pick<ViewDefinition, "finalize" | "weighted" | "having">): boolean {
+  return view.weighted === true || hidesGroups(view);
+}
+
+function hasWhere({ finalize }: Pick<ViewDefinition, "finalize">): boolean {
   let text = finalize.replaceAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"/g, "");
   for (let before = ""; before !== text; ) {
     before = text;

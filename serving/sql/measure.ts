@@ -125,10 +125,12 @@ class Select {
       .filter((column) => column.key !== null)
       .map((column) => `${keySql(definition, column)} AS __${column.key}`);
     const shown = onlyShown(definition, partials);
-    const input = `SELECT * FROM (SELECT *, ${[...new Set(keys)].join(", ")} FROM (${shown}))${where.length > 0 ? ` WHERE ${texts.at(-1)}` : ""}`;
+    const wheres = where.length > 0 ? ` WHERE ${texts.at(-1)}` : "";
+    const read = (rows: string) => `SELECT * FROM (SELECT *, ${[...new Set(keys)].join(", ")} FROM (${rows}))${wheres}`;
     const grouped = groups.map((_, i) => ({ name: `__g${i}`, sql: `(${texts[i]})` }));
     const columns = [...grouped.map(({ name }) => ({ name, over: { sql: name, keys: [] } })), ...this.#measures];
-    const { statements } = await parseSql(session, rolledUpOf(definition, { rollUp, groups: grouped, columns }, input));
+    const rolledUp = { rollUp, groups: grouped, columns };
+    const { statements } = await parseSql(session, rolledUpOf(definition, rolledUp, shown, read));
     const from = {
       type: "SUBQUERY",
       alias: this.#called,

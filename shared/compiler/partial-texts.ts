@@ -8,7 +8,7 @@ import { partText } from "./aggregates/part.ts";
 import { aggregateName, countColumn, setColumn } from "./partial-columns.ts";
 import type { ViewPlan } from "./plan.ts";
 import { castTo, isList } from "./types.ts";
-import { weightColumn } from "./weights.ts";
+import { goneUnknown, weightColumn } from "./weights.ts";
 
 /** Columns that partial rows are grouped by when they merge. */
 export function partialKeyColumns({ keys, sets }: ViewPlan): PartialColumn[] {
@@ -60,11 +60,12 @@ export function partialText(plan: ViewPlan): string {
   return [base, ...rows].join(" UNION ALL ");
 }
 
-/** Partials → partials. */
-export function combineText(plan: ViewPlan): string {
+/** Partials → partials. @param coarse of groups that were merged before, each with its `fewest` */
+export function combineText(plan: ViewPlan, coarse = false): string {
   const keys = partialKeyColumns(plan);
   const merged = plan.parts.map(({ name, combine }) => `${combine} AS ${name}`);
   if (plan.sets.length > 0) merged.push("CAST(sum(n) AS BIGINT) AS n");
+  if (coarse && plan.rows !== null) merged.push(`min(${fewestName}) AS ${fewestName}`);
   const groups = keys.map((_, i) => i + 1).join(", ");
   return `SELECT ${[...keys.map((key) => key.name), ...merged].join(", ")} FROM partials${groups ? ` GROUP BY ${groups}` : ""}`;
 }
@@ -72,22 +73,25 @@ export function combineText(plan: ViewPlan): string {
 /**
  * Merged partials → a relation of the group keys in their own types (k0, …), the aggregates' values (a0, …) and
  * those of grouping() (g0, …).
+ * @param coarse of groups that are made of others
  */
-export function valuesText(plan: ViewPlan): string {
+export function valuesText(plan: ViewPlan, coarse = plan.groupingSets !== null): string {
   const { keys, sets, aggregates, groupings, groupingSets } = plan;
+  const valueIn = ({ over, finalize }: ViewPlan["aggregates"][number], i: number) =>
+    founded(plan, over === "parts" ? finalize : `x${i}`, coarse);
   const lists = [
     ...keys.map((key) => `${castTo(key.name, key.type, key.valueType)} AS ${key.name}`),
-    ...aggregates.map((each, i) => `CAST(${each.over === "parts" ? each.finalize : `x${i}`} AS ${each.type}) AS a${i}`),
-    ...(plan.rows === null ? [] : [`${presentRows(plan)} AS ${presentName}`]),
+    ...aggregates.map((each, i) => `CAST(${valueIn(each, i)} AS ${each.type}) AS a${i}`),
+    ...(plan.rows === null ? [] : [`${presentRows(plan, coarse)} AS ${presentName}`]),
     ...groupings.map((named, i) => `CAST(${groupingSets ? bitsOf(named, keys.length) : "0"} AS BIGINT) AS g${i}`),
   ];
   const select = `SELECT ${lists.join(", ") || "1 AS nothing"} FROM`;
-  if (!groupingSets) return `${select} ${sets.length === 0 ? "merged" : `(${overValues(plan, "merged")})`}`;
+  if (!groupingSets) return `${select} ${sets.length === 0 ? "merged" : `(${overValues(plan, "merged", coarse)})`}`;
   if (sets.length === 0) return `${select} (${rolledUp(plan, groupingSets)})`;
   // rows of values are put together by `gid`, so that a set that is there twice is computed once and its rows repeated
   const ids = groupingSets.map((set) => idOf(set, keys.length));
   const once = groupingSets.filter((_, i) => ids.indexOf(ids[i]!) === i);
-  const values = overValues(plan, `(${rolledUp(plan, once)})`);
+  const values = overValues(plan, `(${rolledUp(plan, once)})`, coarse);
   if (once.length === groupingSets.length) return `${select} (${values})`;
   return `${select} (${values}) JOIN (VALUES ${ids.map((id) => `(${id})`).join(", ")}) repeated(id) ON repeated.id = gid`;
 }
@@ -100,11 +104,26 @@ export function presentOf({ rows }: ViewPlan): string | null {
   return rows === null ? null : presentName;
 }
 
-/** The number of a group's rows; it raises where rows went that never came. */
-function presentRows({ rows, changelogs, sets, keys, groupingSets }: ViewPlan): string {
-  const least = sets.length > 0 ? `least(${rows}, lowest)` : rows;
-  const fault = quoteText(`a row of ${changelogs.join(" or ")} went that had not come`);
-  const count = `CASE WHEN ${least} < 0 THEN error(${fault}) ELSE coalesce(${rows}, 0) END`;
+/** The fewest rows that one of the finest groups has, or one of its values: what is below 0 is lost in a sum. */
+const fewestName = "fewest";
+
+/** That of a finest group, over a merged partial; null: rows have no weights. */
+export function fewestOf({ rows, sets }: ViewPlan): string | null {
+  return rows === null || sets.length === 0 ? rows : `least(${rows}, ${countColumn.name})`;
+}
+
+/** A value that raises where rows went that never came, so that no filter on it passes over the group. */
+function founded({ rows, changelogs, sets }: ViewPlan, value: string, coarse: boolean): string {
+  if (rows === null) return value;
+  const least = sets.length > 0 ? `least(${rows}, lowest)` : coarse ? fewestName : rows;
+  const fault = quoteText(`a row of ${changelogs.join(" or ")} ${goneUnknown}`);
+  return `CASE WHEN ${least} < 0 THEN error(${fault}) ELSE ${value} END`;
+}
+
+/** The number of a group's rows. */
+function presentRows(plan: ViewPlan, coarse: boolean): string {
+  const { rows, keys, groupingSets } = plan;
+  const count = founded(plan, `coalesce(${rows}, 0)`, coarse);
   // the set without keys has a row also where there are none
   return groupingSets ? `CASE WHEN gid = ${idOf([], keys.length)} THEN greatest(1, ${count}) ELSE ${count} END` : count;
 }
@@ -160,6 +179,7 @@ function rolledUp(plan: ViewPlan, groupingSets: readonly (readonly number[])[]):
     ...partialKeyColumns(plan).map((column) => column.name),
     ...parts.map(({ name, combine }) => `${combine} AS ${name}`),
     ...(plan.sets.length > 0 ? ["CAST(sum(n) AS BIGINT) AS n"] : []),
+    ...(plan.rows === null ? [] : [`min(${fewestOf(plan)}) AS ${fewestName}`]),
     `${keys.length > 0 ? `grouping(${keys.map((key) => key.name).join(", ")})` : "0"} AS gid`,
   ];
   return `SELECT ${list.join(", ")} FROM merged GROUP BY GROUPING SETS (${each.map((set) => `(${set.join(", ")})`).join(", ")})`;
@@ -172,18 +192,20 @@ function bitsOf(named: readonly number[], keys: number): string {
 }
 
 /** One row a group: its parts, and the aggregates over the rows of its values (x0, …). */
-function overValues(plan: ViewPlan, merged: string): string {
+function overValues(plan: ViewPlan, merged: string, coarse: boolean): string {
   const { keys, parts, sets, aggregates, groupingSets } = plan;
+  const fewest = coarse ? fewestName : countColumn.name;
+  const left = `s = 0 OR n <> 0${coarse ? ` OR ${fewestName} < 0` : ""}`;
   const by = [...keys.map((key) => key.name), ...(groupingSets ? ["gid"] : [])];
   // the places of values among their group's events; DuckDB leaves out what no aggregate asks for
   const group = [...by, "s"].join(", ");
   const order = sets.map((set) => castTo(set.column, set.storage, set.type)).join(", ");
   const placed =
     `SELECT *, sum(n) OVER (PARTITION BY ${group} ORDER BY ${order} ROWS UNBOUNDED PRECEDING) AS upto, ` +
-    `sum(n) OVER (PARTITION BY ${group}) AS total FROM ${merged}${plan.rows === null ? "" : " WHERE s = 0 OR n <> 0"}`;
+    `sum(n) OVER (PARTITION BY ${group}) AS total FROM ${merged}${plan.rows === null ? "" : ` WHERE ${left}`}`;
   const list = [
     ...parts.filter(({ set }) => set === 0).map(({ name }) => `any_value(${name}) FILTER (WHERE s = 0) AS ${name}`),
-    ...(plan.rows === null ? [] : ["min(n) FILTER (WHERE s > 0) AS lowest"]),
+    ...(plan.rows === null ? [] : [`min(${fewest})${coarse ? "" : " FILTER (WHERE s > 0)"} AS lowest`]),
     ...aggregates.flatMap((each, i) => (each.over === "values" ? [`${each.finalize} AS x${i}`] : [])),
   ];
   const perGroup = `SELECT ${[...by, ...list].join(", ")} FROM (${placed})${by.length > 0 ? ` GROUP BY ${by.join(", ")}` : ""}`;

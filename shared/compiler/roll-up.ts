@@ -1,7 +1,7 @@
 /** What rolls a view up: its texts once more, with one column `g` in place of the group keys. */
 import type { OverValues, RollUp } from "../definition.ts";
 import type { Outer, OuterExpression } from "./outer.ts";
-import { combineText, presentOf, valuesText } from "./partial-texts.ts";
+import { combineText, fewestOf, presentOf, valuesText } from "./partial-texts.ts";
 import type { ViewPlan } from "./plan.ts";
 import type { TypedView } from "./typed.ts";
 
@@ -17,11 +17,11 @@ export function rollUpOf(
   if (planned.keys.length === 0 || planned.groupingSets) return null;
   const grouped = { ...planned, keys: [group] };
   const over = ({ keys }: OuterExpression, text: string): OverValues => ({ sql: text, keys });
-  const present = presentOf(grouped);
+  const [present, fewest] = [presentOf(grouped), fewestOf(grouped)];
   return {
-    ...(present === null ? {} : { present }),
-    combine: combineText(grouped),
-    values: valuesText(grouped),
+    ...(present === null || fewest === null ? {} : { present, fewest }),
+    combine: combineText(grouped, true),
+    values: valuesText(grouped, true),
     columns: shown.map((each, i) => over(each, sql.shown[i]!)),
     having: having && over(having, sql.having!),
   };

@@ -62,22 +62,30 @@ export interface RolledUp {
   readonly columns: readonly { readonly name: string; readonly over: OverValues }[];
 }
 
-/** Its rows, from partial rows. */
+/**
+ * Its rows, from partial rows.
+ * @param read a SELECT over partial rows, with more columns than theirs for the groups, or only some of the rows
+ */
 export function rolledUpOf(
-  view: Pick<ViewDefinition, "keys" | "parts">,
+  view: Texts & Pick<ViewDefinition, "keys" | "parts">,
   { rollUp, groups, columns }: RolledUp,
   partials: string,
+  read = (rows: string): string => rows,
 ): string {
   const named = groups.map(({ name, sql }) => `${name} := ${sql}`);
   // what identifies a row of values stays beside the group
   const beside = besideKeys(view).map((column) => column.name);
+  const { fewest } = rollUp;
+  if (fewest !== undefined) beside.push(`${fewest} AS fewest`);
+  // a group of which more went than came would be lost in what it is summed with
+  const own = read(fewest === undefined ? partials : combineOf(view, partials));
   const input = [`${named.length > 0 ? `struct_pack(${named.join(", ")})` : "0"} AS g`, ...beside];
   // without groups there is a row also where there is nothing, as without GROUP BY
-  const nothing = groups.length === 0 ? ` UNION ALL ${noGroup(view)}` : "";
+  const nothing = groups.length === 0 ? ` UNION ALL ${noGroup(view, fewest !== undefined)}` : "";
   const shown = columns.map(({ name, over }) => `${over.sql} AS ${quoteName(name)}`);
   const fields = [...groups.map(({ name }) => `g.${name} AS ${name}`), "*"];
   return (
-    `WITH partials AS (SELECT ${input.join(", ")} FROM (${partials})${nothing}), merged AS (${rollUp.combine}) ` +
+    `WITH partials AS (SELECT ${input.join(", ")} FROM (${own})${nothing}), merged AS (${rollUp.combine}) ` +
     `SELECT ${shown.join(", ") || "1 AS nothing"} FROM (SELECT ${fields.join(", ")} FROM (${rollUp.values}))` +
     whereShown(rollUp.present ?? null, groups.length === 0, rollUp.having?.sql ?? null)
   );
@@ -95,9 +103,9 @@ export function whereShown(present: string | null, isWhole: boolean, having: str
 }
 
 /** What a group of no events has: a row of its own (`s` is 0) without any parts. */
-function noGroup(view: Pick<ViewDefinition, "keys" | "parts">): string {
+function noGroup(view: Pick<ViewDefinition, "keys" | "parts">, weighted: boolean): string {
   const values = besideKeys(view).map(({ name, type }) => (name === setColumn.name ? "0" : `CAST(NULL AS ${type})`));
-  return `SELECT ${["0", ...values].join(", ")}`;
+  return `SELECT ${["0", ...values, ...(weighted ? ["NULL"] : [])].join(", ")}`;
 }
 
 /** Each group's sketches, from partial rows. */

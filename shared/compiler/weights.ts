@@ -6,6 +6,9 @@ import { eventColumn } from "./event-order.ts";
 /** The hidden column of a weighted view's input: 1 for a row that came, -1 for one that went. */
 export const weightColumn = "__weight";
 
+/** What a weighted view's SQL says of a group of which more rows went than came. */
+export const goneUnknown = "went that had not come";
+
 type Rows = Pick<StreamDefinition, "fields" | "changelog">;
 
 /** The fields that a view sees of a stream. */

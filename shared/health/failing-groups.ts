@@ -3,8 +3,10 @@
  * only when merged partials are finalized, so a group may fail at one position and not at the next. DuckDB raises
  * for the whole query; here the groups are found.
  */
+
 import { groupKeyNames, groupKeys } from "../compiler/partial-columns.ts";
 import { rowsOf } from "../compiler/texts.ts";
+import { goneUnknown } from "../compiler/weights.ts";
 import type { ViewDefinition } from "../definition.ts";
 import { freshName, type Param, type Session } from "../duckdb/duck.ts";
 import { isOfSql } from "../duckdb/of-sql.ts";
@@ -28,6 +30,11 @@ type View = Pick<
 export function isOfValues(error: unknown): boolean {
   const own = /^(Parser|Syntax|Binder|Catalog|Permission|Not implemented|Dependency) Error:/;
   return isOfSql(error) && !own.test(messageOf(error));
+}
+
+/** True of what is said of a group of a changelog's rows, of which more went than came. */
+export function isGoneUnknown(said: string): boolean {
+  return said.includes(goneUnknown);
 }
 
 /**
@@ -175,12 +182,20 @@ export function failingLine({ groups, more }: FailingGroups): string | null {
   return `${first.group === "" ? "it has no value" : `it has no value for the group ${first.group}${others}`}: ${first.message}`;
 }
 
+/** What is wrong with a view that has groups without a value, and what to do. @param line what is said of them */
+export function failingTexts(line: string): { readonly says: string; readonly todo: string } {
+  return isGoneUnknown(line)
+    ? { says: `can't be answered in full: ${line}`, todo: "tidemark status shows by which record" }
+    : { says: `fails on valid events: ${line}`, todo: "correct its SQL and run a batch" };
+}
+
 /** The error for a caller that needs one of them. */
 export function failingError(view: string, failing: FailingGroups): TidemarkError {
+  const { says, todo } = failingTexts(failingLine(failing)!);
   return new TidemarkError(
     "SERVE_VIEW_FAILED",
-    `view "${view}" fails on valid events: ${failingLine(failing)}`,
-    "correct its SQL and run a batch; its other groups and the other views are not affected",
+    `view "${view}" ${says}`,
+    `${todo}; its other groups and the other views are not affected`,
     { view },
   );
 }

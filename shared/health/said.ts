@@ -2,14 +2,20 @@
  * What DuckDB says of a failure without the values it says it of: they are of events, and a message goes to
  * logs, metrics and incidents.
  */
+import { goneUnknown } from "../compiler/weights.ts";
 import { messageOf } from "../errors.ts";
 
 /** Types, which are no values though there are digits in them; texts, and numbers. */
 const values =
   /\b[A-Z][A-Z_]*\(\d+(?:,\s?\d+)?\)|\b[A-Za-z_]+\d+\b|'(?:[^']|'')*'|"(?:[^"]|"")*"|-?\d[\d.]*(?:[eE][-+]?\d+)?/g;
 
+/** What a weighted view says of itself, which holds no values. */
+const own = new RegExp(`a row of .* ${goneUnknown}`, "s");
+
 /** The message on one line; instead of a text its length, instead of a number how many digits it has. */
 export function saidWithoutValues(error: unknown): string {
+  const said = own.exec(messageOf(error));
+  if (said) return said[0];
   return (
     messageOf(error)
       .replace(/\s*LINE \d+:.*$/, "")

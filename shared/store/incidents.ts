@@ -20,6 +20,8 @@ export type IncidentKind =
   | "log-time"
   /** A stream is not read any more, while the others are. */
   | "stream-stopped"
+  /** A row of a changelog went that had not come: no number is shown that it is part of. */
+  | "changelog-broken"
   /** What a changelog is written from is not followed. */
   | "source-stopped"
   /** Nothing has been committed for long, though the log goes on. */

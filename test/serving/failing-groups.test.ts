@@ -6,19 +6,17 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rebuild } from "../../batch/rebuild.ts";
 import { runBatch } from "../../batch/run.ts";
 import { Sandbox } from "../../serving/sql/sandbox.ts";
-import type { TidemarkError } from "../../shared/errors.ts";
 import { formatPosition } from "../../shared/position.ts";
 import { verify } from "../../shared/proof/verify.ts";
 import { incidentsIn } from "../../shared/store/incidents.ts";
-import { snapshotFiles } from "../../shared/store/partials.ts";
 import { bestSnapshot, newestVersion } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { catchUp, World } from "../pipeline/world.ts";
-import { behind } from "../support/store.ts";
 import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { type Api, openApi } from "./api.ts";
 import { asker } from "./asker.ts";
+import { askWorld } from "./sandbox/ask-world.ts";
 
 /** Each raises for the group "a" once `n` adds up to more than an INTEGER holds, and has a value for every other. */
 const raising: Readonly<Record<string, string>> = {
@@ -109,46 +107,7 @@ describe("a group without a value", () => {
 
   it("in SQL it is the view's failure, and what the query itself can't do the query's", async () => {
     const sandbox = await Sandbox.open();
-    const snapshot = (await bestSnapshot(world.store))!;
-    const { definition } = snapshot.manifest;
-    const ask = (sql: string) => {
-      const views = definition.views.map((view) => {
-        const files = snapshotFiles(snapshot, view.name).map((file) => ({
-          ...file,
-          path: behind(world.store).path(file.name),
-        }));
-        return { definition: view, failure: null, files };
-      });
-      const meta = {
-        position: "",
-        version: 1,
-        verifiedUpTo: null,
-        lagMs: null,
-        events: { batch: 0, speed: 0 },
-        dead: 0,
-        duplicates: 0,
-        late: 0,
-      };
-      const limits = { memory: "256MB", rowsMax: 100, bytesMax: 10_000 };
-      const names = views.map((each) => each.definition.name);
-      const { store } = world;
-      return sandbox
-        .answer({
-          sql,
-          params: [],
-          timezone: "UTC",
-          names,
-          views,
-          mediaType: "text/csv",
-          meta,
-          limits,
-          scratch: store.scratch("answer"),
-        })
-        .then(
-          ({ body }) => body.toString(),
-          (error: TidemarkError) => `${error.code}: ${error.message}`,
-        );
-    };
+    const ask = (sql: string) => askWorld(world, sandbox, sql);
     expect(await ask('SELECT k, t FROM "cast"')).toMatch(
       /^SERVE_VIEW_FAILED: view "cast" fails .* k \(VARCHAR\): 1 character/,
     );
