@@ -22,6 +22,9 @@ const sessionWords = new Set(
   ).split(" "),
 );
 
+/** What relations without a name are known by here; no name begins with it. */
+const unnamed = "\0";
+
 /** A relation in FROM. */
 export interface Table {
   /** The name by which the view calls it; empty: it has none. */
@@ -40,8 +43,8 @@ export class NameScope {
   constructor(source: SourceText, tables: readonly Table[]) {
     this.#source = source;
     this.#tables = new Map(
-      tables.map(({ name, columns }) => [
-        fold(name),
+      tables.map(({ name, columns }, i) => [
+        name === "" ? `${unnamed}${i}` : fold(name),
         new Map(columns.map((column) => [fold(column.name), column.name])),
       ]),
     );
@@ -116,7 +119,7 @@ export class NameScope {
       const owner = names.length < written.length ? fold(written[0]!) : owners.length === 1 ? owners[0]! : null;
       const column = this.#tables.get(owner ?? owners[0] ?? "")?.get(fold(names[0]!));
       if (!column) return { ...each, column_names: names };
-      const table = this.#tables.size > 1 && owner !== null ? [owner] : [];
+      const table = this.#tables.size > 1 && owner !== null && !owner.startsWith(unnamed) ? [owner] : [];
       return { ...each, column_names: [...table, column, ...names.slice(1)] };
     });
   }

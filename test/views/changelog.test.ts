@@ -240,6 +240,7 @@ describe(`views over rows that change (SEED=${seed})`, () => {
     "SELECT region, count(*) AS n, sum(age % 9) AS s FROM customers JOIN regions USING (city) GROUP BY region",
     "SELECT r.region, max(c.x) AS m FROM customers c LEFT JOIN regions r ON c.city = r.city GROUP BY ALL",
     "SELECT region, count(*) AS n FROM (SELECT city FROM customers WHERE ok) c JOIN regions USING (city) GROUP BY 1",
+    "SELECT region, sum(age % 9) AS s FROM (SELECT city, age FROM customers) JOIN regions USING (city) GROUP BY region",
     `SELECT region, n, count(*) AS c
        FROM (SELECT r.*, c.*, 1 AS n FROM customers c JOIN regions r ON c.city = r.city) GROUP BY ALL`,
     "WITH good AS (SELECT *, price * 2 AS p FROM customers WHERE ok) SELECT city, sum(p) AS s FROM good GROUP BY city",

@@ -25,3 +25,5 @@ WITH late AS (SELECT carrier, delay FROM events WHERE delay > 0), known AS (SELE
 SELECT name, n FROM (SELECT c.name, e.delay AS n FROM events e JOIN carriers c ON e.carrier = c.code) GROUP BY name, n HAVING min(n) >= 0;
 SELECT carriers.name, count(*) AS n FROM carriers JOIN events ON events.carrier = carriers.code GROUP BY carriers.name;
 SELECT upper(c.name) AS name, approx_count_distinct(origin) AS o, count(*) AS n FROM carriers c RIGHT JOIN events e ON e.carrier = c.code GROUP BY c.name;
+SELECT name, sum(delay) AS s FROM (SELECT carrier AS code, delay FROM events WHERE delay > 0) JOIN carriers USING (code) GROUP BY name;
+SELECT name, origin, min(delay) AS d FROM (SELECT carrier, delay, origin FROM events) LEFT JOIN (SELECT code, name FROM carriers WHERE rank < 3) ON carrier = code GROUP BY ALL;
