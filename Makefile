@@ -1,6 +1,6 @@
 # The front door. Each target sets up what it needs; node, npm and make are enough (a real Kafka also needs java and mvn).
 .DEFAULT_GOAL := help
-.PHONY: help setup build check test test-fast test-memory test-slow one cases fuzz faults mutate demo dev bench clean
+.PHONY: help setup build check test test-fast test-memory test-slow one cases fuzz faults mutate demo demo-shop dev bench clean
 
 modules := node_modules/.package-lock.json
 built := dist/.built
@@ -52,6 +52,9 @@ faults: $(built)  ## every fault in full: simulation, kills, zombies, poison …
 
 demo: $(built)  ## the whole story in one minute; LOG=kafka runs it on a real broker
 	node dist/demo/main.js $(if $(LOG),--log $(LOG))
+
+demo-shop: $(built)  ## a shop's PostgreSQL, followed into views and a search index; LOG=kafka, too
+	node dist/demo/shop/main.js $(if $(LOG),--log $(LOG))
 
 dev: $(built)  ## every role in one process, over demo/flights, until stopped
 	node dist/cli/main.js dev --project demo/flights

@@ -1,25 +1,13 @@
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parquetRows } from "../cli/input/parquet.ts";
 import type { Input } from "../cli/input/row.ts";
 import type { StreamDefinition } from "../shared/definition.ts";
+import { inCheckout } from "./checkout.ts";
 
 /** The demo's project folder, found from the sources and from the built files. */
-export const flightsProject = above("demo/flights/tidemark.config.ts", "demo/flights");
+export const flightsProject = inCheckout("demo/flights", "demo/flights/tidemark.config.ts");
 
 /** 3,000,000 flights, 13 MB, from the npm package vega-datasets. */
-export const flightsFile = above(
-  "node_modules/vega-datasets/data/flights-3m.parquet",
-  "node_modules/vega-datasets/data/flights-3m.parquet",
-);
-
-function above(sought: string, wanted: string): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, sought))) return join(folder, wanted);
-    if (folder === dirname(folder)) throw new Error(`cannot find ${sought}; run: npm ci`);
-  }
-}
+export const flightsFile = inCheckout("node_modules/vega-datasets/data/flights-3m.parquet");
 
 /** The flights as JSON events, in the file's order. */
 export class Flights {

@@ -1,7 +1,8 @@
 import { Command, Option } from "commander";
 import { runToExit } from "../cli/boundary.ts";
 import { listenForStop } from "../cli/stop.ts";
-import { type LogKind, runStory } from "./story.ts";
+import type { LogKind } from "./kafka.ts";
+import { runStory } from "./story.ts";
 
 /** The whole story in about a minute: `main.js [--log embedded|kafka] [--share 0..1] [--seconds S] [--data DIR]`. */
 const command = new Command("demo")

@@ -17,12 +17,11 @@ import { compareRows } from "../shared/proof/compare.ts";
 import { verify } from "../shared/proof/verify.ts";
 import { FolderStore } from "../shared/store/folder.ts";
 import { checkedRows } from "../shared/store/snapshot-rows.ts";
-import { type Broker, brokerAvailable, startBroker } from "./broker/broker.ts";
+import type { Broker } from "./broker/broker.ts";
 import { Flights, flightsFile, flightsProject } from "./flights-data.ts";
+import { type LogKind, startKafka } from "./kafka.ts";
 import { sayRun, streamRest } from "./live.ts";
 import { grouped, Screen } from "./screen.ts";
-
-export type LogKind = "embedded" | "kafka";
 
 export interface StoryOptions {
   readonly log: LogKind;
@@ -39,7 +38,7 @@ export interface StoryOptions {
 export async function runStory(options: StoryOptions): Promise<number> {
   const screen = new Screen();
   screen.line("Tidemark: three million US flights of 2001, from events to one exact answer.");
-  const broker = options.log === "kafka" ? await startKafka(screen) : null;
+  const broker = options.log === "kafka" ? await startKafka(screen, "make demo") : null;
   try {
     const opened = await openFresh(options, broker);
     try {
@@ -50,14 +49,6 @@ export async function runStory(options: StoryOptions): Promise<number> {
   } finally {
     await broker?.stop();
   }
-}
-
-async function startKafka(screen: Screen): Promise<Broker> {
-  const lacking = brokerAvailable();
-  if (lacking)
-    throw new TidemarkError("LOG_UNREACHABLE", `no Kafka broker can be started here: ${lacking}`, "run: make demo");
-  screen.line("Starting a real Kafka broker on 127.0.0.1 (its jars are fetched once) …");
-  return startBroker();
 }
 
 /** Opens the project over an empty data folder, unless another process is using it. */

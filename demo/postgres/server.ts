@@ -1,4 +1,4 @@
-/** PostgreSQL servers of their own, on 127.0.0.1 and a socket, for as long as a test runs. */
+/** PostgreSQL servers of their own, on 127.0.0.1 and a socket, for as long as a demo or a test runs. */
 import { execFile, execFileSync } from "node:child_process";
 import { chownSync, cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-const binaries = "/usr/lib/postgresql/15/bin";
+const binaries = process.env.POSTGRES_BIN || "/usr/lib/postgresql/15/bin";
 
 export interface PostgresServer {
   readonly port: number;
@@ -25,7 +25,8 @@ export interface PostgresServer {
 
 /** Null where a server can be started here, else why not. */
 export function postgresLacking(): string | null {
-  return existsSync(join(binaries, "initdb")) ? null : "PostgreSQL 15 is not installed (apt-get install postgresql-15)";
+  if (existsSync(join(binaries, "initdb"))) return null;
+  return "PostgreSQL 15 is not installed (apt-get install postgresql-15; POSTGRES_BIN is where another's initdb is)";
 }
 
 export interface ServerSettings {
@@ -49,7 +50,6 @@ export async function startPostgres({ slots = 10, settings = {} }: ServerSetting
       : run(program, [...args], { cwd: dir });
   const data = join(dir, "data");
   const own = (program: string, args: readonly string[]) => as(join(binaries, program), args);
-  await own("initdb", ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]);
   const port = await freePort();
   const all = {
     listen_addresses: "127.0.0.1",
@@ -65,7 +65,18 @@ export async function startPostgres({ slots = 10, settings = {} }: ServerSetting
   const options = [`-p ${port}`, ...Object.entries(all).map(([name, value]) => `-c ${name}=${value}`)].join(" ");
   const start = () => own("pg_ctl", ["-D", data, "-w", "-l", join(dir, "server.txt"), "-o", options, "start"]);
   const end = (mode: "fast" | "immediate") => own("pg_ctl", ["-D", data, "-w", "-m", mode, "stop"]);
-  await start();
+  const initdb = ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"];
+  const stop = async () => {
+    await end("immediate").catch(() => {});
+    rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    await own("initdb", initdb);
+    await start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   return {
     port,
     url: `postgres://postgres:secret@127.0.0.1:${port}/postgres`,
@@ -95,10 +106,7 @@ export async function startPostgres({ slots = 10, settings = {} }: ServerSetting
       await start();
       await own("pg_ctl", ["-D", data, "-w", "promote"]);
     },
-    stop: async () => {
-      await end("immediate").catch(() => {});
-      rmSync(dir, { recursive: true, force: true });
-    },
+    stop,
   };
 }
 

@@ -1,0 +1,4 @@
+-- Orders as they are now.
+SELECT status, count(*) AS orders, count(DISTINCT customer) AS customers
+FROM orders
+GROUP BY status
