@@ -1,5 +1,5 @@
 /** Appends corrected events in the place of dead letters, each exactly once. */
-import type { StreamDefinition } from "../shared/definition.ts";
+import type { Changelog, StreamDefinition } from "../shared/definition.ts";
 import { TidemarkError } from "../shared/errors.ts";
 import { type DeadLetters, LetterList, replayOf } from "../shared/history/letter-list.ts";
 import { logStream } from "../shared/store/origin.ts";
@@ -26,7 +26,8 @@ export interface ReplayCounts {
 /**
  * Appends corrected events, each to the partition of its dead letter and under a request id of its
  * own, so that repeating it has no effect. All are checked first; if one is invalid, none is appended.
- * @throws USAGE naming a dead letter that does not exist, or a value that is still invalid; LOG_APPEND
+ * @throws USAGE naming a dead letter that does not exist, one of a changelog, or a value that is still invalid;
+ *   LOG_APPEND
  */
 export async function replayDeadLetters(
   letters: DeadLetters,
@@ -45,6 +46,7 @@ export async function replayDeadLetters(
       const name = `${correction.stream} partition ${correction.partition} offset ${correction.offset}`;
       const replayed = known.get(replayOf(correction));
       const own = judges.get(correction.stream);
+      if (own?.stream.changelog) throw ofChangelog(name, own.stream.name, own.stream.changelog);
       if (replayed === undefined || !own)
         throw new TidemarkError("USAGE", `${name} is not a dead letter`, "see tidemark dead-letters list");
       if (replayed) {
@@ -69,4 +71,19 @@ export async function replayDeadLetters(
     await appendPatiently(log, logStream(stream), [record], 30_000);
   }
   return { replayed: fresh.length, already };
+}
+
+/** A changelog has one writer: what others append to it does not count. */
+function ofChangelog(letter: string, stream: string, { from }: Changelog): TidemarkError {
+  const where =
+    from === undefined
+      ? `send the row as it is now: tidemark load ${stream}, or POST /v1/streams/${stream}/events`
+      : "source" in from
+        ? `correct the row in ${from.table}, or have it read again: tidemark sources resnapshot ${stream}`
+        : `correct the row in topic ${from.topic}`;
+  return new TidemarkError(
+    "USAGE",
+    `${letter} is of a changelog, which tidemark sources alone writes`,
+    `nothing was replayed: ${where}`,
+  );
 }

@@ -1,10 +1,13 @@
 /** Dead letters are listed, counted and replayed however many there are: by SQL, a few at a time. */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { replayDeadLetters } from "../../ingest/dead-letters.ts";
+import type { Changelog } from "../../shared/definition.ts";
 import { Duck, type Session } from "../../shared/duckdb/duck.ts";
 import { type Letter, LetterTable } from "../../shared/history/dead-letters.ts";
 import { type DeadLetters, LetterList } from "../../shared/history/letter-list.ts";
+import { logStream } from "../../shared/store/origin.ts";
 import { stream } from "../support/view-case.ts";
+import { ofCustomers } from "./customers.ts";
 import { catchUp, World } from "./world.ts";
 
 let duck: Duck;
@@ -97,6 +100,33 @@ it("is the same from the log and from the archive, and knows what was replayed",
     await expect(replayDeadLetters(asked, [events], [{ ...corrections[0]!, offset: 999 }])).rejects.toThrow(
       /is not a dead letter/,
     );
+  } finally {
+    await world.close();
+  }
+});
+
+it.each([
+  [undefined, /send the row as it is now: tidemark load customers, or POST \/v1\/streams\/customers\/events/],
+  [{ source: "shop", table: "public.customers" }, /in public\.customers, or .*tidemark sources resnapshot customers/],
+  [{ topic: "old.customers", format: "upsert", settings: {} }, /correct the row in topic old\.customers/],
+] as const)("replays none of a changelog, which has one writer, and says what to do (%o)", async (from, todo) => {
+  const world = await World.open(ofCustomers);
+  try {
+    const manifest = await world.firstVersion();
+    await world.append([{ partition: 0, value: '{"op":"u","after":7}', valid: false }]);
+    const changelog = { ...world.stream.changelog!, ...(from ? { from: from as NonNullable<Changelog["from"]> } : {}) };
+    const streams = [{ ...world.stream, changelog }];
+    const asked: DeadLetters = { store: world.store, log: world.log, session: await world.session(), manifest };
+    await using list = await LetterList.open(asked, streams);
+    expect(await list.count()).toEqual({ letters: 1, replayed: 0 });
+    const value = '{"op":"u","before":null,"after":{"id":1},"source":""}';
+    const corrected = { stream: "customers", partition: 0, offset: 0, value };
+    await expect(replayDeadLetters(asked, streams, [corrected])).rejects.toMatchObject({
+      code: "USAGE",
+      message: expect.stringMatching(/offset 0 is of a changelog, which tidemark sources alone writes/),
+      todo: expect.stringMatching(todo),
+    });
+    expect(await world.log.end(logStream(world.stream))).toEqual([1, 0]);
   } finally {
     await world.close();
   }

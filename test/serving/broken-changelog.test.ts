@@ -30,9 +30,10 @@ const sets = {
   rollup: "SELECT city, age, count(*) AS n FROM customers GROUP BY ROLLUP (city, age)",
   apart: "SELECT city, age, max(score) AS n FROM customers GROUP BY GROUPING SETS ((city), (age), ())",
 };
+const rolled = () => kinds.filter((view) => view in keyed);
 const hidden = { hidden: "SELECT city, count(*) AS n FROM customers GROUP BY city, age" };
 /** The kinds that are asked. */
-const kinds = someOf(Object.keys(keyed), 3);
+const kinds = ["finest", ...someOf(Object.keys(keyed).slice(1), 2), ...someOf(Object.keys(sets), 1)];
 const lone = { id: 4, city: "Rome", age: 64, score: 0.5 };
 
 let world: World;
@@ -43,7 +44,9 @@ let offset: number;
 const writers: DeltaWriter[] = [];
 
 beforeAll(async () => {
-  world = await World.open({ ...ofCustomers, views: { ...customerViews, ...keyed, ...sets, ...hidden } });
+  const asked = Object.fromEntries(Object.entries({ ...keyed, ...sets }).filter(([view]) => kinds.includes(view)));
+  const { customers, cities, total } = customerViews;
+  world = await World.open({ ...ofCustomers, views: { customers, cities, total, ...asked, ...hidden } });
   table = new Customers(world, Math.random);
   writers.push(await world.writer(await world.firstVersion(), 0));
   api = await openApi(world, { models: true });
@@ -106,6 +109,10 @@ const forms = ["text/csv", "application/vnd.apache.parquet", "application/vnd.ap
 /** @param few of each sort of question, where not all are asked */
 async function expectRefused(views: readonly string[], few: number): Promise<void> {
   for (const view of views) {
+    if (view in sets) {
+      for (const query of someOf(ofAll, few)) expect(await statusOf(`${view}?${query}`), view).toMatch(failed);
+      continue;
+    }
     const wrong = [someOf(ofAll, few), someOf(coarser, few), someOf(ofBad, few), "city=eq.Rome&age=eq.64"].flat();
     for (const query of wrong) expect(await statusOf(`${view}?${query}`), `${view}?${query}`).toMatch(failed);
     for (const [query, rows] of someOf(ofGood, few))
@@ -114,8 +121,6 @@ async function expectRefused(views: readonly string[], few: number): Promise<voi
     for (const accept of someOf(forms, 1))
       expect((await api.app.inject({ url: `/v1/views/${view}?n=gt.0`, headers: { accept } })).statusCode).toBe(503);
   }
-  for (const view of Object.keys(sets))
-    for (const query of someOf(ofAll, few)) expect(await statusOf(`${view}?${query}`), view).toMatch(failed);
   for (const query of someOf(["", "n=gt.0", "city=eq.Rome", "by=city", "by=city&n=gt.0"], few))
     expect(await statusOf(`hidden?${query}`), query).toMatch(failed);
   expect(await statusOf("hidden?by=city&city=eq.Oslo")).toBe("200 1");
@@ -124,7 +129,7 @@ async function expectRefused(views: readonly string[], few: number): Promise<voi
 }
 
 it("has a number of all groups while all rows had come", async () => {
-  for (const view of kinds) expect(await statusOf(`${view}?by=`)).toBe("200 1");
+  for (const view of rolled()) expect(await statusOf(`${view}?by=`)).toBe("200 1");
   expect(await statusOf("hidden?by=city")).toBe("200 4");
 });
 
@@ -137,7 +142,7 @@ it("shows no number of them, nor of what they are part of", async () => {
 
 it("nor in SQL, however it filters", async () => {
   const refused = /^SERVE_VIEW_FAILED: .*(went that had not come|has no value for one of the query's groups)/;
-  for (const view of kinds) {
+  for (const view of rolled()) {
     for (const sql of someOf(
       [
         `SELECT sum(n) FROM ${view} WHERE n > 0`,
@@ -171,7 +176,7 @@ it("names the record, the stream and its key in an incident, and the views in st
   expect(incident!.message).toMatch(/\(.*cities.* may be short of it\)/);
   expect((await incidentsIn(world.store)).filter(({ kind }) => kind === "view-failed")).toEqual([]);
   expect((await get("status")).json().incidents).toContainEqual(expect.objectContaining({ kind: "changelog-broken" }));
-  for (const view of ["finest", "rollup", "cities"])
+  for (const view of [...kinds, "cities"])
     expect((await api.app.inject({ url: `/readyz?view=${view}` })).statusCode, view).toBe(503);
   expect((await api.app.inject({ url: "/metrics" })).body).toMatch(/tidemark_incident\{.*kind="changelog-broken"/);
 });
@@ -185,7 +190,7 @@ it("is the group's failure in explain, diff and verify", async () => {
   const [own] = diff.views[0].rows.filter((each: { failed?: string[] }) => each.failed);
   expect(own).toMatchObject({ before: null, after: null, failed: ["after"], offsets: [`0:${offset}`] });
   for (const { view, failed, differences } of await verdictsOf(world)) {
-    if (view in keyed || view in sets) expect(failed, view).toMatch(/went that had not come/);
+    if (kinds.includes(view)) expect(failed, view).toMatch(/went that had not come/);
     else if (failed === null && view !== "total") expect(differences, view).not.toEqual([]);
   }
 });
@@ -215,7 +220,7 @@ it("is over once the row has come", async () => {
     await api.health.check();
     return (await incidentsIn(world.store)).every(({ role }) => role !== "serve");
   });
-  for (const view of kinds) expect(await statusOf(`${view}?by=`), view).toBe("200 1");
+  for (const view of rolled()) expect(await statusOf(`${view}?by=`), view).toBe("200 1");
   await handOver(world, api).then((writer) => writers.push(writer));
   expect(await incidentsIn(world.store)).toEqual([]);
 });
