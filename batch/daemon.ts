@@ -1,15 +1,15 @@
 /** The batch daemon: recomputes and archives on schedule, one run at a time; a missed run is made up for. */
-import cron from "node-cron";
 import type { TidemarkError } from "../shared/errors.ts";
+import { keepTime } from "../shared/keep-time.ts";
 import { type Incidents, troubleOf } from "../shared/store/incidents.ts";
 import type { Store } from "../shared/store/store.ts";
 import { newestVersion, unlessCorrupt } from "../shared/store/versions.ts";
+import { Timetable } from "../shared/timetable.ts";
 import { runArchive } from "./archive-streams.ts";
 import type { Batch, BatchResult } from "./batch.ts";
 import { isChanged, runDefinition } from "./changed-definition.ts";
 import { FileCare } from "./file-care.ts";
 import { runBatch } from "./run.ts";
-import { Timetable } from "./timetable.ts";
 import { Turns } from "./turns.ts";
 
 export interface BatchDaemonOptions {
@@ -24,10 +24,6 @@ export interface BatchDaemonOptions {
 
 /** How long a stop waits for the current run; the files of an unfinished run are cleaned up later. */
 const patienceMs = 3000;
-/** How often the timetable is checked, so that a machine's sleep or a changed clock is noticed within a minute. */
-const everyMinute = "* * * * *";
-/** A run that starts this much later than scheduled is reported as missed. */
-const lateMs = 5 * 60_000;
 /** How often files are checked for reported damage. */
 const repairMs = 2000;
 
@@ -61,35 +57,25 @@ export async function runBatchDaemon(options: BatchDaemonOptions): Promise<void>
     batch.say(`batch: ${why}; running now`);
     void recompute();
   }
-  const timers = [...keepTime(options, options.schedule, recompute), ...keepTime(options, options.archive, archive)];
+  const timing = {
+    timezone: options.timezone,
+    since: batch.now(),
+    now: batch.now,
+    signal,
+    onMissed: (due: number) => batch.say(`batch: the run of ${new Date(due).toISOString()} was missed; running now`),
+  };
+  const ends = [
+    keepTime({ ...timing, schedule: options.schedule }, recompute),
+    keepTime({ ...timing, schedule: options.archive }, archive),
+  ];
   const repairs = setInterval(() => void files.repair().catch(() => undefined), repairMs);
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
   clearInterval(repairs);
-  await Promise.all(timers.map((timer) => timer.destroy()));
+  await Promise.all(ends.map((end) => end()));
   await turns.end(patienceMs);
-}
-
-/** Runs on a schedule. Timers only wake it; the timetable decides what is due, even when clocks are changed. */
-function keepTime({ batch, timezone, signal }: BatchDaemonOptions, schedule: string, run: () => Promise<void>) {
-  const timetable = new Timetable(schedule, timezone, batch.now());
-  let busy = false;
-  const runDue = async () => {
-    if (busy) return;
-    busy = true;
-    // runs that become due during a run are made up for by one, afterwards
-    for (let due = timetable.take(batch.now()); due !== null && !signal.aborted; due = timetable.take(batch.now())) {
-      if (batch.now() - due > lateMs)
-        batch.say(`batch: the run of ${new Date(due).toISOString()} was missed; running now`);
-      await run();
-    }
-    busy = false;
-  };
-  return [schedule, everyMinute].map((each) =>
-    cron.schedule(each, runDue, { timezone, suppressMissedWarning: true, logger: silent }),
-  );
 }
 
 /** Why a run is overdue (the newest version is older than the schedule's last time), or null. */
@@ -120,6 +106,3 @@ export function describeRun({ manifest, timings, archived }: BatchResult): strin
     `${seconds(timings.archive)}, recomputed in ${seconds(timings.recompute)}; ${proved} in ${seconds(timings.prove)}`
   );
 }
-
-/** node-cron would write to the console; the daemon reports what matters itself. */
-const silent = { info: () => undefined, warn: () => undefined, error: () => undefined, debug: () => undefined };

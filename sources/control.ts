@@ -12,6 +12,14 @@ const waitMs = 1000;
 /** Records that stay: those that are waited for are among the last. */
 const keptRecords = 1000;
 
+/** A comparison of all of a source's changelogs with their tables. */
+export interface Verified {
+  /** When it began, ms since 1970. */
+  readonly at: number;
+  /** In words, by stream; empty: nothing differed. */
+  readonly differed: Readonly<Record<string, string>>;
+}
+
 /** What is remembered, whole, in each record. @typeParam S what kind of source it is */
 export class Control<S> {
   readonly #log: Log;
@@ -22,6 +30,8 @@ export class Control<S> {
   #stateAt = 0;
   #at: SourceProgress["at"] | null = null;
   #position: string | null = null;
+  #verified: Verified | null = null;
+  #verifiedAt = 0;
   #next = 0;
   #last = "";
   /** Streams that someone asked to read again, since the state that was remembered last. */
@@ -55,6 +65,11 @@ export class Control<S> {
     return this.#position;
   }
 
+  /** The last comparison that came to its end. */
+  get verified(): Verified | null {
+    return this.#verified;
+  }
+
   /** What has come since. */
   async read(): Promise<void> {
     const [end = 0] = await this.#log.end(this.#stream);
@@ -72,11 +87,12 @@ export class Control<S> {
   }
 
   #take(offset: number, value: Buffer | null): void {
-    const { state, number, progress, ask } = JSON.parse(value?.toString() ?? "{}") as {
+    const { state, number, progress, ask, verified } = JSON.parse(value?.toString() ?? "{}") as {
       readonly state?: S;
       readonly number?: number;
       readonly progress?: SourceProgress;
       readonly ask?: string;
+      readonly verified?: Verified;
     };
     if (state !== undefined && number === this.#number + 1) {
       this.#state = state;
@@ -89,6 +105,10 @@ export class Control<S> {
       this.#position = progress.position;
     }
     if (ask !== undefined) this.asked.add(ask);
+    if (verified !== undefined) {
+      this.#verified = verified;
+      this.#verifiedAt = offset;
+    }
   }
 
   /** @throws SOURCE_FENCED where another has remembered something meanwhile */
@@ -109,6 +129,10 @@ export class Control<S> {
     return this.#append(Buffer.from(JSON.stringify({ ask: stream })));
   }
 
+  noteVerified(verified: Verified): Promise<void> {
+    return this.#append(Buffer.from(JSON.stringify({ verified })));
+  }
+
   /** Everything up to `at` is below the position. Nothing is appended where that was noted last. */
   async note(at: SourceProgress["at"], position: Position): Promise<void> {
     const progress = { at, position: formatPosition(position) };
@@ -127,7 +151,8 @@ export class Control<S> {
   async #trim(): Promise<void> {
     const [[first = 0], [end = 0]] = [await this.#log.first(this.#stream), await this.#log.end(this.#stream)];
     if (end - first < 2 * keptRecords || this.#state === null) return;
-    // the state goes with the others: it is said again at the end
+    // these go with the others: they are said again at the end
+    if (this.#verified !== null && this.#verifiedAt < end - keptRecords) await this.noteVerified(this.#verified);
     if (this.#stateAt < end - keptRecords) await this.remember(this.#state);
     await this.#log.trim(this.#stream, new Map([[0, end - keptRecords]]));
   }

@@ -19,9 +19,11 @@ import { newestVersion } from "../shared/store/versions.ts";
 import { archivedRows } from "./archived-rows.ts";
 import { ChangelogWriter } from "./changelog-writer.ts";
 import { Control } from "./control.ts";
+import { verifySource } from "./operations.ts";
 import type { Finding } from "./postgres/checks.ts";
 import { PostgresFollower } from "./postgres-follower.ts";
 import { RowFile } from "./row-file.ts";
+import { verifyOnSchedule } from "./scheduled-verify.ts";
 import { type InputCounts, SentInput } from "./sent-input.ts";
 import { TopicInput } from "./topic-input.ts";
 
@@ -42,6 +44,8 @@ export interface SourcesOptions {
 
 /** Before the next attempt after any fault, and how often a standby polls. */
 const retryMs = 1000;
+/** How long a comparison by the schedule waits for the source to be followed, or for a table to be read again. */
+const verifyPatienceMs = 30 * 60_000;
 /** How often it polls for a newer version. */
 const pollMs = 2000;
 
@@ -174,12 +178,9 @@ class Role {
   }
 
   /** Tables of a database. @throws what stops it */
-  async followSource(
-    { name, postgres }: SourceSection,
-    streams: readonly ChangelogStream[],
-    works: Works,
-  ): Promise<void> {
+  async followSource(source: SourceSection, streams: readonly ChangelogStream[], works: Works): Promise<void> {
     const { log, project, now, say, signal, duck, definition } = this.#options;
+    const { name, postgres } = source;
     const writers: ChangelogWriter[] = [];
     try {
       for (const stream of streams) {
@@ -211,13 +212,48 @@ class Role {
       try {
         const followed = [...streams.map((each) => each.name), ...(postgres.outbox ? ["its outbox"] : [])];
         say(`${name}: following ${followed.join(", ")}`);
-        await follower.run(works);
+        const end = await this.#verifyOnSchedule(source, streams);
+        try {
+          await follower.run(works);
+        } finally {
+          await end();
+        }
       } finally {
         await follower.close();
       }
     } finally {
       for (const writer of writers) await writer.close();
     }
+  }
+
+  /** @returns ends it */
+  async #verifyOnSchedule(source: SourceSection, streams: readonly ChangelogStream[]): Promise<() => Promise<void>> {
+    const { log, store, project, now, say, duck, definition } = this.#options;
+    const { name, postgres } = source;
+    if (postgres.verify === null || streams.length === 0) return async () => undefined;
+    return verifyOnSchedule({
+      source: name,
+      streams: streams.map((each) => each.name),
+      schedule: postgres.verify,
+      timezone: definition.timezone,
+      control: await Control.open(log, project, name),
+      incidents: this.#incidents,
+      now,
+      say,
+      verify: async function* (names, signal) {
+        const session = await duck.session();
+        try {
+          const options = { store, log, session, now, project, signal, patienceMs: verifyPatienceMs };
+          yield* verifySource(
+            options,
+            source,
+            streams.filter((each) => names.includes(each.name)),
+          );
+        } finally {
+          session.close();
+        }
+      },
+    });
   }
 
   async #goOn(what: string, writer: ChangelogWriter, input: SentInput | TopicInput, works: Works): Promise<void> {

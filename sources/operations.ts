@@ -5,7 +5,7 @@ import type { Log } from "../shared/log/log.ts";
 import { pause } from "../shared/pause.ts";
 import type { SourceSection } from "../shared/project/sources.ts";
 import { SourcePositions } from "../shared/source-progress.ts";
-import { Control } from "./control.ts";
+import { Control, type Verified } from "./control.ts";
 import { countLetters } from "./letters.ts";
 import { inspect } from "./postgres/inspect.ts";
 import { lsnOf, lsnText } from "./postgres/lsn.ts";
@@ -13,7 +13,7 @@ import { PostgresSource } from "./postgres/source.ts";
 import type { SourceTable } from "./postgres/tables.ts";
 import { connectTo } from "./postgres/target.ts";
 import type { PostgresState } from "./postgres-follower.ts";
-import { type TableVerdict, type VerifyTableOptions, verifyTable } from "./verify-table.ts";
+import { type LocatedVerdict, type VerifyTableOptions, verifyTable } from "./verify-table.ts";
 
 /** Lines of a configuration's `streams`. */
 export async function inspectSource({ name, postgres }: SourceSection): Promise<string> {
@@ -36,6 +36,8 @@ export interface SourceStatus {
   /** Streams to be read again. */
   readonly pending: readonly string[];
   readonly troubles: readonly string[];
+  /** When all of it was compared with its tables by the schedule, last; null: it was not yet. */
+  readonly verified: Verified | null;
   /** What was committed to its outbox and is no event; null: it has no outbox. */
   readonly letters: number | null;
   /** Why the server can't be asked; null: it can. */
@@ -54,6 +56,7 @@ export async function sourceStatus(
     reached: typeof control.at === "string" ? control.at : null,
     pending: [...new Set([...(control.state?.pending ?? []), ...control.asked])],
     troubles,
+    verified: control.verified,
     letters: postgres.outbox ? await countLetters(log, project, name) : null,
   };
   try {
@@ -67,13 +70,14 @@ export async function sourceStatus(
   }
 }
 
-/** How long it may take until the source is followed to an LSN. */
-const patienceMs = 60_000;
+/** How long it may take until the source is followed to an LSN, where nothing else is said. */
+const defaultPatienceMs = 60_000;
 const retryMs = 500;
 
 export interface VerifySourceOptions extends VerifyTableOptions {
   readonly project: string;
-  readonly signal: AbortSignal;
+  /** How long it may take until the source is followed to an LSN; left out: a minute. */
+  readonly patienceMs?: number;
 }
 
 /** @throws DATABASE_UNREACHABLE; DATABASE_FAILED where nothing follows the source */
@@ -81,25 +85,32 @@ export async function* verifySource(
   options: VerifySourceOptions,
   { name, postgres }: SourceSection,
   streams: readonly ChangelogStream[],
-): AsyncGenerator<TableVerdict & { readonly lsn: string }> {
-  const { log, project, now, signal } = options;
+): AsyncGenerator<LocatedVerdict> {
+  const { log, project, now, signal, patienceMs = defaultPatienceMs } = options;
   const tables = streams.map(({ changelog: { row, key, from } }) => ({ table: (from as TableOrigin).table, row, key }));
   const source = await PostgresSource.open({ ...sourceOptions(name, postgres, tables), now });
   const until = now() + patienceMs;
   try {
     for (let left = [...streams]; left.length > 0 && !signal.aborted; ) {
+      // a snapshot costs the server something
+      while ((await readStreams(log, project, name, left)).read.length === 0) {
+        if (now() > until) throw notFollowed(name, `with ${left.map((each) => each.name).join(", ")} read`, patienceMs);
+        await pause(retryMs, signal);
+        signal.throwIfAborted();
+      }
       const snapshot = await source.snapshot("beside", { waitMsMax: patienceMs });
       try {
         const lsn = lsnText(snapshot.lsn);
         const covers = (at: unknown) => typeof at === "string" && lsnOf(at) >= snapshot.lsn;
         const reached = await new SourcePositions(log, project).positionOf(name, covers, until - now(), signal);
-        if (reached === null) throw notFollowed(name, lsn);
-        const { state } = await Control.open<PostgresState>(log, project, name);
-        const ready = left.filter((stream) => isReadBefore(state, stream, snapshot.lsn));
+        signal.throwIfAborted();
+        if (reached === null) throw notFollowed(name, `to ${lsn}`, patienceMs);
+        const { read, state } = await readStreams(log, project, name, left);
+        const ready = read.filter((stream) => isReadBefore(state!, stream, snapshot.lsn));
         for (const stream of ready)
           yield { ...(await verifyTable(options, source, snapshot, stream, state!.epoch)), lsn };
         left = left.filter((stream) => !ready.includes(stream));
-        if (ready.length === 0 && now() > until) throw notFollowed(name, lsn);
+        if (ready.length === 0 && now() > until) throw notFollowed(name, `to ${lsn}`, patienceMs);
       } finally {
         await snapshot.close();
       }
@@ -110,16 +121,27 @@ export async function* verifySource(
   }
 }
 
+/** Those that have not to be read, or read again, before anything can be said of them. */
+async function readStreams(
+  log: Log,
+  project: string,
+  source: string,
+  streams: readonly ChangelogStream[],
+): Promise<{ readonly read: readonly ChangelogStream[]; readonly state: PostgresState | null }> {
+  const { state, asked } = await Control.open<PostgresState>(log, project, source);
+  const isRead = ({ name }: ChangelogStream) => state !== null && !state.pending.includes(name) && !asked.has(name);
+  return { read: streams.filter(isRead), state };
+}
+
 /** Of an LSN before a table was read, the changelog has nothing. */
-function isReadBefore(state: PostgresState | null, { name }: ChangelogStream, lsn: bigint): boolean {
-  if (!state || state.pending.includes(name)) return false;
+function isReadBefore(state: PostgresState, { name }: ChangelogStream, lsn: bigint): boolean {
   return lsnOf(state.slotLsn) <= lsn && lsnOf(state.readAt[name] ?? state.slotLsn) <= lsn;
 }
 
-function notFollowed(source: string, lsn: string): TidemarkError {
+function notFollowed(source: string, how: string, patienceMs: number): TidemarkError {
   return new TidemarkError(
     "DATABASE_FAILED",
-    `source ${source} is not followed to ${lsn} within ${patienceMs / 1000} s`,
+    `source ${source} is not followed ${how} within ${patienceMs / 1000} s`,
     "run tidemark sources, and see what it says",
   );
 }

@@ -93,6 +93,8 @@ export class PostgresFollower {
   #noted = 0;
   /** Streams whose table can't be followed as it is; it is read again once it can. */
   #troubled = new Set<string>();
+  /** Tables that could not be published; they are once they can. */
+  #leftOut: ReadonlySet<string> = new Set();
   #checked = 0;
 
   private constructor(options: PostgresFollowerOptions, { control, source, query, byTable, outbox }: Opened) {
@@ -167,18 +169,21 @@ export class PostgresFollower {
   async #publish(): Promise<void> {
     const { section, say, name } = this.#options;
     const box = section.outbox?.table ?? null;
-    const unfit = this.#source
-      .findings(null, this.#durable)
-      .filter(({ kind }) => unfitKinds.includes(kind))
-      .map(({ table }) => table);
     // one that is published without a key would make the application's UPDATE fail
-    const fit = [...this.#byTable.values()].flatMap(({ table }) => (unfit.includes(table.table) ? [] : [table]));
+    this.#leftOut = this.#unfit;
+    const fit = [...this.#byTable.values()].flatMap(({ table }) => (this.#leftOut.has(table.table) ? [] : [table]));
     const evidence = this.#source.evidence;
     const statements = await publishTables(this.#query, section.publication, fit, evidence);
     if (box !== null)
       statements.push(...(await publishTables(this.#query, outboxPublication(section), [outboxTable(box)], evidence)));
     for (const statement of statements) say(`${name}: ${statement}`);
     await this.#source.poll();
+  }
+
+  /** Tables that can't be published as they are. */
+  get #unfit(): ReadonlySet<string> {
+    const unfit = this.#source.findings(null, this.#durable).filter(({ kind }) => unfitKinds.includes(kind));
+    return new Set(unfit.flatMap(({ table }) => table ?? []));
   }
 
   /** Does what findings ask for, or notes it to be done. */
@@ -198,13 +203,17 @@ export class PostgresFollower {
       ...all,
       ...own.filter(({ finding }) => /^(table|user)$/.test(finding.mend)).map(({ stream }) => stream),
     ];
-    if (again.length > 0) await this.#remember({ pending: unique([...(this.#state?.pending ?? []), ...again]) });
+    // of a source that is not followed yet, all is read once it is
+    if (again.length > 0 && this.#state) await this.#remember({ pending: unique([...this.#state.pending, ...again]) });
   }
 
   /** Which tables can't be followed as they are now. */
   async #check(): Promise<void> {
     this.#checked = this.#options.now();
-    const troubled = this.#troublesIn(await this.#source.poll());
+    await this.#source.poll();
+    const unfit = this.#unfit;
+    if ([...this.#leftOut].some((table) => !unfit.has(table))) await this.#publish();
+    const troubled = this.#troublesIn(this.#source.evidence);
     for (const [stream, finding] of troubled) await this.#options.onTrouble(stream, finding);
     for (const stream of this.#troubled) if (!troubled.has(stream)) await this.#options.onTrouble(stream, null);
     this.#troubled = new Set(troubled.keys());

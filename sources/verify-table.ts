@@ -32,16 +32,41 @@ export interface TableVerdict {
   readonly keys: readonly string[];
 }
 
+/** Of a source's table. */
+export interface LocatedVerdict extends TableVerdict {
+  /** The LSN at which they were compared. */
+  readonly lsn: string;
+}
+
+/** In words; null: they are equal. */
+export function verdictDifferences({ missing, extra, other }: TableVerdict): string | null {
+  const differences = [
+    ...(missing > 0 ? [`${missing} are missing`] : []),
+    ...(extra > 0 ? [`${extra} are there that are not in the table`] : []),
+    ...(other > 0 ? [`${other} are otherwise`] : []),
+  ];
+  return differences.length === 0 ? null : differences.join(", ");
+}
+
+/** One line, without values. */
+export function verdictText(verdict: LocatedVerdict): string {
+  return `${verdict.stream}: ${verdict.rows} rows at ${verdict.lsn}, ${verdictDifferences(verdict) ?? "equal"}`;
+}
+
 export interface VerifyTableOptions {
   readonly store: Store;
   readonly log: Log;
   readonly session: Session;
   readonly now: () => number;
+  readonly signal: AbortSignal;
 }
 
-/** @param epoch of the slot that is followed. @throws SOURCE_TABLE, SOURCE_VALUE, DATABASE_UNREACHABLE */
+/**
+ * @param epoch of the slot that is followed
+ * @throws SOURCE_TABLE, SOURCE_VALUE, DATABASE_UNREACHABLE, the signal's reason
+ */
 export async function verifyTable(
-  { store, log, session, now }: VerifyTableOptions,
+  { store, log, session, now, signal }: VerifyTableOptions,
   source: PostgresSource,
   snapshot: TableSnapshot,
   stream: ChangelogStream,
@@ -61,6 +86,7 @@ export async function verifyTable(
     rows,
     archived,
     session,
+    signal,
     folds: (place) => !isBehind(end, place),
   });
   try {
@@ -72,6 +98,7 @@ export async function verifyTable(
     const texts = new RowWriter(stream.changelog);
     const seen = writer.beginSeen();
     for await (const changes of snapshot.rows(table, source.evidence)) {
+      signal.throwIfAborted();
       const doubtful: { readonly key: string; readonly is: string; readonly should: string }[] = [];
       for (const { key: own, after } of changes) {
         found.rows++;

@@ -5,10 +5,10 @@ import { TidemarkError } from "../../shared/errors.ts";
 import type { Project } from "../../shared/project/project.ts";
 import type { SourceSection } from "../../shared/project/sources.ts";
 import { incidentsIn } from "../../shared/store/incidents.ts";
-import { Control } from "../../sources/control.ts";
+import { Control, type Verified } from "../../sources/control.ts";
 import { type KeptLetter, keptLetters } from "../../sources/letters.ts";
 import { inspectSource, type SourceStatus, sourceStatus, verifySource } from "../../sources/operations.ts";
-import type { TableVerdict } from "../../sources/verify-table.ts";
+import { type LocatedVerdict, verdictDifferences, verdictText } from "../../sources/verify-table.ts";
 import type { Context } from "../context.ts";
 import { type OpenProject, withProject } from "../opened.ts";
 import { firstVersion, startSources } from "../roles.ts";
@@ -66,7 +66,7 @@ function followed(
 }
 
 async function showStatus(context: Context, { project, store, log }: OpenProject): Promise<number> {
-  const troubles = (await incidentsIn(store)).filter(({ kind }) => kind === "source-stopped");
+  const troubles = (await incidentsIn(store)).filter(({ kind }) => kind.startsWith("source-"));
   const found: SourceStatus[] = [];
   for (const source of project.sources) {
     const streams = project.streams.filter(isChangelog).filter(({ changelog: { from } }) => isOf(from, source));
@@ -92,11 +92,18 @@ async function showStatus(context: Context, { project, store, log }: OpenProject
     "server at": each.serverEnd ?? "",
     "WAL kept": each.keptBytes === null ? "" : `${(each.keptBytes / 2 ** 20).toFixed(1)} MB`,
     "to be read again": each.pending.join(", "),
+    verified: verifiedText(each.verified),
     "dead letters": each.letters === null ? "" : String(each.letters),
     wrong: [...each.troubles, ...(each.unreachable === null ? [] : [each.unreachable])].join("; "),
   }));
   await context.out(tableText(rows));
   return 0;
+}
+
+function verifiedText(verified: Verified | null): string {
+  if (verified === null) return "";
+  const differed = Object.entries(verified.differed).map(([stream, what]) => `; ${stream}: ${what}`);
+  return `${new Date(verified.at).toISOString()}${differed.join("")}`;
 }
 
 function isOf(from: ChangelogStream["changelog"]["from"], source: SourceSection): boolean {
@@ -146,7 +153,7 @@ async function verify(
       const options = { store, log, session, now: Date.now, project: project.name, signal: context.signal };
       for await (const verdict of verifySource(options, source, own)) {
         await say(context, verdict, values);
-        if (verdict.missing + verdict.extra + verdict.other === 0) continue;
+        if (verdictDifferences(verdict) === null) continue;
         differs = true;
         if (repair) await (await Control.open(log, project.name, source.name)).ask(verdict.stream);
       }
@@ -158,18 +165,8 @@ async function verify(
   return differs ? 1 : 0;
 }
 
-async function say(
-  context: Context,
-  { keys, ...verdict }: TableVerdict & { readonly lsn: string },
-  values: boolean,
-): Promise<void> {
+async function say(context: Context, { keys, ...verdict }: LocatedVerdict, values: boolean): Promise<void> {
   if (context.json) return context.out(`${JSON.stringify(values ? { ...verdict, keys } : verdict)}\n`);
-  const { stream, lsn, rows, missing, extra, other } = verdict;
-  const differences = [
-    ...(missing > 0 ? [`${missing} are missing`] : []),
-    ...(extra > 0 ? [`${extra} are there that are not in the table`] : []),
-    ...(other > 0 ? [`${other} are otherwise`] : []),
-  ];
   const shown = values && keys.length > 0 ? `: ${keys.join(" ")}` : "";
-  await context.out(`${stream}: ${rows} rows at ${lsn}, ${differences.join(", ") || "equal"}${shown}\n`);
+  await context.out(`${verdictText({ keys, ...verdict })}${shown}\n`);
 }

@@ -114,6 +114,8 @@ export interface SourceConfig {
   publication?: string;
   /** How often it is written to, so that one without changes keeps no WAL. Default "10 seconds". */
   heartbeat?: string;
+  /** Cron expression, by `batch.timezone`, of the comparison with the tables; false: never. Default "0 4 * * *". */
+  verify?: string | false;
   /**
    * Events that the application commits together with its rows: in a table with the columns id (uuid), aggregatetype
    * (a stream's name), aggregateid, type and payload (a JSON object), or as messages of this prefix with the same.

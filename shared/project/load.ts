@@ -4,7 +4,7 @@ import { runConfigFile } from "./config-file.ts";
 import { checkBrokers, readLogSection } from "./log-config.ts";
 import type { Project } from "./project.ts";
 import { readReferences } from "./references.ts";
-import { cronProblem, isTimeZone } from "./schedule.ts";
+import { isTimeZone, readCron } from "./schedule.ts";
 import { checkInteger, invalid, Section } from "./section.ts";
 import { readSources } from "./sources.ts";
 import { readStreams } from "./streams.ts";
@@ -97,19 +97,6 @@ function readBatch(config: Section): Project["batch"] {
     keepVersions: batch.integer("keepVersions", 1) ?? 7,
     memoryLimit,
   };
-}
-
-function readCron(batch: Section, key: string, preset: string): string {
-  const text = batch.text(key) ?? preset;
-  const problem = cronProblem(text);
-  if (problem !== null) {
-    invalid(
-      batch.where(key),
-      `${JSON.stringify(text)} is not a cron expression: ${problem}`,
-      `write one such as "${preset}"`,
-    );
-  }
-  return text;
 }
 
 function readSpeed(config: Section): Project["speed"] {

@@ -1,8 +1,9 @@
 import { type CronExpression, CronExpressionParser } from "cron-parser";
 import { messageOf } from "../errors.ts";
+import { invalid, type Section } from "./section.ts";
 
 /** Why a text is no cron expression; null: it is one. */
-export function cronProblem(text: string): string | null {
+function cronProblem(text: string): string | null {
   const fields = text.trim().split(/\s+/);
   // cron-parser fills in missing fields and knows @daily and H; the scheduler that runs these does not.
   if (fields.length < 5 || fields.length > 6) return `expected 5 fields, or 6 with seconds, got ${fields.length}`;
@@ -13,6 +14,20 @@ export function cronProblem(text: string): string | null {
   } catch (error) {
     return messageOf(error);
   }
+}
+
+/** @throws CONFIG_INVALID */
+export function readCron(section: Section, key: string, preset: string): string {
+  const text = section.text(key) ?? preset;
+  const problem = cronProblem(text);
+  if (problem !== null) {
+    invalid(
+      section.where(key),
+      `${JSON.stringify(text)} is not a cron expression: ${problem}`,
+      `write one such as "${preset}"`,
+    );
+  }
+  return text;
 }
 
 /** The times that an expression names, by a clock that is never changed: ms as of UTC. */

@@ -2,6 +2,7 @@
 import type { StreamDefinition } from "../definition.ts";
 import { isName, nameRule } from "../names.ts";
 import { parseDuration } from "./duration.ts";
+import { readCron } from "./schedule.ts";
 import { checkSecret, readSecret, type SecretSources } from "./secret.ts";
 import { invalid, type Section } from "./section.ts";
 
@@ -17,6 +18,8 @@ export interface PostgresSection {
   readonly publication: string;
   /** How often it is written to, so that one without changes keeps no WAL, ms. */
   readonly heartbeatMs: number;
+  /** When changelogs are compared with their tables, a cron expression; null: never. */
+  readonly verify: string | null;
   /** Where the application puts its events; null: it has no outbox. */
   readonly outbox: OutboxSection | null;
 }
@@ -58,7 +61,7 @@ export function readSources(
 
 function readSource(all: Section, name: string, project: string, secrets: SecretSources): SourceSection {
   if (!isName(name)) invalid(all.where(name), "not a name for a source", nameRule);
-  const source = all.section(name, ["postgres", "slot", "publication", "heartbeat", "outbox"]);
+  const source = all.section(name, ["postgres", "slot", "publication", "heartbeat", "verify", "outbox"]);
   const postgres = source.text("postgres");
   if (postgres === undefined) return invalid(source.where("postgres"), "is missing", 'name its URL: "env:NAME"');
   checkSecret(source.where("postgres"), postgres);
@@ -72,7 +75,15 @@ function readSource(all: Section, name: string, project: string, secrets: Secret
     return invalid(source.where("heartbeat"), `${JSON.stringify(heartbeat)} is not a duration`, 'write "10 seconds"');
   const url = () => readSecret(source.where("postgres"), postgres, secrets);
   const publication = source.text("publication") ?? own;
-  return { name, postgres: { url, slot, publication, heartbeatMs, outbox: readOutbox(source) } };
+  return {
+    name,
+    postgres: { url, slot, publication, heartbeatMs, verify: readVerify(source), outbox: readOutbox(source) },
+  };
+}
+
+function readVerify(source: Section): string | null {
+  if (source.isFlag("verify") && !source.flag("verify")) return null;
+  return readCron(source, "verify", "0 4 * * *");
 }
 
 function readOutbox(source: Section): OutboxSection | null {

@@ -24,6 +24,10 @@ export type IncidentKind =
   | "changelog-broken"
   /** What a changelog is written from is not followed. */
   | "source-stopped"
+  /** A changelog is not what its table is, by a comparison. */
+  | "source-differs"
+  /** Whether changelogs are what their tables are could not be found out. */
+  | "source-unverified"
   /** Nothing has been committed for long, though the log goes on. */
   | "standing-still"
   /** The log grows faster than it is read. */

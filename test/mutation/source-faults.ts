@@ -64,4 +64,21 @@ export const sourceFaults: readonly Fault[] = [
     edits: [{ find: "this.#checkOwner();\n        renameSync", replace: "renameSync" }],
     tests: ["test/sources/row-file.test.ts"],
   },
+  {
+    name: "a changelog that differs from its table is left as it is",
+    file: "sources/scheduled-verify.ts",
+    edits: [{ find: "await control.ask(verdict.stream);", replace: "" }],
+    tests: ["test/sources/scheduled-verify.test.ts"],
+  },
+  {
+    name: "a comparison that failed counts as one",
+    file: "sources/scheduled-verify.ts",
+    edits: [
+      {
+        find: "if (signal.aborted) return;\n    say(",
+        replace: "await control.noteVerified({ at, differed: {} });\n    say(",
+      },
+    ],
+    tests: ["test/sources/scheduled-verify.test.ts"],
+  },
 ];

@@ -1,6 +1,6 @@
 /** Schedules over every change of clocks: each time runs once, none is skipped, nothing pauses. */
 import { describe, expect, it } from "vitest";
-import { Timetable } from "../../batch/timetable.ts";
+import { Timetable } from "../../shared/timetable.ts";
 
 const [minute, hour] = [60_000, 3_600_000];
 const day = 24 * hour;

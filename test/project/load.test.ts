@@ -37,6 +37,14 @@ describe("a project", () => {
     });
   });
 
+  test("compares sources nightly, at other times, or never", async () => {
+    const of = (verify?: string | boolean) => ({ postgres: "env:SHOP", ...(verify === undefined ? {} : { verify }) });
+    const sources = { a: of(), b: of("*/5 * * * *"), c: of(false) };
+    const dir = folder({ [file]: configText({ streams: { s: { fields: { a: "text" } } }, sources }) });
+    const found = (await load(dir)).sources.map(({ postgres }) => postgres.verify);
+    expect(found).toEqual(["0 4 * * *", "*/5 * * * *", null]);
+  });
+
   test("says everything in TypeScript, with defineConfig where tidemark is not installed", async () => {
     const dir = folder({
       "tidemark.config.ts": `

@@ -191,6 +191,12 @@ const configs: [string, unknown, string][] = [
     'batch.schedule: "0 25 * * *" is not a cron expression: Constraint error, got value 25 expected range 0-23; write one such as "0 2 * * *"',
   ],
   [
+    "a bad hour of a source",
+    withStream({}, { sources: { shop: { postgres: "env:SHOP", verify: "nightly" } } }),
+    'sources.shop.verify: "nightly" is not a cron expression: expected 5 fields, or 6 with seconds, got 1; ' +
+      'write one such as "0 4 * * *"',
+  ],
+  [
     "a short schedule",
     withStream({}, { batch: { archive: "@daily" } }),
     'batch.archive: "@daily" is not a cron expression: expected 5 fields, or 6 with seconds, got 1; write one such as "*/5 * * * *"',

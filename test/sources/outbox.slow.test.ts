@@ -17,7 +17,7 @@ describe.skipIf(skipsPostgres("the outbox of a PostgreSQL"))("an outbox", () => 
     world = await ShopWorld.open(
       `CREATE TABLE outbox (id uuid PRIMARY KEY, aggregatetype text, aggregateid text, type text, payload jsonb)`,
       `{ orders: { fields: { id: "UUID", type: "VARCHAR", n: "BIGINT" }, id: "id", partitions: 1 } }`,
-      { outbox: `{ table: "public.outbox", messages: "tidemark.outbox", remove: true }` },
+      { more: `outbox: { table: "public.outbox", messages: "tidemark.outbox", remove: true }` },
     );
     world.start();
     const active = "SELECT count(*) FROM pg_replication_slots WHERE active";

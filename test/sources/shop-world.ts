@@ -36,18 +36,22 @@ export class ShopWorld {
     this.server = server;
   }
 
-  /** @param tables SQL that makes them. @param streams the text of the configuration's `streams` */
+  /**
+   * @param tables SQL that makes them
+   * @param streams the text of the configuration's `streams`
+   * @param more text of the source's section
+   */
   static async open(
     tables: string,
     streams: string,
-    { settings = {}, outbox }: { readonly settings?: Readonly<Record<string, string>>; readonly outbox?: string } = {},
+    { settings = {}, more = "" }: { readonly settings?: Readonly<Record<string, string>>; readonly more?: string } = {},
   ): Promise<ShopWorld> {
     const server = await startPostgres({ settings });
     const world = new ShopWorld(mkdtempSync(join(tmpdir(), "tidemark-shop-")), server);
     await server.sql(tables);
     mkdirSync(join(world.dir, "views"));
     const own = `postgres: "env:SHOP", slot: "tidemark_shop", heartbeat: "1 second"`;
-    const sources = `{ shop: { ${own}${outbox ? `, outbox: ${outbox}` : ""} } }`;
+    const sources = `{ shop: { ${own}, ${more} } }`;
     writeFileSync(
       join(world.dir, "tidemark.config.ts"),
       `export default { name: "shop", sources: ${sources}, streams: ${streams} };`,

@@ -106,7 +106,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   kafkajs: ["shared/log/kafka-client.ts", "shared/log/kafka-codecs.ts"],
   lmdb: ["shared/lmdb.ts"],
   "lz4-napi": ["shared/log/kafka-codecs.ts"],
-  "node-cron": ["batch/daemon.ts"],
+  "node-cron": ["shared/keep-time.ts"],
   pg: ["shared/postgres/connection.ts"],
   pino: ["cli/logger.ts"],
   "prom-client": ["serving/http/metrics.ts"],

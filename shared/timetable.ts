@@ -4,7 +4,7 @@
  * follows elapsed time instead: it neither pauses while the clock repeats an hour nor catches up on a skipped
  * one. Runs that were missed (the machine slept, a run took long) are due once.
  */
-import { WallTimes } from "../shared/project/schedule.ts";
+import { WallTimes } from "./project/schedule.ts";
 
 const quarterMs = 15 * 60_000;
 const hourMs = 4 * quarterMs;
