@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { TidemarkError } from "../shared/errors.ts";
 import { type Scope, scopes } from "../shared/http/caller.ts";
+import { deliverCommand } from "./deliver-options.ts";
 import { loadCommand } from "./load-options.ts";
 import type { Options } from "./options.ts";
 import { serverUrl } from "./server-url.ts";
@@ -83,6 +84,7 @@ function commandLine(found: (invocation: Invocation) => void): Command {
     .description("serve the query API and the dashboard")
     .action((_options, command: Command) => give("serve", command, {}));
   sourcesCommand(program, (args, command) => give("sources", command, args));
+  deliverCommand(program, (args, command) => give("deliver", command, args));
   loadCommand(program, (args, command) => give("load", command, args));
   program
     .command("query <sql>")
@@ -156,10 +158,10 @@ function commandLine(found: (invocation: Invocation) => void): Command {
     .description("recompute from archive and log with the views' own SQL, and compare every row")
     .option("--files", "hash every file that an answer may need instead, and list damaged ones", false)
     .option("--values", "show the rows that differ, not only their columns", false)
-    .action((views: string[], { files, values }: { files: boolean; values: boolean }, command: Command) => {
-      if (files && views.length > 0)
-        throw new TidemarkError("USAGE", "--files checks all files", "leave out the views");
-      give("verify", command, { views, files, values });
+    .option("--consumer <name>", "compare this consumer's store with its view instead, at the position that it states")
+    .option("--repair", "with --consumer: have it filled again where it differs", false)
+    .action((views: string[], options: VerifyOptions, command: Command) => {
+      give("verify", command, verifyArgs(views, options));
     });
   program
     .command("repair")
@@ -254,4 +256,21 @@ function usage(text: string): TidemarkError {
     .replace(/\s*\(Did you mean .*\)/s, "")
     .replace(/\.\s*$/, "");
   return new TidemarkError("USAGE", message, guess ? `did you mean ${guess}?` : "see tidemark --help");
+}
+
+interface VerifyOptions {
+  readonly files: boolean;
+  readonly values: boolean;
+  readonly consumer?: string;
+  readonly repair: boolean;
+}
+
+function verifyArgs(views: readonly string[], options: VerifyOptions): VerbArgs["verify"] {
+  const { files, values, consumer = null, repair } = options;
+  if (files && views.length > 0) throw new TidemarkError("USAGE", "--files checks all files", "leave out the views");
+  if (consumer !== null && (files || views.length > 0))
+    throw new TidemarkError("USAGE", "--consumer compares one store", "leave out --files and the views");
+  if (repair && consumer === null)
+    throw new TidemarkError("USAGE", "--repair needs --consumer", "views are mended by tidemark repair");
+  return { views, files, values, consumer, repair };
 }

@@ -40,6 +40,7 @@ function verbs(): { [V in VerbName]: () => Promise<{ run: Run<V> }> } {
     speed: () => import("./verbs/speed.ts"),
     serve: () => import("./verbs/serve.ts"),
     sources: () => import("./verbs/sources.ts"),
+    deliver: () => import("./verbs/deliver.ts"),
     load: () => import("./verbs/load.ts"),
     query: () => import("./verbs/query.ts"),
     "dead-letters": () => import("./verbs/dead-letters.ts"),

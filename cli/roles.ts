@@ -74,6 +74,24 @@ export function startSources(
   });
 }
 
+/** Loaded only where it runs. */
+export async function startDeliver(
+  context: Context,
+  { project, store }: OpenProject,
+  signal: AbortSignal,
+): Promise<void> {
+  const { runDeliver } = await import("../deliveries/daemon.ts");
+  return runDeliver({
+    store,
+    project: project.name,
+    consumers: project.consumers,
+    memoryLimit: daemonMemory,
+    now: Date.now,
+    say: (line) => context.log.info(line),
+    signal,
+  });
+}
+
 /** The server is loaded only where it runs: the other verbs start without it. */
 export async function startServe(
   context: Context,

@@ -31,6 +31,7 @@ export interface VerbArgs {
     | { readonly does: "resnapshot"; readonly stream: string }
     /** source null: all that have an outbox. */
     | { readonly does: "letters"; readonly source: string | null; readonly values: boolean };
+  deliver: { readonly does: "run" | "status" };
   /** A file "-" is standard input. request null: a random id. */
   load: {
     readonly stream: string;
@@ -73,8 +74,17 @@ export interface VerbArgs {
   repair: { readonly acceptLoss: boolean };
   /** No views: all views. */
   rebuild: { readonly views: readonly string[]; readonly fullSpeed: boolean; readonly values: boolean };
-  /** No views: all views. files: hash every file instead. */
-  verify: { readonly views: readonly string[]; readonly files: boolean; readonly values: boolean };
+  /** No views: all views. */
+  verify: {
+    readonly views: readonly string[];
+    /** Hash every file instead. */
+    readonly files: boolean;
+    readonly values: boolean;
+    /** Compare this consumer's store instead; null: views. */
+    readonly consumer: string | null;
+    /** Have a consumer's store filled again where it differs. */
+    readonly repair: boolean;
+  };
   /** file null: standard output. */
   types: { readonly file: string | null };
   /** which: an id or a name. */

@@ -2,7 +2,7 @@ import { runBatchDaemon } from "../../batch/daemon.ts";
 import { isChangelog } from "../../ingest/sent-changes.ts";
 import type { Context } from "../context.ts";
 import { batchOf, withProject } from "../opened.ts";
-import { firstVersion, startServe, startSources, startSpeed } from "../roles.ts";
+import { firstVersion, startDeliver, startServe, startSources, startSpeed } from "../roles.ts";
 import type { VerbArgs } from "../verb.ts";
 
 /** Every role in one process. When one fails, the others stop, too, and its error is the verb's. */
@@ -18,6 +18,7 @@ export async function run(context: Context, _args: VerbArgs["dev"]): Promise<num
       }),
       startSpeed(context, opened, manifest, null, signal),
       ...(opened.project.streams.some(isChangelog) ? [startSources(context, opened, signal)] : []),
+      ...(opened.project.consumers.length > 0 ? [startDeliver(context, opened, signal)] : []),
       runBatchDaemon({
         batch: batchOf(opened, (line) => context.log.info(line)),
         schedule,

@@ -8,13 +8,15 @@ import { damagedFiles } from "../../shared/store/file-troubles.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { Context } from "../context.ts";
 import { withProject } from "../opened.ts";
-import { withSession, withSnapshot } from "../snapshot.ts";
+import { firstVersion } from "../roles.ts";
+import { withPins, withSession, withSnapshot } from "../snapshot.ts";
 import { orStopped } from "../stop.ts";
 import type { VerbArgs } from "../verb.ts";
 import { differingLines, withoutValues } from "./differing.ts";
 
 /** Exit 0 when every row of every view is equal; 1, with the first rows that differ, otherwise. */
 export async function run(context: Context, args: VerbArgs["verify"]): Promise<number> {
+  if (args.consumer !== null) return runConsumer(context, args.consumer, args);
   if (args.files) return withProject(context, ({ store, log }) => runFiles(context, store, log));
   return withProject(context, ({ project, store, log }) =>
     withSnapshot(store, async (snapshot) => {
@@ -47,6 +49,48 @@ export async function run(context: Context, args: VerbArgs["verify"]): Promise<n
       });
     }),
   );
+}
+
+/** Exit 0 when a consumer's store equals its view; 1, with the number of rows that differ, otherwise. */
+async function runConsumer(
+  context: Context,
+  name: string,
+  { values, repair }: Pick<VerbArgs["verify"], "values" | "repair">,
+): Promise<number> {
+  return withProject(context, async ({ project, store, log }) => {
+    const consumer = project.consumers.find((each) => each.name === name);
+    if (!consumer)
+      throw new TidemarkError(
+        "USAGE",
+        `there is no consumer "${name}"`,
+        `there are: ${project.consumers.map((each) => each.name).join(", ") || "none"}`,
+      );
+    const { verifyConsumer } = await import("../../deliveries/verify.ts");
+    const { definition } = await firstVersion({ project, store, log });
+    return withPins(store, (run) =>
+      withSession(project, store, definition, async (session) => {
+        const options = { store, log, session, project: project.name, run };
+        const { keys, ...verdict } = await verifyConsumer(options, consumer, repair);
+        const { rows, missing, extra, other, beyond, position } = verdict;
+        const equal = missing + extra + other === 0;
+        if (context.json) {
+          await context.out(`${JSON.stringify({ consumer: name, equal, ...verdict, ...(values ? { keys } : {}) })}\n`);
+          return equal ? 0 : 1;
+        }
+        const are = (count: number) => `${count} ${count === 1 ? "is" : "are"}`;
+        const differences = [
+          ...(missing > 0 ? [`${are(missing)} missing`] : []),
+          ...(extra > 0 ? [`${are(extra)} there and not in ${consumer.from}`] : []),
+          ...(other > 0 ? [`${are(other)} otherwise`] : []),
+        ];
+        const shown = values && keys.length > 0 ? `: ${keys.join(" ")}` : "";
+        const but = beyond === null ? "" : ` (not compared: ${beyond})`;
+        await context.out(`${name}: ${rows} rows at ${position}, ${differences.join(", ") || "equal"}${but}${shown}\n`);
+        if (!equal && repair) context.say("it is filled again by the process that runs tidemark deliver");
+        return equal ? 0 : 1;
+      }),
+    );
+  });
 }
 
 /** Exit 0 when every file is intact; 1, listing the damaged ones, otherwise. */

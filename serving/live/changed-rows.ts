@@ -13,6 +13,7 @@ import type { FileRef, Store } from "../../shared/store/store.ts";
 import type { Filter } from "../question/filters.ts";
 import { keyColumns } from "../question/group-keys.ts";
 import { rowsOfGroups } from "../question/group-rows.ts";
+import type { KeyedRow } from "../question/keyed-rows.ts";
 import { maySkipGroups } from "../question/shown.ts";
 import type { ServedVersion, ServedView } from "../snapshot/loaded.ts";
 
@@ -29,8 +30,7 @@ export interface ChangesRequest {
 }
 
 export interface Changes {
-  /** JSON of rows. */
-  readonly rows: readonly string[];
+  readonly rows: readonly KeyedRow[];
   /** JSON of the keys of groups that no longer have a row. */
   readonly removed: readonly string[];
   /** The same of groups that the view's SQL has no value for. */
@@ -53,7 +53,7 @@ export async function changedRows(
   const view = served.views.get(name)!;
   const entries = served.heads.flatMap((head) => head.entries).filter((entry) => !covers(since, entry.upto));
   const files = entries.flatMap((entry) => entry.views[name]?.file ?? []);
-  const [rows, removed, failing]: [string[], string[], string[]] = [[], [], []];
+  const [rows, removed, failing]: [KeyedRow[], string[], string[]] = [[], [], []];
   if (files.length === 0) return { rows, removed, failing };
   const keys = groupKeyNames(view.definition).join(", ") || "1 AS one";
   const touched = `SELECT DISTINCT ${keys} FROM ${await relationOf(store, files)}`;
@@ -64,7 +64,7 @@ export async function changedRows(
   for await (const some of rowsOfGroups(session, view, touched, filters)) {
     for (const [key, row] of some) {
       bytes += (row ?? key).length;
-      if (typeof row === "string") rows.push(row);
+      if (typeof row === "string") rows.push({ key, row });
       else (row === null ? removed : failing).push(key);
     }
     if (bytes > bytesMax) return null;

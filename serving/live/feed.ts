@@ -13,7 +13,7 @@ import type { KeptVersions } from "../snapshot/kept-versions.ts";
 import type { ServedVersion } from "../snapshot/loaded.ts";
 import type { SessionPool } from "../snapshot/pool.ts";
 import { withServed } from "../snapshot/served-session.ts";
-import { basisOf, changedRows, type RowsBasis } from "./changed-rows.ts";
+import { basisOf, type Changes, changedRows, type RowsBasis } from "./changed-rows.ts";
 
 /** One server-sent event. */
 export interface ChangeEvent {
@@ -23,11 +23,15 @@ export interface ChangeEvent {
   readonly bytes: Buffer;
   /** Only the position has moved; no row has changed. */
   readonly empty: boolean;
+  /** What the rows are; null: all of the view has to be read again. */
+  readonly changes: Changes | null;
 }
 
 export interface Listener {
   /** @returns false where the listener can't keep up and was disconnected: nothing more is sent to it */
   send(change: ChangeEvent): boolean;
+  /** What was sent is all that has changed up to this position. */
+  pass?(position: Position): void;
   end(): void;
 }
 
@@ -114,7 +118,8 @@ export class Feeds {
       // until it has caught up with the other listeners: then the next change is the next for it, too
       for (let at = since; !this.#options.signal.aborted; ) {
         const change = await this.#catchUp(feed, at, asker);
-        if (!change.empty && !listener.send(change)) return leave;
+        if (change.empty) listener.pass?.(change.position);
+        else if (!listener.send(change)) return leave;
         at = change.position;
         if (!follows(at, feed.at)) continue;
         feed.listeners.set(listener, at);
@@ -215,7 +220,10 @@ export class Feeds {
       change = await this.#reset(this.#options.follower.position);
     }
     feed.at = change.position;
-    if (change.empty) return;
+    if (change.empty) {
+      for (const listener of feed.listeners.keys()) listener.pass?.(change.position);
+      return;
+    }
     for (const [listener, at] of [...feed.listeners]) {
       // already sent while the listener was catching up
       if (change.event === "rows" && covers(at, change.position)) continue;
@@ -252,14 +260,16 @@ export class Feeds {
       // where HAVING hides groups, failing groups must not be listed
       const failing = known.definition.rollUp?.having ? [] : changes.failing;
       const failed = failing.length > 0 ? `,"failed":[${failing.join(",")}]` : "";
-      const data = `{${place},"rows":[${rows.join(",")}],"removed":[${removed.join(",")}]${failed}}`;
-      return { ...eventOf("rows", position, text, data), empty: rows.length + removed.length + failing.length === 0 };
+      const texts = rows.map(({ row }) => row).join(",");
+      const data = `{${place},"rows":[${texts}],"removed":[${removed.join(",")}]${failed}}`;
+      const empty = rows.length + removed.length + failing.length === 0;
+      return { ...eventOf("rows", position, text, data), empty, changes };
     });
   }
 
   async #reset(position: Position): Promise<ChangeEvent> {
     const text = await this.#options.positions.textOf(position);
-    return { ...eventOf("reset", position, text, JSON.stringify({ position: text })), empty: false };
+    return { ...eventOf("reset", position, text, JSON.stringify({ position: text })), empty: false, changes: null };
   }
 
   #endAll(): void {

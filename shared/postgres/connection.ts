@@ -115,7 +115,7 @@ export class PostgresConnection {
   }
 
   /** @param values for $1, …; a replication connection takes none */
-  async rows(text: string, values: readonly (string | number | readonly string[])[] = []): Promise<TextRow[]> {
+  async rows(text: string, values: readonly (string | number | null | readonly string[])[] = []): Promise<TextRow[]> {
     // one after another: pg does not queue them for us
     const asked = this.#asked.then(async () => {
       // the simple protocol is what a replication connection knows

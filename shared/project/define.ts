@@ -104,6 +104,29 @@ export interface ServeConfig {
   cors?: string[];
 }
 
+/** A store that is kept equal to a view, by `tidemark deliver`. */
+export interface ConsumerConfig {
+  /** A view's name, or a changelog's. */
+  from: string;
+  to:
+    | {
+        /** PostgreSQL's URL, with user and password: "env:NAME" or "file:PATH"; it is never written here. */
+        postgres: string;
+        /** With its schema; made, and changed, by `tidemark deliver`. */
+        table: string;
+        /** A tsvector of columns of text, with an index. Column "search", language "simple" by default. */
+        search?: { of: string[]; column?: string; language?: string };
+      }
+    | {
+        /** The URL of a Redis or Valkey, as above. */
+        redis: string;
+        /** Of the keys. */
+        prefix: string;
+        /** Of a row that changes its key has the row's JSON, or is removed. Default "rows". */
+        keep?: "rows" | "nothing";
+      };
+}
+
 /** A database whose tables changelogs follow. */
 export interface SourceConfig {
   /** PostgreSQL's URL, with user and password: "env:NAME" or "file:PATH"; it is never written here. */
@@ -127,6 +150,7 @@ export interface TidemarkConfig {
   /** Default: the folder's name. */
   name?: string;
   sources?: Record<string, SourceConfig>;
+  consumers?: Record<string, ConsumerConfig>;
   streams: Record<string, StreamConfig | ChangelogConfig>;
   log?: LogConfig;
   batch?: BatchConfig;

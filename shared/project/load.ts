@@ -1,6 +1,7 @@
 import { basename, resolve } from "node:path";
 import { TidemarkError } from "../errors.ts";
 import { runConfigFile } from "./config-file.ts";
+import { checkFrom, readConsumers } from "./consumers.ts";
 import { checkBrokers, readLogSection } from "./log-config.ts";
 import type { Project } from "./project.ts";
 import { readReferences } from "./references.ts";
@@ -39,10 +40,20 @@ type Settings = Pick<LoadOptions, "env" | "flags">;
 export async function loadProject(options: LoadOptions): Promise<Project> {
   const dir = resolve(options.dir);
   const { file, value } = await runConfigFile(dir);
-  const config = Section.of(file, "", value, ["name", "streams", "sources", "log", "batch", "speed", "serve"]);
+  const config = Section.of(file, "", value, [
+    "name",
+    "streams",
+    "sources",
+    "consumers",
+    "log",
+    "batch",
+    "speed",
+    "serve",
+  ]);
   const name = config.text("name") ?? basename(dir);
   const streams = await readStreams(config);
   const sources = readSources(config, name, streams, { dir, env: options.env });
+  const consumers = readConsumers(config, { dir, env: options.env });
   const log = readLog(config, dir, options);
   const batch = readBatch(config);
   const speed = readSpeed(config);
@@ -52,6 +63,8 @@ export async function loadProject(options: LoadOptions): Promise<Project> {
     ...streams.map((stream) => ({ name: stream.name, what: "stream" as const })),
     ...references.map((table) => ({ name: table.name, what: "reference table" as const })),
   ]);
+  const all = [...views, ...tableViews(streams, basename(file))];
+  for (const consumer of consumers) checkFrom(config, consumer, all);
   const dataDir = options.dataDir ?? (options.env.TIDEMARK_DATA || undefined);
   return {
     dir,
@@ -59,8 +72,9 @@ export async function loadProject(options: LoadOptions): Promise<Project> {
     name,
     streams,
     sources,
+    consumers,
     references,
-    views: [...views, ...tableViews(streams, basename(file))],
+    views: all,
     log,
     batch,
     speed,

@@ -1,4 +1,5 @@
 import type { StreamDefinition, ViewSource } from "../definition.ts";
+import type { ConsumerSection } from "./consumers.ts";
 import type { LogSection } from "./log-config.ts";
 import type { ReferenceSource } from "./references.ts";
 import type { SourceSection } from "./sources.ts";
@@ -12,6 +13,7 @@ export interface Project {
   readonly name: string;
   readonly streams: readonly StreamDefinition[];
   readonly sources: readonly SourceSection[];
+  readonly consumers: readonly ConsumerSection[];
   readonly references: readonly ReferenceSource[];
   readonly views: readonly ViewSource[];
   readonly log: LogSection;

@@ -28,6 +28,8 @@ export type IncidentKind =
   | "source-differs"
   /** Whether changelogs are what their tables are could not be found out. */
   | "source-unverified"
+  /** A consumer's store does not follow its view. */
+  | "consumer-stopped"
   /** Nothing has been committed for long, though the log goes on. */
   | "standing-still"
   /** The log grows faster than it is read. */

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { parseCommand } from "../../cli/command-line.ts";
 import { plainCsv } from "../../cli/input/csv-options.ts";
 import { plainInput } from "../../cli/input/input.ts";
+import type { VerbArgs } from "../../cli/verb.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 
 /** [command line, the one line on standard error] */
@@ -151,11 +152,21 @@ const right: [string[], unknown][] = [
   ],
   [["status"], { verb: "status", args: { server: null }, options }],
   [["explain", "delay"], { verb: "explain", args: { view: "delay" }, options }],
-  [["verify"], { verb: "verify", args: { views: [], files: false, values: false }, options }],
-  [["verify", "a", "b"], { verb: "verify", args: { views: ["a", "b"], files: false, values: false }, options }],
+  [["verify"], { verb: "verify", args: verifying({}), options }],
+  [["verify", "a", "b"], { verb: "verify", args: verifying({ views: ["a", "b"] }), options }],
+  [
+    ["verify", "--consumer", "a", "--repair"],
+    { verb: "verify", args: verifying({ consumer: "a", repair: true }), options },
+  ],
+  [["deliver"], { verb: "deliver", args: { does: "run" }, options }],
+  [["deliver", "status"], { verb: "deliver", args: { does: "status" }, options }],
   [["versions"], { verb: "versions", args: {}, options }],
 ];
 
 test.each(right)("tidemark %j is understood", (args, invocation) => {
   expect(parseCommand(args)).toEqual({ invocation });
 });
+
+function verifying(args: Partial<VerbArgs["verify"]>): VerbArgs["verify"] {
+  return { views: [], files: false, values: false, consumer: null, repair: false, ...args };
+}

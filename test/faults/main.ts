@@ -2,6 +2,7 @@
 import { simulation } from "../simulation/faults.ts";
 import { brokerRestarts } from "./broker.ts";
 import { cdcKills, cdcSlots } from "./cdc.ts";
+import { consumerKills } from "./consumers.ts";
 import { corruption } from "./corruption.ts";
 import { debezium } from "./debezium.ts";
 import type { Fault } from "./fault.ts";
@@ -35,6 +36,7 @@ const faults: readonly Fault[] = [
   debezium,
   cdcKills,
   cdcSlots,
+  consumerKills,
 ];
 
 const { ONLY, N, SEED } = process.env;

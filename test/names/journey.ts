@@ -232,8 +232,8 @@ export async function askEverything({ world, api, views }: Journey): Promise<voi
         basis: null,
       });
       expect(
-        [...changed!.rows.values()]
-          .map((text) => JSON.parse(text) as Row)
+        changed!.rows
+          .map(({ row }) => JSON.parse(row) as Row)
           .every((row) => truth.some((each) => JSON.stringify(each) === JSON.stringify(row))),
       ).toBe(true);
     }

@@ -28,6 +28,7 @@ describe("a project", () => {
         },
       ],
       sources: [],
+      consumers: [],
       references: [],
       views: [],
       log: { connection: expect.any(Function), brokers: null, retentionMs: 7 * 86_400_000 },
