@@ -5,7 +5,7 @@
 modules := node_modules/.package-lock.json
 built := dist/.built
 # tests of which make test runs a share
-shared := test/state test/decode test/names test/types test/pipeline/clocks test/pipeline/duplicates test/pipeline/random \
+shared := test/demo/shop test/state test/decode test/names test/types test/pipeline/clocks test/pipeline/duplicates test/pipeline/random \
   test/serving/changes test/serving/http test/serving/openapi test/serving/read-model test/serving/sandbox
 sources := $(shell find batch speed ingest sources serving deliveries shared cli demo bench -name '*.ts' -not -path '*/node_modules/*' 2>/dev/null)
 

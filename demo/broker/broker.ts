@@ -16,6 +16,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { watchOver } from "../watch-over.ts";
 
 /**
  * A real Kafka broker on 127.0.0.1 for the demo and the slow tests: one node, KRaft, jars from this folder's
@@ -145,7 +146,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
     child = started;
     started.stdout.pipe(out, { end: false });
     started.stderr.pipe(out, { end: false });
-    const watcher = watchOver(started.pid!);
+    const watcher = watchOver({ pid: started.pid!, signal: "SIGKILL", folder: options.dir === undefined ? dir : null });
     started.once("exit", () => {
       out.end();
       watcher.kill("SIGKILL");
@@ -189,14 +190,6 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
       await start();
     },
   };
-}
-
-/** A process that kills `pid` when this one ends for any reason, which closes its end of the pipe. */
-function watchOver(pid: number): ChildProcess {
-  const script = `process.stdin.resume().on("end", () => { try { process.kill(${pid}, "SIGKILL"); } catch {} });`;
-  const watcher = spawn(process.execPath, ["-e", script], { stdio: ["pipe", "ignore", "ignore"] });
-  watcher.unref();
-  return watcher;
 }
 
 /**

@@ -1,10 +1,11 @@
 /** PostgreSQL servers of their own, on 127.0.0.1 and a socket, for as long as a demo or a test runs. */
-import { execFile, execFileSync } from "node:child_process";
-import { chownSync, cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { type ChildProcess, execFile, execFileSync } from "node:child_process";
+import { chownSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { watchOver } from "../watch-over.ts";
 
 const run = promisify(execFile);
 const binaries = process.env.POSTGRES_BIN || "/usr/lib/postgresql/15/bin";
@@ -63,8 +64,16 @@ export async function startPostgres({ slots = 10, settings = {} }: ServerSetting
     ...settings,
   };
   const options = [`-p ${port}`, ...Object.entries(all).map(([name, value]) => `-c ${name}=${value}`)].join(" ");
-  const start = () => own("pg_ctl", ["-D", data, "-w", "-l", join(dir, "server.txt"), "-o", options, "start"]);
-  const end = (mode: "fast" | "immediate") => own("pg_ctl", ["-D", data, "-w", "-m", mode, "stop"]);
+  let watcher: ChildProcess | null = null;
+  const start = async () => {
+    await own("pg_ctl", ["-D", data, "-w", "-l", join(dir, "server.txt"), "-o", options, "start"]);
+    const pid = Number.parseInt(readFileSync(join(data, "postmaster.pid"), "utf8"), 10);
+    watcher = watchOver({ pid, signal: "SIGQUIT", folder: dir });
+  };
+  const end = async (mode: "fast" | "immediate") => {
+    watcher?.kill("SIGKILL");
+    await own("pg_ctl", ["-D", data, "-w", "-m", mode, "stop"]);
+  };
   const initdb = ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"];
   const stop = async () => {
     await end("immediate").catch(() => {});

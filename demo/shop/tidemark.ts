@@ -1,9 +1,11 @@
 /** Tidemark as a user has it: the command line in processes of its own, and HTTP. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { watchOver } from "../watch-over.ts";
 import { shopProject } from "./tables.ts";
 
 export interface TidemarkOptions {
+  /** The data folder, of this run alone. */
   readonly data: string;
   /** Null: the embedded log. */
   readonly brokers: string | null;
@@ -38,7 +40,9 @@ export class Tidemark {
 
   /** `tidemark dev`, once it answers. */
   static async start(options: TidemarkOptions): Promise<Tidemark> {
-    const { child, ended } = spawned(options, ["dev", "--port", "0"]);
+    const { child, ended } = spawned(options, ["dev", "--port", "0"], null);
+    const watcher = watchOver({ pid: child.pid!, signal: "SIGKILL", folder: options.data });
+    child.once("exit", () => watcher.kill("SIGKILL"));
     const url = await Promise.race([
       new Promise<string>((resolve) => {
         let said = "";
@@ -49,23 +53,20 @@ export class Tidemark {
           if (live) resolve(live[1]!);
         });
       }),
-      ended.then(({ code, err }) => {
-        throw new Error(`tidemark dev ended with ${code}: ${lastLine(err)}`);
-      }),
+      ended.then((how) => endedEarly(how, options.signal)),
     ]);
     return new Tidemark(options, child, ended, url);
   }
 
   /** Rejects when dev ends before it is stopped. */
   async lives(): Promise<never> {
-    const { code, err } = await this.#ended;
-    if (this.#isStopped) return new Promise(() => undefined);
-    throw new Error(`tidemark dev ended with ${code}: ${lastLine(err)}`);
+    const how = await this.#ended;
+    return this.#isStopped ? new Promise(() => undefined) : endedEarly(how, this.#options.signal);
   }
 
   /** What a verb writes. @throws where it could not do what it is for */
   async run(verb: string): Promise<{ readonly verb: string; readonly lines: string[]; readonly isGood: boolean }> {
-    const { code, out, err } = await spawned(this.#options, verb.split(" ")).ended;
+    const { code, out, err } = await spawned(this.#options, verb.split(" "), this.#options.signal).ended;
     this.#options.signal.throwIfAborted();
     if (code !== 0 && code !== 1) throw new Error(`tidemark ${verb} ended with ${code}: ${lastLine(err)}`);
     return { verb, lines: (code === 0 ? out : out + err).trim().split("\n"), isGood: code === 0 };
@@ -90,18 +91,26 @@ export class Tidemark {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#dev.kill("SIGTERM");
+    // where all is given up, so is its data folder
+    this.#dev.kill(this.#options.signal.aborted ? "SIGKILL" : "SIGTERM");
     await this.#ended;
   }
 }
 
-function spawned({ data, brokers, env, signal }: TidemarkOptions, args: readonly string[]) {
+function endedEarly({ code, err }: Ended, signal: AbortSignal): never {
+  // a terminal interrupts it, too
+  signal.throwIfAborted();
+  throw new Error(`tidemark dev ended with ${code}: ${lastLine(err)}`);
+}
+
+/** @param signal ends it; null: it is ended by its owner */
+function spawned({ data, brokers, env }: TidemarkOptions, args: readonly string[], signal: AbortSignal | null) {
   const program = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
   const all = [...args, "--project", shopProject, "--data", data, ...(brokers === null ? [] : ["--brokers", brokers])];
   const child = spawn(process.execPath, [program, ...all], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
-    signal,
+    ...(signal ? { signal } : {}),
   });
   let [out, err] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -58,16 +58,19 @@ describe.skipIf(skipsPostgres("the demo of a shop"))("the demo of a shop", () =>
     await expectShop("kafka");
   });
 
-  it("leaves nothing behind when it is stopped", { timeout: 120_000 }, async (context) => {
-    context.skip(!isFull, "FULL=1 runs it");
-    const folder = openFolder();
-    const demo = start(folder);
-    await demo.wrote(/The shop at work/);
-    expect(readdirSync(folder).length).toBeGreaterThan(1);
-    const { code } = await demo.stop();
-    expect(code).toBe(143);
-    expect(readdirSync(folder)).toEqual([]);
-  });
+  it.skipIf(!isFull).each(["SIGTERM", "SIGKILL"] as const)(
+    "leaves nothing behind when it ends by %s",
+    async (signal) => {
+      const folder = openFolder();
+      const demo = start(folder);
+      await demo.wrote(/The shop at work/);
+      expect(readdirSync(folder).length).toBeGreaterThan(1);
+      demo.child.kill(signal);
+      const { code } = await demo.done;
+      expect(code).toBe(signal === "SIGTERM" ? 143 : null);
+      await expect.poll(() => readdirSync(folder)).toEqual([]);
+    },
+  );
 });
 
 it("says in one line what is to be installed", async () => {
