@@ -34,11 +34,13 @@ export async function compareView(
   sql: string,
   waitFor: string,
 ): Promise<Comparison> {
+  return compared(await tidemark.rows(view, waitFor), await jsonRows(db, sql));
+}
+
+/** What PostgreSQL says: a JSON object a row, written as Tidemark writes them. */
+export async function jsonRows(db: Database, sql: string): Promise<string[]> {
   const rows = await db.rows(`SELECT row_to_json(asked)::text AS json FROM (${sql}) AS asked`);
-  return compared(
-    await tidemark.rows(view, waitFor),
-    rows.map(({ json }) => json!),
-  );
+  return rows.map(({ json }) => json!);
 }
 
 /** Orders, and what the outbox's events say of them. */

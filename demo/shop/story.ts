@@ -11,6 +11,7 @@ import { Database } from "./database.ts";
 import { dualWrites, throughTheLog } from "./dual.ts";
 import { compareAll } from "./equal.ts";
 import { shopAtWork } from "./live.ts";
+import { SearchIndex } from "./search-index.ts";
 import { makeShop, type ShopUrls } from "./tables.ts";
 import { Tidemark } from "./tidemark.ts";
 
@@ -30,6 +31,8 @@ export interface Shop {
   /** A connection to the shop's database. */
   readonly db: Database;
   readonly tidemark: Tidemark;
+  /** What Tidemark keeps, and nothing else writes. */
+  readonly index: SearchIndex;
 }
 
 /** What was started is ended in the opposite order. */
@@ -65,12 +68,14 @@ async function run(options: ShopOptions, screen: Screen, ends: Ends): Promise<nu
   screen.heading("Through the log: the database's write-ahead log is followed, and all else follows that");
   const data = mkdtempSync(join(tmpdir(), "tidemark-shop-"));
   ends.push(async () => rmSync(data, { recursive: true, force: true, maxRetries: 3 }));
-  const env = { SHOP_DATABASE_URL: urls.shop };
+  const env = { SHOP_DATABASE_URL: urls.shop, SEARCH_DATABASE_URL: urls.search };
   const tidemark = await Tidemark.start({ data, brokers: broker?.brokers ?? null, env, signal });
   ends.push(() => tidemark.stop());
   const db = await Database.open(urls.shop);
   ends.push(() => db.close());
-  const shop = { options, screen, urls, db, tidemark };
+  const index = await SearchIndex.open(urls.search);
+  ends.push(() => index.close());
+  const shop = { options, screen, urls, db, tidemark, index };
   return Promise.race([tidemark.lives(), follow(shop)]);
 }
 
@@ -82,10 +87,13 @@ async function startServer(screen: Screen, ends: Ends): Promise<PostgresServer> 
 }
 
 async function follow(shop: Shop): Promise<number> {
-  const { screen, tidemark, options } = shop;
-  const rows = await tidemark.rows("products", await committed(shop));
+  const { screen, tidemark, index, options } = shop;
   screen.line("   $ tidemark dev --project demo/shop      (every role in one process)");
-  screen.line(`   its tables were read without gap or overlap: ${grouped(rows.length)} products, and so on`);
+  const rows = await tidemark.rows("products", await committed(shop));
+  screen.line(`   its tables are read, without gap or overlap: ${grouped(rows.length)} products, and so on`);
+  await indexed(shop);
+  const filled = await index.rows();
+  screen.line(`   and the search index of another database is filled: ${grouped(filled.length)} products`);
   screen.heading("The same again: the application writes its database alone");
   const isHealed = await throughTheLog(shop);
   screen.heading(`The shop at work: ${grouped(options.transactions)} transactions, and a batch run under them`);
@@ -100,4 +108,9 @@ async function follow(shop: Shop): Promise<number> {
 export async function committed({ db }: Pick<Shop, "db">): Promise<string> {
   const [row] = await db.rows("SELECT pg_current_wal_flush_lsn() AS lsn");
   return `shop@${row!.lsn}`;
+}
+
+/** Resolves once the search index contains all that the database has committed. */
+export async function indexed({ db, tidemark, index, options }: Shop): Promise<void> {
+  await index.reach(await tidemark.positionAfter(await committed({ db }), "products"), options.signal);
 }

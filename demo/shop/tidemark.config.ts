@@ -49,6 +49,17 @@ export default defineConfig({
       time: "happened",
     },
   },
+  // kept equal to the products by Tidemark: nothing else writes it
+  consumers: {
+    search: {
+      from: "products",
+      to: {
+        postgres: "env:SEARCH_DATABASE_URL",
+        table: "public.products_found",
+        search: { of: ["name", "description"], language: "english" },
+      },
+    },
+  },
   batch: { schedule: "0 2 * * *", archive: "*/5 * * * *", timezone: "UTC" },
   speed: { flushMsMax: 200 },
   serve: { host: "127.0.0.1", port: 7071 },

@@ -74,19 +74,30 @@ export class Tidemark {
 
   /** @param waitFor a position, or a commit of the database: `shop@0/1A2B3C` */
   async get(path: string, waitFor = "", accept = "application/x-ndjson"): Promise<string> {
-    const headers = { accept, ...(waitFor === "" ? {} : { "tidemark-wait-for": waitFor }) };
-    for (;;) {
-      const response = await fetch(`${this.url}${path}`, { headers, signal: this.#options.signal });
-      const body = await response.text();
-      if (response.ok) return body;
-      // it waits for ten seconds at a time
-      if (response.status !== 504) throw new Error(`${path} was answered by ${response.status}: ${body}`);
-    }
+    return (await this.#answer(path, waitFor, accept)).text();
   }
 
   /** All rows of a view, a JSON object each, in any order. */
   async rows(view: string, waitFor = ""): Promise<string[]> {
     return linesOf(await this.get(`/v1/views/${view}`, waitFor));
+  }
+
+  /** Of an answer that covers what is waited for. */
+  async positionAfter(waitFor: string, view: string): Promise<string> {
+    const answer = await this.#answer(`/v1/views/${view}?limit=1`, waitFor, "application/json");
+    await answer.text();
+    return answer.headers.get("tidemark-position") ?? "";
+  }
+
+  async #answer(path: string, waitFor: string, accept: string): Promise<Response> {
+    const headers = { accept, ...(waitFor === "" ? {} : { "tidemark-wait-for": waitFor }) };
+    for (;;) {
+      const response = await fetch(`${this.url}${path}`, { headers, signal: this.#options.signal });
+      if (response.ok) return response;
+      const said = await response.text();
+      // it waits for ten seconds at a time
+      if (response.status !== 504) throw new Error(`${path} was answered by ${response.status}: ${said}`);
+    }
   }
 
   async stop(): Promise<void> {
