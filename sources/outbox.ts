@@ -51,6 +51,8 @@ export interface OutboxRow {
   readonly n: number;
   /** JSON texts by column. */
   readonly values: ReadonlyMap<string, string>;
+  /** False: a message, of which the database keeps nothing. */
+  readonly isRow: boolean;
 }
 
 /** @param texts of the columns, in their order */

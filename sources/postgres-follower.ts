@@ -90,7 +90,10 @@ export class PostgresFollower {
   #state: PostgresState | null;
   /** Everything up to here is in the log; null: there is no slot yet. */
   #durable: bigint | null;
+  /** Where the log's streams were then: what is appended meanwhile is not all of a transaction. */
+  #reachedPosition: Position = {};
   #noted = 0;
+  #notedLsn: bigint | null;
   /** Streams whose table can't be followed as it is; it is read again once it can. */
   #troubled = new Set<string>();
   /** Tables that could not be published; they are once they can. */
@@ -107,6 +110,8 @@ export class PostgresFollower {
     this.#state = control.state;
     this.#durable = typeof control.at === "string" ? lsnOf(control.at) : null;
     if (this.#state && this.#durable === null) this.#durable = lsnOf(this.#state.slotLsn);
+    // nothing more is known until something comes
+    this.#notedLsn = this.#durable;
   }
 
   /** Nothing is changed at the server yet. @throws DATABASE_UNREACHABLE, DATABASE_LOGIN, DATABASE_SETTING */
@@ -260,6 +265,7 @@ export class PostgresFollower {
     } finally {
       await snapshot.close();
     }
+    this.#reach(snapshot.lsn);
     await this.#note(true);
   }
 
@@ -338,7 +344,7 @@ export class PostgresFollower {
       for await (const items of this.#source.stream(this.#durable!)) {
         if (failed !== null) throw failed;
         const reached = await this.#write(items);
-        if (reached !== null) this.#durable = reached;
+        if (reached !== null) this.#reach(reached);
         if (this.#options.now() - this.#noted >= noteMs) await this.#note();
         else
           noting ??= setTimeout(() => {
@@ -367,16 +373,21 @@ export class PostgresFollower {
     const lsn = this.#durable;
     this.#noted = now;
     this.#notedLsn = lsn;
+    const position = this.#reachedPosition;
     const removed = this.#toRemove;
     this.#toRemove = [];
-    await this.#control.note(lsnText(lsn), this.#position);
-    this.#source.acknowledge(lsn);
     const { outbox } = this.#options.section;
+    // before it is acknowledged: what is acknowledged does not come again to be removed
     if (removed.length > 0 && outbox?.table != null)
       await this.#query.rows(`DELETE FROM ${sqlName(outbox.table)} WHERE id = ANY ($1::uuid[])`, [removed]);
+    await this.#control.note(lsnText(lsn), position);
+    this.#source.acknowledge(lsn);
   }
 
-  #notedLsn: bigint | null = null;
+  #reach(lsn: bigint): void {
+    this.#durable = lsn;
+    this.#reachedPosition = this.#position;
+  }
 
   get #position(): Position {
     const own = [...this.#byTable.values()].flatMap(({ writer }) => places(writer.position));
@@ -425,12 +436,12 @@ export class PostgresFollower {
     const lsn = lsnText(commitLsn);
     const rows = changes.flatMap(({ table, n, change }) =>
       table === outbox.table && change !== "truncate" && change.after
-        ? [{ lsn, n, values: rowOfTexts(change.after) }]
+        ? [{ lsn, n, values: rowOfTexts(change.after), isRow: true }]
         : [],
     );
     const sent = messages.map(({ n, content }) => {
       const values = rowOfMessage(content) ?? new Map([["payload", JSON.stringify(content.toString())]]);
-      return { lsn, n, values };
+      return { lsn, n, values, isRow: false };
     });
     return [...rows, ...sent].sort((a, b) => a.n - b.n);
   }
@@ -443,9 +454,8 @@ export class PostgresFollower {
     for (const { lsn, n, reason } of letters)
       say(`${name}: what was committed to the outbox at ${lsn} (${n}) is no event: ${reason}`);
     if (!section.outbox?.remove) return;
-    this.#toRemove.push(
-      ...events.flatMap(({ values }) => (values.has("id") ? [JSON.parse(values.get("id")!) as string] : [])),
-    );
+    const rows = events.filter(({ isRow }) => isRow);
+    this.#toRemove.push(...rows.map(({ values }) => JSON.parse(values.get("id")!) as string));
   }
 
   /** A snapshot that was taken beside the slot has it already. */

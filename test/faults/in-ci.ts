@@ -1,9 +1,12 @@
 import { expect, test } from "vitest";
 import type { Fault } from "./fault.ts";
 
-/** The short share of a fault as a test that prints N, the seed and what was counted. SEED and N repeat a run. */
-export function testFault(fault: Fault): void {
-  const [n, seed] = [Number(process.env.N || fault.short), Number(process.env.SEED || 1)];
+/**
+ * The short share of a fault as a test that prints N, the seed and what was counted. SEED and N repeat a run.
+ * @param drawn the seed where none is given
+ */
+export function testFault(fault: Fault, drawn = 1): void {
+  const [n, seed] = [Number(process.env.N || fault.short), Number(process.env.SEED || drawn)];
   test(`${fault.name}: ${fault.promise}`, { timeout: 30 * 60_000 }, async (context) => {
     const report = await fault.run({ n, seed, say: () => undefined });
     if (report.skipped) {

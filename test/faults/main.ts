@@ -10,6 +10,7 @@ import { flood } from "./flood.ts";
 import { kills, killsOverKafka, zombies } from "./kills.ts";
 import { manyIds } from "./many-ids.ts";
 import { network } from "./network.ts";
+import { outbox } from "./outbox.ts";
 import { poison } from "./poison.ts";
 import { publishOrder } from "./publish-order.ts";
 import { sizes } from "./sizes.ts";
@@ -37,6 +38,7 @@ const faults: readonly Fault[] = [
   cdcKills,
   cdcSlots,
   consumerKills,
+  outbox,
 ];
 
 const { ONLY, N, SEED } = process.env;
