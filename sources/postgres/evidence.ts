@@ -12,7 +12,7 @@ export interface Evidence {
   readonly publications: Readonly<Record<string, PublicationEvidence | null>>;
   /** By schema.name; null: there is none. */
   readonly tables: Readonly<Record<string, TableEvidence | null>>;
-  /** Labels of the enums that there are, by their oids. */
+  /** Labels of the enums that there are, by their oids, with what changes where one is renamed, and renamed back. */
   readonly enums: Readonly<Record<string, string>>;
 }
 
@@ -125,7 +125,7 @@ const publicationsSql = `SELECT pubname, json_build_object(
   'truncates', pubtruncate, 'viaRoot', pubviaroot)::text AS e
   FROM pg_publication WHERE pubname = ANY ($1::name[])`;
 
-const enumsSql = "SELECT oid::bigint, enumlabel FROM pg_enum";
+const enumsSql = "SELECT oid::bigint, xmin || ' ' || enumlabel AS label FROM pg_enum";
 
 /** @param version of the server: schemas are published from 15 on */
 function tablesSql(version: number): string {
@@ -203,7 +203,7 @@ export async function readEvidence(query: PostgresConnection, types: TypeCatalog
       }),
     ),
     tables: Object.fromEntries(of.tables.map((name) => [name, tableOf(tables.get(name) ?? null, types)])),
-    enums: Object.fromEntries(enums.map((row) => [row.oid!, row.enumlabel!])),
+    enums: Object.fromEntries(enums.map((row) => [row.oid!, row.label!])),
   };
 }
 

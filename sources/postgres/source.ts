@@ -58,7 +58,8 @@ export class PostgresSource {
     this.#types = types;
     this.#evidence = evidence;
     const { source, tables, messages, pieceBytes = 1 << 20 } = options;
-    this.#transactions = new Transactions({ source, tables, types, messages, pieceBytes });
+    const oidOf = (table: string) => this.#evidence.tables[table]?.oid;
+    this.#transactions = new Transactions({ source, tables, types, oidOf, messages, pieceBytes });
   }
 
   /**

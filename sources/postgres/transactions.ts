@@ -12,6 +12,8 @@ export interface TransactionsOptions {
   readonly source: string;
   readonly tables: readonly SourceTable[];
   readonly types: TypeCatalog;
+  /** A table's oid by the last poll; undefined: not known. */
+  readonly oidOf: (table: string) => number | undefined;
   /** Prefixes of messages that are wanted. */
   readonly messages: readonly string[];
   /** What the messages of a piece have at most, but for the last of them. */
@@ -37,6 +39,8 @@ export class Transactions {
   readonly #tables: ReadonlyMap<string, SourceTable>;
   /** By oid; null: not followed. */
   readonly #relations = new Map<number, Followed | null>();
+  /** Relations that go by the name of another: found once for each time. */
+  readonly #misnamed = new Set<number>();
   /** Tables whose changes are left out: until commits from this LSN on, or null, until further notice. */
   readonly #stopped = new Map<string, bigint | null>();
   #open: Open | null = null;
@@ -180,6 +184,7 @@ export class Transactions {
   #relation(relation: Relation): Promise<void> | null {
     const name = `${relation.schema}.${relation.name}`;
     const table = this.#tables.get(name);
+    this.#checkName(relation.oid, name);
     if (table === undefined) {
       this.#relations.set(relation.oid, null);
       return null;
@@ -191,6 +196,29 @@ export class Transactions {
       return null;
     }
     return types.learn(oids).then(() => this.#follow(table, relation));
+  }
+
+  /** Between two polls, a table may go by another name, or another by its name. */
+  #checkName(oid: number, name: string): void {
+    const { tables, oidOf } = this.#options;
+    const known = this.#tables.has(name) ? (oidOf(name) ?? oid) : oid;
+    const own = tables.find((each) => oidOf(each.table) === oid)?.table ?? name;
+    if (known === oid && own === name) {
+      this.#misnamed.delete(oid);
+      return;
+    }
+    if (this.#misnamed.has(oid)) return;
+    this.#misnamed.add(oid);
+    const isOther = known !== oid;
+    const table = isOther ? name : own;
+    const meaning = isOther ? "it was another table for a while" : `it was called ${name} for a while`;
+    this.#findings.push({
+      kind: "table-recreated",
+      table,
+      meaning: `${table}: ${meaning}: changes of then did not come`,
+      mend: "table",
+      todo: "",
+    });
   }
 
   #follow(table: SourceTable, relation: Relation): void {

@@ -81,4 +81,10 @@ export const sourceFaults: readonly Fault[] = [
     ],
     tests: ["test/sources/scheduled-verify.test.ts"],
   },
+  {
+    name: "what a table is called for a while goes unnoticed",
+    file: "sources/postgres/transactions.ts",
+    edits: [{ find: "this.#checkName(relation.oid, name);", replace: "" }],
+    tests: ["test/sources/postgres/transactions.test.ts"],
+  },
 ];

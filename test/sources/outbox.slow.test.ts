@@ -61,7 +61,8 @@ describe.skipIf(skipsPostgres("the outbox of a PostgreSQL"))("an outbox", () => 
   it("says what is no event, which blocks nothing", async () => {
     await world.server.sql(`${put(uuid(7), "x", '{"n": 7}', "nowhere")}; ${put(uuid(8), "x", '{"n": "many"}')};
       SELECT pg_logical_emit_message(true, 'tidemark.outbox', 'hello');
-      SELECT pg_logical_emit_message(true, 'tidemark.outbox', '{"id": "no uuid", "aggregatetype": "x"}'); ${put(uuid(9), "x", '{"n": 9}')}`);
+      SELECT pg_logical_emit_message(true, 'tidemark.outbox', '{"id": "no uuid", "aggregatetype": "x"}');
+      ${put(uuid(9), "x", '{"n": 9}')}`);
     await expect.poll(numbers).toEqual([1, 3, 5, 4, 6, 9]);
     for (const reason of [
       "aggregatetype: the project has no stream of that name",

@@ -64,8 +64,8 @@ const message = (prefix: string, transactional = true): WalMessage => ({
   content: Buffer.from("content"),
 });
 
-const opened = (pieceBytes = 1_000) =>
-  new Transactions({ source: "shop", tables: [items], types, messages: ["mine"], pieceBytes });
+const opened = (pieceBytes = 1_000, oidOf: (table: string) => number | undefined = () => 1) =>
+  new Transactions({ source: "shop", tables: [items], types, oidOf, messages: ["mine"], pieceBytes });
 
 async function taken(transactions: Transactions, messages: readonly WalMessage[]): Promise<SourceItem[]> {
   for (const each of messages) await transactions.take(each, 100);
@@ -214,6 +214,46 @@ describe("a table", () => {
       commit(31n),
     ]);
     expect(changesOf(later).map(({ change }) => change)).toMatchObject([{ key: ["6"] }]);
+  });
+
+  it("that goes by another name for a while is said once, and its changes of then are left out", async () => {
+    const away = { ...relation, name: "aside" };
+    const transactions = opened();
+    const all = await taken(transactions, [
+      begin(10n),
+      away,
+      insert("1", "1", null, null),
+      commit(11n),
+      begin(12n),
+      away,
+      commit(13n),
+      begin(14n),
+      relation,
+      insert("1", "2", null, null),
+      commit(15n),
+      begin(16n),
+      away,
+      commit(17n),
+    ]);
+    expect(changesOf(all).map(({ change }) => change)).toMatchObject([{ key: ["2"] }]);
+    const found = all.flatMap((item) => (item.is === "found" ? item.findings : []));
+    const meaning = expect.stringContaining("public.items: it was called public.aside for a while");
+    const finding = { kind: "table-recreated", table: "public.items", mend: "table", meaning };
+    expect(found).toMatchObject([finding, finding]);
+  });
+
+  it("by whose name another goes for a while is said once", async () => {
+    const other = { ...relation, oid: 2 };
+    const messages = [begin(10n), other, commit(11n), begin(12n), other, relation, commit(13n)];
+    const found = async (oid: number | undefined) =>
+      (
+        await taken(
+          opened(1_000, () => oid),
+          messages,
+        )
+      ).flatMap((item) => (item.is === "found" ? item.findings : []));
+    expect(await found(1)).toMatchObject([{ kind: "table-recreated", table: "public.items", mend: "table" }]);
+    expect(await found(undefined)).toEqual([]);
   });
 
   it("whose columns changed is said, and goes on where they can be read", async () => {
