@@ -29,7 +29,10 @@ const slow = {
   expect: { poll: { timeout: 20_000 } },
 };
 
-/** Two lanes: fast; then slow (real processes, a real broker), two files at a time, since they wait more than they work. */
+/** Which shares are drawn of what runs whole elsewhere; see test/support/share.ts. */
+process.env.SHARE ||= String(1 + Math.floor(Math.random() * 1e6));
+
+/** Two lanes: fast; then slow (real processes, a real broker), three files at a time, since they wait more than they work. */
 export default defineConfig({
   test: {
     reporters: ["default", "./test/support/summary-reporter.ts"],
@@ -54,7 +57,16 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
         },
       },
-      { test: { ...slow, name: "slow", exclude: alone, maxWorkers: 2, sequence: { groupOrder: 1 } } },
+      {
+        test: {
+          ...slow,
+          name: "slow",
+          exclude: alone,
+          maxWorkers: 3,
+          globalSetup: ["./test/support/broker-server.ts"],
+          sequence: { groupOrder: 1 },
+        },
+      },
       { test: { ...slow, name: "slow-alone", include: alone, maxWorkers: 1, sequence: { groupOrder: 2 } } },
     ],
   },

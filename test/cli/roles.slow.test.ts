@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Broker, brokerAvailable, startBroker } from "../../demo/broker/broker.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { brokerAvailable } from "../../demo/broker/broker.ts";
 import { connect } from "../../serving/client/client.ts";
 import { folder } from "../project/project-folder.ts";
+import { sharedBroker } from "../support/broker.ts";
 import { outputOf, type Running, start, startBuilt, tidemark } from "./tidemark.ts";
 
 const given = process.env.KAFKA_BROKERS;
@@ -152,13 +153,10 @@ if (lacking) {
   });
 } else {
   describe("with a real broker", () => {
-    let broker: Broker | null = null;
+    let brokers: string;
     beforeAll(async () => {
-      broker = given ? null : await startBroker();
+      brokers = await sharedBroker();
     });
-    afterAll(async () => {
-      await broker?.stop();
-    });
-    roles("over Kafka", () => given ?? broker!.brokers);
+    roles("over Kafka", () => brokers);
   });
 }

@@ -227,7 +227,7 @@ export const kills: Fault = {
   promise,
   how: `SIGKILL at random moments to ${roles}, embedded log`,
   full: 500,
-  short: 12,
+  short: 8,
   run: (options) => new Killing({ ...options, brokers: null, stops: false }).run(),
 };
 
@@ -236,7 +236,7 @@ export const killsOverKafka: Fault = {
   promise,
   how: `SIGKILL at random moments to ${roles}, a real broker`,
   full: 500,
-  short: 6,
+  short: 4,
   run: (options) => overKafka(options, false),
 };
 

@@ -10,7 +10,7 @@ export const network: Fault = {
   promise: "no event is lost or doubled, and answers go on, whatever the network does to connections to the broker",
   how: "a TCP proxy before a real broker under load: cut, cut within a message, refused, delayed, in small pieces, silent one way or both",
   full: 60,
-  short: 4,
+  short: 2,
   run: (options) => runRounds(options, async (random) => new Network(await TcpProxy.listen(), random)),
 };
 

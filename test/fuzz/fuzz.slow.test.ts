@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { Run } from "./run.ts";
 
-const seconds = Number(process.env.FUZZ_SECONDS ?? (process.env.CI ? 30 : 20));
+const seconds = Number(process.env.FUZZ_SECONDS ?? 15);
 const seed = Number(process.env.SEED ?? 1);
 
 test(

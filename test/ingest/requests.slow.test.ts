@@ -4,10 +4,11 @@
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Broker, brokerAvailable, startBroker } from "../../demo/broker/broker.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { brokerAvailable } from "../../demo/broker/broker.ts";
 import { type Running, start } from "../cli/tidemark.ts";
 import { folder } from "../project/project-folder.ts";
+import { sharedBroker } from "../support/broker.ts";
 import { isFull } from "../support/share.ts";
 import { seededNumbers } from "../views/seeded.ts";
 
@@ -18,12 +19,11 @@ const rounds = isFull ? 3 : 2;
 describe("on the embedded log", () => killed(() => null));
 
 describe.skipIf(lacking !== null)("on a real broker", () => {
-  let broker: Broker | null = null;
+  let brokers: string;
   beforeAll(async () => {
-    if (!given) broker = await startBroker();
+    brokers = await sharedBroker();
   });
-  afterAll(async () => broker?.stop());
-  killed(() => given?.split(",") ?? broker!.brokers.split(","));
+  killed(() => brokers.split(","));
 });
 
 function killed(brokersOf: () => readonly string[] | null): void {

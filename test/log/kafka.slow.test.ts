@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import kafkajs from "kafkajs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Broker, brokerAvailable, startBroker } from "../../demo/broker/broker.ts";
+import { brokerAvailable, startBroker } from "../../demo/broker/broker.ts";
 import { KafkaLog } from "../../shared/log/kafka.ts";
 import type { LogStream } from "../../shared/log/log.ts";
+import { sharedBroker } from "../support/broker.ts";
 import { conformance, freshStream, readAll, readUpTo, records } from "./conformance.ts";
 
 const given = process.env.KAFKA_BROKERS;
@@ -21,17 +22,12 @@ if (reason) {
 }
 
 function kafkaTests(): void {
-  let own: Broker | null = null;
   let brokers: string[] = [];
   const start = new Map([[0, 0]]);
 
   beforeAll(async () => {
-    own = given ? null : await startBroker();
-    brokers = (given ?? own!.brokers).split(",");
+    brokers = (await sharedBroker()).split(",");
   }, 120_000);
-  afterAll(async () => {
-    await own?.stop();
-  }, 30_000);
 
   conformance({ name: "Kafka", trims: false, runs: 12, open: async () => new KafkaLog({ brokers }) });
 

@@ -6,10 +6,11 @@ import kafkajs from "kafkajs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { runArchive } from "../../batch/archive-streams.ts";
 import { runBatch } from "../../batch/run.ts";
-import { type Broker, brokerAvailable, startBroker } from "../../demo/broker/broker.ts";
+import { brokerAvailable } from "../../demo/broker/broker.ts";
 import { KafkaLog } from "../../shared/log/kafka.ts";
 import { originOf } from "../../shared/store/origin.ts";
 import { snapshotOf } from "../../shared/store/versions.ts";
+import { sharedBroker } from "../support/broker.ts";
 import { stream } from "../support/view-case.ts";
 import { World } from "./world.ts";
 
@@ -28,18 +29,15 @@ if (lacking) {
 }
 
 function kafkaTests(): void {
-  let own: Broker | null = null;
+  let brokers: string[];
   let admin: kafkajs.Admin;
   let producer: kafkajs.Producer;
   let world: World;
   let topics = 0;
 
   beforeAll(async () => {
-    own = given ? null : await startBroker();
-    const kafka = new kafkajs.Kafka({
-      brokers: (given ?? own!.brokers).split(","),
-      logLevel: kafkajs.logLevel.NOTHING,
-    });
+    brokers = (await sharedBroker()).split(",");
+    const kafka = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING });
     admin = kafka.admin();
     producer = kafka.producer({
       metadataMaxAge: 100,
@@ -49,7 +47,6 @@ function kafkaTests(): void {
   }, 120_000);
   afterAll(async () => {
     await Promise.allSettled([admin?.disconnect(), producer?.disconnect()]);
-    await own?.stop();
   }, 30_000);
 
   async function openWorld(more: Record<string, unknown> = {}, settings: Record<string, string> = {}): Promise<World> {
@@ -65,7 +62,7 @@ function kafkaTests(): void {
     world = await World.open({
       stream: { ...fields, topic, existing: true, partitions: 1, ...more },
       views,
-      log: () => new KafkaLog({ brokers: (given ?? own!.brokers).split(",") }),
+      log: () => new KafkaLog({ brokers: brokers }),
     });
     return world;
   }
@@ -117,7 +114,7 @@ function kafkaTests(): void {
     await admin.alterConfigs({ validateOnly: false, resources: [resource] });
     // metadata is cached for a while: another process asks again
     await world.log.close();
-    world.log = new KafkaLog({ brokers: (given ?? own!.brokers).split(",") });
+    world.log = new KafkaLog({ brokers: brokers });
     await until(() =>
       runArchive(world.batch).then(
         () => false,

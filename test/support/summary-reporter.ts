@@ -25,6 +25,7 @@ export default class SummaryReporter implements Reporter {
     process.once("exit", () => {
       if (count.passed + count.failed === 0) process.exitCode = 1;
       if (modules.length >= slowestMin) process.stdout.write(slowestOf(times));
+      process.stdout.write(`shares of what runs whole elsewhere: SHARE=${process.env.SHARE}\n`);
       process.stdout.write(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`);
     });
   }

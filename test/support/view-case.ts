@@ -17,7 +17,7 @@ import { estimatesOff } from "../../shared/proof/estimates.ts";
 import { withPlainSql } from "../../shared/proof/plain-sql.ts";
 import { membersOf } from "../../shared/values/json-parts.ts";
 import { changelogOf } from "./changelog-stream.ts";
-import { isFull, oneIn } from "./share.ts";
+import { drawShare, isFull, oneIn } from "./share.ts";
 
 export interface CaseFile {
   readonly name: string;
@@ -336,7 +336,7 @@ export class ViewBench {
   /** Where entries of the speed layer end: after every event, or, mostly, after some. */
   #ends(): number[] {
     const all = Array.from({ length: this.count }, (_, i) => i + 1);
-    return oneIn(5) ? all : all.filter((end) => end === this.count || Math.random() * this.count < 3);
+    return oneIn(5) ? all : all.filter((end) => end === this.count || drawShare() * this.count < 3);
   }
 
   async #throughFile(table: string, use: (file: string) => Promise<void>): Promise<void> {
