@@ -18,16 +18,16 @@ const meta = {
 };
 
 /** The answer as CSV, or an error's code and message. */
-export async function askWorld({ store }: World, sandbox: Sandbox, sql: string): Promise<string> {
+export async function askWorld({ store }: World, sandbox: Sandbox, sql: string, timezone = "UTC"): Promise<string> {
   const snapshot = (await bestSnapshot(store))!;
   const views = snapshot.manifest.definition.views.map((view) => {
     const files = snapshotFiles(snapshot, view.name).map((file) => ({ ...file, path: behind(store).path(file.name) }));
     return { definition: view, failure: null, files };
   });
-  const limits = { memory: "256MB", rowsMax: 100, bytesMax: 10_000 };
+  const limits = { memory: "256MB", rowsMax: 100, bytesMax: 1 << 20 };
   const names = views.map((each) => each.definition.name);
   const scratch = store.scratch("answer");
-  const ask = { sql, params: [], timezone: "UTC", names, views, mediaType: "text/csv", meta, limits, scratch };
+  const ask = { sql, params: [], timezone, names, views, mediaType: "text/csv", meta, limits, scratch };
   return sandbox.answer(ask).then(
     ({ body }) => body.toString(),
     (error: TidemarkError) => `${error.code}: ${error.message}`,
