@@ -14,7 +14,7 @@ import type { Filter } from "../question/filters.ts";
 import { keyColumns } from "../question/group-keys.ts";
 import { rowsOfGroups } from "../question/group-rows.ts";
 import type { KeyedRow } from "../question/keyed-rows.ts";
-import { maySkipGroups } from "../question/shown.ts";
+import { hidesGroups } from "../question/shown.ts";
 import type { ServedVersion, ServedView } from "../snapshot/loaded.ts";
 
 /** Of one event: a client had better read larger changes as rows of the view. */
@@ -69,7 +69,7 @@ export async function changedRows(
     }
     if (bytes > bytesMax) return null;
   }
-  if (removed.length === 0 || !maySkipGroups(view.definition)) return { rows, removed, failing };
+  if (removed.length === 0 || !hidesGroups(view.definition)) return { rows, removed, failing };
   // a group without a row before and now is hidden, and must not be reported
   const before = await partialsAt(store, served, view, since, basis);
   if (before === null) return null;

@@ -35,20 +35,29 @@ export function rowsLeft(rows: string, below: (offset: string) => string): strin
   return `SELECT ${fields} FROM ${rows} WHERE ${below("__offset")} AND (${below("__next")}) IS NOT TRUE`;
 }
 
+/** Events as records of a changelog, each of which says what its row was before. */
+export class ChangeRecords {
+  readonly #rows = new Map<number, string>();
+
+  /** @param event one that is valid */
+  recordOf(partition: number, event: string): string {
+    const [, seq] = /"seq":(\d+)/.exec(event)!;
+    const row = (Number(seq) % rowsMax) + rowsMax * partition;
+    const before = this.#rows.get(row) ?? null;
+    const goes = Math.floor(Number(seq) / rowsMax) % goesEvery === 0;
+    const after = goes ? null : event.replace(/"seq":\d+/, `"seq":${row}`);
+    if (after === null) this.#rows.delete(row);
+    else this.#rows.set(row, after);
+    return `{"op":"u","source":"","before":${before},"after":${after}}`;
+  }
+}
+
 /** The same as records of a changelog. @param dead places of records that are no events */
 export function changeRecords(records: Records, dead: ReadonlySet<string>): Records {
-  return records.map((list, partition) => {
-    const rows = new Map<number, string>();
-    return list.map((event, offset) => {
-      if (event === null || dead.has(`${partition}:${offset}`)) return event;
-      const [, seq] = /"seq":(\d+)/.exec(event)!;
-      const row = Number(seq) % rowsMax;
-      const before = rows.get(row) ?? null;
-      const goes = Math.floor(Number(seq) / rowsMax) % goesEvery === 0;
-      const after = goes ? null : event.replace(/"seq":\d+/, `"seq":${row + rowsMax * partition}`);
-      if (after === null) rows.delete(row);
-      else rows.set(row, after);
-      return `{"op":"u","source":"","before":${before},"after":${after}}`;
-    });
-  });
+  const made = new ChangeRecords();
+  return records.map((list, partition) =>
+    list.map((event, offset) =>
+      event === null || dead.has(`${partition}:${offset}`) ? event : made.recordOf(partition, event),
+    ),
+  );
 }

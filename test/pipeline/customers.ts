@@ -37,6 +37,13 @@ export interface Customer {
 /** The table, changed at random. */
 export class Customers {
   readonly rows = new Map<number, Customer>();
+  /** Every record, as it was appended. */
+  readonly records: {
+    readonly partition: number;
+    readonly offset: number;
+    readonly before: Customer | null;
+    readonly after: Customer | null;
+  }[] = [];
   readonly #world: World;
   readonly #random: () => number;
 
@@ -71,6 +78,8 @@ export class Customers {
   /** A record of whatever truth. */
   record(before: Customer | null, after: Customer | null): Promise<void> {
     const partition = (before ?? after)!.id % 2;
+    const offset = this.records.filter((each) => each.partition === partition).length;
+    this.records.push({ partition, offset, before, after });
     const value = JSON.stringify({ op: after ? "u" : "d", before, after, source: "" });
     return this.#world.append([{ partition, value, valid: true }]);
   }

@@ -6,16 +6,21 @@
  */
 import { expect, test } from "vitest";
 import { runArchive } from "../../batch/archive-streams.ts";
+import { rebuild } from "../../batch/rebuild.ts";
+import { rollBack } from "../../batch/rollback.ts";
+import { runBatch } from "../../batch/run.ts";
 import { everything, sqlOf } from "../../serving/question/query.ts";
 import { Follower } from "../../serving/snapshot/follower.ts";
 import { TidemarkError } from "../../shared/errors.ts";
 import { History } from "../../shared/history/history.ts";
 import { covers, ofShard, type Position, places } from "../../shared/position.ts";
+import { tableViews } from "../../shared/project/table-views.ts";
 import type { VersionManifest } from "../../shared/store/layout.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { filesOf } from "../../shared/store/partials.ts";
 import { bestSnapshot, newestHead, newestVersion, versionNumbers } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
+import { ChangeRecords, randomChangelog } from "../fuzz/changes.ts";
 import { malformed, randomEvent } from "../fuzz/events.ts";
 import { exactView } from "../fuzz/grammar.ts";
 import { randomStream } from "../fuzz/stream.ts";
@@ -38,6 +43,14 @@ const fixed = {
   order:
     "SELECT g, first(h) AS f, last(n) AS l, arg_max(h, n) AS top, mode(h) AS m, median(n) AS mid FROM events GROUP BY g",
 };
+/** Over rows that change: no order, and the table itself. */
+const fixedOfChanges = {
+  groups: fixed.groups,
+  hours: fixed.hours,
+  values: "SELECT g, median(n) AS mid, count(DISTINCT h) AS c, min(d) AS low FROM events GROUP BY g",
+  sets: "SELECT g, b, count(*) AS n, sum(f) AS f FROM events GROUP BY ROLLUP (g, b)",
+  table: tableViews([randomChangelog], "")[0]!.sql,
+};
 const otherHours = "SELECT date_trunc('month', ts) AS y, count(*) AS n, max(h) AS h FROM events GROUP BY ALL";
 
 /** One run's state, and the steps it may take. */
@@ -45,8 +58,10 @@ class Run {
   readonly steps: string[] = [];
   readonly #random: () => number;
   readonly #partitions: number;
+  /** Where the events are changes of rows; null: they are not. */
+  readonly #changes: ChangeRecords | null;
   world!: World;
-  #views: Record<string, string> = fixed;
+  #views: Record<string, string>;
   #writers: DeltaWriter[] = [];
   #zombies: DeltaWriter[] = [];
   #version!: VersionManifest;
@@ -61,6 +76,8 @@ class Run {
   constructor(seed: number) {
     this.#random = seededNumbers(seed);
     this.#partitions = 2 + this.#int(3);
+    this.#changes = this.#random() < 0.5 ? new ChangeRecords() : null;
+    this.#views = this.#changes ? fixedOfChanges : fixed;
   }
 
   #int(below: number): number {
@@ -73,8 +90,8 @@ class Run {
 
   async open(): Promise<void> {
     const shards = 1 + this.#int(Math.min(3, this.#partitions));
-    const stream = { ...randomStream, partitions: this.#partitions };
-    this.world = await World.open({ stream, views: fixed, shards });
+    const stream = { ...(this.#changes ? randomChangelog : randomStream), partitions: this.#partitions };
+    this.world = await World.open({ stream, views: this.#views, shards });
     for (let i = 0; i < 3; i++) {
       const views = { ...this.#views, [`random${i}`]: exactView(this.#random) };
       await this.world.define(views, shards).then(
@@ -100,7 +117,8 @@ class Run {
   #record(): Sent {
     const partition = this.#int(this.#partitions);
     if (this.#random() < 0.1) return { partition, value: this.#pick(malformed), valid: false };
-    return { partition, value: randomEvent(this.#random), valid: true };
+    const event = randomEvent(this.#random);
+    return { partition, value: this.#changes ? this.#changes.recordOf(partition, event) : event, valid: true };
   }
 
   async step(): Promise<void> {
@@ -125,6 +143,9 @@ class Run {
       ["zombie", 2, () => this.#zombie()],
       ["archive", 1, () => this.#archive()],
       ["batch", 2, () => this.#batch()],
+      ["incremental", 1, () => this.#incremental()],
+      ["rebuild", 0.5, () => this.#rebuild()],
+      ["roll back", 0.5, () => this.#rollBack()],
       ["hand over", 3, () => this.#handOver()],
       ["trim", 1, () => this.#trim()],
       ["change a view", 0.5, () => this.#change()],
@@ -174,6 +195,21 @@ class Run {
 
   async #batch(): Promise<void> {
     await this.world.runBatch();
+  }
+
+  async #incremental(): Promise<void> {
+    await runBatch(this.world.batch, "incremental");
+  }
+
+  async #rebuild(): Promise<void> {
+    const pace = { fullSpeed: true, perStep: 1 + this.#int(20), sleep: async () => undefined };
+    await rebuild({ batch: this.world.batch, views: [], ...pace, onStep: () => undefined });
+  }
+
+  /** To a version that is kept and has the same views. */
+  async #rollBack(): Promise<void> {
+    const { store } = this.world;
+    await rollBack(this.world.batch, this.#pick(await versionNumbers(store)));
   }
 
   /** As the daemon does it: the newest version's delta is begun, and replaces the old one's once it covers it. */

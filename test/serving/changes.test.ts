@@ -2,7 +2,6 @@
  * A client that applies the events it receives holds what the API answers at the same position, whatever happens
  * meanwhile.
  */
-import { request } from "node:http";
 import { afterEach, expect, it } from "vitest";
 import { formatPosition } from "../../shared/position.ts";
 import { reject } from "../../shared/store/rejections.ts";
@@ -15,6 +14,7 @@ import { until } from "../support/until.ts";
 import { stream } from "../support/view-case.ts";
 import { type Api, openApi } from "./api.ts";
 import { handOver } from "./hand-over.ts";
+import { Mirror, mirrored } from "./mirror.ts";
 
 const events = { ...stream("events", { g: "VARCHAR?", x: "BIGINT" }), partitions: 2 };
 const views = {
@@ -56,63 +56,15 @@ async function swap(): Promise<void> {
   writers.push(await handOver(world, api));
 }
 
-interface Body {
-  readonly position: string;
-  readonly rows: Record<string, unknown>[];
-  readonly removed: Record<string, unknown>[];
-}
-
-/** What a client keeps of a view, by the events it receives. */
-class Mirror {
-  readonly received: { readonly event: string; readonly id: string; readonly body: Body }[] = [];
-  readonly rows = new Map<string, string>();
-  position = "";
-  ended = false;
-  readonly #request: ReturnType<typeof request>;
-  #text = "";
-
-  constructor(query: string, lastEventId?: string) {
-    const headers = lastEventId === undefined ? {} : { "last-event-id": lastEventId };
-    this.#request = request(`${url}/v1/views/${query}`, { headers }, (response) => {
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => this.#take(chunk));
-      response.on("end", () => {
-        this.ended = true;
-      });
-    });
-    this.#request.on("error", () => undefined);
-    this.#request.end();
-    mirrors.push(this);
-  }
-
-  close(): void {
-    this.#request.destroy();
-  }
-
-  #take(chunk: string): void {
-    this.#text += chunk;
-    for (let end = this.#text.indexOf("\n\n"); end >= 0; end = this.#text.indexOf("\n\n")) {
-      const block = this.#text.slice(0, end);
-      this.#text = this.#text.slice(end + 2);
-      const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(block)?.[1] ?? "";
-      if (field("event") === "") continue;
-      const body = JSON.parse(field("data")) as Body;
-      this.received.push({ event: field("event"), id: field("id"), body });
-      this.position = body.position;
-      if (field("event") === "rows") this.#apply(body);
-    }
-  }
-
-  #apply({ rows, removed }: Body): void {
-    for (const row of rows) this.rows.set(JSON.stringify(row.g), JSON.stringify(row));
-    for (const key of removed) this.rows.delete(JSON.stringify(key.g));
-  }
+function mirrorOf(query: string, lastEventId?: string): Mirror {
+  const mirror = new Mirror(url, query, ["g"], lastEventId);
+  mirrors.push(mirror);
+  return mirror;
 }
 
 async function rowsOf(query: string): Promise<Map<string, string>> {
   const response = await api.app.inject({ method: "GET", url: `/v1/views/${query}` });
-  const { data } = response.json<{ data: Record<string, unknown>[] }>();
-  return new Map(data.map((row) => [JSON.stringify(row.g), JSON.stringify(row)]));
+  return mirrored(response.json<{ data: Record<string, unknown>[] }>().data, ["g"]);
 }
 
 const at = () => formatPosition(api.follower.position);
@@ -120,7 +72,7 @@ const at = () => formatPosition(api.follower.position);
 it("sends the rows that changed, and only those", async () => {
   await open();
   await send(event("a", 1), event("b", 2));
-  const mirror = new Mirror("groups/changes");
+  const mirror = mirrorOf("groups/changes");
   await until(async () => mirror.received.length === 1);
   expect(mirror.received[0]).toEqual({ event: "reset", id: at(), body: { position: at() } });
   await send(event("b", 4), event(null, 7));
@@ -138,8 +90,8 @@ it("sends the rows that changed, and only those", async () => {
 it("sends as removed what HAVING and filters exclude", async () => {
   await open();
   await send(event("a", 1));
-  const balanced = new Mirror("balanced/changes");
-  const filtered = new Mirror("balanced/changes?g=eq.a&s=gt.0");
+  const balanced = mirrorOf("balanced/changes");
+  const filtered = mirrorOf("balanced/changes?g=eq.a&s=gt.0");
   await until(async () => balanced.received.length === 1 && filtered.received.length === 1);
   await send(event("a", -1), event("b", 5));
   await until(async () => balanced.received.length === 2 && filtered.received.length === 2);
@@ -156,7 +108,7 @@ it("sends as removed what HAVING and filters exclude", async () => {
 it("lets a row of a view without keys go", async () => {
   await open();
   await send(event("a", 1));
-  const mirror = new Mirror("total/changes?n=lte.2");
+  const mirror = mirrorOf("total/changes?n=lte.2");
   await until(async () => mirror.received.length === 1);
   await send(event("a", 1));
   await until(async () => mirror.received.length === 2);
@@ -170,15 +122,15 @@ it("keeps sending to a client that joins when the only other leaves", async () =
   await open();
   await send(event("a", 1));
   for (let round = 0; round < 20; round++) {
-    const first = new Mirror("groups/changes");
+    const first = mirrorOf("groups/changes");
     await until(async () => first.received.length === 1);
     const since = at();
     await send(event("b", round));
-    const second = new Mirror("groups/changes", since);
+    const second = mirrorOf("groups/changes", since);
     first.close();
     await until(async () => second.received.length > 0);
     await send(event("c", round));
-    await until(async () => second.rows.get('"c"') !== undefined && second.position === at());
+    await until(async () => second.rows.get('["c"]') !== undefined && second.position === at());
     second.close();
   }
 });
@@ -189,17 +141,17 @@ it("goes on from the last event's position, and says when that is gone", async (
   const start = at();
   await send(event("b", 2));
   await send(event("c", 3));
-  const resumed = new Mirror("groups/changes", start);
+  const resumed = mirrorOf("groups/changes", start);
   await until(async () => resumed.received.length === 1);
   expect(resumed.received[0]!.body.rows.map((row) => row.g).sort()).toEqual(["b", "c"]);
-  const upToDate = new Mirror("groups/changes", at());
+  const upToDate = mirrorOf("groups/changes", at());
   await send(event("d", 4));
   await until(async () => upToDate.received.length === 1);
   expect(upToDate.received[0]!.body.rows).toEqual([{ g: "d", n: 1, middle: 4 }]);
   await swap();
   await send(event("e", 4));
   for (const gone of [start, "nonsense", "events@0:999,1:999"]) {
-    const mirror = new Mirror("groups/changes", gone);
+    const mirror = mirrorOf("groups/changes", gone);
     await until(async () => mirror.received.length === 1);
     expect(mirror.received[0]!.event, gone).toBe("reset");
   }
@@ -211,7 +163,7 @@ it("keeps a mirror equal, through flushes, compaction and new versions", { timeo
   await open();
   const names = ["groups", "balanced", "total"];
   await send(event("a", 1));
-  const kept = names.map((name) => new Mirror(`${name}/changes`));
+  const kept = names.map((name) => mirrorOf(`${name}/changes`));
   await until(async () => kept.every((mirror) => mirror.received.length === 1));
   for (const [i, mirror] of kept.entries()) for (const [key, row] of await rowsOf(names[i]!)) mirror.rows.set(key, row);
   const steps = Number(process.env.N || (isFull ? 60 : 30));
@@ -241,7 +193,7 @@ it("keeps a mirror equal, through flushes, compaction and new versions", { timeo
 it("resets all when a delta is recomputed at the same position", async () => {
   await open();
   await send(event("a", 1), event("b", 2));
-  const mirror = new Mirror("groups/changes");
+  const mirror = mirrorOf("groups/changes");
   await until(async () => mirror.received.length === 1);
   const ask = (headers: Record<string, string> = {}) =>
     api.app.inject({ method: "GET", url: "/v1/views/groups?g=eq.a", headers });
@@ -260,7 +212,7 @@ it("resets all when a delta is recomputed at the same position", async () => {
   expect(mirror.received[1]).toMatchObject({ event: "reset", id: servedAt });
   expect((await ask({ "if-none-match": etag })).statusCode).toBe(200);
   // by which revision this one was sent is unknown
-  const late = new Mirror("groups/changes", "events@0:0,1:1");
+  const late = mirrorOf("groups/changes", "events@0:0,1:1");
   await until(async () => late.received.length === 1);
   expect(late.received[0]!.event).toBe("reset");
 });
@@ -275,7 +227,7 @@ it("refuses views without changes, and ends with the server", async () => {
   expect(await refused("nothing/changes")).toMatch(/^404 there is no view "nothing"/);
   expect(await refused("groups/changes?limit=1")).toMatch(/^400 changes are whole rows/);
   expect(await refused("groups/changes?n=eq.x")).toMatch(/^400 filter on n: "x" is not a BIGINT/);
-  const mirror = new Mirror("groups/changes");
+  const mirror = mirrorOf("groups/changes");
   await until(async () => mirror.received.length === 1);
   api.stop.abort();
   await until(async () => mirror.ended);

@@ -179,7 +179,8 @@ async function expectTable(
       const found = await list({ [column.name]: cellOf(row, column) });
       expect(found.sort(), `${column.name} ${column.of.type} ${cellOf(row, column)}`).toEqual(same);
     }
-  const order = `order=${table.keys.map((key) => encodeURIComponent(`"${key.name.replaceAll(/["\\]/g, "\\$&")}"`)).join(",")}`;
+  const asked = table.keys.map((key) => `"${key.name.replaceAll(/["\\]/g, "\\$&")}"`);
+  const order = `order=${encodeURIComponent(asked.join(","))}`;
   const by = `ORDER BY ${table.keys.map((key) => `${quoteName(key.name)} NULLS LAST`).join(", ")}`;
   const sandbox = await Sandbox.open();
   const csv = await askWorld(world, sandbox, `SELECT * FROM ${quoteName(name)} ${by}`, zone);
