@@ -74,7 +74,8 @@ async function answerOf(tidemark: Tidemark, waitFor = ""): Promise<Answer> {
 
 async function show({ screen }: Shop, { data, meta }: Answer, done: number, last = false): Promise<void> {
   const { batch, speed } = meta.events;
-  const best = data.map(({ category, revenue }) => `${category} ${grouped(Math.round(revenue))}`).join(", ");
+  const best =
+    data.map(({ category, revenue }) => `${category} ${grouped(Math.round(revenue))}`).join(", ") || "none yet";
   const lag = meta.lagMs === null ? "unknown" : `${meta.lagMs} ms`;
   const line =
     `   ${grouped(done)} transactions; version ${meta.version}: ${grouped(batch)} changes and events from batch + ` +

@@ -51,7 +51,7 @@ async function expectShop(log: "embedded" | "kafka"): Promise<void> {
 }
 
 describe.skipIf(skipsPostgres("the demo of a shop"))("the demo of a shop", () => {
-  it("shows dual writes that come apart, and the log by which nothing does", { timeout: 120_000 }, () =>
+  it("shows dual writes that come apart, and the log by which nothing does", { timeout: 240_000 }, () =>
     expectShop("embedded"),
   );
 
