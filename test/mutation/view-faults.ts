@@ -15,6 +15,12 @@ const averaged = [
 
 export const viewFaults: readonly Fault[] = [
   {
+    name: "a relation without a name is named in a join",
+    file: "shared/compiler/scope.ts",
+    edits: [{ find: "owner !== null && !owner.startsWith(unnamed) ?", replace: "owner !== null ?" }],
+    ...cases("joins"),
+  },
+  {
     name: "a row that went counts as one that came",
     file: "shared/compiler/aggregates/weighted.ts",
     edits: [{ find: "coalesce(${merge.inverse(went)}, ${zero})", replace: "coalesce(${went}, ${zero})" }],
