@@ -44,8 +44,6 @@ export interface SourcesOptions {
 
 /** Before the next attempt after any fault, and how often a standby polls. */
 const retryMs = 1000;
-/** How long a comparison by the schedule waits for the source to be followed, or for a table to be read again. */
-const verifyPatienceMs = 30 * 60_000;
 /** How often it polls for a newer version. */
 const pollMs = 2000;
 
@@ -240,10 +238,10 @@ class Role {
       incidents: this.#incidents,
       now,
       say,
-      verify: async function* (names, signal) {
+      verify: async function* (names, patienceMs, signal) {
         const session = await duck.session();
         try {
-          const options = { store, log, session, now, project, signal, patienceMs: verifyPatienceMs };
+          const options = { store, log, session, now, project, signal, patienceMs };
           yield* verifySource(
             options,
             source,

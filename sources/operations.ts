@@ -90,6 +90,9 @@ export async function* verifySource(
   const tables = streams.map(({ changelog: { row, key, from } }) => ({ table: (from as TableOrigin).table, row, key }));
   const source = await PostgresSource.open({ ...sourceOptions(name, postgres, tables), now });
   const until = now() + patienceMs;
+  // a snapshot may wait for long
+  const stop = () => void source.close();
+  signal.addEventListener("abort", stop, { once: true });
   try {
     for (let left = [...streams]; left.length > 0 && !signal.aborted; ) {
       // a snapshot costs the server something
@@ -117,6 +120,7 @@ export async function* verifySource(
       if (left.length > 0) await pause(retryMs, signal);
     }
   } finally {
+    signal.removeEventListener("abort", stop);
     await source.close();
   }
 }

@@ -18,9 +18,18 @@ export interface ScheduledVerifyOptions {
   readonly incidents: Incidents;
   readonly now: () => number;
   readonly say: (line: string) => void;
-  /** Compares streams once what is to be read again has been. */
-  readonly verify: (streams: readonly string[], signal: AbortSignal) => AsyncIterable<LocatedVerdict>;
+  /** Compares streams once what is to be read again has been, for which it waits at most this long. */
+  readonly verify: (
+    streams: readonly string[],
+    waitMsMax: number,
+    signal: AbortSignal,
+  ) => AsyncIterable<LocatedVerdict>;
 }
+
+/** A table that can't be followed would be waited for in vain. */
+const waitMsMax = 60_000;
+/** For a table to be read again. */
+const readMsMax = 60 * 60_000;
 
 /** What was missed since the last comparison is made up for. @returns ends it, also one that is under way */
 export function verifyOnSchedule(options: ScheduledVerifyOptions): () => Promise<void> {
@@ -46,7 +55,7 @@ async function verifyNow(options: ScheduledVerifyOptions, signal: AbortSignal): 
   const at = now();
   try {
     const differed: Record<string, string> = {};
-    for await (const verdict of verify(streams, signal)) {
+    for await (const verdict of verify(streams, waitMsMax, signal)) {
       say(`verify: ${verdictText(verdict)}`);
       const differences = verdictDifferences(verdict);
       if (differences === null) await incidents.clear("source-differs", verdict.stream);
@@ -73,7 +82,7 @@ async function checkMended(
   signal: AbortSignal,
 ): Promise<void> {
   if (streams.length === 0) return;
-  for await (const verdict of options.verify(streams, signal)) {
+  for await (const verdict of options.verify(streams, readMsMax, signal)) {
     if (verdictDifferences(verdict) !== null)
       await raise(options, verdict, "was read again in vain: see docs/postgres.md");
     else await options.incidents.clear("source-differs", verdict.stream);

@@ -366,6 +366,7 @@ const traps: readonly Trap[] = [
       await shop.server.sql("SELECT pg_reload_conf()");
     },
     said: /removed WAL that the slot needed/,
+    isLong: true,
   },
 ];
 

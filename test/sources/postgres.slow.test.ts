@@ -131,4 +131,20 @@ describe.skipIf(skipsPostgres("changelogs from PostgreSQL"))("changelogs from Po
       .poll(async () => (await sourceStatus(world.log, "shop", world.project.sources[0]!, [])).verified?.at)
       .toBeGreaterThan(0);
   });
+
+  it("ends at once while its schedule waits for a transaction", async () => {
+    const waiting = async () =>
+      Number(await world.server.sql("SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE '%beside%'"));
+    const open = world.server.sql("BEGIN; UPDATE customers SET age = 1 WHERE id = 3; SELECT pg_sleep(60)");
+    open.catch(() => undefined);
+    await expect.poll(waiting).toBeGreaterThan(0);
+    const since = performance.now();
+    await world.stop();
+    expect(performance.now() - since).toBeLessThan(20_000);
+    await world.server.sql(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN%pg_sleep(60)'",
+    );
+    world.start();
+    await expectSame();
+  });
 });
