@@ -6,12 +6,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type PostgresServer, postgresLacking, startPostgres } from "../../demo/postgres/server.ts";
 import { isChangelog } from "../../ingest/sent-changes.ts";
 import { Duck } from "../../shared/duckdb/duck.ts";
+import type { Log } from "../../shared/log/log.ts";
 import { openLog } from "../../shared/log/open.ts";
 import { FolderStore } from "../../shared/store/folder.ts";
+import { incidentsIn } from "../../shared/store/incidents.ts";
 import { newestVersion } from "../../shared/store/versions.ts";
 import { foldedRecords } from "../sources/folded.ts";
 import { Daemon, runVerb } from "./daemon.ts";
 import { type Fault, type FaultReport, randomOf } from "./fault.ts";
+import { LegacyTopic, legacyPartitions, legacyTopic } from "./legacy-topic.ts";
 
 const tables = `
   CREATE TABLE customers (id bigint PRIMARY KEY, city text, age int, note text);
@@ -26,6 +29,9 @@ const streams = `{
   lines: { kind: "changelog", from: "shop:public.lines", key: ["order_id", "line"], partitions: 2,
     fields: { order_id: "INTEGER", line: "INTEGER", sku: "VARCHAR", price: "DECIMAL(12,2)?" } },
   sent: { kind: "changelog", key: "id", partitions: 2, fields: { id: "BIGINT", n: "BIGINT?" } },
+  legacy: { kind: "changelog", key: "id", partitions: ${legacyPartitions},
+    from: { topic: "${legacyTopic}", format: "debezium", nulls: "sent" },
+    fields: { id: "BIGINT", city: "VARCHAR?", n: "BIGINT?" } },
 }`;
 
 /** A project whose changelogs follow a database, in processes of their own. */
@@ -36,6 +42,9 @@ class Shop {
   readonly failures: string[] = [];
   /** What was sent over HTTP, by key. */
   readonly sent = new Map<number, number | null>();
+  /** A topic of another's, written by this process; null: nothing is written there. */
+  legacy: LegacyTopic | null = null;
+  #topicLog: Log | null = null;
   /** Processes that a trap stops meanwhile. */
   stopped: readonly number[] = [];
   #loading: AbortController | null = null;
@@ -58,6 +67,12 @@ class Shop {
     const server = await startPostgres({ settings });
     await server.sql(tables);
     return new Shop(server, seed);
+  }
+
+  /** Begins the topic of another's, which has to be there before it is followed. */
+  async openLegacy(): Promise<void> {
+    this.#topicLog = await openLog({ data: join(this.dir, ".tidemark") });
+    this.legacy = await LegacyTopic.open(this.#topicLog, this.random);
   }
 
   int(below: number): number {
@@ -125,15 +140,19 @@ class Shop {
       const session = await duck.session();
       const { definition } = (await newestVersion(store))!;
       for (const stream of definition.streams.filter(isChangelog)) {
-        const found = await foldedRecords(session, store, log, stream);
+        const should = this.#shouldBe(stream.name);
+        let found = await foldedRecords(session, store, log, stream);
+        const differs = () => should !== null && JSON.stringify([...found.rows.values()].sort()) !== should;
+        for (let tries = 0; differs() && tries < 60; tries++) {
+          await sleep(500);
+          found = await foldedRecords(session, store, log, stream);
+        }
         records += found.records;
         fenced += found.appended - found.records;
         wrong.push(...found.wrong.slice(0, 3).map((each) => `${stream.name}: ${each}`));
-        if (stream.name !== "sent") continue;
-        const should = [...this.sent].filter(([, n]) => n !== null).map(([id, n]) => JSON.stringify({ id, n }));
-        const is = [...found.rows.values()];
-        if (JSON.stringify(should.sort()) !== JSON.stringify(is.sort()))
-          wrong.push(`sent: ${is.length} rows instead of ${should.length}`);
+        if (!differs()) continue;
+        const incidents = (await incidentsIn(store)).map(({ message }) => message);
+        wrong.push(`${stream.name}: ${[...found.rows.values()].sort()} instead of ${should}; ${incidents.join("; ")}`);
       }
     } finally {
       duck.close();
@@ -144,6 +163,13 @@ class Shop {
     return { wrong, records, fenced };
   }
 
+  /** What is known here of a stream's rows; null: nothing. */
+  #shouldBe(stream: string): string | null {
+    const sent = () => [...this.sent].flatMap(([id, n]) => (n === null ? [] : [{ id, n }]));
+    const all = stream === "sent" ? sent() : stream === "legacy" ? [...(this.legacy?.rows.values() ?? [])] : null;
+    return all && JSON.stringify(all.map((row) => JSON.stringify(row)).sort());
+  }
+
   /** Until the source is followed for the first time. */
   async followed(): Promise<void> {
     const verified = await this.verb("sources", "verify");
@@ -151,6 +177,7 @@ class Shop {
   }
 
   async close(): Promise<void> {
+    await this.#topicLog?.close();
     await this.server.stop();
     rmSync(this.dir, { recursive: true, force: true });
   }
@@ -190,16 +217,24 @@ const longStopEvery = 25;
 export const cdcKills: Fault = {
   name: "cdc-kills",
   promise: "fold(changelog) = table at one LSN, every `before` right, whatever process is killed, stopped or doubled",
-  how: "tidemark sources, two at a time, killed -9 or stopped under TOAST, key updates, TRUNCATE, rollbacks, HTTP",
+  how: "two tidemark sources, killed or stopped under TOAST, key updates, TRUNCATE, rollbacks, HTTP, Debezium's topic",
   full: 50,
   short: 4,
   run: async ({ n, seed, say }) => {
     const lacking = postgresLacking();
     if (lacking) return { n: 0, failures: [], facts: {}, skipped: lacking };
     const shop = await Shop.open(seed, { wal_sender_timeout: "3s" });
-    const facts = { kills: 0, stops: 0, "long stops": 0, records: 0, "records that did not count": 0 };
+    const facts = {
+      kills: 0,
+      stops: 0,
+      "long stops": 0,
+      records: 0,
+      "records that did not count": 0,
+      "Debezium's repeated": 0,
+    };
     const failures: string[] = [];
     try {
+      await shop.openLegacy();
       const first = await shop.verb("batch", "--once");
       if (first.code !== 0) throw new Error(first.err);
       const serve = shop.daemon("serve");
@@ -207,7 +242,8 @@ export const cdcKills: Fault = {
       const speed = shop.daemon("speed");
       shop.startLoad();
       for (let kill = 1; kill <= n; kill++) {
-        await Promise.all([sleep(300 + shop.int(2000)), sendRows(shop, serve, 2)]);
+        const sent = [sendRows(shop, serve, 2), shop.legacy!.send(1 + shop.int(40))];
+        await Promise.all([sleep(300 + shop.int(2000)), ...sent]);
         const victim = writers[shop.int(2)]!;
         if (shop.random() < 0.6) {
           victim.kill();
@@ -229,6 +265,7 @@ export const cdcKills: Fault = {
       failures.push(...wrong.map((each) => `SEED=${seed} ${each}`));
       facts.records = records;
       facts["records that did not count"] = fenced;
+      facts["Debezium's repeated"] = shop.legacy!.repeated;
       for (const each of [serve, speed, ...writers]) await each.stop();
       for (const each of writers)
         failures.push(

@@ -142,10 +142,15 @@ export const consumerKills: Fault = {
   },
 };
 
+/** One that has ended by itself shows at the end. */
 async function stopped(pid: number, ms: number): Promise<void> {
-  process.kill(pid, "SIGSTOP");
-  await sleep(ms);
-  process.kill(pid, "SIGCONT");
+  try {
+    process.kill(pid, "SIGSTOP");
+    await sleep(ms);
+    process.kill(pid, "SIGCONT");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 async function sendChanges(serve: Daemon, int: (below: number) => number, random: () => number): Promise<void> {

@@ -2,6 +2,7 @@
 import { simulation } from "../simulation/faults.ts";
 import { brokerRestarts } from "./broker.ts";
 import { cdcKills, cdcSlots } from "./cdc.ts";
+import { cdcIdle } from "./cdc-idle.ts";
 import { consumerKills } from "./consumers.ts";
 import { corruption } from "./corruption.ts";
 import { debezium } from "./debezium.ts";
@@ -37,6 +38,7 @@ const faults: readonly Fault[] = [
   debezium,
   cdcKills,
   cdcSlots,
+  cdcIdle,
   consumerKills,
   outbox,
 ];
