@@ -7,19 +7,31 @@ import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DuckDBPreparedStatement, Json } from "@duckdb/node-api";
+import { rollUpBy } from "../../serving/question/roll-up.ts";
 import { Compiler } from "../../shared/compiler/compile.ts";
 import { eventColumn, eventType } from "../../shared/compiler/event-order.ts";
-import { combineOf, type Inputs, noPartials, partialColumns, partialOf, rowsOf } from "../../shared/compiler/texts.ts";
+import {
+  combineOf,
+  type Inputs,
+  noPartials,
+  partialColumns,
+  partialOf,
+  rolledUpOf,
+  rowsOf,
+} from "../../shared/compiler/texts.ts";
+import { weightColumn } from "../../shared/compiler/weights.ts";
 import { Decoder } from "../../shared/decode/decode.ts";
 import type { ViewDefinition } from "../../shared/definition.ts";
 import { Duck, freshName, quoteName, quoteText, type Session } from "../../shared/duckdb/duck.ts";
 import { messageOf, TidemarkError } from "../../shared/errors.ts";
+import { isOfValues } from "../../shared/health/failing-groups.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 import { withPlainSql } from "../../shared/proof/plain-sql.ts";
 import { randomChangelog, rowsLeft, rowsThatCame, weighed } from "./changes.ts";
 import { differenceOf } from "./difference.ts";
 import type { Records } from "./events.ts";
 import type { Offsets, Step } from "./history.ts";
+import { randomReference, referenceRows } from "./reference.ts";
 import { randomStream } from "./stream.ts";
 
 /** What runs: a view, the log, and what happens to it. This is what a file of `found` holds. */
@@ -86,8 +98,8 @@ export class Lane {
     await session.run(`INSERT INTO ${span} VALUES (0, [0], [0]), (${1e9}, [-1, ${1e15}], [-1, ${1e15}])`);
     await session.run(`DELETE FROM ${span} WHERE entry > 0`);
     const compilers = [
-      await Compiler.open(session, [randomStream]),
-      await Compiler.open(await duck.session(), [randomChangelog]),
+      await Compiler.open(session, [randomStream], [randomReference]),
+      await Compiler.open(await duck.session(), [randomChangelog], [randomReference]),
     ] as const;
     return new Lane(duck, session, compilers, tamper);
   }
@@ -285,7 +297,10 @@ class Replay {
   }
 
   #inputs(events: string): Inputs {
-    return new Map([[randomStream.name, events]]);
+    return new Map([
+      [randomStream.name, events],
+      [randomReference.name, referenceRows],
+    ]);
   }
 
   /** What the view reads. @param more tables that its condition of an offset reads, too */
@@ -333,8 +348,32 @@ class Replay {
     const served = sketch ? await this.#merged(partials) : await this.#rowsIn(rowsOf(this.#view, partials));
     this.#comparisons++;
     this.#compared += truth.length;
-    const difference = differenceOf(served, truth, sketch ? [] : this.#case.rounded);
+    const difference =
+      differenceOf(served, truth, sketch ? [] : this.#case.rounded) ?? (await this.#compareRolledUp(partials, upto));
     return difference && `at ${upto.join(",")}: ${difference}`;
+  }
+
+  /** Of rows that change: coarser groups are those of the rows that are left, as if none had ever gone. */
+  async #compareRolledUp(partials: string, upto: Offsets): Promise<string | null> {
+    const view = this.#view;
+    const { rollUp, keys, tolerance, columns } = view;
+    if (!this.#case.changelog || !rollUp || rollUp.having || tolerance > 0 || view.estimates) return null;
+    const [key] = columns.filter((column) => column.key !== null);
+    const by = key && upto[0]! % 2 === 0 ? [{ column: key.name, bucket: null }] : [];
+    const rolledUp = rollUpBy(view, by);
+    const left = rowsLeft(this.#events.rows, isBelow(upto));
+    const once = partialOf(view, this.#inputs(`SELECT *, 1::BIGINT AS ${weightColumn} FROM (${left})`));
+    const rowsBy = (rows: string) => this.#rowsIn(rolledUpOf(view, rolledUp, rows));
+    let truth: Json[][];
+    try {
+      truth = await rowsBy(once);
+    } catch (error) {
+      // a coarser group may have no value where each of its own has one
+      if (isOfValues(error)) return null;
+      throw error;
+    }
+    const difference = differenceOf(await rowsBy(partials), truth, []);
+    return difference && `rolled up from ${keys.length} columns to ${by.length}: ${difference}`;
   }
 }
 

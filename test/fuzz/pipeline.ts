@@ -8,6 +8,7 @@ import { bestSnapshot } from "../../shared/store/versions.ts";
 import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { catchUp, World } from "../pipeline/world.ts";
 import type { Records } from "./events.ts";
+import { randomReferences } from "./reference.ts";
 
 /** @param dead places of records that are no events, as "partition:offset" @throws where an answer differs */
 export async function throughPipeline(
@@ -23,6 +24,7 @@ export async function throughPipeline(
     stream: { ...stream, partitions: records.length },
     views: Object.fromEntries(views.map((sql, at) => [`v${at}`, sql])),
     shards,
+    references: randomReferences,
   });
   let writers: DeltaWriter[] = [];
   const begin = async (version: VersionManifest) => {

@@ -63,6 +63,38 @@ const inputs: readonly {
     build: (of) =>
       from(...sql`(SELECT * FROM events UNION ALL SELECT * FROM events WHERE ${of.one("bool", 1)}) AS src`),
   },
+  {
+    feature: "JOIN of a reference table",
+    several: true,
+    name: "src",
+    build: () => from("events AS src JOIN regions ON src.g = of_g"),
+  },
+  {
+    feature: "SEMI JOIN of a reference table",
+    several: true,
+    name: "src",
+    build: () => from("events AS src SEMI JOIN regions ON src.g = of_g"),
+  },
+  {
+    feature: "LEFT JOIN in a subquery",
+    several: true,
+    name: "src",
+    extra: { sql: "region", kind: "text", feature: "column of a reference table" },
+    build: (of) => {
+      const joined = "SELECT events.*, region FROM events LEFT JOIN regions ON events.g = of_g";
+      return from(...sql`(${joined} WHERE ${of.one("bool", 1)}) AS src`);
+    },
+  },
+  {
+    feature: "JOIN of a subquery",
+    several: true,
+    name: "src",
+    extra: { sql: "place", kind: "int", feature: "number of a reference table" },
+    build: (of) => ({
+      before: term("input", sql`WITH some AS (SELECT * FROM events WHERE ${of.one("bool", 1)}) `),
+      from: term("input", ["(SELECT s.*, r.place FROM some AS s JOIN regions AS r ON s.g = r.of_g) AS src"]),
+    }),
+  },
 ];
 
 function from(...parts: (string | Term)[]): { before: Term; from: Term } {

@@ -23,6 +23,7 @@ import type { DeltaWriter } from "../../speed/delta-writer.ts";
 import { ChangeRecords, randomChangelog } from "../fuzz/changes.ts";
 import { malformed, randomEvent } from "../fuzz/events.ts";
 import { exactView } from "../fuzz/grammar.ts";
+import { randomReferences } from "../fuzz/reference.ts";
 import { randomStream } from "../fuzz/stream.ts";
 import { isFull } from "../support/share.ts";
 import { behind } from "../support/store.ts";
@@ -91,7 +92,7 @@ class Run {
   async open(): Promise<void> {
     const shards = 1 + this.#int(Math.min(3, this.#partitions));
     const stream = { ...(this.#changes ? randomChangelog : randomStream), partitions: this.#partitions };
-    this.world = await World.open({ stream, views: this.#views, shards });
+    this.world = await World.open({ stream, views: this.#views, shards, references: randomReferences });
     for (let i = 0; i < 3; i++) {
       const views = { ...this.#views, [`random${i}`]: exactView(this.#random) };
       await this.world.define(views, shards).then(

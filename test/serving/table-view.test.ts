@@ -108,7 +108,7 @@ const cases = [
 ];
 
 describe.each(cases.map((names) => [names.join(" and "), names] as const))(`by %s (SEED=${seed})`, (_, names) => {
-  it("is the rows that are left, however they are asked for", { timeout: 60_000 }, async () => {
+  it("is the rows that are left, however they are asked for", { timeout: 300_000 }, async () => {
     const { table, name, world } = await open(names.map(typeOf), seededNumbers(seed + names.join().length));
     const duck = await Duck.open({ threads: 1, timezone: zone });
     const session = await duck.session();
@@ -173,12 +173,11 @@ async function expectTable(
   const keyOf = (row: string) => Object.fromEntries(table.keys.map((key) => [key.name, cellOf(row, key)!]));
   for (const row of someOf(all, 4)) expect(await list(keyOf(row))).toEqual([row]);
   const filtered = table.columns.filter(({ of }) => !of.noKey);
-  for (const column of someOf(filtered, 4))
-    for (const row of someOf(all, 1)) {
-      const same = all.filter((each) => cellOf(each, column) === cellOf(row, column));
-      const found = await list({ [column.name]: cellOf(row, column) });
-      expect(found.sort(), `${column.name} ${column.of.type} ${cellOf(row, column)}`).toEqual(same);
-    }
+  for (const [i, column] of someOf(filtered, 4).entries()) {
+    const cell = cellOf(all[i % all.length]!, column);
+    const same = all.filter((each) => cellOf(each, column) === cell);
+    expect((await list({ [column.name]: cell })).sort(), `${column.name} ${column.of.type} ${cell}`).toEqual(same);
+  }
   const asked = table.keys.map((key) => `"${key.name.replaceAll(/["\\]/g, "\\$&")}"`);
   const order = `order=${encodeURIComponent(asked.join(","))}`;
   const by = `ORDER BY ${table.keys.map((key) => `${quoteName(key.name)} NULLS LAST`).join(", ")}`;
