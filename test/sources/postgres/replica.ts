@@ -2,6 +2,7 @@
  * A caller of a PostgreSQL source, as the normaliser is one, on plain maps: rows by key, kept equal to the tables by
  * changes and, where something was found, by the rows of a snapshot.
  */
+import { isCode } from "../../../shared/errors.ts";
 import type { RowTexts } from "../../../sources/change.ts";
 import type { Finding } from "../../../sources/postgres/checks.ts";
 import type { Evidence } from "../../../sources/postgres/evidence.ts";
@@ -30,12 +31,18 @@ export class Replica {
 
   /** Catches up, mends what is found, and stops as soon as `until` says so. */
   async run(until: (replica: Replica, piece: Piece | null) => boolean | Promise<boolean>): Promise<void> {
-    const source = await PostgresSource.open(this.#options);
-    try {
-      await this.#run(source, until);
-      this.#remembered = source.evidence;
-    } finally {
-      await source.close();
+    for (;;) {
+      const source = await PostgresSource.open(this.#options);
+      try {
+        await this.#run(source, until);
+        this.#remembered = source.evidence;
+        return;
+      } catch (error) {
+        // the server may not have noticed yet that the reader before is gone
+        if (!isCode(error, "SOURCE_SLOT")) throw error;
+      } finally {
+        await source.close();
+      }
     }
   }
 
