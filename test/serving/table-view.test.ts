@@ -15,7 +15,7 @@ import { elementsOf, membersOf } from "../../shared/values/json-parts.ts";
 import { otherScripts } from "../names/lists.ts";
 import { verdictsOf } from "../pipeline/customers.ts";
 import { catchUp, World } from "../pipeline/world.ts";
-import { someOf } from "../support/share.ts";
+import { isFull, someOf } from "../support/share.ts";
 import { plain } from "../types/forms.ts";
 import { type TypeRow, types } from "../types/table.ts";
 import { seededNumbers } from "../views/seeded.ts";
@@ -48,9 +48,12 @@ class Table {
   readonly keys: readonly Column[];
   readonly columns: readonly Column[];
   readonly #random: () => number;
+  /** The number of the first key. */
+  readonly #from: number;
 
   constructor(keys: readonly TypeRow[], random: () => number) {
     this.#random = random;
+    this.#from = Math.floor(random() * 100);
     const names = [...fieldNames].sort(() => random() - 0.5);
     const named = (of: TypeRow): Column => ({ name: names.pop()!, of });
     this.keys = keys.map(named);
@@ -59,7 +62,7 @@ class Table {
 
   /** The key of a row by number: each of its values comes with each number once. */
   keyOf(i: number): string[] {
-    return this.keys.map(({ of }) => of.values[i % of.values.length]!);
+    return this.keys.map(({ of }) => of.values[(i + this.#from) % of.values.length]!);
   }
 
   /** A row's values at random. */
@@ -95,17 +98,8 @@ async function open(keys: readonly TypeRow[], random: () => number) {
   return { table, name, world };
 }
 
-const cases = [
-  ...someOf(keyNames, 1).map((name) => [name]),
-  ...someOf(
-    [
-      ["text", "d38", "bool"],
-      ["uuid", "day"],
-      ["ts", "ubigint", "text", "tinyint"],
-    ],
-    1,
-  ),
-];
+const composite = ["text d38 bool", "uuid day", "ts ubigint text tinyint"];
+const cases = someOf([...keyNames, ...composite], 1).map((names) => names.split(" "));
 
 describe.each(cases.map((names) => [names.join(" and "), names] as const))(`by %s (SEED=${seed})`, (_, names) => {
   it("is the rows that are left, however they are asked for", { timeout: 300_000 }, async () => {
@@ -126,7 +120,8 @@ describe.each(cases.map((names) => [names.join(" and "), names] as const))(`by %
       const value = `{"op":"u","before":${before},"after":${after},"source":""}`;
       await world.append([{ partition: 0, value, valid: true }]);
     };
-    const count = Math.max(...table.keys.map(({ of }) => of.values.length));
+    const most = Math.max(...table.keys.map(({ of }) => of.values.length));
+    const count = isFull ? most : Math.min(most, 6);
     for (let i = 0; i < count; i++) await put(i);
     let writer = await world.writer(await world.firstVersion(), 0);
     await catchUp(world, writer);
