@@ -18,7 +18,7 @@ import { logStream } from "../shared/store/origin.ts";
 import type { Change, RowTexts } from "./change.ts";
 import { type KnownRow, type Mark, movedKey, type RowFile } from "./row-file.ts";
 import { keyText, RowWriter, readRecord, recordText } from "./row-texts.ts";
-import { readSource, sourceText } from "./source-text.ts";
+import { placeIn, readSource, sourceText } from "./source-text.ts";
 
 const patienceMs = 60_000;
 const bytesAtATime = 8 << 20;
@@ -144,7 +144,7 @@ export class ChangelogWriter {
 
   /** Where its last record that counts came from; "": there is none. */
   placeOf(partition: number): string {
-    return readSource(this.#partitions[partition]!.source).place;
+    return placeIn(this.#partitions[partition]!.source);
   }
 
   /** A row's JSON. */

@@ -16,15 +16,28 @@ export function lsnPlaceText({ epoch, lsn, n, part }: LsnPlace): string {
   return `${epoch}:${lsnText(lsn)}.${n}${part === 0 ? "" : `.${part}`}`;
 }
 
+/** A partition's last place is compared with all that is appended at once, so few are read again and again. */
+const known = new Map<string, LsnPlace | null>();
+const knownMax = 1000;
+
 function lsnPlaceOf(text: string): LsnPlace | null {
+  const found = known.get(text);
+  if (found !== undefined) return found;
+  if (known.size >= knownMax) known.clear();
+  const place = readPlace(text);
+  known.set(text, place);
+  return place;
+}
+
+function readPlace(text: string): LsnPlace | null {
   const [, epoch, lsn, n, part] = /^(\d+):([0-9A-F]+\/[0-9A-F]+)\.(\d+)(?:\.(\d+))?$/.exec(text) ?? [];
   return epoch === undefined ? null : { epoch: Number(epoch), lsn: lsnOf(lsn!), n: Number(n), part: Number(part ?? 0) };
 }
 
 /** Whether a changelog whose last record came from there has a change already. @param last a place's text; "": none */
 export function isBehind(next: LsnPlace, last: string): boolean {
-  const known = lsnPlaceOf(last);
-  if (!known || known.epoch !== next.epoch) return false;
-  if (next.lsn !== known.lsn) return next.lsn < known.lsn;
-  return next.n !== known.n ? next.n < known.n : next.part <= known.part;
+  const before = lsnPlaceOf(last);
+  if (!before || before.epoch !== next.epoch) return false;
+  if (next.lsn !== before.lsn) return next.lsn < before.lsn;
+  return next.n !== before.n ? next.n < before.n : next.part <= before.part;
 }

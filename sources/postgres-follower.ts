@@ -473,8 +473,9 @@ export class PostgresFollower {
   ): void {
     if (change === "truncate") return;
     const place = { epoch: this.#state!.epoch, lsn: commitLsn, n, part: change.base ? 1 : 0 };
-    if (isBehind(place, writer.placeOf(writer.partitionOf(change.key)))) return;
-    to.push({ change, place: lsnPlaceText(place), moved });
+    const partition = writer.partitionOf(change.key);
+    if (isBehind(place, writer.placeOf(partition))) return;
+    to.push({ change, place: lsnPlaceText(place), moved, partition });
   }
 
   /** A partition whose last record is of a later change was emptied before that. */

@@ -13,6 +13,12 @@ export function sourceText({ place, order, moved }: RecordSource): string {
   return order === null ? place : `${place}|${order}`;
 }
 
+/** The place alone. */
+export function placeIn(text: string): string {
+  const end = text.indexOf("|");
+  return end < 0 ? text : text.slice(0, end);
+}
+
 export function readSource(text: string): RecordSource {
   const [place = "", order = "", mark] = text.split("|");
   return { place, order: order === "" ? null : order, moved: mark === "m" };

@@ -233,14 +233,20 @@ export class IncomingFrames {
     this.#wake?.();
   }
 
+  /** What is here already; null: nothing is. */
+  waiting(): Frames | null {
+    const frames = this.#queue.shift();
+    if (this.#isPaused && this.#queue.waitingBytes < waitingBytesMax / 2) {
+      this.#isPaused = false;
+      this.#wire.stream.resume();
+    }
+    return frames;
+  }
+
   /** What came next, or nothing where it was woken; null at the end. */
   async next(): Promise<Frames | null> {
     for (;;) {
-      const frames = this.#queue.shift();
-      if (this.#isPaused && this.#queue.waitingBytes < waitingBytesMax / 2) {
-        this.#isPaused = false;
-        this.#wire.stream.resume();
-      }
+      const frames = this.waiting();
       if (frames !== null) {
         // a reader that waits for nothing else would keep timers from their turn, and with them our signs of life
         await new Promise((resolve) => setImmediate(resolve));

@@ -1,7 +1,11 @@
 /** PostgreSQL's positions in its WAL: 64-bit numbers, written as two halves in hex. */
 
+/** All changes of a transaction have one. */
+let last = { lsn: 0n, text: "0/0" };
+
 export function lsnText(lsn: bigint): string {
-  return `${hex(lsn >> 32n)}/${hex(lsn & 0xffff_ffffn)}`;
+  if (lsn !== last.lsn) last = { lsn, text: `${hex(lsn >> 32n)}/${hex(lsn & 0xffff_ffffn)}` };
+  return last.text;
 }
 
 export function lsnOf(text: string): bigint {

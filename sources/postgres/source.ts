@@ -3,6 +3,7 @@
 import { isCode, TidemarkError } from "../../shared/errors.ts";
 import { pause } from "../../shared/pause.ts";
 import type { PostgresConnection } from "../../shared/postgres/connection.ts";
+import type { Frames } from "../../shared/postgres/frames.ts";
 import { type Finding, findings, newFindings } from "./checks.ts";
 import { type Evidence, readEvidence } from "./evidence.ts";
 import type { SourceItem } from "./items.ts";
@@ -31,6 +32,8 @@ export interface PostgresSourceOptions extends PostgresTarget {
   readonly pieceBytes?: number;
 }
 
+/** Of messages that go on together. */
+const gatheredBytes = 2 << 20;
 /** Of our own messages, which are of no stream. */
 const heartbeatPrefix = "tidemark.heartbeat";
 
@@ -163,16 +166,22 @@ export class PostgresSource {
     const decoder = new PgOutputDecoder();
     let [idleLsn, givenLsn] = [from, from];
     while (!wal.isClosed) {
-      const { bytes, ends } = await wal.next();
-      let start = 0;
-      for (const end of ends) {
-        if (bytes[start] === kinds.wal) {
-          const waits = transactions.take(decoder.decode(bytes, start + walHeaderBytes, end), end - start);
-          if (waits !== null) await waits;
-        } else if (bytes[start] === kinds.keepalive && !transactions.isOpen) {
-          idleLsn = bytes.readBigUInt64BE(start + keepaliveEndAt);
+      let gathered = 0;
+      // what is here already goes on together: the log is written to once for all of it
+      for (let frames: Frames | null = await wal.next(); frames !== null; ) {
+        const { bytes, ends } = frames;
+        let start = 0;
+        for (const end of ends) {
+          if (bytes[start] === kinds.wal) {
+            const waits = transactions.take(decoder.decode(bytes, start + walHeaderBytes, end), end - start);
+            if (waits !== null) await waits;
+          } else if (bytes[start] === kinds.keepalive && !transactions.isOpen) {
+            idleLsn = bytes.readBigUInt64BE(start + keepaliveEndAt);
+          }
+          start = end;
         }
-        start = end;
+        gathered += start;
+        frames = gathered < gatheredBytes ? wal.waiting() : null;
       }
       const items = transactions.drain();
       for (const item of items) givenLsn = lsnAfter(item) ?? givenLsn;

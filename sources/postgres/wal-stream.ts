@@ -96,6 +96,11 @@ export class WalStream {
     return (await this.#replication.incoming.next()) as Frames;
   }
 
+  /** Messages that are here already; null: there are none. */
+  waiting(): Frames | null {
+    return this.#replication.incoming.waiting();
+  }
+
   wake(): void {
     this.#replication.incoming.wake();
   }

@@ -47,6 +47,7 @@ class Shop {
   #topicLog: Log | null = null;
   /** Processes that a trap stops meanwhile. */
   stopped: readonly number[] = [];
+  readonly #daemons: Daemon[] = [];
   #loading: AbortController | null = null;
   #load: Promise<void> = Promise.resolve();
 
@@ -79,8 +80,11 @@ class Shop {
     return Math.floor(this.random() * below);
   }
 
+  /** Stopped with the shop, at the latest. */
   daemon(verb: string): Daemon {
-    return new Daemon([verb, "--project", this.dir], { env: { SHOP: this.server.url } });
+    const started = new Daemon([verb, "--project", this.dir], { env: { SHOP: this.server.url } });
+    this.#daemons.push(started);
+    return started;
   }
 
   verb(...args: readonly string[]): ReturnType<typeof runVerb> {
@@ -177,9 +181,10 @@ class Shop {
   }
 
   async close(): Promise<void> {
+    for (const each of this.#daemons) await each.stop();
     await this.#topicLog?.close();
     await this.server.stop();
-    rmSync(this.dir, { recursive: true, force: true });
+    rmSync(this.dir, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 

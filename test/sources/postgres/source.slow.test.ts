@@ -247,7 +247,7 @@ describe.skipIf(skipsPostgres("a source, on a real PostgreSQL server"))("a sourc
     await source.close();
     for (const wrong of [url, "postgres://postgres:secret@[", url.replace("127.0.0.1", "no-such-host.invalid")]) {
       const error = await PostgresSource.open({ ...options, url: wrong }).catch((caught: unknown) => caught);
-      expect(error).toMatchObject({ code: expect.stringMatching(/^SOURCE_(UNREACHABLE|SETTING)$/) });
+      expect(error).toMatchObject({ code: expect.stringMatching(/^DATABASE_(UNREACHABLE|SETTING)$/) });
       expect(JSON.stringify([error, String(error), (error as Error).stack])).not.toMatch(
         /secret|invalid:|127\.0\.0\.1/,
       );
