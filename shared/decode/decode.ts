@@ -1,12 +1,14 @@
 /** Record batches in, a table of typed events out. Used by archive, speed and verify alike. */
 import type { StreamDefinition } from "../definition.ts";
 import { freshName, quoteName, quoteText, type Session } from "../duckdb/duck.ts";
+import { isOfSql } from "../duckdb/of-sql.ts";
 import type { RecordBatch } from "../log/log.ts";
 import { type DeadRow, DecodedRecords } from "./decoded.ts";
 import { ExactText } from "./exact-text.ts";
 import { fastLines, type Lines, slowRecord } from "./frame.ts";
 import { linesFile } from "./lines-file.ts";
 import { type ClassifiedLines, Shapes } from "./shape.ts";
+import { slicesOf } from "./slices.ts";
 import { pathTo, strictSelect } from "./strict.ts";
 import { upcastSelect } from "./upcast.ts";
 
@@ -86,7 +88,7 @@ export class Decoder {
   async #fast(table: string, lines: Lines, count: number): Promise<boolean> {
     const { fields } = this.#stream;
     if (count === 0) {
-      await this.#create(table, strictSelect(fields, this.#noRecords()));
+      await this.#create(table, lines, () => strictSelect(fields, this.#noRecords()));
       return true;
     }
     const columns = fields.map((field) => `${quoteText(field.name)}: 'JSON'`).join(", ");
@@ -95,55 +97,62 @@ export class Decoder {
     );
   }
 
-  /** @param select of the fields, `__fault` and what is kept beside */
-  async #create(table: string, select: string, kept: readonly string[] = []): Promise<void> {
-    const columns = [...this.#stream.fields.map((_, i) => `f${i}`), "__fault", ...kept];
-    await this.#session.run(
-      `CREATE TEMP TABLE ${table} AS SELECT * FROM (${select}) AS decoded(${columns.join(", ")})`,
-    );
+  /**
+   * Fills a table from lines, as much of them at a time as the expressions over them have memory for.
+   *
+   * @param select of the fields, `__fault` and what is kept beside, from a file of lines
+   */
+  async #create(table: string, lines: Lines, select: (file: string) => string, kept: readonly string[] = []) {
+    const columns = [...this.#stream.fields.map((_, i) => `f${i}`), "__fault", ...kept].join(", ");
+    for (const [i, slice] of slicesOf(lines).entries()) {
+      const file = await linesFile(slice);
+      const rows = `SELECT * FROM (${select(file.path)}) AS decoded(${columns})`;
+      try {
+        await this.#session.run(i === 0 ? `CREATE TEMP TABLE ${table} AS ${rows}` : `INSERT INTO ${table} ${rows}`);
+      } finally {
+        await file.close();
+      }
+    }
   }
 
   /** False where DuckDB's reader objects or does not give one row per line: then another way decides. */
   async #read(table: string, lines: Lines, count: number, select: (file: string) => string): Promise<boolean> {
-    const file = await linesFile(lines.buffers);
     try {
-      await this.#create(table, select(file.path));
-    } catch {
-      return false;
-    } finally {
-      await file.close();
+      await this.#create(table, lines, select);
+      if (Number(await this.#session.value(`SELECT count(*) FROM ${table}`)) === count) return true;
+    } catch (error) {
+      // no other way would have more memory, or room
+      if (!isOfSql(error)) throw error;
     }
-    if (Number(await this.#session.value(`SELECT count(*) FROM ${table}`)) === count) return true;
-    await this.#session.run(`DROP TABLE ${table}`);
+    await this.#session.run(`DROP TABLE IF EXISTS ${table}`);
     return false;
   }
 
   /** @param placed keeps the column `__after` */
   async #slow(table: string, records: Iterable<Placed>, placed = false): Promise<void> {
-    const lines: Buffer[] = [];
+    const buffers: Buffer[] = [];
     let longest = 0;
     for (const { value, after } of records) {
       const judged = slowRecord(value, this.#exact);
       const line = Buffer.from(`${JSON.stringify({ v: judged.text, f: judged.fault, after })}\n`);
       longest = Math.max(longest, line.length);
-      lines.push(line);
+      buffers.push(line);
     }
-    const file = await linesFile(lines);
-    const reader = readJson(file.path, "v: 'VARCHAR', f: 'VARCHAR', after: 'BIGINT'", longest);
-    const fields = this.#stream.fields.map((field) => {
-      const value = `json_extract(v, ${quoteText(pathTo(field.name))})`;
-      return `CASE WHEN ${value}::VARCHAR = 'null' THEN NULL ELSE ${value} END AS ${quoteName(field.name)}`;
+    const fields = this.#stream.fields.map(({ name }, i) => {
+      return `CASE WHEN m[${i + 1}]::VARCHAR = 'null' THEN NULL ELSE m[${i + 1}] END AS ${quoteName(name)}`;
     });
-    const judged = `SELECT CASE WHEN f IS NULL AND json_valid(v) THEN v::JSON END AS v, CASE WHEN f IS NULL AND NOT json_valid(v) THEN 'invalid JSON' ELSE f END AS __fault, after AS __after FROM ${reader}`;
+    const paths = this.#stream.fields.map(({ name }) => quoteText(pathTo(name))).join(", ");
     const kept = placed ? ["__after"] : [];
     const { upcast } = this.#stream;
-    const events = upcast === null ? judged : upcastSelect(upcast, judged, kept);
-    try {
-      const source = `(SELECT ${[...fields, "__fault", ...kept].join(", ")} FROM (${events}))`;
-      await this.#create(table, strictSelect(this.#stream.fields, source, kept), kept);
-    } finally {
-      await file.close();
-    }
+    const select = (file: string) => {
+      const reader = readJson(file, "v: 'VARCHAR', f: 'VARCHAR', after: 'BIGINT'", longest);
+      const judged = `SELECT CASE WHEN f IS NULL AND json_valid(v) THEN v::JSON END AS v, CASE WHEN f IS NULL AND NOT json_valid(v) THEN 'invalid JSON' ELSE f END AS __fault, after AS __after FROM ${reader}`;
+      const events = upcast === null ? judged : upcastSelect(upcast, judged, kept);
+      const members = `SELECT json_extract(v, [${paths}]) AS m, ${["__fault", ...kept].join(", ")} FROM (${events})`;
+      const source = `(SELECT ${[...fields, "__fault", ...kept].join(", ")} FROM (${members}))`;
+      return strictSelect(this.#stream.fields, source, kept);
+    };
+    await this.#create(table, { buffers, longest }, select, kept);
   }
 
   #noRecords(): string {

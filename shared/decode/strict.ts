@@ -86,12 +86,17 @@ export function typedValue(type: string, json: string, depth = 0): string {
   }
   const inner = structFieldsOf(type);
   if (inner) {
-    const at = (name: string) => `json_extract(${json}, ${quoteText(pathTo(name))})`;
-    const good = inner.map((field) => acceptable(field.type, at(field.name), depth)).join(" AND ");
+    // taken apart once: each json_extract would parse the whole text again, and keep its own memory for it
+    const own = `m${depth}`;
+    const at = (i: number) => `${own}[${i + 1}]`;
+    const good = inner.map((field, i) => acceptable(field.type, at(i), depth + 1)).join(" AND ");
     const packed = inner
-      .map((field) => `${quoteName(field.name)} := ${typedValue(field.type, at(field.name), depth)}`)
+      .map((field, i) => `${quoteName(field.name)} := ${typedValue(field.type, at(i), depth + 1)}`)
       .join(", ");
-    return `CASE WHEN starts_with(${text}, '{') AND ${good} THEN struct_pack(${packed}) END`;
+    const paths = inner.map((field) => quoteText(pathTo(field.name))).join(", ");
+    const each = `lambda ${own}: CASE WHEN ${good} THEN struct_pack(${packed}) END`;
+    const apart = `list_transform([json_extract(${json}, [${paths}])], ${each})[1]`;
+    return `CASE WHEN starts_with(${text}, '{') THEN ${apart} END`;
   }
   return `TRY_CAST(${string} AS ${type})`;
 }

@@ -1,7 +1,7 @@
 /** Record batches and decoded rows for the decoder's tests. */
 import { Decoder } from "../../shared/decode/decode.ts";
 import type { StreamDefinition } from "../../shared/definition.ts";
-import { Duck, quoteName, type Session } from "../../shared/duckdb/duck.ts";
+import { Duck, type DuckOptions, quoteName, type Session } from "../../shared/duckdb/duck.ts";
 import { ArrayBatch } from "../../shared/log/batch.ts";
 
 export type Value = string | Buffer | null;
@@ -30,8 +30,8 @@ export class DecodeBench {
     this.decoder = new Decoder(session, stream);
   }
 
-  static async open(stream: StreamDefinition, threads?: number): Promise<DecodeBench> {
-    const duck = await Duck.open(threads === undefined ? {} : { threads });
+  static async open(stream: StreamDefinition, options: DuckOptions = {}): Promise<DecodeBench> {
+    const duck = await Duck.open(options);
     return new DecodeBench(duck, await duck.session(), stream);
   }
 

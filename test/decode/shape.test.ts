@@ -78,7 +78,7 @@ describe("a shape and the strict reading", () => {
       const benches = new Map<StreamDefinition, DecodeBench>();
       const streams = new Map(names.map((name) => [name, of(name)]));
       const benchOf = async (stream: StreamDefinition) => {
-        const bench = benches.get(stream) ?? (await DecodeBench.open(stream, 1));
+        const bench = benches.get(stream) ?? (await DecodeBench.open(stream, { threads: 1 }));
         benches.set(stream, bench);
         return bench;
       };

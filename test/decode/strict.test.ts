@@ -245,7 +245,7 @@ let bench: DecodeBench;
 const slowly = new Map<Value, { readonly fault: string | null; readonly row: Record<string, string | null> | null }>();
 beforeAll(async () => {
   // few rows: more threads would only wait for each other
-  bench = await DecodeBench.open(allTypes, 1);
+  bench = await DecodeBench.open(allTypes, { threads: 1 });
   const records = [...poison, ...exact].map(([record]) => record);
   const { dead, rows } = await bench.decode(batchOf([...records, null]));
   const faults = new Map(dead.map((letter) => [Number(/^0:(\d+)/.exec(letter)![1]), letter]));
