@@ -8,7 +8,15 @@ export function lsnText(lsn: bigint): string {
   return last.text;
 }
 
+/** A snapshot's is compared with all that is committed after it. */
+let read = { text: "0/0", lsn: 0n };
+
 export function lsnOf(text: string): bigint {
+  if (text !== read.text) read = { text, lsn: parsed(text) };
+  return read.lsn;
+}
+
+function parsed(text: string): bigint {
   const [match, high, low] = /^([0-9a-f]{1,8})\/([0-9a-f]{1,8})$/i.exec(text) ?? [];
   if (match === undefined) throw new RangeError(`not an LSN: ${text}`);
   return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`);
