@@ -255,9 +255,7 @@ export const cdcKills: Fault = {
           facts.kills++;
         } else {
           const isLong = kill % longStopEvery === 0;
-          process.kill(victim.pid, "SIGSTOP");
-          await sleep(isLong ? longStopMs : 500 + shop.int(5000));
-          process.kill(victim.pid, "SIGCONT");
+          await victim.halt(isLong ? longStopMs : 500 + shop.int(5000));
           facts[isLong ? "long stops" : "stops"]++;
         }
         if (kill % 10 === 0) {

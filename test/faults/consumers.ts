@@ -92,13 +92,13 @@ export const consumerKills: Fault = {
         const chance = random();
         const victim = keepers[int(2)]!;
         if (kill % longStopEvery === 0) {
-          await stopped(victim.pid, longStopMs);
+          await victim.halt(longStopMs);
           facts["long stops"]++;
         } else if (chance < 0.6) {
           victim.kill();
           facts.kills++;
         } else if (chance < 0.8) {
-          await stopped(victim.pid, 200 + int(3000));
+          await victim.halt(200 + int(3000));
           facts.stops++;
         } else {
           await (random() < 0.5 ? postgres : redis).restart();
@@ -110,6 +110,9 @@ export const consumerKills: Fault = {
           else if (how === 1) {
             meaning = 1 - meaning;
             write();
+            const would = await verb("diff", "kinds");
+            if (would.code !== 1 || !/^kinds: column price is DECIMAL/.test(would.out))
+              failures.push(`SEED=${seed} diff ended with ${would.code}: ${would.out}${would.err}`);
             await must("batch", "--once");
           } else if (how === 2) await must("rebuild", "--full-speed");
           else {
@@ -141,17 +144,6 @@ export const consumerKills: Fault = {
     return { n, failures, facts };
   },
 };
-
-/** One that has ended by itself shows at the end. */
-async function stopped(pid: number, ms: number): Promise<void> {
-  try {
-    process.kill(pid, "SIGSTOP");
-    await sleep(ms);
-    process.kill(pid, "SIGCONT");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-  }
-}
 
 async function sendChanges(serve: Daemon, int: (below: number) => number, random: () => number): Promise<void> {
   const rows = Array.from({ length: 1 + int(60) }, () => {

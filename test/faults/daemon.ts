@@ -95,6 +95,14 @@ export class Daemon {
     this.#process.child.kill("SIGKILL");
   }
 
+  /** SIGSTOP, and after a while SIGCONT. Nothing where it has just been killed. */
+  async halt(ms: number): Promise<void> {
+    const { child } = this.#process;
+    child.kill("SIGSTOP");
+    await sleep(ms);
+    child.kill("SIGCONT");
+  }
+
   /** What it wrote to standard error. */
   get err(): string {
     return this.#process.err;
