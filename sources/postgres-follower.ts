@@ -6,7 +6,7 @@
 
 import type { ChangelogStream, StreamDefinition, TableOrigin } from "../shared/definition.ts";
 import type { Session } from "../shared/duckdb/duck.ts";
-import { TidemarkError } from "../shared/errors.ts";
+import { isCode, TidemarkError } from "../shared/errors.ts";
 import type { Log } from "../shared/log/log.ts";
 import { type Position, places, positionOf } from "../shared/position.ts";
 import type { PostgresConnection } from "../shared/postgres/connection.ts";
@@ -94,10 +94,13 @@ export class PostgresFollower {
   #reachedPosition: Position = {};
   #noted = 0;
   #notedLsn: bigint | null;
-  /** Streams whose table can't be followed as it is; it is read again once it can. */
-  #troubled = new Set<string>();
-  /** Tables that could not be published; they are once they can. */
-  #leftOut: ReadonlySet<string> = new Set();
+  /**
+   * Streams whose table can't be followed as it is; it is read again once it can. Any of them may be one until it is
+   * known: what a process before said of it is taken back by this one.
+   */
+  #troubled: ReadonlySet<string>;
+  /** The oids of tables that were published: another one of that name is not yet, nor one that could not be. */
+  #published: ReadonlyMap<string, number> = new Map();
   #checked = 0;
 
   private constructor(options: PostgresFollowerOptions, { control, source, query, byTable, outbox }: Opened) {
@@ -110,6 +113,7 @@ export class PostgresFollower {
     this.#state = control.state;
     this.#durable = typeof control.at === "string" ? lsnOf(control.at) : null;
     if (this.#state && this.#durable === null) this.#durable = lsnOf(this.#state.slotLsn);
+    this.#troubled = new Set(this.#streams);
     // nothing more is known until something comes
     this.#notedLsn = this.#durable;
   }
@@ -175,14 +179,34 @@ export class PostgresFollower {
     const { section, say, name } = this.#options;
     const box = section.outbox?.table ?? null;
     // one that is published without a key would make the application's UPDATE fail
-    this.#leftOut = this.#unfit;
-    const fit = [...this.#byTable.values()].flatMap(({ table }) => (this.#leftOut.has(table.table) ? [] : [table]));
+    const unfit = this.#unfit;
+    const fit = [...this.#byTable.values()].flatMap(({ table }) => (unfit.has(table.table) ? [] : [table]));
     const evidence = this.#source.evidence;
+    this.#published = new Map(this.#publishable);
     const statements = await publishTables(this.#query, section.publication, fit, evidence);
     if (box !== null)
       statements.push(...(await publishTables(this.#query, outboxPublication(section), [outboxTable(box)], evidence)));
     for (const statement of statements) say(`${name}: ${statement}`);
     await this.#source.poll();
+  }
+
+  /** The tables there are that can be published as they are, with their oids. */
+  get #publishable(): [table: string, oid: number][] {
+    const unfit = this.#unfit;
+    const { tables } = this.#source.evidence;
+    return Object.entries(tables).flatMap(([name, found]) => (found && !unfit.has(name) ? [[name, found.oid]] : []));
+  }
+
+  /** A table that got a key, or was dropped and created again, as migrations do, is published as at the start. */
+  async #publishNew(): Promise<void> {
+    if (this.#publishable.every(([table, oid]) => this.#published.get(table) === oid)) return;
+    try {
+      await this.#publish();
+    } catch (error) {
+      // that one table waits for its owner, and the line says what to run; the others go on
+      if (!isCode(error, "DATABASE_FORBIDDEN")) throw error;
+      this.#options.say(`${this.#options.name}: ${error.message}; ${error.todo}`);
+    }
   }
 
   /** Tables that can't be published as they are. */
@@ -216,8 +240,7 @@ export class PostgresFollower {
   async #check(): Promise<void> {
     this.#checked = this.#options.now();
     await this.#source.poll();
-    const unfit = this.#unfit;
-    if ([...this.#leftOut].some((table) => !unfit.has(table))) await this.#publish();
+    await this.#publishNew();
     const troubled = this.#troublesIn(this.#source.evidence);
     for (const [stream, finding] of troubled) await this.#options.onTrouble(stream, finding);
     for (const stream of this.#troubled) if (!troubled.has(stream)) await this.#options.onTrouble(stream, null);

@@ -56,6 +56,8 @@ async function connected(address: DatabaseAddress, kind: "query" | "replication"
   const of = `${role} ${name}`;
   let client: pg.Client;
   try {
+    // pg takes any text for an address, and asks some other server
+    if (!/^postgres(ql)?:\/\//.test(url)) throw new TypeError("no address of a PostgreSQL");
     client = new pg.Client({
       connectionString: url,
       connectionTimeoutMillis: connectMsMax,

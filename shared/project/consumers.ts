@@ -48,8 +48,25 @@ export function readConsumers(config: Section, secrets: SecretSources): Consumer
   for (const [i, one] of consumers.entries()) {
     const other = consumers.slice(0, i).find((each) => placeOf(each) === placeOf(one));
     if (other) invalid(all.where(one.name), `${placeOf(one)} is ${other.name}'s already`, "name another place");
+    const within = consumers.find((each) => each !== one && sharesKeys(one, each));
+    if (within)
+      invalid(
+        all.where(one.name),
+        `prefix ${JSON.stringify(prefixOf(one))} begins like ${within.name}'s: a key could be a row of both`,
+        "name another",
+      );
   }
   return consumers;
+}
+
+function prefixOf({ to }: ConsumerSection): string | null {
+  return to.kind === "redis" ? to.prefix : null;
+}
+
+/** A row's keys go on where the prefix ends: "a:" and "b:1" are the key "a:b:1", as "a:b:" and "1" are. */
+function sharesKeys(one: ConsumerSection, other: ConsumerSection): boolean {
+  const [longer, shorter] = [prefixOf(one), prefixOf(other)];
+  return longer !== null && shorter !== null && longer.startsWith(shorter);
 }
 
 function readConsumer(all: Section, name: string, secrets: SecretSources): ConsumerSection {

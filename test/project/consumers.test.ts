@@ -50,6 +50,11 @@ describe("a consumer", () => {
       '"all" is not known; write "rows" or "nothing"',
     ],
     ["b", { a: { from: "delays", to: table }, b: { from: "delays", to: table } }, "table public.found is a's already"],
+    [
+      "b",
+      { a: { from: "delays", to: cache }, b: { from: "delays", to: { ...cache, prefix: "delay:eu:" } } },
+      `prefix "delay:eu:" begins like a's`,
+    ],
   ];
   test.each(wrong)("is refused at %s", async (where, consumers, why) => {
     expect(await refusal(withConsumers(consumers))).toContain(`tidemark.config.mjs: consumers.${where}: ${why}`);

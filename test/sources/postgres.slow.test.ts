@@ -132,6 +132,24 @@ describe.skipIf(skipsPostgres("changelogs from PostgreSQL"))("changelogs from Po
       .toBeGreaterThan(0);
   });
 
+  it("follows a table that is dropped and created again, at once or later", async () => {
+    const stopped = async () => (await incidentsIn(world.store)).filter(({ kind }) => kind === "source-stopped");
+    const made = `CREATE TABLE lines (order_id int, line int, sku text NOT NULL, price numeric(12,2),
+      PRIMARY KEY (order_id, line));`;
+    await world.server.sql(`DROP TABLE lines; ${made} INSERT INTO lines VALUES (8, 1, 'at once', 1.00)`);
+    await expectSame();
+    await world.server.sql("DROP TABLE lines");
+    await expect.poll(stopped, { timeout: 20_000 }).toMatchObject([{ subject: "lines" }]);
+    // another process than the one that said so
+    await world.stop();
+    await world.server.sql(`${made} INSERT INTO lines VALUES (8, 2, 'later', 2.00)`);
+    world.start();
+    await expectSame();
+    await world.server.sql("UPDATE lines SET sku = 'and after'");
+    await expectSame();
+    await expect.poll(stopped, { timeout: 20_000 }).toEqual([]);
+  });
+
   it("ends at once while its schedule waits for a transaction", async () => {
     const waiting = async () =>
       Number(await world.server.sql("SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE '%beside%'"));
