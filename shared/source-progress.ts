@@ -13,6 +13,8 @@ export interface SourceProgress {
   readonly at: readonly number[] | string;
   /** As text. */
   readonly position: string;
+  /** Where events begin that the streams have and the source may send once more; left out: at the position. */
+  readonly repeatedFrom?: string;
 }
 
 /** @param name of a source, or of a changelog that has none */

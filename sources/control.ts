@@ -30,6 +30,7 @@ export class Control<S> {
   #stateAt = 0;
   #at: SourceProgress["at"] | null = null;
   #position: string | null = null;
+  #repeatedFrom: string | null = null;
   #verified: Verified | null = null;
   #verifiedAt = 0;
   #next = 0;
@@ -63,6 +64,11 @@ export class Control<S> {
   /** The position that was noted with it. */
   get position(): string | null {
     return this.#position;
+  }
+
+  /** Where events begin that may come once more; null: nothing was noted. */
+  get repeatedFrom(): string | null {
+    return this.#repeatedFrom;
   }
 
   /** The last comparison that came to its end. */
@@ -103,6 +109,7 @@ export class Control<S> {
     if (progress !== undefined) {
       this.#at = progress.at;
       this.#position = progress.position;
+      this.#repeatedFrom = progress.repeatedFrom ?? progress.position;
     }
     if (ask !== undefined) this.asked.add(ask);
     if (verified !== undefined) {
@@ -133,9 +140,13 @@ export class Control<S> {
     return this.#append(Buffer.from(JSON.stringify({ verified })));
   }
 
-  /** Everything up to `at` is below the position. Nothing is appended where that was noted last. */
-  async note(at: SourceProgress["at"], position: Position): Promise<void> {
-    const progress = { at, position: formatPosition(position) };
+  /**
+   * Everything up to `at` is below the position. Nothing is appended where that was noted last.
+   * @param repeatedFrom see SourceProgress; null: the position
+   */
+  async note(at: SourceProgress["at"], position: Position, repeatedFrom: string | null = null): Promise<void> {
+    const repeated = repeatedFrom === null ? {} : { repeatedFrom };
+    const progress = { at, position: formatPosition(position), ...repeated };
     const text = JSON.stringify(progress);
     if (text === this.#last) return;
     await this.#append(progressRecord(progress));

@@ -102,6 +102,8 @@ export class PostgresFollower {
   /** The oids of tables that were published: another one of that name is not yet, nor one that could not be. */
   #published: ReadonlyMap<string, number> = new Map();
   #checked = 0;
+  /** The server's end when this was opened. */
+  readonly #openedLsn: bigint;
 
   private constructor(options: PostgresFollowerOptions, { control, source, query, byTable, outbox }: Opened) {
     this.#options = options;
@@ -110,6 +112,7 @@ export class PostgresFollower {
     this.#query = query;
     this.#byTable = byTable;
     this.#outbox = outbox;
+    this.#openedLsn = lsnOf(source.evidence.server.endLsn);
     this.#state = control.state;
     this.#durable = typeof control.at === "string" ? lsnOf(control.at) : null;
     if (this.#state && this.#durable === null) this.#durable = lsnOf(this.#state.slotLsn);
@@ -124,7 +127,7 @@ export class PostgresFollower {
     const control = await Control.open<PostgresState>(log, project, name);
     const byTable = new Map(writers.map((writer) => [tableOf(writer.stream).table, followedBy(writer)]));
     const { outbox: box } = section;
-    const outbox = box && (await OutboxWriter.open(log, options.session, options.streams, control.position));
+    const outbox = box && (await OutboxWriter.open(log, options.session, options.streams, control.repeatedFrom));
     const boxTables = box?.table == null ? [] : [outboxTable(box.table)];
     const target = { source: name, url: section.url() };
     const query = await connectTo(target);
@@ -403,8 +406,17 @@ export class PostgresFollower {
     // before it is acknowledged: what is acknowledged does not come again to be removed
     if (removed.length > 0 && outbox?.table != null)
       await this.#query.rows(`DELETE FROM ${sqlName(outbox.table)} WHERE id = ANY ($1::uuid[])`, [removed]);
-    await this.#control.note(lsnText(lsn), position);
+    await this.#control.note(lsnText(lsn), position, this.#repeatedFrom(lsn));
     this.#source.acknowledge(lsn);
+  }
+
+  /**
+   * What the streams had already when this was opened comes once more up to where the server was then: until that is
+   * noted, the next process has to know all of it.
+   */
+  #repeatedFrom(lsn: bigint): string | null {
+    if (!this.#outbox || lsn >= this.#openedLsn) return null;
+    return this.#control.repeatedFrom;
   }
 
   #reach(lsn: bigint): void {
