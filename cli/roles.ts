@@ -4,6 +4,7 @@ import { keyFile } from "../serving/http/access/key-file.ts";
 import { messageOf, TidemarkError } from "../shared/errors.ts";
 import { makeDefinition } from "../shared/project/definition.ts";
 import { differencesOf } from "../shared/project/differences.ts";
+import { Incidents } from "../shared/store/incidents.ts";
 import type { VersionManifest } from "../shared/store/layout.ts";
 import { ensureVersion } from "../shared/store/origin.ts";
 import { runSources } from "../sources/daemon.ts";
@@ -80,6 +81,8 @@ export async function startDeliver(
   { project, store }: OpenProject,
   signal: AbortSignal,
 ): Promise<void> {
+  // what was said of consumers that are gone is over
+  if (project.consumers.length === 0) return new Incidents(store, "deliver", Date.now).retain([]);
   const { runDeliver } = await import("../deliveries/daemon.ts");
   return runDeliver({
     store,

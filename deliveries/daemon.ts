@@ -42,6 +42,7 @@ export async function runDeliver(options: DeliverOptions): Promise<void> {
   const versions = new KeptVersions(store);
   const feeds = new Feeds({ store, follower, pool, positions, versions, signal, say });
   const incidents = new Incidents(store, "deliver", now);
+  await incidents.retain(consumers.map(({ name }) => name));
   const following = async () => {
     while (!signal.aborted) if (!(await follower.tick())) await pause(store.paceMs, signal);
   };

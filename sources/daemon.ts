@@ -86,6 +86,7 @@ async function writeAll(options: SourcesOptions, definition: Definition, signal:
   const role = new Role({ ...options, duck, definition, signal });
   const streams = definition.streams.filter(isChangelog);
   try {
+    await role.begin([...streams, ...options.sources].map(({ name }) => name));
     await Promise.all(
       streams
         .flatMap((stream) => {
@@ -125,6 +126,11 @@ class Role {
   constructor(options: RoleOptions) {
     this.#options = options;
     this.#incidents = new Incidents(options.store, "sources", options.now);
+  }
+
+  /** @param subjects streams and sources that there are: what was said of others is over */
+  begin(subjects: readonly string[]): Promise<void> {
+    return this.#incidents.retain(subjects);
   }
 
   /** Does the work again after whatever fault, until the signal. @param subject a stream, or a source */

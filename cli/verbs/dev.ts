@@ -18,7 +18,7 @@ export async function run(context: Context, _args: VerbArgs["dev"]): Promise<num
       }),
       startSpeed(context, opened, manifest, null, signal),
       ...(opened.project.streams.some(isChangelog) ? [startSources(context, opened, signal)] : []),
-      ...(opened.project.consumers.length > 0 ? [startDeliver(context, opened, signal)] : []),
+      startDeliver(context, opened, signal),
       runBatchDaemon({
         batch: batchOf(opened, (line) => context.log.info(line)),
         schedule,

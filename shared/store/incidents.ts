@@ -84,6 +84,16 @@ export class Incidents {
     return this.#change((known) => known.delete(keyOf(kind, subject)));
   }
 
+  /** Forgets those of subjects that are gone: nothing else would ever clear them. @param subjects there are */
+  retain(subjects: Iterable<string>): Promise<void> {
+    const there = new Set(subjects);
+    return this.#change((known) => {
+      const gone = [...known].filter(([, { subject }]) => !there.has(subject));
+      for (const [key] of gone) known.delete(key);
+      return gone.length > 0;
+    });
+  }
+
   /** All incidents of a kind, by subject; those of the kind that were raised before and are not in it are cleared. */
   settle(kind: IncidentKind, found: ReadonlyMap<string, Trouble>): Promise<void> {
     return this.#change((known) => {

@@ -11,6 +11,7 @@ import { parsePosition } from "../../shared/position.ts";
 import { recordFields } from "../../shared/project/changelogs.ts";
 import { inputOf } from "../../shared/reserved.ts";
 import { SourcePositions, sourcePlaceOf } from "../../shared/source-progress.ts";
+import { Incidents, incidentsIn } from "../../shared/store/incidents.ts";
 import { logStream } from "../../shared/store/origin.ts";
 import { checkedRows } from "../../shared/store/snapshot-rows.ts";
 import { bestSnapshot } from "../../shared/store/versions.ts";
@@ -87,6 +88,17 @@ it("says from which position on what was sent is there", async () => {
     expect(covers(ends.map((end) => end - 1))).toBe(false);
   }
   expect(await positions.positionOf("customers", () => false, 150, signal)).toBeNull();
+  await running.stop();
+});
+
+it("forgets what was said of streams that are gone", async () => {
+  await world.firstVersion();
+  const before = new Incidents(world.store, "sources", () => world.now);
+  await before.raise("source-stopped", "gone", { code: "SOURCE_TABLE", message: "there is no such table" });
+  await before.raise("source-differs", "customers", { code: "SOURCE_TABLE", message: "one row" });
+  const running = start([]);
+  await until(async () => (await incidentsIn(world.store)).length === 1);
+  expect(await incidentsIn(world.store)).toMatchObject([{ subject: "customers" }]);
   await running.stop();
 });
 
