@@ -25,10 +25,10 @@ test: $(built)  ## both test lanes; the last line sums up
 	@npx vitest run
 
 test-fast: $(modules)  ## tests that need no process of their own
-	@npx vitest run --project fast
+	@npx vitest run --project fast --project clocks
 
 test-memory: $(modules)  ## pipeline and serving on the store that is no folder
-	@STORE=memory npx vitest run --project fast test/pipeline test/serving test/state test/names test/store
+	@STORE=memory npx vitest run --project fast --project clocks test/pipeline test/serving test/state test/names test/store
 
 test-slow: $(built)  ## tests with real processes and a real broker
 	@npx vitest run --project "slow*"

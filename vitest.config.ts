@@ -19,6 +19,11 @@ const fast = {
   setupFiles: ["./test/support/no-warnings.ts"],
 };
 
+/** What sets the clock, which would run what other files have left waiting. */
+const clocked = ["pipeline/daemon", "pipeline/clocks", "sources/scheduled-verify", "serving/waiting"].map(
+  (name) => `test/${name}.test.ts`,
+);
+
 const slow = {
   include: ["test/**/*.slow.test.ts"],
   pool: "forks" as const,
@@ -43,10 +48,11 @@ export default defineConfig({
           ...fast,
           name: "fast",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/**/*.slow.test.ts"],
+          exclude: ["test/**/*.slow.test.ts", ...clocked],
           sequence: { groupOrder: 0 },
         },
       },
+      { test: { ...fast, name: "clocks", include: clocked, isolate: true, sequence: { groupOrder: 0 } } },
       {
         // what a store does for the pipeline, of the store that is no folder; all of it: make test-memory
         test: {

@@ -18,8 +18,11 @@ export interface Context {
    * the signal.
    */
   readonly signal: AbortSignal;
-  /** The project, read once, with flags and environment applied. */
-  project(): Promise<Project>;
+  /**
+   * The project, read once, with flags and environment applied.
+   * @param isNew it may have no streams yet
+   */
+  project(isNew?: boolean): Promise<Project>;
   /**
    * Writes to standard output exactly what it is given, line ends included. Resolves when it is written: await it, in
    * pieces of some kilobytes, and a slow reader holds the verb back instead of filling memory.
@@ -42,8 +45,8 @@ export function createContext(
     progress: process.stderr.isTTY === true,
     log: openLogger(env),
     signal,
-    project: () => {
-      project ??= readProject(options, env);
+    project: (isNew = false) => {
+      project ??= readProject(options, env, isNew);
       return project;
     },
     out: write,
@@ -64,8 +67,11 @@ function write(data: string | Uint8Array): Promise<void> {
 }
 
 /** Imported lazily: a verb that needs no project starts without DuckDB and jiti. */
-async function readProject(options: Options, env: Readonly<Record<string, string | undefined>>): Promise<Project> {
+async function readProject(
+  { project: dir, data: dataDir, host, port, brokers, withoutKeys }: Options,
+  env: Readonly<Record<string, string | undefined>>,
+  isNew: boolean,
+): Promise<Project> {
   const { loadProject } = await import("../shared/project/load.ts");
-  const { host, port, brokers, withoutKeys } = options;
-  return loadProject({ dir: options.project, dataDir: options.data, env, flags: { host, port, brokers, withoutKeys } });
+  return loadProject({ dir, dataDir, env, isNew, flags: { host, port, brokers, withoutKeys } });
 }

@@ -26,7 +26,7 @@ export async function run(context: Context, args: VerbArgs["sources"]): Promise<
         return 0;
       });
     case "inspect":
-      await context.out(await inspectSource(sourceNamed(await context.project(), args.source)));
+      await context.out(await inspectSource(sourceNamed(await context.project(true), args.source)));
       return 0;
     case "status":
       return withProject(context, (opened) => showStatus(context, opened));

@@ -18,6 +18,8 @@ export interface LoadOptions {
   /** The data folder, from a flag; relative to the working directory. */
   readonly dataDir?: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** It may have no streams yet. */
+  readonly isNew?: boolean;
   readonly flags?:
     | {
         readonly host?: string | undefined;
@@ -51,7 +53,7 @@ export async function loadProject(options: LoadOptions): Promise<Project> {
     "serve",
   ]);
   const name = config.text("name") ?? basename(dir);
-  const streams = await readStreams(config);
+  const streams = await readStreams(config, !options.isNew);
   const sources = readSources(config, name, streams, { dir, env: options.env });
   const consumers = readConsumers(config, { dir, env: options.env });
   const log = readLog(config, dir, options);

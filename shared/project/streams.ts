@@ -10,11 +10,15 @@ const kinds = ["events", "changelog"];
 /** Kafka's rule for topics. */
 const topicPattern = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 
-/** The `streams` of a configuration, checked, in the order they are written. */
-export async function readStreams(config: Section): Promise<StreamDefinition[]> {
+/**
+ * The `streams` of a configuration, checked, in the order they are written.
+ * @param needed there has to be one
+ */
+export async function readStreams(config: Section, needed = true): Promise<StreamDefinition[]> {
   const all = config.section("streams", null);
   const names = all.keys();
-  if (names.length === 0) invalid(config.where("streams"), "a project needs a stream", "name one, with its fields");
+  if (needed && names.length === 0)
+    invalid(config.where("streams"), "a project needs a stream", "name one, with its fields");
   const types = await FieldTypes.open();
   try {
     const streams: StreamDefinition[] = [];

@@ -9,6 +9,7 @@ import { afterEach, expect, it } from "vitest";
 import { ModelFile } from "../../serving/model/model-file.ts";
 import { Spill } from "../../shared/duplicates/spill.ts";
 import { EmbeddedLog } from "../../shared/log/embedded.ts";
+import { until } from "../support/until.ts";
 
 const mega = 1 << 20;
 const folder = mkdtempSync(join(tmpdir(), "tidemark-map-"));
@@ -70,7 +71,8 @@ it("is read while it grows", async () => {
   open.push(reader, writer);
   for (let i = 1; i < 24; i++) {
     writer.put(i, [[`k${i}`, `${i}`.repeat(mega)]]);
-    await new Promise(setImmediate);
+    // what a reader has begun to read may be of before, for a moment
+    await until(() => reader.get(i, `k${i}`) !== undefined);
     expect(reader.get(0, "k0")).toBe("first");
     expect(reader.get(i, `k${i}`)?.length).toBe(`${i}`.length * mega);
     expect(reader.get(i, "k0")).toBeUndefined();

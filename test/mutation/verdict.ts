@@ -9,7 +9,20 @@ const secondsMax = 240;
 /** The first test that fails, or null where all pass. */
 export async function firstFailure(dir: string, files: readonly string[], named = ""): Promise<string | null> {
   const report = join(dir, "report.json");
-  const args = ["run", "--project", "fast", "--bail", "1", "--reporter", "json", "--outputFile", report, ...files];
+  const args = [
+    "run",
+    "--project",
+    "fast",
+    "--project",
+    "clocks",
+    "--bail",
+    "1",
+    "--reporter",
+    "json",
+    "--outputFile",
+    report,
+    ...files,
+  ];
   if (named !== "") args.push("--testNamePattern", named);
   const child = spawn(join(dir, "node_modules/.bin/vitest"), args, {
     cwd: dir,

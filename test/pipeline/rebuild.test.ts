@@ -216,7 +216,7 @@ describe("rebuild", () => {
     const incidents = new Incidents(world.store, "batch", () => world.now);
     incidents.settle = () => Promise.reject(new Error("no space left"));
     const again = await replay({ batch: { ...world.batch, incidents } });
-    expect(world.said.at(-1)).toMatch(/its views' incidents could not be written: no space left/);
+    expect(world.said.join("\n")).toMatch(/its views' incidents could not be written: no space left/);
     await flushed(again.manifest);
     expect(await exact()).toBe(2);
     expect([rebuilt.manifest.number, rolled.number, again.manifest.number]).toEqual([2, 3, 4]);

@@ -7,6 +7,12 @@ import { configText, folder, load, withStream } from "./project-folder.ts";
 const file = "tidemark.config.mjs";
 
 describe("a project", () => {
+  test("that is new has no streams yet, where nothing is asked of them", async () => {
+    const dir = folder({ [file]: configText({ sources: { shop: { postgres: "env:SHOP" } } }) });
+    expect(await load(dir, { isNew: true })).toMatchObject({ streams: [], sources: [{ name: "shop" }] });
+    await expect(load(dir)).rejects.toThrow(/a project needs a stream/);
+  });
+
   test("gets every default", async () => {
     const dir = folder({ [file]: configText({ streams: { s: { fields: { a: "text" } } } }) });
     expect(await load(dir)).toEqual({
