@@ -10,12 +10,13 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { createConnection, createServer } from "node:net";
+import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { freePort } from "../free-port.ts";
 import { watchOver } from "../watch-over.ts";
 
 /**
@@ -377,17 +378,6 @@ const log4j = `${[
   "appender.out.layout.type=PatternLayout",
   "appender.out.layout.pattern=%d %p %c{1} %m%n",
 ].join("\n")}\n`;
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
-}
 
 /** True when something listens there; Kafka opens its port only when it is ready for clients. */
 function answers(port: number): Promise<boolean> {

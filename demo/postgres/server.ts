@@ -1,10 +1,10 @@
 /** PostgreSQL servers of their own, on 127.0.0.1 and a socket, for as long as a demo or a test runs. */
 import { type ChildProcess, execFile, execFileSync } from "node:child_process";
 import { chownSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { freePort } from "../free-port.ts";
 import { watchOver } from "../watch-over.ts";
 
 const run = promisify(execFile);
@@ -126,15 +126,4 @@ async function psql(port: number, text: string, variables: Readonly<Record<strin
   const child = run("psql", args, { maxBuffer: 64 << 20 });
   child.child.stdin!.end(text);
   return (await child).stdout;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
